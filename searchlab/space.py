@@ -1,0 +1,202 @@
+"""The search space: named params, each with the values it may take. Knows no backend."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+Scalar = bool | int | float | str | None
+"""A plain value of a param, as YAML and JSON can write it."""
+
+Params = Mapping[str, Scalar]
+"""The values of one trial's params, by name."""
+
+
+@dataclass(frozen=True)
+class When:
+    """A condition: a param is only part of a trial when another one has one of some values.
+
+    Attributes:
+        param: the name of the other param, which stands earlier in the space.
+        values: the values of the other param that make this one active.
+    """
+
+    param: str
+    values: tuple[Scalar, ...]
+
+    def holds(self, params: Params) -> bool:
+        """Whether the params chosen so far make the conditional param active."""
+        return self.param in params and any(
+            _same(params[self.param], value) for value in self.values
+        )
+
+
+@dataclass(frozen=True)
+class Int:
+    """Whole numbers from `low` to `high`, both included.
+
+    Raises:
+        ValueError: if the range is empty, the step is below 1, or a log range starts below 1.
+    """
+
+    low: int
+    high: int
+    step: int = 1
+    log: bool = False
+    when: When | None = None
+
+    def __post_init__(self) -> None:
+        _check_range(self.low, self.high)
+        if self.step < 1:
+            raise ValueError(f"step must be at least 1, got {self.step}")
+        if self.log and self.low < 1:
+            raise ValueError(f"a log range must start at 1 or more, got {self.low}")
+        if self.log and self.step != 1:
+            raise ValueError("log and step exclude each other: leave one of them out")
+        if (self.high - self.low) % self.step:
+            top = self.high - (self.high - self.low) % self.step
+            raise ValueError(f"step {self.step} does not lead to {self.high}: end at {top}")
+
+    def contains(self, value: Scalar) -> bool:
+        """Whether `value` is one of this param's values, as a plain Python int."""
+        return (
+            type(value) is int
+            and self.low <= value <= self.high
+            and (value - self.low) % self.step == 0
+        )
+
+
+@dataclass(frozen=True)
+class Float:
+    """Real numbers from `low` to `high`.
+
+    Raises:
+        ValueError: if the range is empty or not finite, or a log range starts at 0 or below.
+    """
+
+    low: float
+    high: float
+    step: float | None = None
+    log: bool = False
+    when: When | None = None
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.low) and math.isfinite(self.high)):
+            raise ValueError(f"both ends must be finite, got [{self.low}, {self.high}]")
+        _check_range(self.low, self.high)
+        if self.log and self.low <= 0:
+            raise ValueError(f"a log range must start above 0, got {self.low}")
+        if self.step is not None and not (self.step > 0 and math.isfinite(self.step)):
+            raise ValueError(f"step must be above 0, got {self.step}")
+        if self.log and self.step is not None:
+            raise ValueError("log and step exclude each other: leave one of them out")
+
+    def contains(self, value: Scalar) -> bool:
+        """Whether `value` is one of this param's values, as a plain Python float."""
+        slack = 1e-9 * max(abs(self.low), abs(self.high))
+        return type(value) is float and self.low - slack <= value <= self.high + slack
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of some plain values.
+
+    Raises:
+        ValueError: if there is no value, one twice, or one that is not finite.
+    """
+
+    values: tuple[Scalar, ...]
+    when: When | None = None
+
+    def __post_init__(self) -> None:
+        if not self.values:
+            raise ValueError("give at least one choice")
+        for index, value in enumerate(self.values):
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"choices must be finite, got {value}")
+            if any(_same(value, earlier) for earlier in self.values[:index]):
+                raise ValueError(f"the choice {value!r} stands there twice")
+
+    def contains(self, value: Scalar) -> bool:
+        """Whether `value` is one of the choices, with its type."""
+        return any(_same(value, choice) for choice in self.values)
+
+    def index(self, value: Scalar) -> int:
+        """The position of a choice.
+
+        Raises:
+            ValueError: if `value` is none of the choices.
+        """
+        for position, choice in enumerate(self.values):
+            if _same(value, choice):
+                return position
+        raise ValueError(f"{value!r} is none of the choices {list(self.values)}")
+
+
+Domain = Int | Float | Choice
+"""What one param may take."""
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """Named params in the order of the study file.
+
+    Raises:
+        ValueError: if a condition names a param that does not stand earlier, or a value that
+            this param never takes.
+    """
+
+    domains: Mapping[str, Domain] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        seen: dict[str, Domain] = {}
+        for name, domain in self.domains.items():
+            if domain.when is not None:
+                _check_condition(name, domain.when, seen)
+            seen[name] = domain
+
+    def __iter__(self) -> Iterator[tuple[str, Domain]]:
+        return iter(self.domains.items())
+
+    @property
+    def conditional(self) -> bool:
+        """Whether any param depends on another."""
+        return any(domain.when is not None for _, domain in self)
+
+    def active(self, params: Params) -> dict[str, Scalar]:
+        """The params of `params` whose conditions hold, in the order of the space."""
+        chosen: dict[str, Scalar] = {}
+        for name, domain in self:
+            if name in params and (domain.when is None or domain.when.holds(chosen)):
+                chosen[name] = params[name]
+        return chosen
+
+    def contains(self, params: Params) -> bool:
+        """Whether `params` is a point of this space: no param too many, none missing."""
+        expected = {
+            name for name, domain in self if domain.when is None or domain.when.holds(params)
+        }
+        return set(params) == expected and all(
+            self.domains[name].contains(value) for name, value in params.items()
+        )
+
+
+def _same(a: Scalar, b: Scalar) -> bool:
+    """Equality that tells 1, 1.0 and True apart."""
+    return type(a) is type(b) and a == b
+
+
+def _check_range(low: float, high: float) -> None:
+    if low > high:
+        raise ValueError(f"the low end {low} is above the high end {high}: swap them")
+
+
+def _check_condition(name: str, when: When, earlier: Mapping[str, Domain]) -> None:
+    if when.param not in earlier:
+        raise ValueError(
+            f"{name} depends on {when.param!r}, which does not stand before it in the space"
+        )
+    for value in when.values:
+        if not earlier[when.param].contains(value):
+            raise ValueError(f"{name} depends on {when.param} being {value!r}, which it never is")
