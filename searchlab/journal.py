@@ -34,13 +34,15 @@ class Started:
     Attributes:
         study: the study as plain values (`StudySpec.as_dict`).
         text: the study file as written.
-        digests: what the study depends on beside its file, by name ("data", "factory").
+        data: what the data set is (`training.data.DataSummary` as plain values).
+        factory: the SHA-256 of the model factory's source file, or "" for a built-in one.
         versions: versions of the libraries by package.
     """
 
     study: Mapping[str, Any]
     text: str
-    digests: Mapping[str, str] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+    factory: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -1,0 +1,1 @@
+"""Search backends: the libraries that decide what is tried next, one file each."""

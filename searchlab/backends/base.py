@@ -1,0 +1,104 @@
+"""The port of search backends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from searchlab.space import SearchSpace
+from searchlab.study import StudySpec
+from searchlab.trial import Decision, Outcome, Report, Suggestion
+
+
+class Options(BaseModel):
+    """The `search.options` of a backend; each backend has its own subclass."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a backend is told about a study.
+
+    Attributes:
+        space: the search space.
+        metric: the objective's name, such as "val_loss".
+        maximize: whether higher is better.
+        epochs: the most epochs that a training may take.
+        folds: how many trainings a trial has.
+        trials: the total number of trials, or None for no bound.
+        seed: at least 1; the same seed gives the same suggestions.
+        options: the backend's own options, checked by its `Options`.
+    """
+
+    space: SearchSpace
+    metric: str
+    maximize: bool
+    epochs: int
+    folds: int
+    trials: int | None
+    seed: int
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, spec: StudySpec) -> Problem:
+        """The problem that a study file poses."""
+        return cls(
+            space=spec.search_space,
+            metric=spec.objective.metric,
+            maximize=spec.objective.maximized,
+            epochs=spec.training.epochs,
+            folds=spec.evaluation.trainings,
+            trials=spec.search.trials,
+            seed=spec.search.seed,
+            options=spec.search.options,
+        )
+
+
+class Backend(Protocol):
+    """A search library behind ask, report and tell.
+
+    The laws, which `tests/backends/contract.py` holds every implementation to:
+
+    * It is made from a `Problem` alone: `Backend(problem)`.
+    * `ask` is called with the numbers 0, 1, 2, ... Each number is asked again only if the answer
+      before was None.
+    * Params are points of the space, as plain Python values.
+    * The same calls in the same order give the same answers, in any process. Nothing outside of
+      the calls (time, a random generator that others use, files) has a say.
+    * Several trials may be open at once, and told in another order than they were asked.
+    * A FAIL neither ends the search nor starves it.
+    * All calls come from one thread. None blocks for longer than the library computes.
+    """
+
+    Options: ClassVar[type[Options]]
+    prunes: ClassVar[bool]
+    """Whether `report` can answer STOP, so that a training must wait for the answer."""
+    sets_epochs: ClassVar[bool]
+    """Whether suggestions have epochs of their own."""
+    resumes_weights: ClassVar[bool]
+    """Whether a suggestion may continue an earlier trial's weights."""
+    needs_trials: ClassVar[bool]
+    """Whether `search.trials` must be given."""
+
+    def __init__(self, problem: Problem) -> None:
+        """Makes the library's own search object."""
+
+    def ask(self, number: int) -> Suggestion | None:
+        """The next suggestion.
+
+        None means: wait for the outcome of a running trial and ask again; and, if no trial is
+        running, that the search is over.
+        """
+
+    def report(self, report: Report) -> Decision:
+        """Takes an intermediate value; CONTINUE or STOP."""
+
+    def tell(self, outcome: Outcome) -> None:
+        """Takes the end of a trial that was asked for."""
+
+    def close(self) -> None:
+        """Ends what the backend started (threads, temporary files). Asking is over."""

@@ -1,0 +1,1 @@
+"""Trackers: what becomes of the journal's events outside of it."""

@@ -1,0 +1,37 @@
+"""A tracker that keeps everything in memory: for tests and notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from searchlab.journal import Entry
+from searchlab.record import StudyRecord
+
+
+class MemoryTracker:
+    """Keeps all entries, and the record they make.
+
+    Attributes:
+        entries: all entries, those of earlier processes first.
+        study: the study as the entries describe it.
+        closed: whether the loop has closed the tracker.
+    """
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.study = StudyRecord()
+        self.closed = False
+
+    def replay(self, entries: Sequence[Entry]) -> None:
+        """Takes the entries of earlier processes."""
+        for entry in entries:
+            self.record(entry)
+
+    def record(self, entry: Entry) -> None:
+        """Takes the next entry."""
+        self.entries.append(entry)
+        self.study.apply(entry)
+
+    def close(self) -> None:
+        """Notes that the study has ended."""
+        self.closed = True

@@ -1,0 +1,46 @@
+"""What an executor is given to run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from searchlab.study import StudySpec
+from searchlab.trial import Trial
+
+
+class Work(StrEnum):
+    """The kinds of job."""
+
+    CHECK = "CHECK"
+    """Build the trial's model once and try it on a few rows, before trial 0 trains."""
+    TRIAL = "TRIAL"
+    """Train the trial on each fold (or the hold-out's rest) and score it."""
+    FINAL = "FINAL"
+    """Make the study's model of its best trial, and measure it on the test rows."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One piece of work, complete in itself: it can be sent to another process or machine.
+
+    Attributes:
+        work: what is to be done.
+        trial: with which params, epochs and seed.
+        spec: the study.
+        base: the directory of the study file, from which its relative paths start.
+        data: the directory of the prepared data.
+        models: the directory for trained models; those of trial 7 are `7/fold-0.keras`, ...
+        keep: whether the trained models are written there.
+        synchronous: whether the training waits for a decision after each epoch.
+    """
+
+    work: Work
+    trial: Trial
+    spec: StudySpec
+    base: Path
+    data: Path
+    models: Path
+    keep: bool = False
+    synchronous: bool = False
