@@ -19,12 +19,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO, Self, get_args
 
 from searchlab.errors import JournalError
 from searchlab.trial import Failure, Outcome, Report, Suggestion, Trial, TrialState
-
-FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -34,6 +32,7 @@ class Started:
     Attributes:
         study: the study as plain values (`StudySpec.as_dict`).
         text: the study file as written.
+        file: the study file's absolute path.
         data: what the data set is (`training.data.DataSummary` as plain values).
         factory: the SHA-256 of the model factory's source file, or "" for a built-in one.
         versions: versions of the libraries by package.
@@ -41,6 +40,7 @@ class Started:
 
     study: Mapping[str, Any]
     text: str
+    file: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
     factory: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -61,6 +61,13 @@ class Asked:
     """The backend suggested a trial."""
 
     trial: Trial
+
+
+@dataclass(frozen=True)
+class Waited:
+    """The backend had nothing to suggest for this number until another trial ends."""
+
+    number: int
 
 
 @dataclass(frozen=True)
@@ -96,8 +103,8 @@ class Stopped:
     model_path: str | None = None
 
 
-Event = Started | Resumed | Asked | Reported | Told | Stopped
-_EVENTS = {kind.__name__: kind for kind in (Started, Resumed, Asked, Reported, Told, Stopped)}
+Event = Started | Resumed | Asked | Waited | Reported | Told | Stopped
+_EVENTS = {kind.__name__: kind for kind in get_args(Event)}
 
 
 @dataclass(frozen=True)
@@ -165,7 +172,7 @@ def read_journal(path: Path) -> Iterator[Entry]:
     """The entries of a journal, oldest first; none if there is no such file.
 
     Raises:
-        JournalError: if a line other than the last is damaged, or the format is newer.
+        JournalError: if a line other than the last is damaged, or the file cannot be read.
     """
     try:
         for number, line in enumerate(_whole_lines(path), start=1):

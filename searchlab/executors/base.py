@@ -29,6 +29,10 @@ class Executor(Protocol):
     def free(self) -> int:
         """How many more jobs can be submitted now without waiting for another to end."""
 
+    @property
+    def idle(self) -> bool:
+        """Whether no job is running or queued."""
+
     def submit(self, job: Job) -> None:
         """Starts a job, or queues it if no place is free."""
 
@@ -38,9 +42,6 @@ class Executor(Protocol):
         Returns:
             The outcomes of jobs that ended, possibly none.
         """
-
-    def abandon(self) -> None:
-        """Tells all running jobs to stop at their next epoch; they end without an outcome."""
 
     def close(self) -> None:
         """Ends at once whatever still runs. Nothing is left behind: no process, no thread."""

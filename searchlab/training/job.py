@@ -31,8 +31,9 @@ class Job:
         spec: the study.
         base: the directory of the study file, from which its relative paths start.
         data: the directory of the prepared data.
-        models: the directory for trained models; those of trial 7 are `7/fold-0.keras`, ...
-        keep: whether the trained models are written there.
+        directory: the study's directory; trained models go to `models/7/fold-0.keras` for trial
+            7, the study's model to `best/model.keras`.
+        keep: whether the trained models are written.
         synchronous: whether the training waits for a decision after each epoch.
     """
 
@@ -41,6 +42,6 @@ class Job:
     spec: StudySpec
     base: Path
     data: Path
-    models: Path
+    directory: Path
     keep: bool = False
     synchronous: bool = False

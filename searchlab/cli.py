@@ -1,0 +1,322 @@
+"""The command line: parses, calls, prints."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import wraps
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+
+import click
+
+from searchlab import __version__
+from searchlab.errors import SearchlabError, StudyFileError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from searchlab.record import StudyRecord
+    from searchlab.search import Interrupt
+    from searchlab.tracking.base import Tracker
+
+_INTERRUPTED = 130
+_FAILED = 1
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def main() -> None:
+    """The `searchlab` command."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(_INTERRUPTED)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as error:
+        _complain(error.format_message())
+        sys.exit(2)
+    except BrokenPipeError:  # the reader of our output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+def _errors_are_lines(function: F) -> F:
+    """Turns the errors that users can mend into one line, unless they want the traceback."""
+
+    @wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except SearchlabError as error:
+            if click.get_current_context().find_root().params.get("debug"):
+                raise
+            more = len(error.problems) - 1 if isinstance(error, StudyFileError) else 0
+            _complain(str(error) + (f" (and {more} more: see searchlab validate)" if more else ""))
+            raise click.exceptions.Exit(error.exit_code) from None
+
+    return wrapper  # type: ignore[return-value]
+
+
+def _complain(message: str) -> None:
+    click.echo(f"searchlab: {message}", err=True)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="searchlab")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def cli(debug: bool) -> None:
+    """Hyperparameter search for Keras models, with every trial in MLflow.
+
+    Start with `searchlab init`, then `searchlab run` the file that it writes.
+    """
+
+
+@cli.command()
+@click.argument("study", type=click.Path(path_type=Path))
+@click.option("--backend", help="randomized, hyperband or optuna.")
+@click.option("--trials", type=int, help="Total number of trials; raising it extends a study.")
+@click.option("--epochs", type=int, help="Most epochs of a training.")
+@click.option("--workers", type=int, help="Trainings at once, each in a process of its own.")
+@click.option("--seed", type=int, help="Seed of the search, the splits and every training.")
+@click.option("--name", help="Another name for the study.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE",
+              help="Any other key of the file, such as training.batch_size=64; repeatable.")
+@click.option("--tracking-uri", help="MLflow store or server [default: mlflow.db in this directory].")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+@_errors_are_lines
+def run(
+    study: Path,
+    settings: tuple[str, ...],
+    tracking_uri: str | None,
+    as_json: bool,
+    quiet: bool,
+    **flags: Any,
+) -> None:
+    """Run the study in the file STUDY, or continue it where it was left."""
+    from searchlab import plugins
+    from searchlab.run import run_study
+    from searchlab.search import Interrupt
+    from searchlab.study_file import load_study
+    from searchlab.tracking.address import resolve_uri
+    from searchlab.tracking.mlflow import MlflowTracker
+
+    file = load_study(study, _overrides(settings, flags), [plugins.check])
+    uri = resolve_uri(tracking_uri, Path.cwd())
+    interrupt = Interrupt()
+    with _standard_output(as_json) as output, _signals(interrupt):
+        console = _console(output)
+        views = [] if as_json or quiet else [_view(console)]
+
+        def trackers(directory: Path) -> Sequence[Tracker]:
+            return [MlflowTracker(uri, directory), *views]
+
+        say = (lambda _: None) if as_json or quiet else (lambda line: console.print(f"[dim]{line} ..."))
+        record = run_study(file, Path.cwd(), trackers, interrupt, say)
+        if not quiet:
+            _print_study(record, output if as_json else None, console)
+    raise click.exceptions.Exit(_exit_code(record, interrupt))
+
+
+@cli.command()
+@click.argument("studies", nargs=-1, required=True, type=click.Path(path_type=Path))
+def validate(studies: tuple[Path, ...]) -> None:
+    """Check study files, without running anything in them; name all problems."""
+    from searchlab import plugins
+    from searchlab.study_file import load_study
+
+    bad = False
+    for path in studies:
+        try:
+            load_study(path, checks=[plugins.check])
+            click.echo(f"{path}: fine")
+        except StudyFileError as error:
+            bad = True
+            for problem in error.problems:
+                click.echo(problem, err=True)
+    raise click.exceptions.Exit(2 if bad else 0)
+
+
+@cli.command()
+def schema() -> None:
+    """Print the JSON schema of study files, for editors."""
+    from searchlab.study import StudySpec
+
+    click.echo(json.dumps(StudySpec.model_json_schema(by_alias=True), indent=2))
+
+
+@cli.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
+@_errors_are_lines
+def list_studies(as_json: bool) -> None:
+    """List the studies of this directory."""
+    from searchlab.home import StudyHome, load_record, study_names
+    from searchlab.report import list_table, study_json
+    from searchlab.tracking.state import read_ids
+
+    cwd = Path.cwd()
+    records = [load_record(name, cwd) for name in study_names(cwd)]
+    if as_json:
+        homes = [StudyHome(record.spec.name, cwd).directory for record in records]
+        pairs = zip(records, homes, strict=True)
+        _print_json([study_json(record, read_ids(home), home) for record, home in pairs])
+    elif records:
+        _console().print(list_table(records))
+    else:
+        click.echo("no studies here yet: searchlab init writes a study file")
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@_errors_are_lines
+def show(name: str, as_json: bool) -> None:
+    """Show a study with all of its trials."""
+    from searchlab.home import StudyHome, load_record
+    from searchlab.report import show_json, show_table, summary
+    from searchlab.tracking.state import read_ids
+
+    record, home = load_record(name, Path.cwd()), StudyHome(name, Path.cwd()).directory
+    if as_json:
+        _print_json(show_json(record, read_ids(home), home))
+        return
+    console = _console()
+    console.print(show_table(record))
+    console.print(summary(record, read_ids(home), home))
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@_errors_are_lines
+def best(name: str, as_json: bool) -> None:
+    """Show the best trial of a study: its value, its params, its model."""
+    from searchlab.home import StudyHome, load_record
+    from searchlab.report import best_text, study_json
+    from searchlab.tracking.state import read_ids
+
+    record, home = load_record(name, Path.cwd()), StudyHome(name, Path.cwd()).directory
+    if as_json:
+        _print_json(study_json(record, read_ids(home), home))
+    else:
+        _console().print(best_text(record, home))
+    if record.best is None:
+        raise click.exceptions.Exit(_FAILED)
+
+
+@cli.command()
+@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
+@_errors_are_lines
+def ui(port: int) -> None:
+    """Open the MLflow UI on this directory's store, on 127.0.0.1 only."""
+    from searchlab.tracking.server import serve_ui
+
+    raise click.exceptions.Exit(serve_ui(Path.cwd(), port))
+
+
+@cli.command()
+@click.option("--dataset", help="A data set that a library ships or fetches, such as digits.")
+@click.option("--csv", type=click.Path(path_type=Path), help="Your own CSV file.")
+@click.option("--target", help="The column of the CSV file to predict.")
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@_errors_are_lines
+def init(dataset: str | None, csv: Path | None, target: str | None, file: Path | None) -> None:
+    """Write a commented study file to start from."""
+    from searchlab.scaffold import default_file, init_text, write_new
+
+    path = file or default_file(dataset, csv)
+    write_new(path, init_text(dataset, csv, target, path))
+    click.echo(f"wrote {path}; next: searchlab run {path}")
+
+
+def _overrides(settings: Sequence[str], flags: dict[str, Any]) -> dict[str, Any]:
+    from searchlab.study_file import parse_override
+
+    keys = {
+        "backend": "search.backend",
+        "trials": "search.trials",
+        "epochs": "training.epochs",
+        "workers": "execution.workers",
+        "seed": "search.seed",
+        "name": "name",
+    }
+    given = {keys[flag]: value for flag, value in flags.items() if value is not None}
+    return {**dict(parse_override(setting) for setting in settings), **given}
+
+
+def _exit_code(record: StudyRecord, interrupt: Interrupt) -> int:
+    if interrupt.requested and record.state not in ("finished", "failed"):
+        return _INTERRUPTED
+    return _FAILED if record.state == "failed" else 0
+
+
+def _print_study(record: StudyRecord, output: TextIO | None, console: Console) -> None:
+    from searchlab.home import StudyHome
+    from searchlab.report import study_json, summary
+    from searchlab.tracking.state import read_ids
+
+    if record.started is None:  # interrupted before the first trial
+        return
+    home = StudyHome(record.spec.name, Path.cwd()).directory
+    if output is not None:
+        _print_json(study_json(record, read_ids(home), home), output)
+    else:
+        console.print(summary(record, read_ids(home), home))
+
+
+def _print_json(value: Any, output: TextIO | None = None) -> None:
+    print(json.dumps(value, indent=2, allow_nan=False), file=output or sys.stdout)
+
+
+def _console(output: TextIO | None = None) -> Console:
+    from rich.console import Console
+
+    return Console(file=output, highlight=False, soft_wrap=not (output or sys.stdout).isatty())
+
+
+def _view(console: Console) -> Tracker:
+    from searchlab.tracking.console import LiveTracker, PlainTracker
+
+    return LiveTracker(console) if console.is_terminal else PlainTracker(console.file)
+
+
+@contextmanager
+def _standard_output(reserved: bool) -> Iterator[TextIO]:
+    """Standard output; if `reserved`, nobody else can print to it, in whatever language."""
+    if not reserved:
+        yield sys.stdout
+        return
+    sys.stdout.flush()
+    ours = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with os.fdopen(ours, "w") as output:
+            yield output
+    finally:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+@contextmanager
+def _signals(interrupt: Interrupt) -> Iterator[None]:
+    """Ctrl-C and SIGTERM leave the study at an epoch; the second one leaves at once."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if interrupt.requested:
+            os.write(2, b"\x1b[?25h\n" if sys.stderr.isatty() else b"")
+            os._exit(_INTERRUPTED)  # workers end with this process; the journal is complete
+        interrupt.requested = True
+        os.write(2, b"searchlab: stopping at the end of the epoch; once more to leave now\n")
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

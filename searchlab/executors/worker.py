@@ -1,0 +1,106 @@
+"""What runs in a worker process: jobs from a pipe, one after the other."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import signal
+import sys
+import threading
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from searchlab.training.job import Job
+from searchlab.trial import Decision, Report
+
+
+def work(connection: Connection, lifeline: Connection, log: Path, workers: int) -> None:
+    """Runs jobs until the pipe is closed.
+
+    Args:
+        connection: jobs come in and reports, outcomes (None for an abandoned job) go out; after
+            each report of a synchronous job a decision comes in.
+        lifeline: breaks when the process of the loop dies.
+        log: the file for all that trainings print.
+        workers: how many workers share the machine.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the loop acts
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+    _print_to(log)
+    _share_machine(workers)
+    from searchlab.training.fit import run
+
+    while True:
+        try:
+            job: Job = connection.recv()
+        except (EOFError, OSError):
+            return
+        line = _Line(connection, job)
+        outcome = run(job, line.emit)
+        line.settle()
+        connection.send(outcome)
+
+
+class _Line:
+    """One job's reports out, decisions in.
+
+    Every report is answered. A job that is not synchronous goes on without waiting and picks the
+    answers up as they come; the first that is not CONTINUE counts.
+    """
+
+    def __init__(self, connection: Connection, job: Job) -> None:
+        self._connection = connection
+        self._wait = job.synchronous
+        self._open = 0
+
+    def emit(self, report: Report) -> Decision:
+        """Sends a report and returns the decision that is known by now."""
+        self._connection.send(report)
+        self._open += 1
+        decision = Decision.CONTINUE
+        while decision is Decision.CONTINUE and self._open and (
+            self._wait or self._connection.poll()
+        ):
+            decision = self._receive()
+        return decision
+
+    def settle(self) -> None:
+        """Takes the answers that are still on their way, so that the next job finds none."""
+        while self._open:
+            self._receive()
+
+    def _receive(self) -> Decision:
+        decision: Decision = self._connection.recv()
+        self._open -= 1
+        return decision
+
+
+def _end_with(lifeline: Connection) -> None:
+    """Ends this process at once when the lifeline breaks, wherever the training is."""
+    try:
+        lifeline.recv_bytes()
+    except (EOFError, OSError):
+        os._exit(1)
+
+
+def _print_to(log: Path) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+    os.close(file)
+    faulthandler.enable()
+
+
+def _share_machine(workers: int) -> None:
+    """Divides the cores among the workers, and lets them share a GPU's memory."""
+    import tensorflow as tf
+
+    if workers > 1:
+        threads = max(1, (os.cpu_count() or 1) // workers)
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+    for gpu in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(gpu, True)

@@ -1,0 +1,109 @@
+"""Where studies live: `.searchlab/<name>/` in the working directory.
+
+    journal.jsonl      the record of the study
+    lock, owner        held and written by the process that runs the study
+    mlflow.json        what MLflow has already been told
+    data/              the prepared data, only while the study runs
+    models/<trial>/    trained models that may still be needed
+    best/              the study's model and its preprocessing
+    workers/           what trainings printed
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from searchlab.errors import InputError, JournalError, StudyLockedError
+from searchlab.journal import read_journal
+from searchlab.record import StudyRecord
+
+_ROOT = ".searchlab"
+
+
+class StudyHome:
+    """The directory of one study.
+
+    Attributes:
+        directory: the directory itself.
+    """
+
+    def __init__(self, name: str, cwd: Path) -> None:
+        self.directory = cwd.resolve() / _ROOT / name
+
+    @property
+    def journal(self) -> Path:
+        """The journal's file."""
+        return self.directory / "journal.jsonl"
+
+    @property
+    def data(self) -> Path:
+        """The prepared data."""
+        return self.directory / "data"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Holds the study for this process. A lock ends with its process, however that ends.
+
+        Raises:
+            StudyLockedError: if another process holds the study.
+            JournalError: if the directory cannot be written.
+        """
+        owner = self.directory / "owner"
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.directory / "lock", timeout=0)
+            lock.acquire()
+        except Timeout:
+            raise StudyLockedError(
+                f"study {self.directory.name} is being run by {_read(owner)}: wait for it, or "
+                "stop it, then run this again"
+            ) from None
+        except OSError as error:
+            raise JournalError(
+                f"{self.directory}: cannot be written ({error.strerror}); make room or give "
+                "write access, then run the study again"
+            ) from None
+        try:
+            owner.write_text(f"process {os.getpid()} on {socket.gethostname()}")
+            yield
+        finally:
+            owner.unlink(missing_ok=True)
+            lock.release()
+
+    def discard_if_empty(self) -> None:
+        """Removes the directory of a study that never began."""
+        if not self.journal.exists():
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def load_record(name: str, cwd: Path) -> StudyRecord:
+    """The record of a study that ran in this working directory.
+
+    Raises:
+        InputError: if there is no such study; names those that are there.
+        JournalError: if its journal is damaged.
+    """
+    record = StudyRecord(read_journal(StudyHome(name, cwd).journal))
+    if record.started is None:
+        names = ", ".join(study_names(cwd)) or "none yet"
+        raise InputError(f"there is no study {name!r} in this directory; there is: {names}")
+    return record
+
+
+def study_names(cwd: Path) -> list[str]:
+    """The names of the studies in this working directory, in alphabetical order."""
+    return sorted(path.parent.name for path in (cwd / _ROOT).glob("*/journal.jsonl"))
+
+
+def _read(owner: Path) -> str:
+    try:
+        return owner.read_text() or "another process"
+    except OSError:
+        return "another process"

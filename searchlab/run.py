@@ -1,0 +1,242 @@
+"""`searchlab run`: a study from its file to its end, however many processes it takes."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from searchlab import plugins
+from searchlab.backends.base import Problem
+from searchlab.errors import ModelError, StudyChangedError
+from searchlab.home import StudyHome
+from searchlab.journal import Entry, Journal, Resumed, Started, Stopped, read_journal
+from searchlab.record import StudyRecord
+from searchlab.registry import finish, run_to_end
+from searchlab.search import Interrupt, Recorder, Search, replay
+from searchlab.study import StudySpec, differences
+from searchlab.study_file import StudyFile
+from searchlab.tracking.base import Tracker, Trackers
+from searchlab.training import factories
+from searchlab.training.job import Job, Work
+from searchlab.trial import Suggestion, Trial, TrialState
+
+if TYPE_CHECKING:
+    from searchlab.executors.base import Executor
+    from searchlab.training.prepare import DataSummary
+
+_PACKAGES = (
+    "tensorflow", "tensorflow-cpu", "keras", "keras-tuner", "optuna", "scikit-learn", "scikeras",
+    "numpy",
+)
+
+MakeTrackers = Callable[[Path], Sequence[Tracker]]
+"""Makes the trackers of a study, given the study's directory."""
+
+Say = Callable[[str], None]
+"""Takes a line about what is being done before the first trial and after the last."""
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a study is read from and where it lives."""
+
+    file: StudyFile
+    base: Path
+    home: StudyHome
+
+
+def run_study(
+    file: StudyFile, cwd: Path, trackers: MakeTrackers, interrupt: Interrupt, say: Say
+) -> StudyRecord:
+    """Runs a study, continues it, or finds it finished.
+
+    Args:
+        file: the study.
+        cwd: the working directory, where `.searchlab/` is.
+        trackers: what follows the study.
+        interrupt: leaves the study at the next epoch when set.
+        say: told what takes time.
+
+    Returns:
+        The study as it is when this returns; its `state` says how it ended.
+
+    Raises:
+        StudyLockedError: if another process holds the study.
+        StudyChangedError: if another study has this name.
+        SearchlabError: for everything else that the user can mend.
+    """
+    home = StudyHome(file.spec.name, cwd)
+    place = _Place(file, file.path.resolve().parent, home)
+    new = not home.journal.exists()
+    try:
+        with home.locked():
+            entries = list(read_journal(home.journal))
+            record = StudyRecord(entries)
+            _refuse_changes(place, record)
+            tracker = Trackers(trackers(home.directory))
+            with contextlib.closing(tracker):
+                if _complete(record, file.spec):
+                    tracker.replay(entries)
+                else:
+                    _work(place, entries, record, tracker, interrupt, say)
+            return record
+    finally:
+        if new:
+            home.discard_if_empty()
+
+
+def _refuse_changes(place: _Place, record: StudyRecord) -> None:
+    """A name stands for one study: a resumed one must be made from the same file and factory."""
+    if record.started is None:
+        return
+    spec = place.file.spec
+    changed = [str(difference) for difference in differences(record.spec, spec)]
+    if not changed and factories.source_digest(spec, place.base) != record.started.factory:
+        changed = [f"the source of {spec.factory.factory}"]
+    _refuse(spec.name, changed)
+
+
+def _refuse(name: str, changed: list[str]) -> None:
+    if changed:
+        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+        raise StudyChangedError(
+            f"study {name} was begun with something else ({changed[0]}{more}): take the change "
+            f"back to continue it, or run this one under another --name"
+        )
+
+
+def _complete(record: StudyRecord, spec: StudySpec) -> bool:
+    """Whether there is nothing left to do within the budget that the file gives now."""
+    if record.budget is None or record.state not in ("finished", "failed"):
+        return False
+    trials, seconds = spec.search.trials, spec.search.seconds
+    more_trials = _more(trials, record.budget.trials, len(record.trials))
+    more_seconds = _more(seconds, record.budget.seconds, record.seconds)
+    ended_by_time = record.budget.seconds is not None and record.seconds >= record.budget.seconds
+    if ended_by_time:
+        return not more_seconds
+    return not more_trials
+
+
+def _more(now: float | None, before: float | None, used: float) -> bool:
+    if now is None:
+        return before is not None
+    return now > used and (before is None or now > before)
+
+
+def _work(
+    place: _Place,
+    entries: list[Entry],
+    record: StudyRecord,
+    tracker: Tracker,
+    interrupt: Interrupt,
+    say: Say,
+) -> None:
+    spec, directory = place.file.spec, place.home.directory
+    executor = plugins.executor(spec.execution.executor, spec.execution.workers, directory)
+    with contextlib.closing(executor), _data(place, record, say) as summary:
+        backend = plugins.backend(spec.search.backend)(Problem.of(spec))
+        with contextlib.closing(backend):
+            replay(backend, entries)
+            if not any(trial.outcome for trial in record.trials.values()):
+                say("trying the model")
+                _try_model(place, executor, interrupt)
+            if interrupt.requested:
+                return
+            tracker.replay(entries)
+            with Journal(place.home.journal) as journal:
+                recorder = Recorder(journal, record, tracker)
+                if record.started is None:
+                    recorder(_started(place, summary))
+                recorder(_resumed(spec))
+                start = time.monotonic()
+                arguments = (place.base, directory, interrupt)
+                Search(spec, backend, executor, recorder, *arguments).run()
+                recorder(_stopped(record, executor, *arguments, start, say))
+
+
+@contextlib.contextmanager
+def _data(place: _Place, record: StudyRecord, say: Say) -> Iterator[DataSummary]:
+    """The prepared data, for as long as the study runs."""
+    from searchlab.training.prepare import prepare  # imports pandas and scikit-learn
+
+    spec = place.file.spec
+    say(f"preparing {spec.data.dataset or spec.data.path}")
+    try:
+        summary = prepare(spec, place.base, place.home.data)
+        if record.started is not None and summary.digest != record.started.data["digest"]:
+            _refuse(spec.name, [f"the content of {summary.name}"])
+        yield summary
+    finally:
+        shutil.rmtree(place.home.data, ignore_errors=True)
+
+
+def _try_model(place: _Place, executor: Executor, interrupt: Interrupt) -> None:
+    """Refuses a factory that cannot be trained, before anything is recorded."""
+    spec = place.file.spec
+    trial = Trial(0, Suggestion({}, epochs=1), spec.search.seed)
+    directory = place.home.directory
+    executor.submit(Job(Work.CHECK, trial, spec, place.base, place.home.data, directory))
+    outcome = run_to_end(executor, interrupt)
+    if outcome is not None and outcome.state is TrialState.FAIL:
+        assert outcome.error is not None  # noqa: S101 - a FAIL has one
+        known = outcome.error.type == ModelError.__name__
+        what = outcome.error.message if known else f"{outcome.error.type}: {outcome.error.message}"
+        raise ModelError(what)
+
+
+def _started(place: _Place, summary: DataSummary) -> Started:
+    spec = place.file.spec
+    return Started(
+        study=spec.as_dict(),
+        text=place.file.text,
+        file=str(place.file.path.resolve()),
+        data=summary.as_dict(),
+        factory=factories.source_digest(spec, place.base),
+        versions=_versions(),
+    )
+
+
+def _resumed(spec: StudySpec) -> Resumed:
+    search, execution = spec.search, spec.execution
+    return Resumed(search.trials, search.seconds, execution.executor, execution.workers)
+
+
+def _stopped(
+    record: StudyRecord,
+    executor: Executor,
+    base: Path,
+    directory: Path,
+    interrupt: Interrupt,
+    start: float,
+    say: Say,
+) -> Stopped:
+    """Makes the study's model, unless the study was interrupted or nothing succeeded."""
+    final = None
+    if not interrupt.requested and record.best is not None:
+        say("making the study's model and testing it")
+        final = finish(record, executor, base, directory, interrupt)
+    stopped = Stopped("interrupted", time.monotonic() - start, record.best)
+    if interrupt.requested:
+        return stopped
+    if final is None:
+        return replace(stopped, state="failed")
+    return replace(
+        stopped, state="finished", test=dict(final.metrics), model_path=final.model_path
+    )
+
+
+
+def _versions() -> dict[str, str]:
+    """The versions of the installed libraries that results depend on."""
+    versions = {}
+    for package in _PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[package] = metadata.version(package)
+    return versions

@@ -1,0 +1,219 @@
+"""The loop: the only place that asks and tells a backend, and that writes the journal."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from searchlab.backends.base import Backend
+from searchlab.errors import ReplayError
+from searchlab.executors.base import Executor
+from searchlab.journal import Asked, Entry, Event, Journal, Reported, Resumed, Told, Waited
+from searchlab.record import StudyRecord
+from searchlab.study import StudySpec
+from searchlab.tracking.base import Tracker
+from searchlab.training.job import Job, Work
+from searchlab.trial import Decision, Outcome, Report, Suggestion, Trial
+
+_TICK = 0.2  # seconds; how soon the loop notices Ctrl-C or the end of the time budget
+_PATIENCE = 8.0  # seconds that interrupted trainings have to reach the end of an epoch
+
+
+class Interrupt:
+    """Set from outside (Ctrl-C, SIGTERM) to make the loop leave the study, to be resumed."""
+
+    def __init__(self) -> None:
+        self.requested = False
+
+
+class Recorder:
+    """Writes events to the journal and hands them to the trackers, in this order.
+
+    Attributes:
+        record: the study as the journal describes it.
+    """
+
+    def __init__(self, journal: Journal, record: StudyRecord, tracker: Tracker) -> None:
+        self._journal, self.record, self._tracker = journal, record, tracker
+
+    def __call__(self, event: Event) -> None:
+        """Records one event.
+
+        Raises:
+            JournalError: if it cannot be written.
+        """
+        entry = self._journal.append(event)
+        self.record.apply(entry)
+        self._tracker.record(entry)
+
+
+class Search:
+    """One process' work on a study, from its first ask to its last outcome."""
+
+    def __init__(
+        self,
+        spec: StudySpec,
+        backend: Backend,
+        executor: Executor,
+        recorder: Recorder,
+        base: Path,
+        directory: Path,
+        interrupt: Interrupt,
+    ) -> None:
+        """Puts a study together.
+
+        Args:
+            spec: the study.
+            backend: fresh, or replayed with `replay`.
+            executor: with no jobs yet.
+            recorder: with the entries of earlier processes in its record.
+            base: the directory of the study file.
+            directory: the study's directory, with the prepared data in it.
+            interrupt: is looked at between events.
+        """
+        self._spec, self._backend, self._executor = spec, backend, executor
+        self._recorder, self._interrupt = recorder, interrupt
+        self._base, self._directory = base, directory
+        self._running: set[int] = set()
+        self._exhausted = False
+        budget = spec.search.seconds
+        left = None if budget is None else budget - recorder.record.seconds
+        self._deadline = None if left is None else time.monotonic() + left
+
+    def run(self) -> None:
+        """Runs trials until the budget is used up, the backend is done, or the interrupt is set."""
+        for trial in self._recorder.record.unfinished():
+            self._submit(trial.trial)
+        while True:
+            if not self._stopping:
+                self._ask()
+            if not self._running:
+                return
+            if self._interrupt.requested:
+                self._wind_down()
+                return
+            self._handle(self._executor.poll(self._decide, _TICK))
+
+    @property
+    def _stopping(self) -> bool:
+        return self._interrupt.requested or self._out_of_time
+
+    @property
+    def _out_of_time(self) -> bool:
+        return self._deadline is not None and time.monotonic() >= self._deadline
+
+    def _ask(self) -> None:
+        """Fills the executor's free places with new trials."""
+        trials, total = self._recorder.record.trials, self._spec.search.trials
+        while self._executor.free and not self._exhausted:
+            number = len(trials)
+            if total is not None and number >= total:
+                return
+            suggestion = self._backend.ask(number)
+            if suggestion is None:
+                self._recorder(Waited(number))
+                self._exhausted = True  # until the next outcome
+                return
+            trial = Trial(number, suggestion, self._spec.search.seed)
+            self._recorder(Asked(trial))
+            self._submit(trial)
+
+    def _submit(self, trial: Trial) -> None:
+        self._running.add(trial.number)
+        self._executor.submit(
+            Job(
+                Work.TRIAL,
+                trial,
+                self._spec,
+                self._base,
+                self._directory / "data",
+                self._directory,
+                keep=self._backend.resumes_weights or self._spec.evaluation.folds is None,
+                synchronous=self._backend.prunes,
+            )
+        )
+
+    def _decide(self, report: Report) -> Decision:
+        """What a training does after an epoch."""
+        if self._interrupt.requested:
+            return Decision.ABANDON
+        self._recorder(Reported(report))
+        decision = self._backend.report(report)
+        return Decision.STOP if self._out_of_time else decision
+
+    def _handle(self, outcomes: Sequence[Outcome]) -> None:
+        for outcome in outcomes:
+            self._running.discard(outcome.number)
+            self._exhausted = False
+            self._recorder(Told(outcome))
+            self._backend.tell(outcome)
+            self._tidy(outcome)
+
+    def _wind_down(self) -> None:
+        """Lets running trainings end at an epoch, and records those that end on their own."""
+        until = time.monotonic() + _PATIENCE
+        while not self._executor.idle and time.monotonic() < until:
+            self._handle(self._executor.poll(self._decide, _TICK))
+
+    def _tidy(self, outcome: Outcome) -> None:
+        """Removes models that nothing can ask for any more."""
+        if self._backend.resumes_weights:
+            return
+        best = self._recorder.record.best
+        for path in (self._directory / "models").glob("*"):
+            if path.name != str(best) and int(path.name) not in self._running:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def replay(backend: Backend, entries: Sequence[Entry]) -> None:
+    """Brings a fresh backend to where the journal's last process left it.
+
+    Args:
+        backend: made from the same study, and asked nothing yet.
+        entries: the journal, in order.
+
+    Raises:
+        ReplayError: if the backend suggests something else than it did then.
+    """
+    valid_from = _last_attempts(entries)
+    for position, entry in enumerate(entries):
+        match entry.event:
+            case Asked(trial):
+                _expect(trial.number, trial.suggestion, backend.ask(trial.number))
+            case Waited(number):
+                _expect(number, None, backend.ask(number))
+            case Reported(report) if position > valid_from.get(report.number, len(entries)):
+                backend.report(report)
+            case Told(outcome):
+                backend.tell(outcome)
+
+
+def _last_attempts(entries: Sequence[Entry]) -> dict[int, int]:
+    """For each trial with an outcome, the position after which its reports count.
+
+    A trial that a dead process was at is trained anew, so its earlier reports are void.
+    """
+    resumed, positions = -1, {}
+    for position, entry in enumerate(entries):
+        match entry.event:
+            case Resumed():
+                resumed = position
+            case Told(outcome):
+                positions[outcome.number] = resumed
+    return positions
+
+
+def _expect(number: int, recorded: Suggestion | None, asked: Suggestion | None) -> None:
+    if recorded != asked:
+        raise ReplayError(
+            f"trial {number}: the journal holds {_shown(recorded)}, but the backend now suggests "
+            f"{_shown(asked)}; was a library updated? Install the versions that the study began "
+            "with, or start it anew under another --name"
+        )
+
+
+def _shown(suggestion: Suggestion | None) -> str:
+    return "nothing" if suggestion is None else str(dict(suggestion.params))
+

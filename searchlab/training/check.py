@@ -1,0 +1,152 @@
+"""Trying a model factory before trial 0 trains, so that a mistake costs seconds and not a study."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from searchlab.errors import ModelError
+from searchlab.space import Choice, Float, Int, Params, Scalar, SearchSpace
+from searchlab.study import StudySpec
+from searchlab.training import factories
+from searchlab.training.job import Job
+from searchlab.training.prepare import PreparedData
+
+_ROWS = 64
+_FITTING = {
+    "regression": "mse",
+    "binary": "binary_crossentropy",
+    "multiclass": "sparse_categorical_crossentropy",
+}
+
+
+def check_model(job: Job, data: PreparedData) -> None:
+    """Builds the study's model for a point or two of its space and tries it on a few rows.
+
+    Raises:
+        ModelError: naming the factory, what is wrong with it, and the remedy.
+    """
+    spec, name = job.spec, job.spec.factory.factory
+    for problem in factories.problems(spec, job.base):
+        raise ModelError(f"model: {problem}")
+    function = factories.load(name, job.base)
+    model = _built(function, spec, data)
+    if not isinstance(model, keras.Model):
+        hint = ": end it with `return model`" if model is None else ""
+        raise ModelError(f"{name} returned {type(model).__name__}, not a Keras model{hint}")
+    if not model.compiled:
+        raise ModelError(f"{name} returned a model that is not compiled: call model.compile in it")
+    _check_loss(name, model, data)
+    _check_step(name, model, spec, data)
+
+
+def probes(space: SearchSpace) -> Iterator[Params]:
+    """Two points of a space: the low end of each param, and the middle."""
+    for place in (0.0, 0.5):
+        yield space.active({name: _at(domain, place) for name, domain in space})
+
+
+def _at(domain: Int | Float | Choice, place: float) -> Scalar:
+    match domain:
+        case Choice():
+            return domain.values[int(place * len(domain.values))]
+        case Int():
+            return domain.low + int(place * (domain.high - domain.low)) // domain.step * domain.step
+        case Float():
+            return float(domain.low + place * (domain.high - domain.low))
+
+
+def _built(function: Any, spec: StudySpec, data: PreparedData) -> Any:
+    """A model; a factory that refuses some params is given a second chance with others."""
+    given = {"input_shape": data.summary.input_shape, "meta": data.meta}
+    first: Exception | None = None
+    for params in probes(spec.search_space):
+        try:
+            return factories.call(function, {**spec.factory.params, **params}, given)
+        except Exception as error:
+            first = first or error
+    assert first is not None  # noqa: S101 - there is at least one probe
+    params = next(probes(spec.search_space))
+    shown = ", ".join(f"{key}={value!r}" for key, value in params.items())
+    raise ModelError(
+        f"{spec.factory.factory} failed with {shown}: {type(first).__name__}: "
+        f"{' '.join(str(first).split())}{_line(first, function)}"
+    ) from first
+
+
+def _line(error: Exception, function: Any) -> str:
+    """Where in the factory's file an error was raised, if there."""
+    file = getattr(getattr(function, "__code__", None), "co_filename", None)
+    line, place = None, error.__traceback__
+    while place is not None:
+        if place.tb_frame.f_code.co_filename == file:
+            line = place.tb_lineno
+        place = place.tb_next
+    return "" if line is None else f" (line {line} of the factory's file)"
+
+
+def _check_loss(name: str, model: Any, data: PreparedData) -> None:
+    """Refuses a known loss that cannot mean what the target is; others are only tried."""
+    task, loss = data.summary.task, _loss_name(model.loss)
+    fitting = _FITTING[task]
+    if len(model.outputs) != 1:
+        raise ModelError(f"{name} returned a model with {len(model.outputs)} outputs: give it one")
+    units = model.output_shape[-1]
+    crossentropy = "crossentropy" in loss
+    if task == "regression" and crossentropy:
+        raise ModelError(f"{name}: loss {loss} does not fit a continuous target: use {fitting!r}")
+    if task != "regression" and loss == "categorical_crossentropy":
+        raise ModelError(
+            f"{name}: loss {loss} wants one-hot rows, but the target is a class number: use "
+            "'sparse_categorical_crossentropy'"
+        )
+    classes = len(data.summary.classes)
+    if task == "multiclass" and (loss == "binary_crossentropy" or (units == 1 and loss in _MEANS)):
+        raise ModelError(f"{name}: loss {loss} does not fit {classes} classes: use {fitting!r}")
+    if task != "regression" and loss == "sparse_categorical_crossentropy" and units < classes:
+        raise ModelError(
+            f"{name}: the last layer has {units} units for {classes} classes: give it {classes} "
+            "units with a softmax" + (" (or loss 'binary_crossentropy')" if classes == 2 else "")
+        )
+    one = task == "regression" or loss == "binary_crossentropy"
+    if one and len(model.output_shape) == 2 and units != 1:  # noqa: PLR2004 - rows and units
+        raise ModelError(
+            f"{name}: the last layer has {units} units, but the target is one number a row: give "
+            "it 1 unit"
+        )
+
+
+_MEANS = ("mse", "mean_squared_error", "mae", "mean_absolute_error", "huber", "msle")
+
+
+def _loss_name(loss: Any) -> str:
+    if isinstance(loss, str):
+        return loss
+    return str(getattr(loss, "name", None) or getattr(loss, "__name__", ""))
+
+
+def _check_step(name: str, model: Any, spec: StudySpec, data: PreparedData) -> None:
+    """Evaluates and trains the model on a few rows, and looks for the objective's metric."""
+    x, y = np.asarray(data.x_train[:_ROWS]), np.asarray(data.y_train[:_ROWS])
+    try:
+        metrics = model.evaluate(x, y, verbose=0, return_dict=True)
+        model.train_on_batch(x, y)
+    except Exception as error:
+        reason = " ".join(str(error).split())[:300]
+        raise ModelError(
+            f"{name}: its model cannot be trained on rows of shape {data.summary.input_shape} "
+            f"with a {data.summary.task} target: {type(error).__name__}: {reason}"
+        ) from error
+    names = [f"val_{metric}" for metric in metrics]
+    wanted = {"objective.metric": spec.objective.metric}
+    if spec.training.early_stopping is not None:
+        wanted["training.early_stopping.monitor"] = spec.training.early_stopping.monitor
+    for key, metric in wanted.items():
+        if metric not in names and metric.removeprefix("val_") not in metrics:
+            raise ModelError(
+                f"{key}: {name}'s model has no metric {metric}; it has {', '.join(names)}: name "
+                "one of them, or compile the model with it"
+            )

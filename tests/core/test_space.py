@@ -1,0 +1,81 @@
+"""The search space: what it refuses, what it contains, and which params are active."""
+
+import pytest
+
+from searchlab.space import Choice, Float, Int, SearchSpace, When
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Int(3, 0), "above the high end"),
+        (lambda: Int(0, 4, log=True), "start at 1"),
+        (lambda: Int(0, 4, step=0), "at least 1"),
+        (lambda: Int(0, 5, step=2), "end at 4"),
+        (lambda: Int(1, 5, step=2, log=True), "exclude each other"),
+        (lambda: Float(0.0, 1.0, log=True), "above 0"),
+        (lambda: Float(1.0, 0.5), "above the high end"),
+        (lambda: Float(0.0, float("inf")), "finite"),
+        (lambda: Float(0.0, 1.0, step=0.0), "above 0"),
+        (lambda: Choice(()), "at least one"),
+        (lambda: Choice(("a", "b", "a")), "twice"),
+        (lambda: Choice((1.0, float("nan"))), "finite"),
+    ],
+)
+def test_impossible_params_are_refused(make, message):
+    """A range or choice that cannot be sampled is refused with the reason."""
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_contains_tells_types_apart():
+    """A param contains its values with their Python type only: True is no 1, and 1 no 1.0."""
+    assert Int(0, 3).contains(2)
+    assert not Int(0, 3).contains(True)
+    assert not Int(0, 3).contains(2.0)
+    assert not Int(0, 4, step=2).contains(3)
+    assert Float(0.0, 1.0).contains(1.0)
+    assert not Float(0.0, 1.0).contains(1)
+    assert Choice((1, "1", None)).contains(None)
+    assert not Choice((1, "1", None)).contains(True)
+
+
+def test_choices_that_python_thinks_equal_are_different_values():
+    """1, 1.0 and True may stand side by side in a choice, each with an index of its own."""
+    choice = Choice((1, True, 1.0))
+    assert [choice.index(value) for value in (1, True, 1.0)] == [0, 1, 2]
+
+
+SPACE = SearchSpace(
+    {
+        "n_hidden": Int(0, 2),
+        "n_neurons": Int(1, 9, when=When("n_hidden", (1, 2))),
+        "dropout": Float(0.0, 0.5, when=When("n_neurons", (9,))),
+    }
+)
+
+
+def test_a_param_whose_condition_does_not_hold_is_left_out():
+    """Conditions work through: a param that depends on an inactive one is inactive too."""
+    assert SPACE.active({"n_hidden": 0, "n_neurons": 9, "dropout": 0.1}) == {"n_hidden": 0}
+    assert SPACE.active({"n_hidden": 1, "n_neurons": 9, "dropout": 0.1}) == {
+        "n_hidden": 1,
+        "n_neurons": 9,
+        "dropout": 0.1,
+    }
+
+
+def test_a_point_has_exactly_the_active_params():
+    """A point with a param missing, or one too many, is not in the space."""
+    assert SPACE.contains({"n_hidden": 0})
+    assert SPACE.contains({"n_hidden": 1, "n_neurons": 3})
+    assert not SPACE.contains({"n_hidden": 1})
+    assert not SPACE.contains({"n_hidden": 0, "n_neurons": 3})
+
+
+def test_conditions_on_unknown_params_or_values_are_refused():
+    """A condition must name a param that stands earlier, and a value that this one takes."""
+    with pytest.raises(ValueError, match="does not stand before it"):
+        SearchSpace({"a": Int(0, 1, when=When("b", (1,))), "b": Int(0, 1)})
+    with pytest.raises(ValueError, match="which it never is"):
+        SearchSpace({"b": Int(0, 1), "a": Int(0, 1, when=When("b", (7,)))})
