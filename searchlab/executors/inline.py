@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import deque
 from pathlib import Path
@@ -17,6 +18,7 @@ class InlineExecutor:
     def __init__(self, workers: int, directory: Path) -> None:  # noqa: ARG002 - the port's form
         """Makes the executor; `workers` and `directory` are for executors with processes."""
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # retracing is expected here
         self._queue: deque[Job] = deque()
 
     @property

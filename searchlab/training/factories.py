@@ -139,14 +139,15 @@ def call(function: Callable[..., Any], params: Mapping[str, Any], given: Mapping
 
 def _module_file(module: str, base: Path) -> Path:
     """The source file of a module, found as the import system would, without importing."""
-    search: list[str] | None = [str(base), *sys.path]
-    spec = None
-    for depth in range(1, module.count(".") + 2):
-        name = ".".join(module.split(".")[:depth])
-        spec = importlib.machinery.PathFinder.find_spec(name, search)
-        search = list(spec.submodule_search_locations or []) if spec is not None else []
-        if spec is None:
+    top, *below = module.split(".")
+    find = importlib.machinery.PathFinder.find_spec
+    # The package's own finders (an editable install has one) do not import a top-level module.
+    spec = find(top, [str(base)]) or importlib.util.find_spec(top)
+    for depth in range(len(below)):
+        if spec is None or spec.submodule_search_locations is None:
             break
+        name = ".".join([top, *below[: depth + 1]])
+        spec = find(name, list(spec.submodule_search_locations))
     if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
         raise ModelError(
             f"there is no module {module}: install it, or name the file as path/to/file.py:function"

@@ -1,0 +1,99 @@
+"""What several tests share: a trivial executor, and small studies."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+from searchlab.study import StudySpec
+from searchlab.trial import Decision, Failure, Outcome, Report, Trial, TrialState
+
+SPACE = {
+    "n_hidden": {"int": [0, 3]},
+    "n_neurons": {"int": [1, 100]},
+    "learning_rate": {"float": [3e-4, 3e-2], "log": True},
+}
+
+
+def study(**changes) -> StudySpec:
+    """A small study; `changes` are parts of the file, such as search={"trials": 3}."""
+    values = {
+        "name": "small",
+        "data": {"dataset": "iris"},
+        "space": SPACE,
+        "training": {"epochs": 9},
+        "evaluation": {"holdout": 0.2},
+    }
+    return StudySpec.from_dict({**values, **changes})
+
+
+def bowl(trial: Trial, epoch: int) -> float:
+    """A smooth objective with one minimum, which falls with the epochs."""
+    params = trial.suggestion.params
+    distance = math.log10(params["learning_rate"] / 1e-2) ** 2 + (params["n_neurons"] - 60) ** 2 / 1e4
+    return distance + 1 / epoch
+
+
+class TrivialExecutor:
+    """Runs a formula in place of a training: an epoch of each running trial at each poll."""
+
+    def __init__(self, workers: int, value: Callable[[Trial, int], float] = bowl) -> None:
+        self._workers, self._value = workers, value
+        self._jobs: deque = deque()
+        self._epochs: dict[int, int] = {}
+        self.submitted: list[int] = []
+
+    @property
+    def free(self) -> int:
+        return max(0, self._workers - len(self._jobs))
+
+    @property
+    def idle(self) -> bool:
+        return not self._jobs
+
+    def submit(self, job) -> None:
+        self.submitted.append(job.trial.number)
+        self._jobs.append(job)
+
+    def poll(self, decide, timeout: float) -> list[Outcome]:
+        outcomes = []
+        for job in list(self._jobs)[: self._workers]:
+            ended, outcome = self._epoch(job, decide)
+            if ended:
+                self._jobs.remove(job)
+            if outcome is not None:
+                outcomes.append(outcome)
+        return outcomes
+
+    def close(self) -> None:
+        self._jobs.clear()
+
+    def _epoch(self, job, decide) -> tuple[bool, Outcome | None]:
+        number, suggestion = job.trial.number, job.trial.suggestion
+        epoch = self._epochs.get(number, suggestion.initial_epoch) + 1
+        self._epochs[number] = epoch
+        done = epoch - suggestion.initial_epoch
+        metric = job.spec.objective.metric
+        try:
+            value = self._value(job.trial, epoch)
+        except Exception as error:
+            failure = Failure(type(error).__name__, str(error))
+            return True, Outcome(number, TrialState.FAIL, error=failure)
+        decision = decide(Report(number, 0, epoch, {metric: value}))
+        if decision is Decision.ABANDON:
+            return True, None
+        if decision is Decision.STOP:
+            return True, Outcome(number, TrialState.PRUNED, value, epochs=done)
+        if epoch < suggestion.epochs:
+            return False, None
+        metrics = {metric: value}
+        return True, Outcome(number, TrialState.COMPLETE, value, metrics, (value,), done)
+
+
+def write_study(path: Path, text: str) -> Path:
+    """Writes a study file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
