@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -297,12 +296,12 @@ class StudySpec(_Part):
             raise ValueError(f"{both[0]!r} stands in model.params and in space: leave one out")
         return self
 
-    @cached_property
+    @property
     def search_space(self) -> SearchSpace:
         """The search space, free of how the file writes it."""
         return SearchSpace({name: spec.domain() for name, spec in self.space.items()})
 
-    @cached_property
+    @property
     def factory(self) -> ModelSpec:
         """The model factory, however short the file names it."""
         return ModelSpec(factory=self.model) if isinstance(self.model, str) else self.model

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-import os
 from collections import deque
 from pathlib import Path
 
 from searchlab.executors.base import Decide
 from searchlab.training.job import Job
+from searchlab.training.quiet import quiet
 from searchlab.trial import Outcome
 
 
@@ -17,8 +16,6 @@ class InlineExecutor:
 
     def __init__(self, workers: int, directory: Path) -> None:  # noqa: ARG002 - the port's form
         """Makes the executor; `workers` and `directory` are for executors with processes."""
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # retracing is expected here
         self._queue: deque[Job] = deque()
 
     @property
@@ -37,7 +34,8 @@ class InlineExecutor:
 
     def poll(self, decide: Decide, timeout: float) -> list[Outcome]:  # noqa: ARG002
         """Runs the next job to its end; `timeout` does not bound a training."""
-        from searchlab.training.fit import run  # imports TensorFlow
+        with quiet():
+            from searchlab.training.fit import run
 
         if not self._queue:
             return []

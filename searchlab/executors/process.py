@@ -16,8 +16,6 @@ import multiprocessing
 import os
 import signal
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from multiprocessing.forkserver import ensure_running
 from pathlib import Path
@@ -26,6 +24,7 @@ from typing import TYPE_CHECKING
 from searchlab.executors.base import Decide
 from searchlab.executors.worker import work
 from searchlab.training.job import Job
+from searchlab.training.quiet import quiet
 from searchlab.trial import Failure, Outcome, Report, TrialState
 
 if TYPE_CHECKING:
@@ -197,20 +196,6 @@ class _Worker:
 
 def _start_server(context: multiprocessing.context.ForkServerContext) -> None:
     """Starts the fork server, which imports Keras while the loop does other things."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     context.set_forkserver_preload(["keras", "searchlab.training.fit"])
-    with _quiet():
+    with quiet():  # it keeps its standard error, and workers have files of their own
         ensure_running()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps what TensorFlow prints while it is imported out of the terminal."""
-    saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(null, 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(null)

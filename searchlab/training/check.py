@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -39,8 +40,14 @@ def check_model(job: Job, data: PreparedData) -> None:
         raise ModelError(f"{name} returned {type(model).__name__}, not a Keras model{hint}")
     if not model.compiled:
         raise ModelError(f"{name} returned a model that is not compiled: call model.compile in it")
-    _check_loss(name, model, data)
-    _check_step(name, model, spec, data)
+    x, y = np.asarray(data.x_train[:_ROWS]), np.asarray(data.y_train[:_ROWS])
+    with _blaming(name, data):
+        predicted = model(x)
+    _check_loss(name, _loss_name(model.loss), predicted, data)
+    with _blaming(name, data):
+        metrics = model.evaluate(x, y, verbose=0, return_dict=True)
+        model.train_on_batch(x, y)
+    _check_metrics(name, list(metrics), spec)
 
 
 def probes(space: SearchSpace) -> Iterator[Params]:
@@ -88,13 +95,13 @@ def _line(error: Exception, function: Any) -> str:
     return "" if line is None else f" (line {line} of the factory's file)"
 
 
-def _check_loss(name: str, model: Any, data: PreparedData) -> None:
+def _check_loss(name: str, loss: str, predicted: Any, data: PreparedData) -> None:
     """Refuses a known loss that cannot mean what the target is; others are only tried."""
-    task, loss = data.summary.task, _loss_name(model.loss)
+    task = data.summary.task
     fitting = _FITTING[task]
-    if len(model.outputs) != 1:
-        raise ModelError(f"{name} returned a model with {len(model.outputs)} outputs: give it one")
-    units = model.output_shape[-1]
+    if isinstance(predicted, dict | list | tuple):
+        raise ModelError(f"{name} returned a model with {len(predicted)} outputs: give it one")
+    units = predicted.shape[-1]
     crossentropy = "crossentropy" in loss
     if task == "regression" and crossentropy:
         raise ModelError(f"{name}: loss {loss} does not fit a continuous target: use {fitting!r}")
@@ -111,8 +118,8 @@ def _check_loss(name: str, model: Any, data: PreparedData) -> None:
             f"{name}: the last layer has {units} units for {classes} classes: give it {classes} "
             "units with a softmax" + (" (or loss 'binary_crossentropy')" if classes == 2 else "")
         )
-    one = task == "regression" or loss == "binary_crossentropy"
-    if one and len(model.output_shape) == 2 and units != 1:  # noqa: PLR2004 - rows and units
+    one_number = task == "regression" or loss == "binary_crossentropy"
+    if one_number and len(predicted.shape) > 1 and units != 1:
         raise ModelError(
             f"{name}: the last layer has {units} units, but the target is one number a row: give "
             "it 1 unit"
@@ -128,25 +135,27 @@ def _loss_name(loss: Any) -> str:
     return str(getattr(loss, "name", None) or getattr(loss, "__name__", ""))
 
 
-def _check_step(name: str, model: Any, spec: StudySpec, data: PreparedData) -> None:
-    """Evaluates and trains the model on a few rows, and looks for the objective's metric."""
-    x, y = np.asarray(data.x_train[:_ROWS]), np.asarray(data.y_train[:_ROWS])
+@contextmanager
+def _blaming(name: str, data: PreparedData) -> Iterator[None]:
+    """Turns what Keras says of a model that does not fit its data into one line."""
     try:
-        metrics = model.evaluate(x, y, verbose=0, return_dict=True)
-        model.train_on_batch(x, y)
+        yield
     except Exception as error:
         reason = " ".join(str(error).split())[:300]
         raise ModelError(
             f"{name}: its model cannot be trained on rows of shape {data.summary.input_shape} "
             f"with a {data.summary.task} target: {type(error).__name__}: {reason}"
         ) from error
-    names = [f"val_{metric}" for metric in metrics]
+
+
+def _check_metrics(name: str, metrics: list[str], spec: StudySpec) -> None:
     wanted = {"objective.metric": spec.objective.metric}
     if spec.training.early_stopping is not None:
         wanted["training.early_stopping.monitor"] = spec.training.early_stopping.monitor
     for key, metric in wanted.items():
-        if metric not in names and metric.removeprefix("val_") not in metrics:
+        if metric.removeprefix("val_") not in metrics:
+            known = ", ".join(f"val_{each}" for each in metrics)
             raise ModelError(
-                f"{key}: {name}'s model has no metric {metric}; it has {', '.join(names)}: name "
-                "one of them, or compile the model with it"
+                f"{key}: {name}'s model has no metric {metric}; it has {known}: name one of them, "
+                "or compile the model with it"
             )

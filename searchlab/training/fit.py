@@ -131,7 +131,7 @@ def _final(job: Job, data: PreparedData, emit: Emit) -> Outcome:
     else:
         model = build(job, data)
         source = model_file(job.directory, job.trial.number, 0)
-        model.load_weights(source)
+        _load_weights(model, source, data)
         shutil.copyfile(source, target)
         metrics, epochs = _evaluate(model, data.x_test, data.y_test, job), 0
     shutil.copyfile(job.data / "preprocessing.skops", target.parent / "preprocessing.skops")
@@ -148,8 +148,9 @@ def _fit(job: Job, data: PreparedData, rows: _Rows, fold: int, emit: Emit) -> _F
     trial, training = job.trial, job.spec.training
     model = build(job, data)
     if trial.suggestion.resume_from is not None and job.work is Work.TRIAL:
-        model.optimizer.build(model.trainable_variables)
-        model.load_weights(model_file(job.directory, trial.suggestion.resume_from, fold))
+        _load_weights(
+            model, model_file(job.directory, trial.suggestion.resume_from, fold), data
+        )
         first = trial.suggestion.initial_epoch
     else:
         first = 0
@@ -192,6 +193,18 @@ def build(job: Job, data: PreparedData) -> Any:
     keras.utils.set_random_seed(job.trial.seed)
     given = {"input_shape": data.summary.input_shape, "meta": data.meta}
     return factories.call(function, params, given)
+
+
+def _load_weights(model: Any, file: Path, data: PreparedData) -> None:
+    """Takes over another training's weights and the state of its optimiser.
+
+    Weights are loaded into a model that the factory has built, so this works for custom layers
+    too, of which Keras could not make a model from the file alone.
+    """
+    if not model.built:
+        model(np.asarray(data.x_train[:1]))
+    model.optimizer.build(model.trainable_variables)  # else Keras skips the optimiser's state
+    model.load_weights(file)
 
 
 def model_file(directory: Path, number: int, fold: int) -> Path:

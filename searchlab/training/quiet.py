@@ -1,0 +1,28 @@
+"""Importing TensorFlow without its messages."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keeps TensorFlow's greetings out of the terminal while it is imported.
+
+    They are written by C++ code before any setting is read (TensorFlow 2.21 prints two lines on
+    oneDNN whatever TF_CPP_MIN_LOG_LEVEL says), so standard error itself is turned away. A process
+    that is started inside inherits that.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # retracing is expected here
+    saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(null, 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(null)

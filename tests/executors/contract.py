@@ -1,0 +1,161 @@
+"""What every executor must do, run with real trainings on a small real data set."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from support import study
+
+from searchlab.training.job import Job, Work
+from searchlab.training.prepare import prepare
+from searchlab.trial import Decision, Report, Suggestion, Trial, TrialState
+
+FACTORIES = Path(__file__).parent / "trial_factories.py"
+PARAMS = {"n_hidden": 1, "n_neurons": 12, "learning_rate": 0.02}
+
+
+def collect(executor, decide=lambda _: Decision.CONTINUE):
+    """Polls until nothing runs; the reports in the order they came, and the outcomes."""
+    reports: list[Report] = []
+    outcomes = {}
+
+    def answer(report):
+        reports.append(report)
+        return decide(report)
+
+    until = time.monotonic() + 120
+    while not executor.idle and time.monotonic() < until:
+        for outcome in executor.poll(answer, timeout=0.2):
+            assert outcome.number not in outcomes, "one outcome a job"
+            outcomes[outcome.number] = outcome
+    assert executor.idle
+    return reports, outcomes
+
+
+class Bench:
+    """A study on iris with its prepared data, and jobs of it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.spec = study(evaluation={"folds": 2}, training={"epochs": 3, "batch_size": 16})
+        prepare(self.spec, Path(), directory / "data")
+
+    def job(self, number=0, params=PARAMS, *, factory="mlp", work=Work.TRIAL, **changes) -> Job:
+        spec = self.spec.model_copy(update={"model": factory})
+        if factory != "mlp":
+            spec = spec.model_copy(update={"model": f"{FACTORIES.name}:{factory}"})
+        trial = Trial(number, Suggestion(params, epochs=3), seed=7)
+        job = Job(work, trial, spec, FACTORIES.parent, self.directory / "data", self.directory)
+        return replace(job, **changes)
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    return Bench(tmp_path_factory.mktemp("study"))
+
+
+class ExecutorContract:
+    """Subclasses make the executor; every test here holds for all of them."""
+
+    def make(self, workers: int, directory: Path):
+        raise NotImplementedError
+
+    @pytest.fixture
+    def executor(self, bench):
+        executor = self.make(2, bench.directory)
+        yield executor
+        executor.close()
+
+    def test_a_trial_reports_each_epoch_of_each_fold_and_then_ends(self, executor, bench):
+        """Reports come in order; the outcome's value is the mean of the folds' scores."""
+        executor.submit(bench.job())
+        reports, outcomes = collect(executor)
+        order = [(report.fold, report.epoch) for report in reports]
+        assert order == [(0, 1), (0, 2), (0, 3), (1, 1), (1, 2), (1, 3)]
+        assert {"loss", "val_loss", "val_accuracy"} <= set(reports[0].metrics)
+        outcome = outcomes[0]
+        assert outcome.state is TrialState.COMPLETE
+        assert outcome.value == sum(outcome.scores) / 2 == outcome.metrics["val_loss"]
+        assert outcome.epochs == 6
+        assert outcome.seconds > 0
+
+    def test_the_same_job_has_the_same_outcome_whatever_ran_before(self, executor, bench):
+        """Four equal trainings, in new and in used workers, agree to the last bit."""
+        for number in range(4):
+            executor.submit(bench.job(number))
+        _, outcomes = collect(executor)
+        assert len({outcome.scores for outcome in outcomes.values()}) == 1
+        assert len(outcomes) == 4
+
+    @pytest.mark.parametrize("synchronous", [True, False])
+    def test_stop_ends_a_trial_pruned(self, executor, bench, synchronous):
+        """STOP ends the training; at that very epoch if the job waits for decisions."""
+        job = bench.job(synchronous=synchronous)
+        trial = replace(job.trial, suggestion=replace(job.trial.suggestion, epochs=2000))
+        executor.submit(replace(job, trial=trial))
+        reports, outcomes = collect(executor, lambda _: Decision.STOP)
+        assert outcomes[0].state is TrialState.PRUNED
+        assert outcomes[0].epochs == len(reports) < 2000
+        assert outcomes[0].value == reports[-1].metrics["val_loss"]
+        if synchronous:
+            assert len(reports) == 1
+
+    def test_an_abandoned_trial_has_no_outcome_and_frees_its_place(self, executor, bench):
+        """After ABANDON nothing is heard of the trial, and the next job runs."""
+        executor.submit(bench.job(0, synchronous=True))
+        reports, outcomes = collect(executor, lambda _: Decision.ABANDON)
+        assert (len(reports), outcomes) == (1, {})
+        executor.submit(bench.job(1))
+        assert set(collect(executor)[1]) == {1}
+
+    @pytest.mark.parametrize(
+        ("factory", "kind", "message"),
+        [
+            ("raises", "ValueError", "these params do not fit"),
+            ("diverges", "FloatingPointError", "the training diverged"),
+            ("poisons", "FloatingPointError", "not finite after the training"),
+        ],
+    )
+    def test_a_training_that_fails_is_an_outcome(self, executor, bench, factory, kind, message):
+        """Whatever a training raises, the outcome says what and where, and the next job runs."""
+        executor.submit(bench.job(0, factory=factory))
+        executor.submit(bench.job(1))
+        _, outcomes = collect(executor)
+        assert outcomes[0].state is TrialState.FAIL
+        assert outcomes[0].error.type == kind
+        assert message in outcomes[0].error.message
+        assert "Traceback" in outcomes[0].error.traceback
+        assert outcomes[1].state is TrialState.COMPLETE
+
+    def test_a_promoted_trial_goes_on_where_the_other_stopped(self, executor, bench):
+        """Three epochs and then two more of them from kept weights are worth more than three."""
+        executor.submit(bench.job(0, keep=True))
+        first = collect(executor)[1][0]
+        promotion = Suggestion(PARAMS, epochs=5, initial_epoch=3, resume_from=0)
+        executor.submit(bench.job(1, trial=Trial(1, promotion, seed=7), keep=True))
+        reports, outcomes = collect(executor)
+        assert [report.epoch for report in reports] == [4, 5, 4, 5]
+        assert outcomes[1].epochs == 4
+        assert outcomes[1].value < first.value
+        assert (bench.directory / outcomes[1].model_path).is_file()
+
+    def test_the_final_job_leaves_a_tested_model(self, executor, bench):
+        """The study's model is refitted on all training rows, tested once, and written down."""
+        executor.submit(bench.job(0, work=Work.FINAL, keep=True))
+        outcome = collect(executor)[1][0]
+        assert set(outcome.metrics) == {"loss", "accuracy"}
+        assert outcome.model_path == "best/model.keras"
+        assert (bench.directory / "best" / "model.keras").is_file()
+        assert (bench.directory / "best" / "preprocessing.skops").is_file()
+
+    def test_closing_in_the_middle_ends_everything_at_once(self, bench):
+        """close() does not wait for a training, and may be called twice."""
+        executor = self.make(2, bench.directory)
+        for number in range(4):
+            executor.submit(bench.job(number))
+        executor.close()
+        executor.close()
+        assert executor.idle

@@ -1,0 +1,47 @@
+"""Model factories that behave as users' factories sometimes do."""
+
+import os
+import signal
+
+import keras
+
+
+def build(n_neurons=3, learning_rate=0.01, n_hidden=1, units=3, loss="sparse_categorical_crossentropy"):
+    model = keras.Sequential([keras.layers.Dense(n_neurons), keras.layers.Dense(units, "softmax")])
+    model.compile(loss=loss, optimizer=keras.optimizers.SGD(learning_rate))
+    return model
+
+
+def raises(n_neurons, learning_rate, n_hidden):
+    raise ValueError("these params do not fit")
+
+
+def diverges(n_neurons, learning_rate, n_hidden):
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile(loss="mse", optimizer=keras.optimizers.SGD(1e30))
+    return model
+
+
+class Poison(keras.layers.Layer):
+    """Has a weight that is nan and has no part in the output."""
+
+    def build(self, shape):
+        self.add_weight(name="poison", initializer=keras.initializers.Constant(float("nan")))
+
+    def call(self, x):
+        return x
+
+
+def poisons(n_neurons, learning_rate, n_hidden):
+    model = keras.Sequential([Poison(), keras.layers.Dense(3, "softmax")])
+    model.compile(loss="sparse_categorical_crossentropy", optimizer="sgd")
+    return model
+
+
+def kills_itself(n_neurons, learning_rate, n_hidden):
+    print("last words", flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def exits(n_neurons, learning_rate, n_hidden):
+    os._exit(3)
