@@ -121,7 +121,7 @@ def run(
         say = (lambda _: None) if as_json or quiet else (lambda line: console.print(f"[dim]{line} ..."))
         record = run_study(file, Path.cwd(), trackers, interrupt, say)
         if not quiet:
-            _print_study(record, output if as_json else None, console)
+            _print_study(record, study, output if as_json else None, console)
     raise click.exceptions.Exit(_exit_code(record, interrupt))
 
 
@@ -189,7 +189,8 @@ def show(name: str, as_json: bool) -> None:
         return
     console = _console()
     console.print(show_table(record))
-    console.print(summary(record, read_ids(home), home))
+    console.print()
+    console.print(summary(record, read_ids(home), home), soft_wrap=True)
 
 
 @cli.command()
@@ -206,7 +207,7 @@ def best(name: str, as_json: bool) -> None:
     if as_json:
         _print_json(study_json(record, read_ids(home), home))
     else:
-        _console().print(best_text(record, home))
+        _console().print(best_text(record, home), soft_wrap=True)
     if record.best is None:
         raise click.exceptions.Exit(_FAILED)
 
@@ -257,7 +258,9 @@ def _exit_code(record: StudyRecord, interrupt: Interrupt) -> int:
     return _FAILED if record.state == "failed" else 0
 
 
-def _print_study(record: StudyRecord, output: TextIO | None, console: Console) -> None:
+def _print_study(
+    record: StudyRecord, file: Path, output: TextIO | None, console: Console
+) -> None:
     from searchlab.home import StudyHome
     from searchlab.report import study_json, summary
     from searchlab.tracking.state import read_ids
@@ -268,7 +271,7 @@ def _print_study(record: StudyRecord, output: TextIO | None, console: Console) -
     if output is not None:
         _print_json(study_json(record, read_ids(home), home), output)
     else:
-        console.print(summary(record, read_ids(home), home))
+        console.print(summary(record, read_ids(home), home, file), soft_wrap=True)
 
 
 def _print_json(value: Any, output: TextIO | None = None) -> None:

@@ -18,7 +18,6 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from searchlab.errors import InputError
 from searchlab.record import StudyRecord, TrialRecord
 from searchlab.space import Params, Scalar
 from searchlab.study import StudySpec
@@ -171,7 +170,7 @@ def show_table(record: StudyRecord) -> RenderableType:
     names = list(record.spec.space)
     for name in names:
         wide.add_column(name, justify="right", no_wrap=True)
-    narrow.add_column("params", ratio=1)
+    narrow.add_column("params", ratio=1, overflow="fold")
     for table in (wide, narrow):
         table.add_column("epochs", justify="right", no_wrap=True)
         table.add_column("time", justify="right", no_wrap=True)
@@ -209,17 +208,16 @@ def list_table(records: Iterable[StudyRecord]) -> RenderableType:
     return _FirstThatFits(wide, narrow)
 
 
-def best_text(record: StudyRecord, directory: Path) -> str:
+def best_text(record: StudyRecord, directory: Path) -> Text:
     """The best trial's params as YAML to paste into `model.params`, with comments above.
 
-    Raises:
-        InputError: if no trial is COMPLETE.
+    If no trial is COMPLETE there is only a comment that says so.
     """
     best = record.best_trial
     if best is None:
-        raise InputError(
-            f"study {record.spec.name} has no COMPLETE trial yet, so no best one: run it further, "
-            f"or see why its trials failed with searchlab show {record.spec.name}"
+        return Text(
+            f"# study {record.spec.name} has no COMPLETE trial: run it further, or see why its "
+            f"trials failed with searchlab show {record.spec.name}"
         )
     model = _model_path(record, directory)
     lines = [
@@ -228,7 +226,8 @@ def best_text(record: StudyRecord, directory: Path) -> str:
         f"# model: {'not made yet' if model is None else model}",
     ]
     params = best.trial.suggestion.params
-    return "\n".join(lines + [f"{name}: {_yaml(value)}" for name, value in params.items()])
+    lines += [f"{name}: {_yaml(value)}" for name, value in params.items()]
+    return Text("\n".join(lines))
 
 
 def _facts(
@@ -304,7 +303,7 @@ def _trials_by_state(record: StudyRecord) -> Text:
 
 
 def _table(*columns: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
@@ -338,7 +337,10 @@ def _head_cells(record: StudyRecord, trial: TrialRecord) -> list[Text]:
 
 
 class _FirstThatFits:
-    """Renders the first of two tables if it fits the width, else the second."""
+    """Renders the first of two tables if it fits the width, else the second.
+
+    Printed with `soft_wrap=True`, as for a pipe, any width fits: one line stays one line.
+    """
 
     def __init__(self, wide: Table, narrow: Table) -> None:
         self._wide = wide
@@ -346,7 +348,10 @@ class _FirstThatFits:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         needed = console.measure(self._wide, options=options.update(max_width=10_000)).maximum
-        yield self._wide if needed <= options.max_width else self._narrow
+        if needed <= options.max_width or options.no_wrap:
+            yield from console.render(self._wide, options.update(width=needed))
+        else:
+            yield self._narrow
 
 
 def _progress(record: StudyRecord) -> str:

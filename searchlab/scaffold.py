@@ -159,8 +159,9 @@ def _csv_lines(path: Path, target: str | None, file: Path) -> list[str]:
             f"{path}: has no column {target!r} to predict: {hint}Columns: {_listed(columns)}"
         )
     relative = os.path.relpath(path.resolve(), file.resolve().parent)
+    others = _listed([column for column in columns if column != target])
     comment = textwrap.wrap(
-        f"The other columns: {_listed([c for c in columns if c != target])}", 90
+        f"The other columns: {others}", 90, break_long_words=False, break_on_hyphens=False
     )
     return [
         f"path: {_quoted(Path(relative).as_posix())}  # relative to this file",
@@ -208,9 +209,9 @@ def _near(path: Path) -> str:
 
 def _listed(columns: list[str]) -> str:
     """Column names in one line, without what would end a comment or obey a terminal."""
-    shown = [re.sub(r"\s+", " ", column) for column in columns[:_MOST_COLUMNS]]
-    line = ", ".join("".join(char for char in column if char.isprintable()) for column in shown)
-    more = len(columns) - len(shown)
+    line = ", ".join(columns[:_MOST_COLUMNS])
+    line = "".join(char if char.isprintable() else " " for char in line)
+    more = len(columns) - _MOST_COLUMNS
     return f"{line} and {more} more" if more > 0 else line
 
 

@@ -1,0 +1,236 @@
+"""What `run`, `show`, `list` and `best` say about a study."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import yaml
+from rich.console import Console, RenderableType
+
+from searchlab import report
+from searchlab.journal import Asked, Entry, Event, Resumed, Started, Stopped, Told
+from searchlab.record import StudyRecord
+from searchlab.study import StudySpec
+from searchlab.trial import Failure, Outcome, Suggestion, Trial, TrialState
+
+DIRECTORY = Path("studies-home") / "tiny"
+PARAMS = {"n_hidden": 2, "learning_rate": 0.0123456789, "activation": "on"}
+
+
+@dataclass
+class Ids:
+    """Where the study lies in MLflow."""
+
+    uri: str = "sqlite:///mlflow.db"
+    experiment_id: str = "1"
+    run_id: str = "study-run"
+    trials: dict[int, str] = field(default_factory=lambda: {0: "run-zero"})
+
+
+def record(*outcomes: Outcome, then: tuple[Event, ...] = (), running: int = 0) -> StudyRecord:
+    """A study of ten trials with these outcomes, then some running trials, then more events."""
+    spec = StudySpec.model_validate_json(
+        json.dumps(
+            {
+                "name": "tiny",
+                "data": {"dataset": "iris"},
+                "space": {
+                    "n_hidden": {"int": [0, 3]},
+                    "learning_rate": {"float": [0.0001, 0.1]},
+                    "activation": {"choice": ["on", "off"]},
+                },
+                "search": {"trials": 10},
+            }
+        )
+    )
+    events: list[Event] = [Started(spec.as_dict(), ""), Resumed(10, None, "inline", 1)]
+    for number in range(len(outcomes) + running):
+        events.append(Asked(Trial(number, Suggestion(PARAMS, 20), 1)))
+    events += [Told(outcome) for outcome in outcomes]
+    return StudyRecord(Entry(event, float(time)) for time, event in enumerate([*events, *then]))
+
+
+def complete(number: int, value: float) -> Outcome:
+    """A COMPLETE outcome."""
+    return Outcome(number, TrialState.COMPLETE, value, scores=(value,), epochs=7, seconds=1.5)
+
+
+def failed(number: int, message: str) -> Outcome:
+    """A FAIL outcome."""
+    return Outcome(number, TrialState.FAIL, error=Failure("ValueError", message, "..."))
+
+
+def rendered(renderable: RenderableType, width: int = 160) -> str:
+    """What a terminal of this width would show, without colours."""
+    console = Console(file=io.StringIO(), width=width)
+    console.print(renderable, soft_wrap=not hasattr(renderable, "__rich_console__"))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_json_has_the_study_with_its_best() -> None:
+    """The JSON object names the best trial with exact params, and where everything lies."""
+    stopped = Stopped("finished", 12.5, 0, {"loss": 0.25}, "best/model.keras")
+    study = record(complete(0, 0.2), complete(1, 0.3), then=(stopped,))
+    assert report.study_json(study, Ids(), DIRECTORY) == {
+        "name": "tiny",
+        "backend": "optuna",
+        "state": "finished",
+        "trials_by_state": {"COMPLETE": 2},
+        "best": {"number": 0, "value": 0.2, "params": PARAMS},
+        "metric": "val_loss",
+        "direction": "minimize",
+        "epochs": 14,
+        "seconds": 12.5,
+        "tracking_uri": "sqlite:///mlflow.db",
+        "experiment_id": "1",
+        "run_id": "study-run",
+        "model_path": str(DIRECTORY / "best/model.keras"),
+        "test": {"loss": 0.25},
+    }
+
+
+def test_json_without_anything_yet_is_null_not_absent() -> None:
+    """A study that has neither a best trial nor MLflow ids has the same keys, with null."""
+    values = report.study_json(record(), None, DIRECTORY)
+    assert values.keys() == report.study_json(record(complete(0, 1.0)), Ids(), DIRECTORY).keys()
+    for key in ("best", "tracking_uri", "experiment_id", "run_id", "model_path"):
+        assert values[key] is None
+
+
+def test_json_never_has_nan() -> None:
+    """Values that are not finite become null, wherever a trial or the test may have them."""
+    pruned = Outcome(0, TrialState.PRUNED, math.nan, scores=(math.inf, 1.0))
+    stopped = Stopped("failed", 1.0, None, {"loss": math.nan})
+    values = report.show_json(record(pruned, then=(stopped,)), None, DIRECTORY)
+    assert json.loads(json.dumps(values, allow_nan=False))["test"] == {"loss": None}
+    assert (values["trials"][0]["value"], values["trials"][0]["scores"]) == (None, [None, 1.0])
+
+
+def test_json_lists_the_trials_by_number() -> None:
+    """Each trial has its state, run and error in one line; an open one has no seconds."""
+    study = record(failed(0, "two\nlines"), complete(1, 0.5), running=1)
+    trials = report.show_json(study, Ids(), DIRECTORY)["trials"]
+    assert [trial["state"] for trial in trials] == ["FAIL", "COMPLETE", "RUNNING"]
+    assert trials[0]["error"] == "ValueError: two lines"
+    assert [trial["run_id"] for trial in trials] == ["run-zero", None, None]
+    assert [trial["seconds"] for trial in trials] == [0.0, 1.5, None]
+    assert trials[1].keys() == trials[2].keys() == {
+        "number", "state", "params", "value", "epochs", "seconds", "run_id", "error", "scores",
+    }  # fmt: skip
+
+
+def test_summary_of_a_finished_study() -> None:
+    """The summary has the best value and params, the test, the model and how to look further."""
+    stopped = Stopped("finished", 125.0, 0, {"loss": 0.25}, "best/model.keras")
+    text = rendered(report.summary(record(complete(0, 0.2), then=(stopped,)), Ids(), DIRECTORY))
+    for part in (
+        "study tiny finished",
+        "1 COMPLETE",
+        "val_loss 0.2 in trial 0",
+        "learning_rate  0.01235",
+        "loss 0.25",
+        "7 model-epochs in 2 min 05 s",
+        str(DIRECTORY / "best/model.keras"),
+        "run study-run in sqlite:///mlflow.db",
+        "searchlab ui",
+    ):
+        assert part in text
+
+
+@pytest.mark.parametrize("then", [(Stopped("interrupted", 3.0),), ()])
+def test_summary_of_an_unfinished_study_says_how_to_continue(then: tuple[Event, ...]) -> None:
+    """An interrupted study, and one whose process died, name the command that continues it."""
+    study = record(complete(0, 0.2), running=1, then=then)
+    text = rendered(report.summary(study, None, DIRECTORY, Path("studies/tiny.yaml")))
+    assert "searchlab run studies/tiny.yaml" in text
+    assert ("1 unfinished" in text) == bool(then)
+
+
+def test_summary_counts_the_reasons_of_failure() -> None:
+    """The most frequent reason comes first, as it was written, and reasons are bounded."""
+    messages = ["rare", "[red]often[/red]\x1b[2J", "[red]often[/red]\x1b[2J", "c", "d"]
+    study = record(*(failed(number, message) for number, message in enumerate(messages)))
+    text = rendered(report.summary(study, None, DIRECTORY))
+    lines = [line for line in text.splitlines() if "ValueError" in line]
+    assert "2 x ValueError: [red]often[/red] [2J  (trial 1, 2)" in lines[0]
+    assert "\x1b" not in text
+    assert len(lines) == 3
+    assert "and 1 other reasons" in text
+
+
+def test_table_has_a_column_a_param_where_there_is_room() -> None:
+    """On a wide terminal params have columns; on a narrow one they share one, and none is lost."""
+    study = record(complete(0, 0.3), complete(1, 0.2), failed(2, "no"))
+    wide = rendered(report.show_table(study)).splitlines()
+    narrow = rendered(report.show_table(study), width=66)
+    assert wide[0].split() == ["trial", "state", "val_loss", *PARAMS, "epochs", "time"]
+    assert wide[3].split()[:4] == ["*", "1", "COMPLETE", "0.2"]
+    assert "*" not in wide[2]
+    assert "learning_rate=0.01235" in narrow
+    assert max(map(len, narrow.splitlines())) <= 66
+
+
+def test_table_in_a_pipe_has_a_line_a_trial() -> None:
+    """Printed for a pipe, a table is as wide as it must be, so that `grep` finds whole trials."""
+    console = Console(file=io.StringIO(), width=40, soft_wrap=True)
+    console.print(report.show_table(record(complete(0, 0.3), complete(1, 0.2))))
+    assert isinstance(console.file, io.StringIO)
+    lines = console.file.getvalue().splitlines()
+    assert len(lines) == 4
+    assert lines[2].split() == ["0", "COMPLETE", "0.3", "2", "0.01235", "on", "7", "1.5", "s"]
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_list_has_each_study(width: int) -> None:
+    """The list has name, progress, best value and data set of each study, at any width."""
+    text = rendered(report.list_table([record(complete(0, 0.2)), record()]), width)
+    for part in ("tiny", "optuna", "running", "1/10", "0/10", "val_loss 0.2", "iris"):
+        assert part in text
+
+
+def test_best_is_yaml_with_the_exact_params() -> None:
+    """What `best` prints is YAML that reads back as the params, with types and all digits."""
+    stopped = Stopped("finished", 1.0, 0, {}, "best/model.keras")
+    text = report.best_text(record(complete(0, 0.2), then=(stopped,)), DIRECTORY).plain
+    assert yaml.safe_load(text) == PARAMS
+    assert f"# model: {DIRECTORY / 'best/model.keras'}" in text
+
+
+def test_best_of_no_complete_trial_is_a_comment() -> None:
+    """Without a COMPLETE trial there is nothing to paste, and a comment says what to do."""
+    text = report.best_text(record(failed(0, "no")), DIRECTORY).plain
+    assert yaml.safe_load(text) is None
+    assert "searchlab show tiny" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0142523, "0.01425"), (3.2e-05, "3.2e-05"), (2891.42, "2891"), (123456.7, "123457"),
+     (-0.5, "-0.5"), (None, "-")],
+)  # fmt: skip
+def test_numbers_are_short(value: float | None, text: str) -> None:
+    """Numbers have four significant digits, and are never rounded before the point."""
+    assert report.number_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.04, "0.0 s"), (59.94, "59.9 s"), (59.96, "1 min 00 s"), (3599.6, "1 h 00 min"),
+     (11220, "3 h 07 min")],
+)  # fmt: skip
+def test_durations_carry_over(seconds: float, text: str) -> None:
+    """A duration never reads 60 seconds or 60 minutes."""
+    assert report.duration_text(seconds) == text
+
+
+@pytest.mark.parametrize("value", [1e-05, 1e22, 3, True, None, "1e5", "yes", "a: b"])
+def test_scalars_survive_any_yaml(value: report.Scalar) -> None:
+    """A pasted param keeps type and value, also in a reader of YAML 1.1."""
+    read = yaml.safe_load(f"x: {report._yaml(value)}")["x"]
+    assert (type(read), read) == (type(value), value)
