@@ -86,9 +86,14 @@ def cli(debug: bool) -> None:
 @click.option("--workers", type=int, help="Trainings at once, each in a process of its own.")
 @click.option("--seed", type=int, help="Seed of the search, the splits and every training.")
 @click.option("--name", help="Another name for the study.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE",
-              help="Any other key of the file, such as training.batch_size=64; repeatable.")
-@click.option("--tracking-uri", help="MLflow store or server [default: mlflow.db in this directory].")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Any other key of the file, such as training.batch_size=64; repeatable.",
+)
+@click.option("--tracking-uri", help="MLflow store or server [default: ./mlflow.db].")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 @_errors_are_lines
@@ -118,7 +123,10 @@ def run(
         def trackers(directory: Path) -> Sequence[Tracker]:
             return [MlflowTracker(uri, directory), *views]
 
-        say = (lambda _: None) if as_json or quiet else (lambda line: console.print(f"[dim]{line} ..."))
+        def say(line: str) -> None:
+            if views:
+                console.print(f"[dim]{line} ...")
+
         record = run_study(file, Path.cwd(), trackers, interrupt, say)
         if not quiet:
             _print_study(record, study, output if as_json else None, console)
@@ -258,9 +266,7 @@ def _exit_code(record: StudyRecord, interrupt: Interrupt) -> int:
     return _FAILED if record.state == "failed" else 0
 
 
-def _print_study(
-    record: StudyRecord, file: Path, output: TextIO | None, console: Console
-) -> None:
+def _print_study(record: StudyRecord, file: Path, output: TextIO | None, console: Console) -> None:
     from searchlab.home import StudyHome
     from searchlab.report import study_json, summary
     from searchlab.tracking.state import read_ids
@@ -310,7 +316,7 @@ def _standard_output(reserved: bool) -> Iterator[TextIO]:
 def _signals(interrupt: Interrupt) -> Iterator[None]:
     """Ctrl-C and SIGTERM leave the study at an epoch; the second one leaves at once."""
 
-    def handle(number: int, frame: FrameType | None) -> None:
+    def handle(_number: int, _frame: FrameType | None) -> None:
         if interrupt.requested:
             os.write(2, b"\x1b[?25h\n" if sys.stderr.isatty() else b"")
             os._exit(_INTERRUPTED)  # workers end with this process; the journal is complete

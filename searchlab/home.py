@@ -1,12 +1,12 @@
 """Where studies live: `.searchlab/<name>/` in the working directory.
 
-    journal.jsonl      the record of the study
-    lock, owner        held and written by the process that runs the study
-    mlflow.json        what MLflow has already been told
-    data/              the prepared data, only while the study runs
-    models/<trial>/    trained models that may still be needed
-    best/              the study's model and its preprocessing
-    workers/           what trainings printed
+* `journal.jsonl`: the record of the study.
+* `lock`, `owner`: held and written by the process that runs the study.
+* `mlflow.json`: what MLflow has already been told.
+* `data/`: the prepared data, only while the study runs.
+* `models/<trial>/`: trained models that may still be needed.
+* `best/`: the study's model and its preprocessing.
+* `workers/`: what trainings printed.
 """
 
 from __future__ import annotations

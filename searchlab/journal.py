@@ -33,7 +33,7 @@ class Started:
         study: the study as plain values (`StudySpec.as_dict`).
         text: the study file as written.
         file: the study file's absolute path.
-        data: what the data set is (`training.data.DataSummary` as plain values).
+        data: what the data set is (`training.prepare.DataSummary` as plain values).
         factory: the SHA-256 of the model factory's source file, or "" for a built-in one.
         versions: versions of the libraries by package.
     """

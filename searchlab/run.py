@@ -31,7 +31,13 @@ if TYPE_CHECKING:
     from searchlab.training.prepare import DataSummary
 
 _PACKAGES = (
-    "tensorflow", "tensorflow-cpu", "keras", "keras-tuner", "optuna", "scikit-learn", "scikeras",
+    "tensorflow",
+    "tensorflow-cpu",
+    "keras",
+    "keras-tuner",
+    "optuna",
+    "scikit-learn",
+    "scikeras",
     "numpy",
 )
 
@@ -227,10 +233,7 @@ def _stopped(
         return stopped
     if final is None:
         return replace(stopped, state="failed")
-    return replace(
-        stopped, state="finished", test=dict(final.metrics), model_path=final.model_path
-    )
-
+    return replace(stopped, state="finished", test=dict(final.metrics), model_path=final.model_path)
 
 
 def _versions() -> dict[str, str]:

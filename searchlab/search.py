@@ -149,7 +149,7 @@ class Search:
             self._exhausted = False
             self._recorder(Told(outcome))
             self._backend.tell(outcome)
-            self._tidy(outcome)
+            self._tidy()
 
     def _wind_down(self) -> None:
         """Lets running trainings end at an epoch, and records those that end on their own."""
@@ -157,7 +157,7 @@ class Search:
         while not self._executor.idle and time.monotonic() < until:
             self._handle(self._executor.poll(self._decide, _TICK))
 
-    def _tidy(self, outcome: Outcome) -> None:
+    def _tidy(self) -> None:
         """Removes models that nothing can ask for any more."""
         if self._backend.resumes_weights:
             return
@@ -216,4 +216,3 @@ def _expect(number: int, recorded: Suggestion | None, asked: Suggestion | None) 
 
 def _shown(suggestion: Suggestion | None) -> str:
     return "nothing" if suggestion is None else str(dict(suggestion.params))
-

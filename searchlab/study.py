@@ -100,7 +100,9 @@ class ChoiceSpec(_ParamSpec):
 def _kind(value: Any) -> str | None:
     if isinstance(value, IntSpec | FloatSpec | ChoiceSpec):
         return type(value).__name__.removesuffix("Spec").lower()
-    kinds = [kind for kind in ("int", "float", "choice") if isinstance(value, dict) and kind in value]
+    if not isinstance(value, dict):
+        return None
+    kinds = [kind for kind in ("int", "float", "choice") if kind in value]
     return kinds[0] if len(kinds) == 1 else None
 
 

@@ -22,6 +22,8 @@ from searchlab.errors import StudyFileError
 from searchlab.study import StudySpec
 
 _LARGEST = 1_000_000  # bytes; a study file is written by a person
+_KIND = 2  # where pydantic's location of a param names the member of the union
+_WIDTH = 60  # characters shown of a wrong value
 
 Check = Callable[[StudySpec, Path], Iterable[tuple[str, str]]]
 """A check beyond the types: yields a dotted key and what is wrong with its value."""
@@ -90,7 +92,9 @@ def _read(path: Path) -> str:
             raise StudyFileError([f"{path}: is larger than 1 MB, so it is no study file"])
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise StudyFileError([f"{path}: is not UTF-8 text ({error.reason}): save it as UTF-8"]) from None
+        raise StudyFileError(
+            [f"{path}: is not UTF-8 text ({error.reason}): save it as UTF-8"]
+        ) from None
     except IsADirectoryError:
         raise StudyFileError([f"{path}: is a directory: name the study file in it"]) from None
     except FileNotFoundError:
@@ -147,22 +151,28 @@ def _construct_int(_: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
 _Loader.add_constructor("tag:yaml.org,2002:int", _construct_int)
 
 
-def _compose(path: Path, text: str, top: type[yaml.Node] | None = yaml.MappingNode) -> yaml.Node | None:
+def _compose(
+    path: Path, text: str, top: type[yaml.Node] | None = yaml.MappingNode
+) -> yaml.Node | None:
     try:
         for token in yaml.scan(text, Loader=_Loader):
             if isinstance(token, yaml.AnchorToken | yaml.AliasToken | yaml.TagToken):
                 line = token.start_mark.line + 1
                 raise StudyFileError(
-                    [f"{path}:{line}: anchors, aliases and tags are not used in study files: "
-                     "write the value out"]
+                    [
+                        f"{path}:{line}: anchors, aliases and tags are not used in study files: "
+                        "write the value out"
+                    ]
                 )
         node = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
         raise StudyFileError([_syntax(path, error)]) from None
     if top is not None and not isinstance(node, top):
         raise StudyFileError(
-            [f"{path}: is no study: it needs keys such as name, data and space "
-             "(searchlab init writes an example)"]
+            [
+                f"{path}: is no study: it needs keys such as name, data and space "
+                "(searchlab init writes an example)"
+            ]
         )
     if node is not None:
         _refuse_duplicates(path, node)
@@ -189,8 +199,10 @@ def _refuse_duplicates(path: Path, node: yaml.Node) -> None:
                 raise StudyFileError([f"{path}:{line}: a key must be a plain name"])
             if key.value in lines:
                 raise StudyFileError(
-                    [f"{path}:{line}: {key.value} stands here again (first on line "
-                     f"{lines[key.value]}): remove one of them"]
+                    [
+                        f"{path}:{line}: {key.value} stands here again (first on line "
+                        f"{lines[key.value]}): remove one of them"
+                    ]
                 )
             lines[key.value] = line
             children.append(value)
@@ -261,7 +273,7 @@ class _Source:
                     break
                 line = found[0][0].start_mark.line + 1
                 node = found[0][1]
-            elif isinstance(node, yaml.SequenceNode) and key.isdigit() and int(key) < len(node.value):
+            elif isinstance(node, yaml.SequenceNode) and key.isdigit():
                 node = node.value[int(key)]
                 line = node.start_mark.line + 1
             else:
@@ -279,16 +291,20 @@ def _keys(loc: tuple[int | str, ...], values: Any, kind: str) -> tuple[str, ...]
     keys: list[str] = []
     for position, part in enumerate(loc):
         last = position == len(loc) - 1
-        if position == 2 and loc[0] == "space":
+        if loc[0] == "space" and position == _KIND:
             continue  # the kind of param, which the file has as a key beside the others
-        if isinstance(values, dict) and part in values:
-            values = values[part]
-        elif isinstance(values, list) and isinstance(part, int) and part < len(values):
+        if _below(values, part):
             values = values[part]
         elif not (last and kind == "missing"):
             continue
         keys.append(str(part))
     return tuple(keys)
+
+
+def _below(values: Any, part: int | str) -> bool:
+    if isinstance(values, list):
+        return isinstance(part, int) and part < len(values)
+    return isinstance(values, dict) and part in values
 
 
 def _wording(detail: ErrorDetails, keys: tuple[str, ...]) -> str:
@@ -320,7 +336,8 @@ def _known_keys(parents: tuple[str, ...]) -> list[str]:
     for parent in parents:
         below = [_property(place, parent) for place in _variants(places, schema)]
         places = [place for place in below if place is not None]
-    return sorted({key for place in _variants(places, schema) for key in place.get("properties", {})})
+    found = _variants(places, schema)
+    return sorted({key for place in found for key in place.get("properties", {})})
 
 
 def _property(place: dict[str, Any], key: str) -> dict[str, Any] | None:
@@ -342,4 +359,4 @@ def _variants(places: list[dict[str, Any]], schema: dict[str, Any]) -> list[dict
 
 def _short(value: Any) -> str:
     text = "nothing" if value is None else json.dumps(value, default=str, ensure_ascii=False)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 3]}..."

@@ -32,7 +32,9 @@ def study(**changes) -> StudySpec:
 def bowl(trial: Trial, epoch: int) -> float:
     """A smooth objective with one minimum, which falls with the epochs."""
     params = trial.suggestion.params
-    distance = math.log10(params["learning_rate"] / 1e-2) ** 2 + (params["n_neurons"] - 60) ** 2 / 1e4
+    distance = (
+        math.log10(params["learning_rate"] / 1e-2) ** 2 + (params["n_neurons"] - 60) ** 2 / 1e4
+    )
     return distance + 1 / epoch
 
 

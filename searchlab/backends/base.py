@@ -75,8 +75,9 @@ class Backend(Protocol):
     """
 
     Options: ClassVar[type[Options]]
-    prunes: ClassVar[bool]
-    """Whether `report` can answer STOP, so that a training must wait for the answer."""
+    prunes: bool
+    """Whether `report` can answer STOP, so that a training must wait for the answer; ask the
+    instance, as options may turn it off."""
     sets_epochs: ClassVar[bool]
     """Whether suggestions have epochs of their own."""
     resumes_weights: ClassVar[bool]

@@ -92,8 +92,7 @@ class ProcessExecutor:
         while self._queue:
             idle = next((worker for worker in self._workers if worker.job is None), None)
             if idle is None and len(self._workers) < self._size:
-                idle = _Worker(self._context, len(self._workers), self._size, self._lifeline, self._logs)
-                self._workers.append(idle)
+                idle = self._new_worker()
             if idle is None:
                 return
             job = self._queue.popleft()
@@ -101,6 +100,13 @@ class ProcessExecutor:
                 self._workers.remove(idle)
                 idle.end()
                 self._queue.appendleft(job)
+
+    def _new_worker(self) -> _Worker:
+        taken = {worker.index for worker in self._workers}
+        index = next(index for index in range(self._size) if index not in taken)
+        worker = _Worker(self._context, index, self._size, self._lifeline, self._logs)
+        self._workers.append(worker)
+        return worker
 
     def _receive(self, worker: _Worker, decide: Decide) -> list[Outcome]:
         """Everything that a worker has said so far."""
@@ -140,6 +146,7 @@ class _Worker:
         logs: Path,
     ) -> None:
         self.job: Job | None = None
+        self.index = index
         self._log = logs / f"worker-{index}.log"
         logs.mkdir(parents=True, exist_ok=True)
         self.connection, theirs = context.Pipe()

@@ -59,8 +59,8 @@ class _Line:
         self._connection.send(report)
         self._open += 1
         decision = Decision.CONTINUE
-        while decision is Decision.CONTINUE and self._open and (
-            self._wait or self._connection.poll()
+        while (
+            decision is Decision.CONTINUE and self._open and (self._wait or self._connection.poll())
         ):
             decision = self._receive()
         return decision

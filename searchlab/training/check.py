@@ -116,7 +116,8 @@ def _check_loss(name: str, loss: str, predicted: Any, data: PreparedData) -> Non
     if task != "regression" and loss == "sparse_categorical_crossentropy" and units < classes:
         raise ModelError(
             f"{name}: the last layer has {units} units for {classes} classes: give it {classes} "
-            "units with a softmax" + (" (or loss 'binary_crossentropy')" if classes == 2 else "")
+            "units with a softmax"
+            + (" (or loss 'binary_crossentropy')" if task == "binary" else "")
         )
     one_number = task == "regression" or loss == "binary_crossentropy"
     if one_number and len(predicted.shape) > 1 and units != 1:

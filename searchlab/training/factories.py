@@ -115,8 +115,7 @@ def load(reference: str, base: Path) -> Callable[..., Any]:
     found = getattr(module, factory.function, None)
     if not callable(found):
         raise ModelError(
-            f"the model factory {reference}: {factory.file.name} has no function "
-            f"{factory.function}"
+            f"the model factory {reference}: {factory.file.name} has no function {factory.function}"
         )
     return found  # type: ignore[no-any-return]
 
@@ -202,8 +201,11 @@ def _argument_problems(factory: Factory, args: ast.arguments, spec: StudySpec) -
                 hint = f"did you mean {close[0]}?" if close else f"it takes {', '.join(known)}"
                 yield f"{factory.reference} takes no argument {name}: {hint}"
     required = [*positional[: len(positional) - len(args.defaults)]]
-    required += [arg.arg for arg, default in zip(args.kwonlyargs, args.kw_defaults, strict=True)
-                 if default is None]
+    required += [
+        arg.arg
+        for arg, default in zip(args.kwonlyargs, args.kw_defaults, strict=True)
+        if default is None
+    ]
     for name in required:
         if name not in passed and name not in GIVEN:
             yield (

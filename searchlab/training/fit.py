@@ -43,7 +43,7 @@ class _Fitted:
     epochs: int
 
 
-class _Ended(Exception):
+class _Ended(Exception):  # noqa: N818 - a way out, not an error
     """A training ended without a score."""
 
     def __init__(self, decision: Decision, epochs: int, last: Report | None) -> None:
@@ -98,8 +98,10 @@ def _trial(job: Job, data: PreparedData, emit: Emit) -> Outcome:
     fitted: list[_Fitted] = []
     for fold, (fit_rows, score_rows) in enumerate(data.folds):
         rows = _Rows(
-            data.x_train[fit_rows], data.y_train[fit_rows],
-            data.x_train[score_rows], data.y_train[score_rows],
+            data.x_train[fit_rows],
+            data.y_train[fit_rows],
+            data.x_train[score_rows],
+            data.y_train[score_rows],
         )
         try:
             fitted.append(_fit(job, data, rows, fold, emit))
@@ -111,8 +113,10 @@ def _trial(job: Job, data: PreparedData, emit: Emit) -> Outcome:
         number,
         TrialState.COMPLETE,
         value=_finite(metric, math.fsum(scores) / len(scores)),
-        metrics={name: float(np.mean([each.metrics[name] for each in fitted]))
-                 for name in fitted[0].metrics},
+        metrics={
+            name: float(np.mean([each.metrics[name] for each in fitted]))
+            for name in fitted[0].metrics
+        },
         scores=scores,
         epochs=sum(each.epochs for each in fitted),
         model_path=_relative(job, model_file(job.directory, number, 0)) if job.keep else None,
@@ -120,8 +124,11 @@ def _trial(job: Job, data: PreparedData, emit: Emit) -> Outcome:
 
 
 def _final(job: Job, data: PreparedData, emit: Emit) -> Outcome:
-    """The study's model: refitted on all training rows after cross-validation, where no fold's
-    model has seen them all; after a hold-out the best trial's own model. Tested once."""
+    """Makes the study's model and measures it on the test rows.
+
+    After cross-validation it is fitted to all training rows, which no fold's model has seen;
+    after a hold-out it is the best trial's own model.
+    """
     target = best_file(job.directory)
     target.parent.mkdir(parents=True, exist_ok=True)
     if job.spec.evaluation.folds is not None:
@@ -137,8 +144,11 @@ def _final(job: Job, data: PreparedData, emit: Emit) -> Outcome:
     shutil.copyfile(job.data / "preprocessing.skops", target.parent / "preprocessing.skops")
     tested = {name.removeprefix("val_"): value for name, value in metrics.items()}
     return Outcome(
-        job.trial.number, TrialState.COMPLETE,
-        value=_objective(metrics, job.spec.objective.metric), metrics=tested, epochs=epochs,
+        job.trial.number,
+        TrialState.COMPLETE,
+        value=_objective(metrics, job.spec.objective.metric),
+        metrics=tested,
+        epochs=epochs,
         model_path=_relative(job, target),
     )
 
@@ -148,9 +158,7 @@ def _fit(job: Job, data: PreparedData, rows: _Rows, fold: int, emit: Emit) -> _F
     trial, training = job.trial, job.spec.training
     model = build(job, data)
     if trial.suggestion.resume_from is not None and job.work is Work.TRIAL:
-        _load_weights(
-            model, model_file(job.directory, trial.suggestion.resume_from, fold), data
-        )
+        _load_weights(model, model_file(job.directory, trial.suggestion.resume_from, fold), data)
         first = trial.suggestion.initial_epoch
     else:
         first = 0

@@ -32,6 +32,10 @@ def room(module: str) -> str:
     return parts[1] if len(parts) > 1 else ""
 
 
+def is_module(name: str) -> bool:
+    return (ROOT.parent / name.replace(".", "/")).with_suffix(".py").exists()
+
+
 def imports() -> list[tuple[str, str]]:
     """All imports between modules of the package, those inside of functions too."""
     found = []
@@ -40,7 +44,7 @@ def imports() -> list[tuple[str, str]]:
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("searchlab"):
                 targets = [f"{node.module}.{alias.name}" for alias in node.names]
-                known = [t for t in targets if (ROOT.parent / t.replace(".", "/")).with_suffix(".py").exists()]
+                known = [target for target in targets if is_module(target)]
                 found += [(module, target) for target in known or [node.module]]
     return found
 
@@ -51,7 +55,8 @@ def test_imports_run_from_the_command_line_down_to_the_errors():
     upward = [
         (source, target)
         for source, target in imports()
-        if room(source) in level and room(target) in level
+        if room(source) in level
+        and room(target) in level
         and level[room(target)] < level[room(source)]
     ]
     assert upward == []
@@ -83,7 +88,8 @@ def test_there_are_no_cycles_between_modules():
 
 def loaded_by(code: str) -> set[str]:
     script = f"import sys\n{code}\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
-    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", script]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
     return set(result.stdout.splitlines()[-1].split())
 
 
@@ -96,8 +102,9 @@ def test_help_loads_nothing_heavy():
 def test_validating_loads_nothing_heavy(tmp_path):
     """Validating a study file of any backend loads no TensorFlow and no search library."""
     study = tmp_path / "a.yaml"
-    study.write_text("name: a\ndata: {dataset: iris}\nspace: {n_hidden: {int: [0, 3]}}\n"
-                     "search: {trials: 3}\n")
+    study.write_text(
+        "name: a\ndata: {dataset: iris}\nspace: {n_hidden: {int: [0, 3]}}\nsearch: {trials: 3}\n"
+    )
     calls = [
         f"load_study(Path({str(study)!r}), {{'search.backend': {name!r}}}, [plugins.check])"
         for name in ("optuna", "hyperband", "randomized")

@@ -41,7 +41,12 @@ class Process:
                     recorder(Started(self.spec.as_dict(), ""))
                 recorder(Resumed(self.spec.search.trials, None, "trivial", 1))
                 Search(
-                    self.spec, backend, self.executor, recorder, Path(), self.directory,
+                    self.spec,
+                    backend,
+                    self.executor,
+                    recorder,
+                    Path(),
+                    self.directory,
                     self.interrupt,
                 ).run()
         finally:
@@ -172,7 +177,7 @@ def test_a_backend_that_disagrees_with_its_journal_is_refused(tmp_path):
     spec = study(search={"backend": "optuna", "trials": 4})
     Process(tmp_path, spec).run()
     other = study(search={"backend": "optuna", "trials": 5, "seed": 43})
-    with pytest.raises(ReplayError, match="trial 0: the journal holds .* but the backend now"):
+    with pytest.raises(ReplayError, match=r"trial 0: the journal holds .* but the backend now"):
         Process(tmp_path, other).run()
 
 

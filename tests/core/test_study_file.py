@@ -140,14 +140,16 @@ def test_settings_from_the_command_line_are_plain_yaml():
     assert parse_override("search.options.pruner=none") == ("search.options.pruner", "none")
     assert parse_override("training.early_stopping=null") == ("training.early_stopping", None)
     assert parse_override("a=[1, 3e-4]") == ("a", [1, 3e-4])
-    with pytest.raises(StudyFileError, match="dotted.key=value"):
+    with pytest.raises(StudyFileError, match=r"dotted\.key=value"):
         parse_override("search.trials")
 
 
 def test_differences_are_keys_that_make_another_study(tmp_path):
     """Budgets and workers may change under one name; everything else is a difference."""
     spec = load(tmp_path, GOOD)
-    same = load(tmp_path, GOOD, {"search.trials": 99, "search.seconds": 5.0, "execution.workers": 2})
+    same = load(
+        tmp_path, GOOD, {"search.trials": 99, "search.seconds": 5.0, "execution.workers": 2}
+    )
     other = load(tmp_path, GOOD, {"training.epochs": 7})
     swapped = load(
         tmp_path,

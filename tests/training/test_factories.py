@@ -1,4 +1,4 @@
-"""Model factories: found without running them, called as they are written, checked before trial 0."""
+"""Model factories: found without running them, called as written, checked before trial 0."""
 
 import sys
 from pathlib import Path
@@ -165,7 +165,7 @@ def test_an_objective_that_the_model_does_not_measure_is_refused(data):
     with pytest.raises(ModelError, match=r"no metric val_auc; it has val_accuracy, val_loss"):
         check("mlp", data["iris"], objective={"metric": "val_auc"})
     monitor = {"epochs": 1, "early_stopping": {"monitor": "val_lost"}}
-    with pytest.raises(ModelError, match="training.early_stopping.monitor"):
+    with pytest.raises(ModelError, match=r"training\.early_stopping\.monitor"):
         check("mlp", data["iris"], training=monitor)
 
 

@@ -24,7 +24,10 @@ def scikeras_style(meta, n_neurons, learning_rate=0.01, n_hidden=1):
 class Subclassed(keras.Model):
     def __init__(self, n_neurons):
         super().__init__()
-        self.hidden, self.out = layers.Dense(n_neurons, activation="relu"), layers.Dense(3, "softmax")
+        self.hidden, self.out = (
+            layers.Dense(n_neurons, activation="relu"),
+            layers.Dense(3, "softmax"),
+        )
 
     def call(self, x):
         return self.out(self.hidden(x))
@@ -32,7 +35,9 @@ class Subclassed(keras.Model):
 
 def subclassed(n_hidden, n_neurons, learning_rate):
     model = Subclassed(n_neurons)
-    model.compile(loss="sparse_categorical_crossentropy", optimizer=keras.optimizers.Adam(learning_rate))
+    model.compile(
+        loss="sparse_categorical_crossentropy", optimizer=keras.optimizers.Adam(learning_rate)
+    )
     return model
 
 
