@@ -118,7 +118,7 @@ def run(
     interrupt = Interrupt()
     with _standard_output(as_json) as output, _signals(interrupt):
         console = _console(output)
-        views = [] if as_json or quiet else [_view(console)]
+        views = [] if as_json or quiet else [_view(console, output)]
 
         def trackers(directory: Path) -> Sequence[Tracker]:
             return [MlflowTracker(uri, directory), *views]
@@ -290,10 +290,10 @@ def _console(output: TextIO | None = None) -> Console:
     return Console(file=output, highlight=False, soft_wrap=not (output or sys.stdout).isatty())
 
 
-def _view(console: Console) -> Tracker:
+def _view(console: Console, output: TextIO) -> Tracker:
     from searchlab.tracking.console import LiveTracker, PlainTracker
 
-    return LiveTracker(console) if console.is_terminal else PlainTracker(console.file)
+    return LiveTracker(console) if console.is_terminal else PlainTracker(output)
 
 
 @contextmanager

@@ -122,9 +122,9 @@ class _Loader(yaml.SafeLoader):
             return {}
         loader = _Loader("")
         try:
-            return loader.construct_object(node, deep=True)  # type: ignore[no-untyped-call]
+            return loader.construct_object(node, deep=True)
         finally:
-            loader.dispose()  # type: ignore[no-untyped-call]
+            loader.dispose()
 
 
 def _resolve(tag: str, pattern: str, first: str) -> None:

@@ -114,10 +114,10 @@ def _check_loss(name: str, loss: str, predicted: Any, data: PreparedData) -> Non
     if task == "multiclass" and (loss == "binary_crossentropy" or (units == 1 and loss in _MEANS)):
         raise ModelError(f"{name}: loss {loss} does not fit {classes} classes: use {fitting!r}")
     if task != "regression" and loss == "sparse_categorical_crossentropy" and units < classes:
+        other = " (or 1 unit, loss 'binary_crossentropy')" if task == "binary" else ""
         raise ModelError(
             f"{name}: the last layer has {units} units for {classes} classes: give it {classes} "
-            "units with a softmax"
-            + (" (or loss 'binary_crossentropy')" if task == "binary" else "")
+            f"units with a softmax{other}"
         )
     one_number = task == "regression" or loss == "binary_crossentropy"
     if one_number and len(predicted.shape) > 1 and units != 1:

@@ -6,11 +6,10 @@ import signal
 import keras
 
 
-def build(
-    n_neurons=3, learning_rate=0.01, n_hidden=1, units=3, loss="sparse_categorical_crossentropy"
-):
-    model = keras.Sequential([keras.layers.Dense(n_neurons), keras.layers.Dense(units, "softmax")])
-    model.compile(loss=loss, optimizer=keras.optimizers.SGD(learning_rate))
+def build(n_neurons, learning_rate, n_hidden):
+    model = keras.Sequential([keras.layers.Dense(n_neurons), keras.layers.Dense(3, "softmax")])
+    sgd = keras.optimizers.SGD(learning_rate)
+    model.compile(loss="sparse_categorical_crossentropy", optimizer=sgd)
     return model
 
 

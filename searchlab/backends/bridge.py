@@ -1,0 +1,243 @@
+"""The bridge to searches that own their loop: scikit-learn's, over a scikeras estimator.
+
+`RandomizedSearchCV.fit` does not return before all candidates are scored, so it runs in a thread
+of its own. It hands its fits to joblib, and joblib to the backend that stands here, by joblib's
+documented extension point. That backend runs nothing by itself: it keeps the fits in the order
+in which they were dispatched. When the bridge is asked for candidate 7, it starts one thread,
+which runs the fits of candidate 7 one after the other. The first of them gives the estimator its
+params; the estimator's `fit` hands these over as the answer and waits.
+
+When candidate 7 is told, its `fit` returns, the search's scorer reads off the score of each fold,
+and the thread ends. So there are as many threads as there are open candidates, candidates can be
+told in any order, and whenever a thread of the library runs, the caller waits for it: nothing
+depends on timing. Closing makes every waiting `fit` raise something that scikit-learn does not
+take for a failed fit, which ends the search and its threads at once.
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from joblib import parallel_config
+from joblib.parallel import ParallelBackendBase
+from scikeras.wrappers import BaseWrapper
+
+from searchlab.errors import InputError
+
+PREFIX = "model__"
+"""How scikeras names a param of the model, so that none is taken for a param of the estimator."""
+
+_running = threading.local()
+
+
+class _Closed(BaseException):
+    """Ends a waiting fit. No `Exception`: scikit-learn would score it and go on."""
+
+
+@dataclass
+class _Fit:
+    """One fit of one candidate on one fold, as joblib dispatched it."""
+
+    run: Callable[[], Any]
+    done: Callable[[Any], None]
+    result: Future[Any] = field(default_factory=Future)
+
+
+class _Candidate:
+    """A candidate of the search, with the thread in which its fits wait."""
+
+    def __init__(self, number: int, fits: Sequence[_Fit]) -> None:
+        self.params: Mapping[str, Any] | None = None
+        self.error: BaseException | None = None
+        self._fits = fits
+        self._fold = 0
+        self._scores: Sequence[float] | None = None
+        self._asked, self._told = threading.Event(), threading.Event()
+        self._thread = threading.Thread(
+            target=self._run, name=f"searchlab-candidate-{number}", daemon=True
+        )
+
+    def start(self) -> None:
+        """Runs the first fit up to where the estimator waits."""
+        self._thread.start()
+        self._asked.wait()
+
+    def end(self, scores: Sequence[float] | None) -> None:
+        """Lets the fits end with their scores, or with `_Closed` if there are none."""
+        self._scores = scores
+        self._told.set()
+        self._thread.join()
+
+    def wait(self, params: Mapping[str, Any]) -> None:
+        """Called by the estimator's `fit`."""
+        self.params = params
+        self._asked.set()
+        self._told.wait()
+        if self._scores is None:
+            raise _Closed
+
+    def score(self) -> float:
+        """The score of the fold whose fit has just returned."""
+        if self._scores is None:
+            raise _Closed
+        return self._scores[self._fold]
+
+    def _run(self) -> None:
+        _running.candidate = self
+        for fold, fit in enumerate(self._fits):
+            self._fold = fold
+            try:
+                result = fit.run()
+                fit.done(result)
+                fit.result.set_result(result)
+            except BaseException as error:
+                self.error = error
+                fit.result.set_exception(error)
+        self._asked.set()
+
+
+class WaitingEstimator(BaseWrapper):  # type: ignore[misc]  # scikeras has no types
+    """A scikeras estimator whose `fit` waits for the outcome of its trial.
+
+    `BaseWrapper` is neither a classifier nor a regressor, as the folds come from the study and
+    never from scikit-learn. So the tags of scikeras' own two, which scikit-learn 1.9 gets wrong
+    (`is_classifier` is False), have no say here.
+    """
+
+    def fit(self, X: Any, y: Any) -> Self:  # noqa: ARG002 - the trial is trained elsewhere
+        """Hands the params over and waits."""
+        _running.candidate.wait(
+            {
+                name.removeprefix(PREFIX): value
+                for name, value in vars(self).items()
+                if name.startswith(PREFIX)
+            }
+        )
+        return self
+
+
+def fold_score(estimator: Any, X: Any, y: Any) -> float:  # noqa: ARG001 - scikit-learn's signature
+    """The `scoring` of the search: what the trial was told for this fold."""
+    return float(_running.candidate.score())
+
+
+class _Dispatcher(ParallelBackendBase):  # type: ignore[misc]  # joblib has no types
+    """A joblib backend that keeps fits until the bridge runs them."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        super().__init__()
+        self._bridge = bridge
+
+    def effective_n_jobs(self, n_jobs: int) -> int:  # noqa: ARG002
+        """Two: with one job, joblib would run the fits itself."""
+        return 2
+
+    def submit(self, func: Callable[[], Any], callback: Callable[[Any], None]) -> _Fit:
+        """Keeps a fit."""
+        return self._bridge.dispatched(_Fit(func, callback))
+
+    def retrieve_result(self, out: _Fit, timeout: float | None = None) -> Any:  # noqa: ARG002
+        """Waits for a fit, in the search's thread. By then all fits have been dispatched."""
+        self._bridge.ready.set()
+        return out.result.result()
+
+
+class Bridge:
+    """Turns a search that owns its loop into questions and answers.
+
+    All methods are called from one thread.
+
+    Args:
+        search: runs the search to its end, over `WaitingEstimator` and `fold_score`.
+        folds: how many fits each candidate has.
+
+    Attributes:
+        ready: set once the search has dispatched all its fits, or has ended.
+    """
+
+    def __init__(self, search: Callable[[], object], folds: int) -> None:
+        self.ready = threading.Event()
+        self._search = search
+        self._folds = folds
+        self._fits: list[_Fit] = []
+        self._open: dict[int, _Candidate] = {}
+        self._told = 0
+        self._closed = False
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="searchlab-search", daemon=True)
+
+    def ask(self, number: int) -> Mapping[str, Any] | None:
+        """The params of a candidate, or None if the search has no more.
+
+        Raises:
+            InputError: if the search has failed.
+        """
+        if self._thread.ident is None:
+            self._thread.start()
+        self.ready.wait()
+        self._check()
+        fits = self._fits[number * self._folds : (number + 1) * self._folds]
+        if not fits:
+            return None
+        candidate = self._open[number] = _Candidate(number, fits)
+        candidate.start()
+        if candidate.params is None:
+            self._error = candidate.error
+            self._check()
+        return candidate.params
+
+    def tell(self, number: int, scores: Sequence[float]) -> None:
+        """Ends a candidate with the score of each fold; greater is better, NaN is a failure."""
+        candidate = self._open.pop(number)
+        candidate.end(scores)
+        self._error = self._error or candidate.error
+        self._told += 1
+        if self._told * self._folds == len(self._fits):
+            self._thread.join()
+
+    def close(self) -> None:
+        """Ends the search wherever it is, and waits until its threads have ended."""
+        self._closed = True
+        if self._thread.ident is None:
+            return
+        for candidate in self._open.values():
+            candidate.end(None)
+        self._open.clear()
+        self.ready.wait()
+        for fit in self._fits:
+            if not fit.result.done():
+                fit.result.set_exception(_Closed())
+        self._thread.join()
+
+    def dispatched(self, fit: _Fit) -> _Fit:
+        """Called by joblib, in the search's thread, for each fit in order."""
+        if self._closed:
+            raise _Closed
+        self._fits.append(fit)
+        return fit
+
+    def _run(self) -> None:
+        try:
+            # The filters of this thread are everybody's until it ends; so only scikit-learn's
+            # remarks on failed candidates and small grids, which the study shows itself.
+            with warnings.catch_warnings(), parallel_config(backend=_Dispatcher(self), n_jobs=2):
+                warnings.filterwarnings("ignore", category=UserWarning, module="sklearn")
+                self._search()
+        except _Closed:
+            pass
+        except BaseException as error:
+            self._error = error
+        finally:
+            self.ready.set()
+
+    def _check(self) -> None:
+        if self._error is not None:
+            raise InputError(
+                f"search.backend: scikit-learn's search failed ({self._error}); "
+                "change the space or the options"
+            ) from self._error

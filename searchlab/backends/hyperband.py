@@ -1,0 +1,174 @@
+"""Keras Tuner's Hyperband as a backend: the real `HyperbandOracle`, without its tuner.
+
+The oracle is asked for its next trial and told each outcome, as `keras_tuner.Hyperband` does
+around its own trainings. It writes no files here: a study that stopped is rebuilt from its
+journal.
+
+Hyperband: Li et al., "A Novel Bandit-Based Approach to Hyperparameter Optimization", Journal of
+Machine Learning Research 18 (2018), https://jmlr.org/papers/v18/16-558.html.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from searchlab.backends import base
+from searchlab.space import Choice, Domain, Int, Scalar, SearchSpace, When
+from searchlab.trial import Decision, Outcome, Report, Suggestion, TrialState
+
+
+class HyperbandOptions(base.Options):
+    """The options of Hyperband.
+
+    Attributes:
+        factor: one in `factor` trials of a rung is promoted, to `factor` times the epochs.
+        hyperband_iterations: how often to go through all brackets. If left out: until
+            `search.trials` is reached, or once if that is not given.
+    """
+
+    factor: Annotated[int, Field(ge=2)] = 3
+    hyperband_iterations: Annotated[int, Field(ge=1)] | None = None
+
+
+class HyperbandBackend:
+    """Runs brackets of successive halving with Keras Tuner's oracle."""
+
+    Options: ClassVar[type[base.Options]] = HyperbandOptions
+    prunes: bool = False
+    sets_epochs: ClassVar[bool] = True
+    resumes_weights: ClassVar[bool] = True
+    needs_trials: ClassVar[bool] = False
+
+    def __init__(self, problem: base.Problem) -> None:
+        self._problem = problem
+        self._oracle = _oracle(problem, HyperbandOptions.model_validate(dict(problem.options)))
+        self._running: dict[int, Any] = {}
+        self._numbers: dict[str, int] = {}
+        self._without_weights: set[int] = set()
+
+    def ask(self, number: int) -> Suggestion | None:
+        """The next trial of a rung, or None while the rungs wait for outcomes or are all done."""
+        # How often a search waits depends on time, so a question that is answered by "wait" must
+        # leave no trace: the oracle draws random params even where it then finds none new.
+        seed_state = self._oracle._seed_state
+        trial = self._oracle.create_trial(f"searchlab-{number}")
+        if trial.status != "RUNNING":
+            self._oracle._seed_state = seed_state
+            return None
+        self._running[number] = trial
+        self._numbers[trial.trial_id] = number
+        return self._suggestion(trial.hyperparameters.values)
+
+    def report(self, report: Report) -> Decision:  # noqa: ARG002 - Hyperband looks at outcomes
+        """CONTINUE: Hyperband stops a trial by not promoting it."""
+        return Decision.CONTINUE
+
+    def tell(self, outcome: Outcome) -> None:
+        """Takes the end of a trial.
+
+        One that failed or was pruned counts as completed with the worst value there is. To Keras
+        Tuner 1.4.8 a failed trial is one less in its rung, which then never promotes enough for
+        the bracket's last rung.
+        """
+        value = outcome.value if outcome.state is TrialState.COMPLETE else None
+        if value is None:
+            self._without_weights.add(outcome.number)
+            value = -math.inf if self._problem.maximize else math.inf
+        trial = self._running.pop(outcome.number)
+        self._oracle.update_trial(trial.trial_id, {self._problem.metric: value})
+        trial.status = "COMPLETED"
+        self._oracle.end_trial(trial)
+
+    def close(self) -> None:
+        """Nothing to end: the oracle lives in memory."""
+
+    def _suggestion(self, values: Mapping[str, Any]) -> Suggestion:
+        space = self._problem.space
+        params = space.active(
+            {name: _value(domain, values[name]) for name, domain in space if name in values}
+        )
+        earlier = values.get("tuner/trial_id")
+        resume_from = None if earlier is None else self._numbers[earlier]
+        if resume_from is None or resume_from in self._without_weights:
+            return Suggestion(params, values["tuner/epochs"])
+        return Suggestion(
+            params, values["tuner/epochs"], values["tuner/initial_epoch"], resume_from
+        )
+
+
+def _oracle(problem: base.Problem, options: HyperbandOptions) -> Any:
+    import keras_tuner  # noqa: PLC0415 - imports TensorFlow
+
+    iterations = options.hyperband_iterations
+    if iterations is None and problem.trials is None:
+        iterations = 1
+    oracle = keras_tuner.oracles.HyperbandOracle(
+        keras_tuner.Objective(problem.metric, "max" if problem.maximize else "min"),
+        max_epochs=problem.epochs,
+        factor=options.factor,
+        hyperband_iterations=iterations,
+        seed=problem.seed,
+        hyperparameters=_hyperparameters(problem.space),
+        tune_new_entries=False,
+        allow_new_entries=False,
+    )
+    oracle.verbose = 0
+    oracle.save = lambda: None
+    oracle._save_trial = lambda trial: None  # noqa: ARG005 - the signature is Keras Tuner's
+    return oracle
+
+
+def _hyperparameters(space: SearchSpace) -> Any:
+    import keras_tuner  # noqa: PLC0415 - imports TensorFlow
+
+    hyperparameters = keras_tuner.HyperParameters()
+    for name, domain in space:
+        with ExitStack() as scopes:
+            for condition in _conditions(space, domain):
+                parent = space.domains[condition.param]
+                values = [_stored(parent, value) for value in condition.values]
+                scopes.enter_context(hyperparameters.conditional_scope(condition.param, values))
+            _declare(hyperparameters, name, domain)
+    return hyperparameters
+
+
+def _conditions(space: SearchSpace, domain: Domain) -> list[When]:
+    """All conditions of a param, the outermost first: Keras Tuner nests them."""
+    if domain.when is None:
+        return []
+    return [*_conditions(space, space.domains[domain.when.param]), domain.when]
+
+
+def _declare(hyperparameters: Any, name: str, domain: Domain) -> None:
+    if isinstance(domain, Choice):
+        hyperparameters.Choice(name, list(range(len(domain.values))))
+        return
+    kind = hyperparameters.Int if isinstance(domain, Int) else hyperparameters.Float
+    kind(
+        name,
+        domain.low,
+        domain.high,
+        step=None if domain.log else domain.step,
+        sampling="log" if domain.log else "linear",
+    )
+
+
+def _stored(domain: Domain, value: Scalar) -> Scalar:
+    """A value as the oracle knows it.
+
+    Keras Tuner's choices must be of one type and cannot be None, so it is given their positions,
+    which it draws just as it would draw the values.
+    """
+    return domain.index(value) if isinstance(domain, Choice) else value
+
+
+def _value(domain: Domain, stored: Any) -> Scalar:
+    """The value behind what the oracle stores."""
+    if isinstance(domain, Choice):
+        return domain.values[int(stored)]
+    return int(stored) if isinstance(domain, Int) else float(stored)

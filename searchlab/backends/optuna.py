@@ -1,0 +1,254 @@
+"""Optuna as a backend: a real `optuna.Study`, asked and told.
+
+A study gets the trials that `study.optimize` would give a script with the same sampler, pruner
+and `suggest` calls, as long as one trial runs at a time. With more, Optuna sees them as running
+at once, as it does with `n_jobs`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import importlib.util
+import inspect
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import field_validator
+
+from searchlab.backends import base
+from searchlab.errors import InputError, MissingPackageError
+from searchlab.space import Choice, Domain, Int, Scalar
+from searchlab.trial import Decision, Outcome, Report, Suggestion, TrialState
+
+if TYPE_CHECKING:
+    import optuna
+
+Kind = Literal["sampler", "pruner"]
+
+_CLASSES: Mapping[Kind, Mapping[str, str]] = {
+    "sampler": {
+        "tpe": "TPESampler",
+        "random": "RandomSampler",
+        "cmaes": "CmaEsSampler",
+        "gp": "GPSampler",
+        "nsgaii": "NSGAIISampler",
+        "nsgaiii": "NSGAIIISampler",
+        "qmc": "QMCSampler",
+        "brute_force": "BruteForceSampler",
+    },
+    "pruner": {
+        "median": "MedianPruner",
+        "percentile": "PercentilePruner",
+        "successive_halving": "SuccessiveHalvingPruner",
+        "hyperband": "HyperbandPruner",
+        "threshold": "ThresholdPruner",
+        "wilcoxon": "WilcoxonPruner",
+        "none": "NopPruner",
+    },
+}
+_PACKAGES = {"cmaes": "cmaes", "gp": "torch"}
+"""What some samplers import, and Optuna does not bring along."""
+
+_STUDY_NAME = "searchlab"
+"""Optuna's HyperbandPruner draws a trial's bracket from the study's name, random by default."""
+
+
+class OptunaOptions(base.Options):
+    """Which of Optuna's samplers and pruners, by name, or `{name: tpe, n_startup_trials: 20}`."""
+
+    sampler: str | dict[str, Any] = "tpe"
+    pruner: str | dict[str, Any] = "median"
+
+    @field_validator("sampler")
+    @classmethod
+    def _check_sampler(cls, value: str | dict[str, Any]) -> str | dict[str, Any]:
+        _check("sampler", value)
+        return value
+
+    @field_validator("pruner")
+    @classmethod
+    def _check_pruner(cls, value: str | dict[str, Any]) -> str | dict[str, Any]:
+        _check("pruner", value)
+        return value
+
+
+class OptunaBackend:
+    """Samples and prunes with Optuna.
+
+    Raises:
+        InputError: if the sampler or the pruner refuses its options.
+        MissingPackageError: if the sampler needs a package that is not installed.
+    """
+
+    Options: ClassVar[type[base.Options]] = OptunaOptions
+    prunes: bool = True
+    sets_epochs: ClassVar[bool] = False
+    resumes_weights: ClassVar[bool] = False
+    needs_trials: ClassVar[bool] = False
+
+    def __init__(self, problem: base.Problem) -> None:
+        import optuna  # noqa: PLC0415 - validating a study must not import it
+
+        options = OptunaOptions.model_validate(dict(problem.options))
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self._problem = problem
+        self._trials: dict[int, optuna.Trial] = {}
+        self._exhausted = False
+        self.prunes = _split(options.pruner)[0] != "none"
+        with _quiet():
+            self._study = optuna.create_study(
+                study_name=_STUDY_NAME,
+                direction="maximize" if problem.maximize else "minimize",
+                sampler=_make("sampler", options.sampler, _sampler_defaults(problem, options)),
+                pruner=_make("pruner", options.pruner, {}),
+            )
+
+    def ask(self, number: int) -> Suggestion | None:
+        """The next suggestion; None once a sampler has tried the whole space.
+
+        Raises:
+            InputError: if the sampler cannot handle the space.
+        """
+        if self._exhausted:
+            return None
+        params: dict[str, Scalar] = {}
+        with _quiet():
+            trial = self._trials[number] = self._study.ask()
+            for name, domain in self._problem.space:
+                if domain.when is None or domain.when.holds(params):
+                    try:
+                        params[name] = _suggest(trial, name, domain)
+                    except ValueError as error:
+                        raise InputError(
+                            f"space.{name}: Optuna cannot sample it ({error})"
+                        ) from error
+        return Suggestion(params, self._problem.epochs)
+
+    def report(self, report: Report) -> Decision:
+        """Takes the objective's intermediate value; a report without it changes nothing.
+
+        The folds of a trial follow each other: epoch 3 of fold 1 is step `epochs + 3`.
+        """
+        value = report.metrics.get(self._problem.metric)
+        if value is None:
+            return Decision.CONTINUE
+        trial = self._trials[report.number]
+        trial.report(value, report.fold * self._problem.epochs + report.epoch)
+        return Decision.STOP if trial.should_prune() else Decision.CONTINUE
+
+    def tell(self, outcome: Outcome) -> None:
+        """Takes the end of a trial. A pruned one counts with its last intermediate value."""
+        from optuna.trial import TrialState as State  # noqa: PLC0415
+
+        states = {
+            TrialState.COMPLETE: State.COMPLETE,
+            TrialState.PRUNED: State.PRUNED,
+            TrialState.FAIL: State.FAIL,
+        }
+        value = outcome.value if outcome.state is TrialState.COMPLETE else None
+        try:
+            self._study.tell(self._trials.pop(outcome.number), value, states[outcome.state])
+        except RuntimeError as error:
+            # The brute-force sampler ends a search by `Study.stop`, which Optuna 5.0 refuses to a
+            # study that is asked and told; the trial has been stored by then.
+            if "Study.stop" not in str(error):
+                raise
+            self._exhausted = True
+
+    def close(self) -> None:
+        """Nothing to end: the study lives in memory."""
+
+
+def _suggest(trial: optuna.Trial, name: str, domain: Domain) -> Scalar:
+    if isinstance(domain, Choice):
+        # Optuna compares choices by ==, to which 1, 1.0 and True are the same: their positions
+        # are drawn alike and cannot be mixed up.
+        return domain.values[trial.suggest_categorical(name, range(len(domain.values)))]
+    if isinstance(domain, Int):
+        return trial.suggest_int(name, domain.low, domain.high, step=domain.step, log=domain.log)
+    return trial.suggest_float(name, domain.low, domain.high, step=domain.step, log=domain.log)
+
+
+def _split(value: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    if isinstance(value, str):
+        return value, {}
+    options = dict(value)
+    return str(options.pop("name", "")), options
+
+
+def _check(kind: Kind, value: str | Mapping[str, Any]) -> None:
+    """Raises a ValueError if there is no such sampler or pruner, or it has no such option."""
+    name, options = _split(value)
+    classes = _CLASSES[kind]
+    if not name:
+        raise ValueError(f"which {kind}? Add name: {' or name: '.join(list(classes)[:2])}")
+    if name not in classes:
+        near = difflib.get_close_matches(name, classes, n=2, cutoff=0.4) or list(classes)
+        raise ValueError(f"there is no {kind} {name!r}; did you mean {' or '.join(near)}?")
+    known = _known_options(kind, name)
+    unknown = [option for option in options if option not in known]
+    if unknown:
+        raise ValueError(
+            f"the {kind} {name} has no option {unknown[0]!r}; it has {', '.join(known) or 'none'}"
+        )
+    missing = [option for option in known if known[option] and option not in options]
+    if missing:
+        raise ValueError(
+            f"the {kind} {name} needs {missing[0]}: write {{name: {name}, {missing[0]}: ...}}"
+        )
+
+
+def _known_options(kind: Kind, name: str) -> dict[str, bool]:
+    """The options that a study file can write, and whether they must be given.
+
+    The seed is the study's own, and functions and other objects cannot stand in a file.
+    """
+    objects = ("Callable", "Base", "FrozenTrial", "ndarray")
+    return {
+        option: parameter.default is inspect.Parameter.empty
+        for option, parameter in inspect.signature(_class(kind, name)).parameters.items()
+        if option != "seed" and not any(word in str(parameter.annotation) for word in objects)
+    }
+
+
+def _class(kind: Kind, name: str) -> Any:
+    import optuna  # noqa: PLC0415 - validating a study must not import it
+
+    return getattr(optuna.samplers if kind == "sampler" else optuna.pruners, _CLASSES[kind][name])
+
+
+def _sampler_defaults(problem: base.Problem, options: OptunaOptions) -> dict[str, Any]:
+    name, given = _split(options.sampler)
+    defaults: dict[str, Any] = {}
+    if "seed" in inspect.signature(_class("sampler", name)).parameters:
+        defaults["seed"] = problem.seed
+    if name == "tpe" and problem.space.conditional and given.get("multivariate", True):
+        # Without it, TPE samples each conditional param by itself.
+        defaults["group"] = True
+    return defaults
+
+
+def _make(kind: Kind, value: str | Mapping[str, Any], defaults: Mapping[str, Any]) -> Any:
+    name, options = _split(value)
+    package = _PACKAGES.get(name)
+    if package is not None and importlib.util.find_spec(package) is None:
+        raise MissingPackageError(
+            f"search.options.{kind}: {name} needs the package {package}; run: pip install {package}"
+        )
+    try:
+        return _class(kind, name)(**{**defaults, **options})
+    except (TypeError, ValueError) as error:
+        raise InputError(f"search.options.{kind}: Optuna refuses {name}: {error}") from error
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps Optuna's remarks on its own experimental features, and on rounded steps, to itself."""
+    from optuna.exceptions import ExperimentalWarning  # noqa: PLC0415
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        warnings.filterwarnings("ignore", message="The distribution is specified by")
+        yield

@@ -1,0 +1,145 @@
+"""scikit-learn's randomized search as a backend: the real `RandomizedSearchCV.fit`.
+
+Its fits wait for the trials of the study; see `bridge`. It sees no data: its folds are as many
+as the study's, over two empty rows.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+from searchlab.backends import base
+from searchlab.space import Choice, Domain, Float, Int, Scalar, SearchSpace
+from searchlab.trial import Decision, Outcome, Report, Suggestion, TrialState
+
+
+class RandomizedOptions(base.Options):
+    """Randomized search has no options of its own."""
+
+
+class RandomizedBackend:
+    """Draws all candidates at random, with `sklearn.model_selection.RandomizedSearchCV`.
+
+    A space of whole numbers and choices only is drawn without replacement, as scikit-learn does
+    with lists: its candidates end with the grid, and another number of trials draws others.
+    """
+
+    Options: ClassVar[type[base.Options]] = RandomizedOptions
+    prunes: bool = False
+    sets_epochs: ClassVar[bool] = False
+    resumes_weights: ClassVar[bool] = False
+    needs_trials: ClassVar[bool] = True
+
+    def __init__(self, problem: base.Problem) -> None:
+        from searchlab.backends import bridge  # noqa: PLC0415 - imports scikeras and TensorFlow
+
+        RandomizedOptions.model_validate(dict(problem.options))
+        self._problem = problem
+        self._search = _search(problem, bridge.WaitingEstimator(), bridge.fold_score)
+        rows = [[0.0], [0.0]]
+        self._bridge = bridge.Bridge(lambda: self._search.fit(rows, [0.0, 0.0]), problem.folds)
+
+    def ask(self, number: int) -> Suggestion | None:
+        """The params of candidate `number`, or None if there are no more candidates.
+
+        Raises:
+            InputError: if scikit-learn's search has failed.
+        """
+        params = self._bridge.ask(number)
+        if params is None:
+            return None
+        space = self._problem.space
+        plain = {name: _plain(domain, params[name]) for name, domain in space}
+        return Suggestion(space.active(plain), self._problem.epochs)
+
+    def report(self, report: Report) -> Decision:  # noqa: ARG002
+        """CONTINUE: randomized search looks at no intermediate value."""
+        return Decision.CONTINUE
+
+    def tell(self, outcome: Outcome) -> None:
+        """Scores the candidate; NaN, scikit-learn's mark of a failed fit, unless COMPLETE."""
+        folds = self._problem.folds
+        scores = [math.nan] * folds
+        if outcome.state is TrialState.COMPLETE and outcome.value is not None:
+            sign = 1.0 if self._problem.maximize else -1.0
+            scores = [sign * score for score in outcome.scores or (outcome.value,) * folds]
+        self._bridge.tell(outcome.number, scores)
+
+    def close(self) -> None:
+        """Ends the search and its threads."""
+        self._bridge.close()
+
+    @property
+    def cv_results_(self) -> dict[str, Any]:
+        """scikit-learn's own table of the search; greater scores are better.
+
+        Raises:
+            AttributeError: while candidates are open or not yet asked for.
+        """
+        results: dict[str, Any] = self._search.cv_results_
+        return results
+
+
+class _LogInt:
+    """Whole numbers whose logarithm is uniform, as a scipy-like distribution."""
+
+    def __init__(self, low: int, high: int) -> None:
+        from scipy.stats import loguniform  # noqa: PLC0415
+
+        self._high = high
+        self._reals = loguniform(low, high + 1)
+
+    def rvs(self, random_state: Any) -> int:
+        """One number, both ends included."""
+        return min(int(self._reals.rvs(random_state=random_state)), self._high)
+
+
+def _search(problem: base.Problem, estimator: Any, scoring: Any) -> Any:
+    from sklearn.model_selection import RandomizedSearchCV  # noqa: PLC0415
+
+    return RandomizedSearchCV(
+        estimator,
+        _distributions(problem.space),
+        n_iter=problem.trials,
+        scoring=scoring,
+        refit=False,
+        cv=[([0], [1])] * problem.folds,
+        pre_dispatch="all",
+        random_state=problem.seed,
+    )
+
+
+def _distributions(space: SearchSpace) -> dict[str, Any]:
+    from searchlab.backends.bridge import PREFIX  # noqa: PLC0415 - see above
+
+    return {PREFIX + name: _distribution(domain) for name, domain in space}
+
+
+def _distribution(domain: Domain) -> Any:
+    """What a script would give scikit-learn: a list, or a distribution of scipy."""
+    from scipy.stats import loguniform, uniform  # noqa: PLC0415
+
+    if isinstance(domain, Choice):
+        return list(domain.values)
+    if domain.low == domain.high:
+        return [domain.low]
+    if isinstance(domain, Int):
+        steps = range(domain.low, domain.high + 1, domain.step)
+        return _LogInt(domain.low, domain.high) if domain.log else steps
+    if domain.step is not None:
+        return _steps(domain, domain.step)
+    width = domain.high - domain.low
+    return loguniform(domain.low, domain.high) if domain.log else uniform(domain.low, width)
+
+
+def _steps(domain: Float, step: float) -> list[float]:
+    count = int((domain.high - domain.low) / step + 1e-9) + 1
+    return [min(domain.low + index * step, domain.high) for index in range(count)]
+
+
+def _plain(domain: Domain, value: Any) -> Scalar:
+    """A value as a plain Python one, without numpy's types."""
+    if isinstance(domain, Choice):
+        return domain.values[domain.index(value)]
+    return int(value) if isinstance(domain, Int) else float(value)

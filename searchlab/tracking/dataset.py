@@ -1,0 +1,44 @@
+"""A study's data set as MLflow knows data sets: described, never loaded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from mlflow.entities import Dataset, DatasetInput, InputTag
+
+_DIGEST = 36  # the most characters that MLflow takes
+
+
+def dataset_input(data: Mapping[str, Any]) -> DatasetInput:
+    """The input of a study's run.
+
+    Args:
+        data: `Started.data`: name, source, digest, rows, input_shape and whatever else it tells.
+    """
+    profile = {key: value for key, value in data.items() if key not in ("name", "source")}
+    dataset = Dataset(
+        name=str(data.get("name", "unknown"))[:500],
+        digest=str(data.get("digest", ""))[:_DIGEST] or "unknown",
+        source_type="code",
+        source=json.dumps({"tags": {"mlflow.source.name": str(data.get("source", ""))}}),
+        schema=_schema(data),
+        profile=json.dumps(profile, default=str),
+    )
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", "train, validation, test")])
+
+
+def dataset_label(data: Mapping[str, Any]) -> str:
+    """Name and digest in one short text, for a tag by which runs can be searched."""
+    return f"{data.get('name', 'unknown')}@{str(data.get('digest', ''))[:_DIGEST]}"
+
+
+def _schema(data: Mapping[str, Any]) -> str | None:
+    """The features' shape as MLflow's pages show it, if it is known."""
+    shape = data.get("input_shape")
+    if not shape:
+        return None
+    tensor = {"dtype": "float32", "shape": [-1, *shape]}
+    features = json.dumps([{"type": "tensor", "tensor-spec": tensor}])
+    return json.dumps({"mlflow_tensorspec": {"features": features, "targets": None}})

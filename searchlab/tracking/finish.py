@@ -1,0 +1,115 @@
+"""What a study's run gets when a process leaves the study: tables, pictures, the best model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlflow import MlflowClient
+
+from searchlab.record import StudyRecord
+from searchlab.tracking import tables
+from searchlab.tracking.log_model import ModelFile, log_model
+from searchlab.tracking.projection import Batch
+from searchlab.tracking.state import State
+from searchlab.tracking.values import log_values, milliseconds
+
+_STATUS = {"finished": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Where:
+    """The store's URI, and the study's directory, to which the model's path is relative."""
+
+    uri: str
+    directory: Path
+
+
+def finish(
+    client: MlflowClient, where: Where, state: State, batch: Batch, record: StudyRecord
+) -> None:
+    """Adds what is only known when a process leaves the study, and ends its run.
+
+    Raises:
+        TrackingError: if the store did not take the model.
+    """
+    columns, rows = tables.trials_table(record)
+    client.log_text(state.run_id, tables.as_json(columns, rows), "trials.json")
+    client.log_text(state.run_id, tables.as_csv(columns, rows), "trials.csv")
+    shown = json.dumps([{"path": "trials.json", "type": "table"}])
+    log_values(client, state.run_id, tags={"mlflow.loggedArtifacts": shown})
+    _charts(client, state.run_id, record)
+    _model(client, where, state, batch.process, record)
+    client.set_terminated(state.run_id, _STATUS[record.state], milliseconds(batch.time))
+
+
+def _charts(client: MlflowClient, run_id: str, record: StudyRecord) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            from searchlab.tracking.charts import write_charts  # noqa: PLC0415 - imports Optuna
+
+            pages = write_charts(record, Path(folder))
+        except Exception:  # a picture is an extra: it must not keep back what was measured
+            _log.warning("the charts of %s could not be drawn", record.spec.name, exc_info=True)
+            return
+        for page in pages:
+            client.log_artifact(run_id, str(page), "charts")
+
+
+def _model(
+    client: MlflowClient, where: Where, state: State, process: int, record: StudyRecord
+) -> None:
+    """Logs the best model, unless the store has this very file."""
+    best, stopped = record.best_trial, record.stopped
+    if best is None or stopped is None or stopped.model_path is None:
+        return
+    path = where.directory / stopped.model_path
+    if not path.exists():
+        return
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if digest == state.model:
+        return
+    extras = tuple(extra for extra in [path.with_name("preprocessing.skops")] if extra.exists())
+    tags = {"searchlab.model": digest, "searchlab.trial": str(best.trial.number)}
+    params = best.trial.suggestion.params
+    model_id = _find_model(client, state, digest)
+    if not model_id:
+        file = ModelFile(
+            uri=where.uri,
+            experiment_id=state.experiment_id,
+            run_id=state.run_id,
+            path=path,
+            extras=extras,
+            params=params,
+            tags=tags,
+            step=process,
+        )
+        logged = log_model(file)
+        model_id = logged.model_id
+        _tell_problem(client, state.run_id, logged.problem, [path, *extras])
+    state.model, state.model_id = digest, model_id
+
+
+def _find_model(client: MlflowClient, state: State, digest: str) -> str:
+    """The whole model of this file that an interrupted try has left, or ""."""
+    models = client.search_logged_models([state.experiment_id], f"source_run_id = '{state.run_id}'")
+    for model in models:
+        if model.tags.get("searchlab.model") == digest and "searchlab.whole" in model.tags:
+            return str(model.model_id)
+    return ""
+
+
+def _tell_problem(client: MlflowClient, run_id: str, problem: str, files: Iterable[Path]) -> None:
+    """Keeps a model that only its author's code can load as the file it is, and says why."""
+    if problem:
+        for file in files:
+            client.log_artifact(run_id, str(file), "model_files")
+        log_values(client, run_id, tags={"searchlab.model_error": problem})
+    elif "searchlab.model_error" in client.get_run(run_id).data.tags:
+        client.delete_tag(run_id, "searchlab.model_error")

@@ -1,0 +1,67 @@
+"""The MLflow tracker: one run a study, a nested run a trial, projected from the journal."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from searchlab.journal import Entry
+from searchlab.tracking.address import redact, resolve_uri
+from searchlab.tracking.outbox import Outbox
+from searchlab.tracking.state import TrackingIds, read_ids
+
+__all__ = ["MlflowTracker", "TrackingIds", "read_ids", "redact", "resolve_uri"]
+
+_SETTINGS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # the outbox retries itself, without blocking
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+}
+
+
+class MlflowTracker:
+    """Sends a study to MLflow without ever holding it up.
+
+    Nothing is lost and nothing stored twice: what a store could not take when the study was
+    closed is sent by the next process that takes up the study, under the same runs.
+    """
+
+    def __init__(self, uri: str, directory: Path, drain_seconds: float = 30.0) -> None:
+        """Remembers where to send; connects later, in a thread of its own.
+
+        Args:
+            uri: the tracking URI, from `resolve_uri`.
+            directory: the study's directory, in which the journal and the models lie.
+            drain_seconds: how long `close` may wait for a store that answers.
+        """
+        for name, value in _SETTINGS.items():  # before MLflow reads them
+            os.environ.setdefault(name, value)
+        self._outbox = Outbox(uri, directory, drain_seconds)
+
+    @property
+    def pending(self) -> int:
+        """How many entries of the journal the store does not have yet."""
+        return self._outbox.pending
+
+    @property
+    def problem(self) -> str | None:
+        """Why the store takes nothing at present, in one line without passwords, or None."""
+        return self._outbox.problem
+
+    def replay(self, entries: Sequence[Entry]) -> None:
+        """Takes the entries of earlier processes; sends those that the store lacks."""
+        self._outbox.put(entries)
+
+    def record(self, entry: Entry) -> None:
+        """Takes the next entry."""
+        self._outbox.put([entry])
+
+    def close(self) -> None:
+        """Waits for the store: `drain_seconds` if it answers, at most 5 seconds if it does not.
+
+        What it has not taken by then is told by `pending`.
+        """
+        self._outbox.close()

@@ -1,0 +1,223 @@
+"""The MLflow store of one study: sends batches. Every call may be repeated and changes nothing.
+
+Imports MLflow (1 to 3 seconds) when the first store is opened, in the outbox's thread.
+"""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from searchlab.record import StudyRecord
+from searchlab.tracking import tables
+from searchlab.tracking.dataset import dataset_input, dataset_label
+from searchlab.tracking.finish import Where, finish
+from searchlab.tracking.projection import Batch, TrialUpdate, study_params
+from searchlab.tracking.state import State, TrialRun
+from searchlab.tracking.values import log_values, milliseconds
+from searchlab.trial import TrialState
+
+_STATUS = {
+    TrialState.COMPLETE: "FINISHED",
+    TrialState.PRUNED: "KILLED",
+    TrialState.FAIL: "FAILED",
+}
+
+
+class MlflowStore:
+    """Where one study is sent to.
+
+    Attributes:
+        state: what the store is known to have; the caller saves it.
+    """
+
+    def __init__(self, client: MlflowClient, uri: str, directory: Path, state: State) -> None:
+        self.state = state
+        self._client = client
+        self._where = Where(uri, directory)
+        self._certain = False
+
+    def has_run(self) -> bool:
+        """Whether the study's run that the state names is still there."""
+        try:
+            run = self._client.get_run(self.state.run_id)
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return False
+            raise
+        return bool(run.info.lifecycle_stage == "active")
+
+    def send(self, batch: Batch, record: StudyRecord) -> None:
+        """Sends a batch; `record` is the study at its end.
+
+        What an interrupted try, of this process or one before, has left in the store is looked
+        up first and used.
+        """
+        if not self._certain:
+            self._look_up()
+        self._certain = False
+        self._study(batch, record)
+        for update in batch.trials.values():
+            self._trial(update, record)
+        if batch.stopped:
+            finish(self._client, self._where, self.state, batch, record)
+        self._certain = True
+        self.state.sent = batch.until
+
+    def _look_up(self) -> None:
+        """Finds the runs that the store has, whatever the state knows of them."""
+        state = self.state
+        mine = f"tags.`searchlab.id` = '{state.study}'"
+        for run in self._runs(f"{mine} and tags.`searchlab.kind` = 'study'"):
+            state.run_id = state.run_id or run.info.run_id
+        if not state.run_id:
+            return
+        state.trials = {}
+        parent = f"tags.`mlflow.parentRunId` = '{state.run_id}'"
+        for run in self._runs(f"{mine} and {parent}"):
+            number = int(run.data.tags["searchlab.trial"])
+            found = TrialRun(run.info.run_id, int(run.data.tags["searchlab.attempt"]))
+            known = state.trials.get(number)
+            if known is None or known.attempt < found.attempt:
+                state.trials[number] = found
+
+    def _runs(self, filter_string: str) -> Iterator[Any]:
+        token: str | None = None
+        while True:
+            page = self._client.search_runs(
+                [self.state.experiment_id], filter_string, max_results=1000, page_token=token
+            )
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+    def _study(self, batch: Batch, record: StudyRecord) -> None:
+        """Makes the study's run, or brings it up to date."""
+        if not self.state.run_id:
+            self._create_study(batch, record)
+        run_id = self.state.run_id
+        if batch.fresh:
+            started = record.started
+            if started is not None:
+                self._client.log_inputs(run_id, [dataset_input(started.data)])
+                self._client.log_text(run_id, started.text, "study.yaml")
+                log_values(self._client, run_id, params=study_params(started, record))
+            self._client.update_run(run_id, status="RUNNING")
+        tags = {"searchlab.state": record.state, "mlflow.note.content": tables.description(record)}
+        if record.budget is not None:
+            budget = {key: value for key, value in vars(record.budget).items() if value is not None}
+            tags |= {f"searchlab.{key}": str(value) for key, value in budget.items()}
+        best = record.best_trial
+        if batch.improved and best is not None:
+            params = best.trial.suggestion.params
+            tags["searchlab.best_trial"] = str(best.trial.number)
+            tags |= {f"best.{name}": str(value) for name, value in params.items()}
+            self._forget_best(set(record.spec.search_space.domains) - set(params))
+        log_values(self._client, run_id, batch.points, tags=tags)
+
+    def _forget_best(self, inactive: set[str]) -> None:
+        """Takes away the tags of conditional params that an earlier best trial had."""
+        if not inactive:
+            return
+        tags = self._client.get_run(self.state.run_id).data.tags
+        for name in inactive:
+            if f"best.{name}" in tags:
+                self._client.delete_tag(self.state.run_id, f"best.{name}")
+
+    def _create_study(self, batch: Batch, record: StudyRecord) -> None:
+        spec = record.spec
+        own = {"searchlab.kind": "study", "searchlab.seed": str(spec.search.seed)}
+        run = self._client.create_run(
+            self.state.experiment_id,
+            start_time=milliseconds(batch.created),
+            tags={**self._common(record), **own},
+            run_name=spec.name,
+        )
+        self.state.run_id = run.info.run_id
+
+    def _common(self, record: StudyRecord) -> dict[str, str]:
+        """The tags of every run."""
+        spec = record.spec
+        return {
+            "searchlab.id": self.state.study,
+            "searchlab.study": spec.name,
+            "searchlab.backend": spec.search.backend,
+            "searchlab.dataset": ""
+            if record.started is None
+            else dataset_label(record.started.data),
+            "mlflow.user": _user(),
+            "mlflow.source.name": "searchlab",
+            "mlflow.source.type": "LOCAL",
+        }
+
+    def _trial(self, update: TrialUpdate, record: StudyRecord) -> None:
+        known = self.state.trials.get(update.trial.number)
+        if known is not None and known.attempt > update.attempt:
+            return  # all is sent anew, and the store knows a later attempt already
+        missing = known is None or known.attempt < update.attempt
+        if known is None or missing:
+            if known is not None:
+                self._client.delete_run(known.run_id)
+            known = self._create_trial(update, record)
+        params = update.trial.suggestion.params if update.fresh or missing else {}
+        log_values(self._client, known.run_id, update.points, params, _end_tags(update))
+        if update.ended is None:
+            return
+        error = None if update.outcome is None else update.outcome.error
+        if error is not None and error.traceback:
+            self._client.log_text(known.run_id, error.traceback, "error.txt")
+        status = "KILLED" if update.outcome is None else _STATUS[update.outcome.state]
+        self._client.set_terminated(known.run_id, status, milliseconds(update.ended))
+
+    def _create_trial(self, update: TrialUpdate, record: StudyRecord) -> TrialRun:
+        trial, suggestion = update.trial, update.trial.suggestion
+        tags = {
+            **self._common(record),
+            "mlflow.parentRunId": self.state.run_id,
+            "searchlab.kind": "trial",
+            "searchlab.trial": str(trial.number),
+            "searchlab.attempt": str(update.attempt),
+            "searchlab.state": str(TrialState.RUNNING),
+            "searchlab.seed": str(trial.seed),
+        }
+        if suggestion.epochs != record.spec.training.epochs or suggestion.initial_epoch:
+            tags["searchlab.epochs"] = str(suggestion.epochs)
+            tags["searchlab.initial_epoch"] = str(suggestion.initial_epoch)
+        if suggestion.resume_from is not None:
+            tags["searchlab.resume_from"] = str(suggestion.resume_from)
+        run = self._client.create_run(
+            self.state.experiment_id,
+            start_time=milliseconds(update.started),
+            tags=tags,
+            run_name=f"trial-{trial.number:04d}",
+        )
+        created = TrialRun(run.info.run_id, update.attempt)
+        self.state.trials[trial.number] = created
+        return created
+
+
+def _end_tags(update: TrialUpdate) -> dict[str, str]:
+    """The tags that change when a trial ends or is left by an interrupted process."""
+    if update.outcome is None:
+        return {} if update.ended is None else {"searchlab.state": "interrupted"}
+    tags = {"searchlab.state": str(update.outcome.state)}
+    error = update.outcome.error
+    if error is not None:
+        tags["searchlab.error"] = f"{error.type}: {error.message}"[:1000]
+    if update.non_finite:
+        since = (f"{name} from step {step}" for name, step in update.non_finite.items())
+        tags["searchlab.non_finite"] = "; ".join(since)[:1000]
+    return tags
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return "unknown"

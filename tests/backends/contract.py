@@ -1,0 +1,255 @@
+"""What every backend must do. A test class of a backend inherits from `BackendContract`."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import pytest
+
+from searchlab.backends.base import Backend, Problem
+from searchlab.space import Choice, Float, Int, Params, SearchSpace, When
+from searchlab.trial import Decision, Failure, Outcome, Report, Suggestion, TrialState
+
+SPACE = SearchSpace(
+    {
+        "n_hidden": Int(0, 3),
+        "n_neurons": Int(1, 100, log=True),
+        "width": Int(16, 64, step=16),
+        "learning_rate": Float(3e-4, 3e-2, log=True),
+        "momentum": Float(0.0, 1.0),
+        "dropout": Float(0.0, 0.5, step=0.1),
+        "activation": Choice(("relu", "tanh", None, 1, True, 1.5)),
+        "slope": Float(0.1, 0.3, when=When("activation", ("relu", 1))),
+        "skip": Choice((True, False), when=When("n_hidden", (2, 3))),
+        "every": Int(1, 2, when=When("skip", (True,))),
+    }
+)
+PROBLEM = Problem(SPACE, metric="val_loss", maximize=False, epochs=27, folds=2, trials=40, seed=42)
+
+Call = Suggestion | Report | Outcome
+
+
+def value(params: Params) -> float:
+    """A deterministic objective on `SPACE`, lower is better."""
+    rate, hidden = params["learning_rate"], params["n_hidden"]
+    assert isinstance(rate, float)
+    assert isinstance(hidden, int)
+    return 1.0 + abs(math.log(rate / 1e-2)) + 0.1 * abs(hidden - 2) + len(params) / 1000
+
+
+def complete(number: int, score: float, folds: int = 2) -> Outcome:
+    """A COMPLETE outcome, the same in all folds."""
+    return Outcome(number, TrialState.COMPLETE, score, scores=(score,) * folds)
+
+
+def fail(number: int) -> Outcome:
+    """A FAIL outcome."""
+    return Outcome(number, TrialState.FAIL, error=Failure("ValueError", "made to fail"))
+
+
+def drive(
+    backend: Backend,
+    trials: int,
+    *,
+    parallel: int = 1,
+    failing: Collection[int] = (),
+    score: Callable[[Params], float] = value,
+) -> list[Call]:
+    """Runs a study of `trials` trials, `parallel` at once, the newest told first.
+
+    Returns:
+        All calls that had an effect, in order. A Suggestion stands for the question it answers.
+    """
+    calls: list[Call] = []
+    running: list[tuple[int, Suggestion]] = []
+    number, over = 0, False
+    while running or not over:
+        if number < trials and len(running) < parallel and not over:
+            suggestion = backend.ask(number)
+            if suggestion is not None:
+                calls.append(suggestion)
+                running.append((number, suggestion))
+                number += 1
+                continue
+            over = not running
+        over = over or number == trials
+        if running:
+            calls += _end(backend, *running.pop(), failing, score)
+    return calls
+
+
+def _end(
+    backend: Backend,
+    number: int,
+    suggestion: Suggestion,
+    failing: Collection[int],
+    score: Callable[[Params], float],
+) -> list[Call]:
+    if number in failing:
+        outcome = fail(number)
+        backend.tell(outcome)
+        return [outcome]
+    calls: list[Call] = []
+    result = score(suggestion.params)
+    for epoch in (1, 2, 3):
+        report = Report(number, 0, epoch, {"loss": 0.0, "val_loss": result + 1 / epoch})
+        calls.append(report)
+        if backend.report(report) is Decision.STOP:
+            outcome = Outcome(number, TrialState.PRUNED, report.metrics["val_loss"])
+            break
+    else:
+        outcome = complete(number, result)
+    backend.tell(outcome)
+    return [*calls, outcome]
+
+
+def replay(backend: Backend, calls: list[Call]) -> None:
+    """Feeds a backend what another one was fed, and checks that it answers the same."""
+    number = 0
+    for call in calls:
+        match call:
+            case Suggestion():
+                assert backend.ask(number) == call
+                number += 1
+            case Report():
+                backend.report(call)
+            case Outcome():
+                backend.tell(call)
+
+
+def suggestions(calls: list[Call]) -> list[Suggestion]:
+    """The suggestions among the calls."""
+    return [call for call in calls if isinstance(call, Suggestion)]
+
+
+class BackendContract:
+    """The laws of `searchlab.backends.base.Backend`."""
+
+    backend: ClassVar[type[Backend]]
+    options: ClassVar[Mapping[str, Any]] = {}
+
+    @pytest.fixture
+    def make(self, request):
+        """Makes backends, with changes to `PROBLEM`, and closes them after the test."""
+
+        def make(**changes: Any) -> Backend:
+            made = self.backend(replace(PROBLEM, **{"options": self.options, **changes}))
+            request.addfinalizer(made.close)
+            return made
+
+        return make
+
+    def test_params_are_points_of_the_space(self, make):
+        """Each suggestion is a point of the space, made of plain Python values in its order."""
+        seen = suggestions(drive(make(), 40))
+        assert len(seen) == 40
+        for suggestion in seen:
+            assert SPACE.contains(suggestion.params), suggestion
+            assert list(suggestion.params) == [n for n, _ in SPACE if n in suggestion.params]
+            assert {type(v) for v in suggestion.params.values()} <= {
+                int,
+                float,
+                str,
+                bool,
+                type(None),
+            }
+
+    def test_the_seed_decides(self, make):
+        """The same seed gives the same suggestions, another one gives others."""
+        first, again, other = (suggestions(drive(make(seed=s), 20)) for s in (7, 7, 8))
+        assert first == again
+        assert [s.params for s in first] != [s.params for s in other]
+
+    @pytest.mark.parametrize("parallel", [1, 4])
+    def test_replays_a_journal(self, make, parallel):
+        """A fresh backend, fed with a run with failures, asks for what the first would ask."""
+        first, second = make(trials=60), make(trials=60)
+        calls = drive(first, 35, parallel=parallel, failing={0, 9, 17, 18})
+        replay(second, calls)
+        assert first.ask(35) == second.ask(35) != None  # noqa: E711 - a chain of comparisons
+
+    def test_more_trials_continue_the_same_search(self, make):
+        """A study with a raised number of trials first repeats those it had."""
+        calls = drive(make(trials=10), 10)
+        raised = make(trials=20)
+        replay(raised, calls)
+        assert raised.ask(10) is not None
+
+    @pytest.mark.parametrize(
+        "failing", [{0}, {1, 2, 3, 4}, set(range(40))], ids=["first", "four", "all"]
+    )
+    def test_failures_do_not_starve_it(self, make, failing):
+        """Failed trials, even all of them, leave as many trials as were asked for."""
+        assert len(suggestions(drive(make(), 40, failing=failing))) == 40
+
+    def test_many_open_at_once(self, make):
+        """Ten trials can be open before the first is told, and are told in any order."""
+        backend = make()
+        asked = [backend.ask(number) for number in range(10)]
+        assert None not in asked
+        for number in (9, 0, 5, 1, 8, 2, 7, 3, 6, 4):
+            backend.tell(complete(number, float(number)))
+        assert backend.ask(10) is not None
+
+    def test_its_attributes_tell_the_truth(self, make):
+        """Epochs, weights and pruning are only used by backends that say so."""
+        backend = make()
+        done: dict[int, Suggestion] = {}
+        for number, suggestion in enumerate(suggestions(drive(backend, 40))):
+            done[number] = suggestion
+            assert backend.sets_epochs or suggestion.epochs == PROBLEM.epochs
+            if suggestion.resume_from is not None:
+                assert backend.resumes_weights
+                assert done[suggestion.resume_from].epochs == suggestion.initial_epoch
+                assert done[suggestion.resume_from].params == suggestion.params
+            else:
+                assert suggestion.initial_epoch == 0
+
+    def test_only_pruning_backends_stop_a_trial(self, make):
+        """A hopeless trial is stopped if, and only if, the backend prunes."""
+        backend = make()
+        drive(backend, 8)
+        backend.ask(8)
+        decisions = {backend.report(Report(8, 0, e, {"val_loss": 1e9})) for e in (1, 2, 3)}
+        assert (Decision.STOP in decisions) == backend.prunes
+
+    def test_an_epoch_without_the_metric_goes_on(self, make):
+        """A report that lacks the objective does not stop a training."""
+        backend = make()
+        backend.ask(0)
+        assert backend.report(Report(0, 0, 1, {"loss": 1.0})) is Decision.CONTINUE
+
+    def test_higher_can_be_better(self, make):
+        """A maximized objective drives the search through negated values alike."""
+        low = suggestions(drive(make(), 30, failing={3}))
+        high = drive(
+            make(maximize=True, options={**self.options, **self.no_pruning}),
+            30,
+            failing={3},
+            score=lambda params: -value(params),
+        )
+        low_unpruned = drive(make(options={**self.options, **self.no_pruning}), 30, failing={3})
+        assert suggestions(high) == suggestions(low_unpruned)
+        assert len(low) == 30
+
+    no_pruning: ClassVar[Mapping[str, Any]] = {}
+
+    def test_options_are_checked(self):
+        """An option that the backend does not have is refused."""
+        with pytest.raises(ValueError, match="nonsense"):
+            self.backend.Options(nonsense=1)
+
+    def test_close_leaves_no_thread(self, make):
+        """Closing a search with open trials, even twice, leaves no thread behind."""
+        before = set(threading.enumerate())
+        backend = make()
+        for number in range(5):
+            backend.ask(number)
+        backend.tell(complete(3, 1.0))
+        backend.close()
+        backend.close()
+        assert set(threading.enumerate()) <= before

@@ -1,0 +1,156 @@
+"""Each backend asks for what a plain script of its library would try, in the same order."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import optuna
+import pytest
+from backends.contract import PROBLEM, drive, suggestions, value
+from scipy.stats import loguniform, uniform
+from sklearn.base import BaseEstimator
+from sklearn.model_selection import RandomizedSearchCV
+
+from searchlab.backends.hyperband import HyperbandBackend
+from searchlab.backends.optuna import OptunaBackend
+from searchlab.backends.randomized import RandomizedBackend
+from searchlab.space import Choice, Float, Int, SearchSpace, When
+from searchlab.trial import Outcome, TrialState
+
+SPACE = SearchSpace(
+    {
+        "n_hidden": Int(0, 3),
+        "n_neurons": Int(1, 100, log=True),
+        "learning_rate": Float(3e-4, 3e-2, log=True),
+        "momentum": Float(0.0, 1.0),
+        "dropout": Float(0.0, 0.5, step=0.25),
+        "activation": Choice(("relu", "tanh", "selu")),
+        "slope": Float(0.1, 0.3, when=When("activation", ("relu",))),
+    }
+)
+SCRIPTED = replace(PROBLEM, space=SPACE)
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+@pytest.mark.parametrize("conditional", [False, True])
+def test_optuna(conditional):
+    """30 trials of TPE with the median pruner: same params, same values, same pruned trials."""
+
+    def objective(trial):
+        params = {
+            "n_hidden": trial.suggest_int("n_hidden", 0, 3),
+            "n_neurons": trial.suggest_int("n_neurons", 1, 100, log=True),
+            "learning_rate": trial.suggest_float("learning_rate", 3e-4, 3e-2, log=True),
+            "momentum": trial.suggest_float("momentum", 0.0, 1.0),
+            "dropout": trial.suggest_float("dropout", 0.0, 0.5, step=0.25),
+            "activation": trial.suggest_categorical("activation", ["relu", "tanh", "selu"]),
+        }
+        if conditional and params["activation"] == "relu":
+            params["slope"] = trial.suggest_float("slope", 0.1, 0.3)
+        tried.append(params)
+        for epoch in (1, 2, 3):
+            trial.report(value(params) + 1 / epoch, epoch)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+        return value(params)
+
+    tried: list[dict] = []
+    sampler = optuna.samplers.TPESampler(seed=42, group=conditional)
+    study = optuna.create_study(sampler=sampler)
+    study.optimize(objective, n_trials=30)
+
+    domains = {name: domain for name, domain in SPACE if conditional or name != "slope"}
+    backend = OptunaBackend(replace(SCRIPTED, space=SearchSpace(domains)))
+    calls = drive(backend, 30)
+    assert [s.params for s in suggestions(calls)] == tried
+    outcomes = [call for call in calls if isinstance(call, Outcome)]
+    assert [o.state.name for o in outcomes] == [t.state.name for t in study.trials]
+    assert TrialState.PRUNED in {o.state for o in outcomes}
+    assert [t.value for t in backend._study.trials] == [t.value for t in study.trials]
+
+
+@pytest.mark.keras
+def test_randomized_search():
+    """The candidates and the ranking are those of RandomizedSearchCV around an own estimator."""
+
+    class Script(BaseEstimator):
+        def __init__(self, n_hidden=0, width=16, learning_rate=0.01, momentum=0.0, activation=""):
+            self.n_hidden = n_hidden
+            self.width = width
+            self.learning_rate = learning_rate
+            self.momentum = momentum
+            self.activation = activation
+
+        def fit(self, X, y):
+            return self
+
+        def score(self, X, y):
+            return -value(self.get_params())
+
+    search = RandomizedSearchCV(
+        Script(),
+        {
+            "n_hidden": [0, 1, 2, 3],
+            "width": [16, 32, 48, 64],
+            "learning_rate": loguniform(3e-4, 3e-2),
+            "momentum": uniform(0.0, 1.0),
+            "activation": ["relu", "tanh", "selu"],
+        },
+        n_iter=25,
+        cv=2,
+        random_state=42,
+        refit=False,
+    ).fit([[0.0]] * 4, [0.0] * 4)
+
+    domains = {name: SPACE.domains[name] for name in ("n_hidden", "learning_rate", "momentum")}
+    space = SearchSpace(
+        {**domains, "width": Int(16, 64, step=16), "activation": SPACE.domains["activation"]}
+    )
+    backend = RandomizedBackend(replace(SCRIPTED, space=space, trials=25))
+    calls = drive(backend, 25, parallel=4)
+    assert [s.params for s in suggestions(calls)] == search.cv_results_["params"]
+    ranks = backend.cv_results_["rank_test_score"].tolist()
+    assert ranks == search.cv_results_["rank_test_score"].tolist()
+
+
+@pytest.mark.keras
+def test_hyperband(tmp_path):
+    """A whole Hyperband iteration of `keras_tuner.Hyperband`: same params, epochs, promotions."""
+    import keras_tuner  # noqa: PLC0415 - imports TensorFlow
+
+    class Script(keras_tuner.Hyperband):
+        def run_trial(self, trial, *args, **kwargs):
+            values = dict(trial.hyperparameters.values)
+            tried.append(values)
+            return {"val_loss": value(_params(values))}
+
+    hp = keras_tuner.HyperParameters()
+    hp.Int("n_hidden", 0, 3)
+    hp.Int("n_neurons", 1, 100, sampling="log")
+    hp.Float("learning_rate", 3e-4, 3e-2, sampling="log")
+    hp.Float("momentum", 0.0, 1.0)
+    hp.Float("dropout", 0.0, 0.5, step=0.25)
+    hp.Choice("activation", ["relu", "tanh", "selu"])
+    with hp.conditional_scope("activation", ["relu"]):
+        hp.Float("slope", 0.1, 0.3)
+    tried: list[dict] = []
+    Script(
+        objective=keras_tuner.Objective("val_loss", "min"),
+        max_epochs=27,
+        seed=42,
+        hyperparameters=hp,
+        tune_new_entries=False,
+        directory=tmp_path,
+    ).search(verbose=0)
+
+    seen = suggestions(drive(HyperbandBackend(replace(SCRIPTED, trials=None)), 500))
+    assert [s.params for s in seen] == [_params(values) for values in tried]
+    assert [s.epochs for s in seen] == [values["tuner/epochs"] for values in tried]
+    assert [s.initial_epoch for s in seen] == [values["tuner/initial_epoch"] for values in tried]
+    earlier = [values.get("tuner/trial_id") for values in tried]
+    assert [s.resume_from for s in seen] == [None if e is None else int(e) for e in earlier]
+    assert any(earlier)
+
+
+def _params(values: dict) -> dict:
+    return {name: v for name, v in values.items() if not name.startswith("tuner/")}

@@ -1,0 +1,540 @@
+"""The MLflow tracker against real stores: SQLite, and servers that come and go."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pytest
+import study_entries as make
+from mlflow import MlflowClient
+from mlflow.entities import ViewType
+
+from searchlab.errors import TrackingError
+from searchlab.journal import Stopped
+from searchlab.tracking.mlflow import MlflowTracker, read_ids, redact, resolve_uri
+
+
+@pytest.fixture(scope="session")
+def made_database(tmp_path_factory):
+    """A database with MLflow's tables, which take seconds to make."""
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture
+def uri(made_database, tmp_path, monkeypatch):
+    """An empty store of its own for each test."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.delenv("MLFLOW_EXPERIMENT_NAME", raising=False)
+    shutil.copy(made_database, tmp_path / "mlflow.db")
+    return resolve_uri(None, tmp_path)
+
+
+@pytest.fixture
+def home(tmp_path):
+    """The study's directory."""
+    (tmp_path / "study").mkdir()
+    return tmp_path / "study"
+
+
+def track(uri, home, entries, before=(), drain_seconds=60.0):
+    """One process that follows the study: replays what was before, then records."""
+    tracker = MlflowTracker(uri, home, drain_seconds)
+    tracker.replay(list(before))
+    for entry in entries:
+        tracker.record(entry)
+    tracker.close()
+    return tracker
+
+
+def runs(uri, view=ViewType.ACTIVE_ONLY):
+    """All runs of the store by name; a name twice is an error."""
+    client = MlflowClient(uri)
+    experiments = [one.experiment_id for one in client.search_experiments()]
+    found = client.search_runs(experiments, run_view_type=view)
+    assert len({run.info.run_name for run in found}) == len(found)
+    return {run.info.run_name: run for run in found}
+
+
+def history(uri, run):
+    """Every stored point of a run: name, step, time and value."""
+    client = MlflowClient(uri)
+    return Counter(
+        (point.key, point.step, point.timestamp, point.value)
+        for name in run.data.metrics
+        for point in client.get_metric_history(run.info.run_id, name)
+    )
+
+
+def picture(uri):
+    """All that the store shows, without the identities of runs."""
+    return {
+        name: (run.info.status, run.data.params, run.info.end_time, history(uri, run))
+        for name, run in runs(uri).items()
+    }
+
+
+def artifacts(uri, run_id, path=None):
+    """The paths of a run's files below `path`."""
+    return {item.path for item in MlflowClient(uri).list_artifacts(run_id, path)}
+
+
+def test_a_study_becomes_a_run_with_a_nested_run_for_each_trial(uri, home):
+    """Runs, their nesting, statuses, times, params and tags tell what the journal tells."""
+    tracker = track(uri, home, make.small_study())
+    assert (tracker.pending, tracker.problem) == (0, None)
+    found = runs(uri)
+    parent = found["housing"]
+    assert {name: run.info.status for name, run in found.items()} == {
+        "housing": "FINISHED",
+        "trial-0000": "FINISHED",
+        "trial-0001": "KILLED",
+        "trial-0002": "FAILED",
+        "trial-0003": "FINISHED",
+    }
+    best = found["trial-0003"]
+    assert best.data.params == {"units": "11", "rate": "0.004", "norm": "True"}
+    assert best.data.tags["mlflow.parentRunId"] == parent.info.run_id
+    assert best.info.end_time - best.info.start_time == 5000
+    assert found["trial-0002"].data.tags["searchlab.error"] == "ValueError: units must be above 0"
+    error = MlflowClient(uri).download_artifacts(found["trial-0002"].info.run_id, "error.txt")
+    assert Path(error).read_text() == make.FAILURE.traceback
+    ids = read_ids(home)
+    assert ids.run_id == parent.info.run_id
+    assert ids.trials[3] == best.info.run_id
+    assert ids.sent == len(make.small_study())
+
+
+def test_metrics_of_a_hold_out_have_a_step_an_epoch(uri, home):
+    """A hold-out's curves carry Keras' names, one point an epoch, at the time of the report."""
+    track(uri, home, make.small_study())
+    run = runs(uri)["trial-0000"]
+    points = MlflowClient(uri).get_metric_history(run.info.run_id, "val_loss")
+    assert [(point.step, point.value) for point in points] == [(1, 2.0), (2, 1.0), (3, 2 / 3)]
+    assert points[0].timestamp == int((make.BEGIN + 3 * 1.25) * 1000)
+    own = {name: value for name, value in run.data.metrics.items() if "loss" not in name}
+    assert own == {"objective": 0.5, "duration": 1.5, "epochs": 3, "score/val_mae_1_": 0.25}
+
+
+def test_metrics_of_folds_are_told_apart(uri, home):
+    """Each fold has its own curves, so that no step of a curve stands there twice."""
+    track(uri, home, make.small_study(folds=3))
+    run = runs(uri)["trial-0003"]
+    curves = {name for name in run.data.metrics if name.endswith("/val_loss") and "fold" in name}
+    assert curves == {"fold_0/val_loss", "fold_1/val_loss", "fold_2/val_loss"}
+    assert "val_loss" not in run.data.metrics
+    steps = Counter((name, step) for name, step, _, _ in history(uri, run).elements())
+    assert set(steps.values()) == {1}
+
+
+def test_points_that_are_not_finite_are_left_out_and_named(uri, home):
+    """NaN and infinity, which MLflow stores as 1.8e308, become a tag instead."""
+    track(uri, home, make.small_study())
+    run = runs(uri)["trial-0002"]
+    assert "loss" not in run.data.metrics
+    assert run.data.tags["searchlab.non_finite"] == "loss from step 1; val_loss from step 1"
+
+
+def test_the_study_run_shows_settings_results_data_and_files(uri, home, monkeypatch):
+    """The study's run alone answers what was searched, on what data, and what came out."""
+    track(uri, home, make.small_study())
+    run = runs(uri)["housing"]
+    assert {"backend": "random", "epochs": "3", "seed": "7"}.items() <= run.data.params.items()
+    expected = {"objective": 0.25, "test/loss": 0.3, "trials/complete": 2, "trials/fail": 1}
+    assert expected.items() <= run.data.metrics.items()
+    assert run.data.tags["best.units"] == "11"
+    assert run.data.tags["searchlab.best_trial"] == "3"
+    assert "trial 3" in run.data.tags["mlflow.note.content"]
+    dataset = run.inputs.dataset_inputs[0].dataset
+    assert (dataset.name, len(dataset.digest)) == ("california", 36)
+    assert json.loads(dataset.profile)["rows"] == 20640
+    assert artifacts(uri, run.info.run_id) >= {"study.yaml", "trials.json", "trials.csv", "charts"}
+    assert "charts/learning_curves.html" in artifacts(uri, run.info.run_id, "charts")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)  # load_table looks there, not in its client
+    table = MlflowClient(uri).load_table(run.info.experiment_id, "trials.json", [run.info.run_id])
+    assert list(table["state"]) == ["COMPLETE", "PRUNED", "FAIL", "COMPLETE"]
+    assert list(table["units"]) == [8, 9, 10, 11]
+
+
+def test_what_a_backend_sets_about_epochs_becomes_tags(uri, home):
+    """A promotion tells from which trial and epoch it goes on."""
+    events = [make.started(make.spec()), make.RESUMED, *make.trial(0)]
+    events += [make.asked(1, epochs=9, initial_epoch=3, resume_from=0)]
+    track(uri, home, make.timed(*events))
+    tags = runs(uri)["trial-0001"].data.tags
+    assert tags["searchlab.epochs"] == "9"
+    assert tags["searchlab.initial_epoch"] == "3"
+    assert tags["searchlab.resume_from"] == "0"
+    assert "searchlab.epochs" not in runs(uri)["trial-0000"].data.tags
+
+
+@pytest.mark.parametrize("memory", ["lost", "damaged", "old"])
+def test_sending_again_changes_nothing(uri, home, memory):
+    """A crash between sending and remembering, or a lost mlflow.json, doubles and loses nothing."""
+    entries = make.small_study(folds=2)
+    track(uri, home, entries[:9])
+    old = (home / "mlflow.json").read_text()
+    track(uri, home, entries[9:], before=entries[:9])
+    once = picture(uri)
+    if memory == "lost":
+        (home / "mlflow.json").unlink()
+    else:
+        (home / "mlflow.json").write_text(old if memory == "old" else old[:-5])
+    assert track(uri, home, [], before=entries).pending == 0
+    assert picture(uri) == once
+    assert all(count == 1 for _, _, _, points in once.values() for count in points.values())
+
+
+@pytest.mark.parametrize("call", ["create_run", "log_batch", "set_terminated", "delete_run"])
+def test_a_call_whose_answer_is_lost_is_not_done_twice(uri, home, call, monkeypatch):
+    """If the store takes a call but its answer never comes, trying again stores nothing twice."""
+    events = [make.started(make.spec()), make.RESUMED, make.asked(0), make.reported(0, 1)]
+    events += [make.RESUMED, *make.trial(0)[1:], *make.trial(1)]
+    entries = make.timed(*events, Stopped("finished", 1.0, 0))
+    track(uri, home, entries[:4])
+    real, failed = getattr(MlflowClient, call), []
+
+    def fails_every_other_time(self, *args, **kwargs):
+        answer = real(self, *args, **kwargs)
+        if len(failed) < 2:
+            failed.append(call)
+            raise ConnectionError("the answer was lost")
+        return answer
+
+    monkeypatch.setattr(MlflowClient, call, fails_every_other_time)
+    tracker = track(uri, home, entries[4:], before=entries[:4])
+    assert failed
+    assert tracker.pending == 0
+    found = picture(uri)
+    assert set(found) == {"housing", "trial-0000", "trial-0001"}
+    curve = [point for point in found["trial-0000"][3].elements() if point[0] == "loss"]
+    assert sorted(step for _, step, _, _ in curve) == [1, 2, 3]
+
+
+def test_an_interrupted_trial_starts_anew_in_a_run_of_its_own(uri, home):
+    """Interrupted runs are KILLED; the next process replaces them, so one attempt's curve shows."""
+    first = [make.started(make.spec()), make.RESUMED, *make.trial(0)]
+    first += [make.asked(1), make.reported(1, 1), make.reported(1, 2), Stopped("interrupted", 5.0)]
+    entries = make.timed(*first)
+    track(uri, home, entries)
+    assert runs(uri)["trial-0001"].info.status == "KILLED"
+    assert runs(uri)["housing"].info.status == "KILLED"
+    again = make.timed(make.RESUMED, make.reported(1, 1, loss=0.7), begin=entries[-1].time + 1000)
+    track(uri, home, again, before=entries)
+    found = runs(uri)
+    assert found["trial-0001"].info.status == found["housing"].info.status == "RUNNING"
+    loss = [point for point in history(uri, found["trial-0001"]) if point[0] == "loss"]
+    assert [(step, value) for _, step, _, value in loss] == [(1, 0.7)]
+    assert found["trial-0000"].info.status == "FINISHED"
+
+
+def test_an_extended_study_shows_its_new_best(uri, home):
+    """The best's params are replaced, also those that only an earlier best had; data stays one."""
+    events = [make.started(make.spec()), make.RESUMED, *make.trial(2, value=0.5)]
+    entries = make.timed(*events, Stopped("finished", 3.0, 2))
+    track(uri, home, entries)
+    assert runs(uri)["housing"].data.tags["best.momentum"] == "0.5"
+    more = [make.RESUMED, *make.trial(3, value=0.1), Stopped("finished", 3.0, 3)]
+    track(uri, home, make.timed(*more, begin=entries[-1].time + 9), before=entries)
+    run = runs(uri)["housing"]
+    assert run.data.tags["searchlab.best_trial"] == "3"
+    assert "best.momentum" not in run.data.tags
+    assert run.data.metrics["trials/complete"] == 2
+    assert len(run.inputs.dataset_inputs) == 1
+    assert run.info.status == "FINISHED"
+
+
+def test_studies_of_one_name_have_runs_of_their_own(uri, tmp_path):
+    """Another directory's study of the same name is another study, and stays as it is."""
+    for place, begin in (("a", make.BEGIN), ("b", make.BEGIN + 5)):
+        (tmp_path / place).mkdir()
+        events = [make.started(make.spec()), make.RESUMED, *make.trial(0)]
+        track(uri, tmp_path / place, make.timed(*events, begin=begin))
+    one, other = read_ids(tmp_path / "a"), read_ids(tmp_path / "b")
+    assert one.run_id != other.run_id
+    assert one.trials[0] != other.trials[0]
+
+
+def test_another_store_gets_the_whole_study(uri, home, made_database, tmp_path):
+    """If the study moves to another store, that store gets all of it, not only the rest."""
+    entries = make.small_study()
+    track(uri, home, entries[:8])
+    (tmp_path / "other").mkdir()
+    shutil.copy(made_database, tmp_path / "other" / "mlflow.db")
+    other = resolve_uri(None, tmp_path / "other")
+    track(other, home, entries[8:], before=entries[:8])
+    assert len(runs(other)) == 5
+    assert read_ids(home).uri == other
+
+
+def test_a_deleted_study_is_sent_again(uri, home):
+    """If someone deleted the study's run, the next process makes a new one with everything."""
+    entries = make.small_study()
+    track(uri, home, entries[:-1])
+    MlflowClient(uri).delete_run(read_ids(home).run_id)
+    deleted = set(read_ids(home).trials.values())
+    for run_id in deleted:
+        MlflowClient(uri).delete_run(run_id)
+    track(uri, home, entries[-1:], before=entries[:-1])
+    assert len(runs(uri)) == 5
+    assert deleted.isdisjoint(read_ids(home).trials.values())
+
+
+def test_more_values_than_one_call_takes_all_arrive(uri, home):
+    """MLflow's limit of 1000 metrics a call costs no point."""
+    events = [make.started(make.spec()), make.RESUMED, make.asked(0)]
+    events += [make.reported(0, epoch) for epoch in range(1, 1301)]
+    track(uri, home, make.timed(*events, make.told(0)))
+    assert len(MlflowClient(uri).get_metric_history(read_ids(home).trials[0], "loss")) == 1300
+
+
+def test_a_dead_server_holds_nothing_up_and_loses_nothing(uri, home):
+    """With no server, recording goes on, close gives up, and the next process sends it all."""
+    entries = make.small_study()
+    begun = time.monotonic()
+    tracker = MlflowTracker("http://me:s3cret@127.0.0.1:9", home)
+    tracker.replay([])
+    for entry in entries[:-1]:
+        tracker.record(entry)
+    recorded = time.monotonic() - begun
+    while tracker.problem is None:
+        time.sleep(0.05)
+    begun = time.monotonic()
+    tracker.close()
+    assert recorded < 0.5
+    assert time.monotonic() - begun < 15
+    assert tracker.pending == len(entries) - 1
+    assert "s3cret" not in tracker.problem
+    assert not (home / "mlflow.json").exists()
+    assert track(uri, home, entries[-1:], before=entries[:-1]).pending == 0
+    assert len(runs(uri)) == 5
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("http://me:s3cret@host:5000/path", "http://me:***@host:5000/path"),
+        ("postgresql+psycopg2://me:a%40b@db/x", "postgresql+psycopg2://me:***@db/x"),
+        ("postgresql://db/x?user=me&password=s3cret", "postgresql://db/x?user=me&password=***"),
+        ("sqlite:////a/mlflow.db", "sqlite:////a/mlflow.db"),
+        ("https://me@host", "https://me@host"),
+    ],
+)
+def test_redact_hides_passwords_only(uri, shown):
+    """Whatever form a password has in a URI, it is not shown; the rest is."""
+    assert redact(uri) == shown
+
+
+def test_resolve_uri_prefers_the_option_then_the_environment(tmp_path, monkeypatch):
+    """The option wins over the variable, which wins over the file in the working directory."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    assert resolve_uri(None, tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://server:5000/")
+    assert resolve_uri(None, tmp_path) == "http://server:5000"
+    assert resolve_uri("sqlite:///sub/x.db", tmp_path) == f"sqlite:///{tmp_path}/sub/x.db"
+
+
+@pytest.mark.parametrize("uri", ["./mlruns", "file:///mlruns", "ftp://host", "sqlite:///"])
+def test_a_uri_that_mlflow_has_no_store_for_is_refused(uri, tmp_path):
+    """Such a URI is refused before anything is trained, with what to give instead."""
+    with pytest.raises(TrackingError, match=r"such as|give the address"):
+        resolve_uri(uri, tmp_path)
+
+
+def test_importing_the_tracker_does_not_import_mlflow():
+    """A study starts at once: MLflow is imported by the outbox's thread."""
+    code = "import sys, searchlab.tracking.mlflow; print({'mlflow', 'optuna'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.slow
+def test_processes_that_start_at_once_share_a_new_store(tmp_path):
+    """Four first studies in an empty directory: all arrive in one experiment."""
+    code = (
+        "import sys; from pathlib import Path; import study_entries as make;"
+        "from test_mlflow import track; home = Path(sys.argv[2]); home.mkdir();"
+        "entries = make.timed(make.started(make.spec()), make.RESUMED, *make.trial(0),"
+        " begin=float(sys.argv[3]));"
+        "assert track(sys.argv[1], home, entries, drain_seconds=200).pending == 0"
+    )
+    uri = resolve_uri(f"sqlite:///{tmp_path}/mlflow.db", tmp_path)
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code, uri, str(tmp_path / str(n)), str(n)], env=env)
+        for n in range(4)
+    ]
+    assert [process.wait() for process in processes] == [0] * 4
+    assert len({read_ids(tmp_path / str(n)).run_id for n in range(4)}) == 4
+    assert len({read_ids(tmp_path / str(n)).experiment_id for n in range(4)}) == 1
+
+
+class Server:
+    """A real `mlflow server` on a loopback port, which can be killed and started again."""
+
+    def __init__(self, folder: Path, *, ui: bool = False) -> None:
+        with socket.socket() as sock:
+            sock.bind(("127.0.0.1", 0))
+            self.port = sock.getsockname()[1]
+        self.uri = f"http://127.0.0.1:{self.port}"
+        self._folder, self._command = folder, "ui" if ui else "server"
+        self.start()
+
+    def start(self) -> None:
+        env = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+        command = [sys.executable, "-m", "mlflow", self._command, "--port", str(self.port)]
+        command += ["--workers", "1", "--backend-store-uri", "sqlite:///mlflow.db"]
+        self._process = subprocess.Popen(
+            command,
+            cwd=self._folder,
+            env=env,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        while not self._answers():
+            assert self._process.poll() is None, "the server ended"
+            time.sleep(0.2)
+
+    def kill(self) -> None:
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def get(self, path: str):
+        with urllib.request.urlopen(self.uri + path, timeout=30) as answer:  # noqa: S310
+            return answer.read()
+
+    def _answers(self) -> bool:
+        try:
+            return self.get("/health") == b"OK"
+        except (urllib.error.URLError, OSError):
+            return False
+
+
+@pytest.fixture
+def folder(made_database, tmp_path):
+    """A directory with an empty store in which a server can start."""
+    shutil.copy(made_database, tmp_path / "mlflow.db")
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_a_server_that_dies_and_returns_gets_everything_once(folder, home):
+    """Killed in the middle of a study and started again: nothing is lost, nothing is twice."""
+    entries = make.small_study(folds=2)
+    server = Server(folder)
+    try:
+        tracker = MlflowTracker(server.uri, home, drain_seconds=120)
+        tracker.replay([])
+        for entry in entries[:9]:
+            tracker.record(entry)
+        while read_ids(home) is None:
+            time.sleep(0.05)
+        server.kill()
+        for entry in entries[9:20]:
+            tracker.record(entry)
+        while tracker.problem is None:
+            time.sleep(0.05)
+        server.start()
+        for entry in entries[20:]:
+            tracker.record(entry)
+        tracker.close()
+        assert tracker.pending == 0
+        found = picture(server.uri)
+        run_id = read_ids(home).run_id
+        assert "charts/learning_curves.html" in artifacts(server.uri, run_id, "charts")
+    finally:
+        server.kill()
+    direct = f"sqlite:///{folder / 'direct.db'}"
+    (folder / "again").mkdir()
+    track(direct, folder / "again", entries)
+    assert found == picture(direct)
+
+
+@pytest.mark.slow
+def test_a_plain_mlflow_ui_shows_the_embedded_store(folder, home):
+    """`mlflow ui` in the study's working directory lists and serves the artifacts."""
+    assert track(f"sqlite:///{folder}/mlflow.db", home, make.small_study()).pending == 0
+    run_id = read_ids(home).run_id
+    server = Server(folder, ui=True)
+    try:
+        listing = json.loads(server.get(f"/api/2.0/mlflow/artifacts/list?run_id={run_id}"))
+        assert "trials.json" in {file["path"] for file in listing["files"]}
+        page = server.get(f"/get-artifact?path=charts/learning_curves.html&run_uuid={run_id}")
+        assert b"Plotly.newPlot" in page
+    finally:
+        server.kill()
+
+
+@pytest.fixture(scope="module")
+def model_file(tmp_path_factory):
+    """A small trained-like model, as a training leaves it."""
+    code = (
+        "import sys, keras; keras.utils.set_random_seed(int(sys.argv[2]));"
+        "keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]).save(sys.argv[1])"
+    )
+    path = tmp_path_factory.mktemp("models") / "model.keras"
+    subprocess.run([sys.executable, "-c", code, str(path), "1"], check=True, capture_output=True)
+    return path
+
+
+def put_model(home, model_file):
+    """Lays the best model where a finished study has it."""
+    (home / "best").mkdir()
+    shutil.copy(model_file, home / "best" / "model.keras")
+    (home / "best" / "preprocessing.skops").write_bytes(b"steps")
+
+
+@pytest.mark.keras
+def test_the_best_model_is_logged_once_and_can_be_used(uri, home, model_file, monkeypatch):
+    """The model predicts from MLflow alone, has its signature and preprocessing, and is one."""
+    put_model(home, model_file)
+    entries = make.small_study(model_path="best/model.keras")
+    track(uri, home, entries, drain_seconds=200)
+    more = make.timed(make.RESUMED, entries[-1].event, begin=entries[-1].time + 60)
+    track(uri, home, more, before=entries, drain_seconds=200)
+    (home / "mlflow.json").unlink()
+    track(uri, home, [], before=[*entries, *more], drain_seconds=200)
+    client = MlflowClient(uri)
+    ids = read_ids(home)
+    models = client.search_logged_models([ids.experiment_id])
+    assert [model.model_id for model in models] == [ids.model_id]
+    assert models[0].params["units"] == "11"
+    assert {(metric.key, metric.value) for metric in models[0].metrics} >= {("test/loss", 0.3)}
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    model = mlflow.pyfunc.load_model(f"models:/{ids.model_id}")
+    assert model.metadata.signature.inputs.inputs[0].shape == (-1, 3)
+    folder = Path(mlflow.artifacts.download_artifacts(f"models:/{ids.model_id}"))
+    assert (folder / "preprocessing.skops").read_bytes() == b"steps"
+    needed = {line.split("==")[0] for line in (folder / "requirements.txt").open()}
+    assert needed >= {"keras", "tensorflow", "numpy"}
+    assert model.predict(np.ones((2, 3), "float32")).shape == (2, 1)
+    assert all(count == 1 for count in history(uri, runs(uri)["housing"]).values())
+
+
+@pytest.mark.keras
+def test_a_model_that_only_its_own_code_can_load_is_kept_as_a_file(uri, home):
+    """A broken or foreign model ends neither the study nor the tracking; a tag says why."""
+    (home / "best").mkdir()
+    (home / "best" / "model.keras").write_bytes(b"no model")
+    entries = make.small_study(model_path="best/model.keras")
+    tracker = track(uri, home, entries, drain_seconds=200)
+    assert tracker.pending == 0
+    run = runs(uri)["housing"]
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["searchlab.model_error"]
+    assert artifacts(uri, run.info.run_id, "model_files") == {"model_files/model.keras"}
