@@ -239,5 +239,5 @@ class Bridge:
         if self._error is not None:
             raise InputError(
                 f"search.backend: scikit-learn's search failed ({self._error}); "
-                "change the space or the options"
+                "change the space, or use another backend"
             ) from self._error

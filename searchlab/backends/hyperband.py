@@ -102,7 +102,7 @@ class HyperbandBackend:
 
 
 def _oracle(problem: base.Problem, options: HyperbandOptions) -> Any:
-    import keras_tuner  # noqa: PLC0415 - imports TensorFlow
+    import keras_tuner  # imports TensorFlow
 
     iterations = options.hyperband_iterations
     if iterations is None and problem.trials is None:
@@ -124,7 +124,7 @@ def _oracle(problem: base.Problem, options: HyperbandOptions) -> Any:
 
 
 def _hyperparameters(space: SearchSpace) -> Any:
-    import keras_tuner  # noqa: PLC0415 - imports TensorFlow
+    import keras_tuner  # imports TensorFlow
 
     hyperparameters = keras_tuner.HyperParameters()
     for name, domain in space:

@@ -89,7 +89,7 @@ class OptunaBackend:
     needs_trials: ClassVar[bool] = False
 
     def __init__(self, problem: base.Problem) -> None:
-        import optuna  # noqa: PLC0415 - validating a study must not import it
+        import optuna  # validating a study must not import it
 
         options = OptunaOptions.model_validate(dict(problem.options))
         optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -140,7 +140,7 @@ class OptunaBackend:
 
     def tell(self, outcome: Outcome) -> None:
         """Takes the end of a trial. A pruned one counts with its last intermediate value."""
-        from optuna.trial import TrialState as State  # noqa: PLC0415
+        from optuna.trial import TrialState as State
 
         states = {
             TrialState.COMPLETE: State.COMPLETE,
@@ -214,7 +214,7 @@ def _known_options(kind: Kind, name: str) -> dict[str, bool]:
 
 
 def _class(kind: Kind, name: str) -> Any:
-    import optuna  # noqa: PLC0415 - validating a study must not import it
+    import optuna  # validating a study must not import it
 
     return getattr(optuna.samplers if kind == "sampler" else optuna.pruners, _CLASSES[kind][name])
 
@@ -246,7 +246,7 @@ def _make(kind: Kind, value: str | Mapping[str, Any], defaults: Mapping[str, Any
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Keeps Optuna's remarks on its own experimental features, and on rounded steps, to itself."""
-    from optuna.exceptions import ExperimentalWarning  # noqa: PLC0415
+    from optuna.exceptions import ExperimentalWarning
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)

@@ -52,7 +52,7 @@ def finish(
 def _charts(client: MlflowClient, run_id: str, record: StudyRecord) -> None:
     with tempfile.TemporaryDirectory() as folder:
         try:
-            from searchlab.tracking.charts import write_charts  # noqa: PLC0415 - imports Optuna
+            from searchlab.tracking.charts import write_charts  # imports Optuna
 
             pages = write_charts(record, Path(folder))
         except Exception:  # a picture is an extra: it must not keep back what was measured

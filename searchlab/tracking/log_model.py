@@ -91,7 +91,7 @@ def _child(answer: Connection, model: ModelFile, settings: dict[str, str]) -> No
         os.dup2(nowhere.fileno(), 2)
     os.environ.update(settings)  # the fork server may have started before they were set
     try:
-        import keras  # noqa: PLC0415 - only in the child
+        import keras  # only in the child
 
         loaded = keras.saving.load_model(model.path, safe_mode=True)
     except Exception as error:  # whatever a foreign class does when it is rebuilt
@@ -104,9 +104,9 @@ def _child(answer: Connection, model: ModelFile, settings: dict[str, str]) -> No
 
 
 def _log(loaded: Any, model: ModelFile) -> str:
-    import mlflow  # noqa: PLC0415
-    import mlflow.keras  # noqa: PLC0415
-    from mlflow.models import Model  # noqa: PLC0415
+    import mlflow
+    import mlflow.keras
+    from mlflow.models import Model
 
     mlflow.set_tracking_uri(model.uri)
     mlflow.set_experiment(experiment_id=model.experiment_id)  # a model takes the active one
@@ -132,8 +132,8 @@ def _log(loaded: Any, model: ModelFile) -> str:
 
 def _signature(loaded: Any) -> Any:
     """Shapes without the batch (-1), and dtypes; several inputs or outputs go by their names."""
-    from mlflow.models import ModelSignature  # noqa: PLC0415
-    from mlflow.types import Schema  # noqa: PLC0415
+    from mlflow.models import ModelSignature
+    from mlflow.types import Schema
 
     return ModelSignature(
         inputs=Schema(_specs(loaded.inputs)), outputs=Schema(_specs(loaded.outputs))
@@ -141,8 +141,8 @@ def _signature(loaded: Any) -> Any:
 
 
 def _specs(tensors: list[Any]) -> list[Any]:
-    import numpy as np  # noqa: PLC0415
-    from mlflow.types import TensorSpec  # noqa: PLC0415
+    import numpy as np
+    from mlflow.types import TensorSpec
 
     return [
         TensorSpec(
@@ -159,9 +159,9 @@ def _requirements() -> list[str]:
 
     The versions are asked of the modules: TensorFlow is also published under other names.
     """
-    import keras  # noqa: PLC0415
-    import numpy as np  # noqa: PLC0415
-    import tensorflow as tf  # noqa: PLC0415
+    import keras
+    import numpy as np
+    import tensorflow as tf
 
     return [
         f"keras=={keras.__version__}",

@@ -144,8 +144,8 @@ class Outbox:
 
     def _open(self) -> MlflowStore:
         """Connects, and skips what the store already has."""
-        from searchlab.tracking.opening import open_store  # noqa: PLC0415 - imports MLflow
-        from searchlab.tracking.store import MlflowStore  # noqa: PLC0415
+        from searchlab.tracking.opening import open_store  # imports MLflow
+        from searchlab.tracking.store import MlflowStore
 
         client, experiment = open_store(self._uri)
         study, uri = study_identity(self._waiting[0]), redact(self._uri)

@@ -2,21 +2,15 @@
 
 A missing value, an infinity or a mistyped number does not stop a training: it makes a worse or a
 broken model, hours later. So everything is checked here, before trial 0, and each complaint names
-the file, the column and the row as the user sees it: row 1 of a CSV file is its header, row 1 of
-a Parquet file its first row, and the rows of arrays are counted from 0.
+the file, the column and the row as the user sees it.
 """
 
 from __future__ import annotations
 
-import csv
 import datetime
-import difflib
-import gzip
 import hashlib
 import json
 import re
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -25,23 +19,19 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-import pyarrow
 import sklearn.datasets
 
 from searchlab.errors import DataError
 from searchlab.study import DataSpec
+from searchlab.training.files import Raw, did_you_mean, read_file
 from searchlab.training.names import DATASETS
+from searchlab.training.quiet import quiet
 
 Kind = Literal["number", "boolean", "category", "text"]
 """How a column is made into numbers: scaled, 0 or 1, one-hot, or by its words."""
 
 Task = Literal["regression", "classification"]
 
-_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".npz")
-_UNREADABLE = (
-    *(OSError, EOFError, ValueError, KeyError, csv.Error, zlib.error),
-    *(zipfile.BadZipFile, pyarrow.ArrowException, pd.errors.ParserError),
-)
 _LARGEST = float(np.finfo(np.float32).max)
 _MISTAKES = 10  # if at most one value in so many is no number, it is taken for a mistake
 _MANY = 50  # distinct values; a column with more may be free text
@@ -79,22 +69,6 @@ class Table:
     digest: str
 
 
-@dataclass(frozen=True)
-class _Raw:
-    """A data set as read. The target's index has the numbers by which the user knows the rows."""
-
-    name: str
-    source: str
-    X: pd.DataFrame | np.ndarray[Any, Any]
-    y: pd.Series[Any]
-    target: str
-
-    def error(self, message: str, position: int | None = None) -> DataError:
-        """An error about a row, or about the whole data set."""
-        row = "" if position is None else f"row {self.y.index[position]}: "
-        return DataError(f"{self.source}: {row}{message}")
-
-
 def load(spec: DataSpec, base: Path) -> Table:
     """Reads a data set and checks it.
 
@@ -105,7 +79,7 @@ def load(spec: DataSpec, base: Path) -> Table:
     Raises:
         DataError: if it cannot be found, read, or trained on.
     """
-    raw = _read_dataset(spec.dataset) if spec.dataset is not None else _read_file(spec, base)
+    raw = _read_dataset(spec.dataset) if spec.dataset is not None else read_file(spec, base)
     if len(raw.y) == 0:
         raise raw.error("there are no rows: give a file with data")
     y, task = _target(raw, spec.task)
@@ -135,7 +109,7 @@ def tidy(frame: pd.DataFrame, kinds: Mapping[str, Kind]) -> pd.DataFrame:
     for name, kind in kinds.items():
         if name not in frame:
             raise DataError(
-                f"column {name!r} is missing{_close(name, list(map(str, frame)))}: add it"
+                f"column {name!r} is missing{did_you_mean(name, list(map(str, frame)))}: add it"
             )
         if kind in {"category", "text"}:
             columns[name] = _words(frame[name])
@@ -168,9 +142,9 @@ def _words(column: pd.Series[Any]) -> pd.Series[Any]:
 # ---- built-in data sets
 
 
-def _read_dataset(name: str) -> _Raw:
+def _read_dataset(name: str) -> Raw:
     if name not in DATASETS:
-        hint = _close(name, list(DATASETS)) or f"; the data sets are {', '.join(DATASETS)}"
+        hint = did_you_mean(name, list(DATASETS)) or f"; the data sets are {', '.join(DATASETS)}"
         raise DataError(f"{name}: no such data set{hint}: correct data.dataset, or use data.path")
     if name == "fashion_mnist":
         return _fashion_mnist()
@@ -180,11 +154,12 @@ def _read_dataset(name: str) -> _Raw:
         bunch = loader(as_frame=True)
     except OSError as error:
         raise _not_fetched(name, "SCIKIT_LEARN_DATA", error) from None
-    return _Raw(name, f"sklearn:{name}", bunch.data, bunch.target, str(bunch.target.name))
+    return Raw(name, f"sklearn:{name}", bunch.data, bunch.target, str(bunch.target.name))
 
 
-def _fashion_mnist() -> _Raw:
-    import keras  # noqa: PLC0415 - takes seconds, and only this data set needs it
+def _fashion_mnist() -> Raw:
+    with quiet():
+        import keras  # takes seconds, and only this data set needs it
 
     try:
         (x, y), (x_more, y_more) = keras.datasets.fashion_mnist.load_data()
@@ -192,7 +167,7 @@ def _fashion_mnist() -> _Raw:
         raise _not_fetched("fashion_mnist", "KERAS_HOME", error) from None
     labels = pd.Series(np.concatenate([y, y_more]).astype(np.int64))
     images = np.concatenate([x, x_more])  # the splits are made by the study's own seed
-    return _Raw("fashion_mnist", "keras:fashion_mnist", images, labels, "label")
+    return Raw("fashion_mnist", "keras:fashion_mnist", images, labels, "label")
 
 
 def _not_fetched(name: str, variable: str, error: Exception) -> DataError:
@@ -203,147 +178,10 @@ def _not_fetched(name: str, variable: str, error: Exception) -> DataError:
     )
 
 
-# ---- files
-
-
-def _read_file(spec: DataSpec, base: Path) -> _Raw:
-    path = base / str(spec.path)
-    source = path.name if Path(str(spec.path)).is_absolute() else str(spec.path)
-    ending = next((end for end in _ENDINGS[::-1] if path.name.lower().endswith(end)), None)
-    if ending is None:
-        raise DataError(f"{source}: unknown kind of file: give one of {', '.join(_ENDINGS)}")
-    if not path.is_file():
-        near = _close(path.name, [p.name for p in path.parent.glob("*")])
-        raise DataError(f"{source}: no such file{near}: correct data.path")
-    name = path.name[: -len(ending)]
-    try:
-        if ending == ".npz":
-            return _read_npz(spec, path, name, source)
-        if ending == ".parquet":
-            frame = pd.read_parquet(path).reset_index(drop=True)
-            frame.index += 1
-        else:
-            frame = _read_csv(path, source, "\t" if "tsv" in ending else ",")
-    except _UNREADABLE as error:
-        why = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(
-            f"{source}: cannot be read ({why}): write it again (text as UTF-8)"
-        ) from None
-    return _from_frame(spec, frame, name, source)
-
-
-def _read_csv(path: Path, source: str, separator: str) -> pd.DataFrame:
-    """Reads a CSV file; the index has the row numbers of the file, from 2."""
-    _check_cells(path, source, separator)
-    frame = pd.read_csv(
-        path, sep=separator, index_col=False, low_memory=False, skip_blank_lines=False
-    )
-    frame.index += 2
-    return frame.dropna(how="all")  # empty rows at the end, as spreadsheets leave them
-
-
-def _check_cells(path: Path, source: str, separator: str) -> None:
-    """Compares each row with the header: pandas fills short rows with missing values."""
-    opener = gzip.open if path.name.lower().endswith(".gz") else open
-    with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
-        rows = csv.reader(file, delimiter=separator)
-        header = next(rows, [])
-        if not header:
-            raise DataError(f"{source}: row 1 is empty: it must name the columns")
-        _check_names(header, source)
-        for number, row in enumerate(rows, start=2):
-            if row and len(row) != len(header):
-                raise DataError(
-                    f"{source}: row {number} has {len(row)} cells where the header has "
-                    f"{len(header)}: correct it (the file may be cut off there)"
-                )
-
-
-def _check_names(names: list[str], source: str) -> None:
-    twice = [name for index, name in enumerate(names) if name in names[:index]]
-    if twice:
-        raise DataError(f"{source}: column {twice[0]!r} stands there twice: rename one")
-
-
-def _from_frame(spec: DataSpec, frame: pd.DataFrame, name: str, source: str) -> _Raw:
-    frame.columns = pd.Index([str(column) for column in frame.columns])
-    names = list(frame.columns)
-    _check_names(names, source)
-    for wanted, key in [(spec.target, "target"), *((name, "drop") for name in spec.drop)]:
-        if wanted not in names:
-            hint = _close(str(wanted), names) or f"; the columns are {_listed(names)}"
-            raise DataError(f"{source}: no column {wanted!r}{hint}: correct data.{key}")
-    X = frame.drop(columns=[str(spec.target), *spec.drop])
-    if X.shape[1] == 0:
-        raise DataError(f"{source}: no columns are left to learn from: drop fewer")
-    unnamed = [column for column in X if re.fullmatch(r"Unnamed: \d+", str(column))]
-    if unnamed:  # mostly the row numbers that pandas writes, which a model must not see
-        raise DataError(f"{source}: a column has no name: name it, or add {unnamed[0]!r} to drop")
-    return _Raw(name, source, X, frame[str(spec.target)], str(spec.target))
-
-
-def _read_npz(spec: DataSpec, path: Path, name: str, source: str) -> _Raw:
-    opened = np.load(path, allow_pickle=False)
-    if not isinstance(opened, np.lib.npyio.NpzFile):
-        raise DataError(f"{source}: holds a single array: write features and target with np.savez")
-    with opened:
-        names = list(opened.files)
-        if spec.target not in names:
-            hint = _close(str(spec.target), names) or f"; the arrays are {_listed(names)}"
-            raise DataError(f"{source}: no array {spec.target!r}{hint}: correct data.target")
-        others = [array for array in names if array not in {spec.target, *spec.drop}]
-        key = next((array for array in ("X", "x") if array in others), others[0] if others else "")
-        if not key or (len(others) > 1 and key not in {"X", "x"}):
-            raise DataError(
-                f"{source}: which array has the features? Name it X (it has {_listed(names)})"
-            )
-        X, y = opened[key], opened[spec.target]
-    _check_arrays(source, key, X, str(spec.target), y)
-    rows = pd.Series(y.reshape(len(y)))
-    if X.ndim > 2:  # noqa: PLR2004 - a matrix has columns; anything deeper is images
-        return _Raw(name, source, X, rows, str(spec.target))
-    frame = pd.DataFrame(X, columns=[f"{key}{column}" for column in range(X.shape[1])])
-    return _Raw(name, source, frame, rows, str(spec.target))
-
-
-def _check_arrays(
-    source: str, key: str, X: np.ndarray[Any, Any], target: str, y: np.ndarray[Any, Any]
-) -> None:
-    if X.ndim < 2 or 0 in X.shape[1:]:  # noqa: PLR2004
-        raise DataError(
-            f"{source}: {key} has the shape {X.shape}: give it (rows, features) or more"
-        )
-    if y.shape not in {(y.size,), (y.size, 1)}:
-        raise DataError(f"{source}: {target} has the shape {y.shape}: give it one value a row")
-    if len(X) != len(y):
-        raise DataError(
-            f"{source}: {key} has {len(X)} rows and {target} has {len(y)}: give both the same"
-        )
-    if X.dtype.kind not in "biuf":
-        raise DataError(f"{source}: {key} has the type {X.dtype}: convert it to numbers")
-    wrong = np.argwhere(~np.isfinite(X)) if X.dtype.kind == "f" else np.empty((0, X.ndim))
-    if len(wrong):
-        position = tuple(int(index) for index in wrong[0])
-        raise DataError(
-            f"{source}: {key}[{', '.join(map(str, position))}] is {X[position]}: "
-            f"arrays must be complete and finite; fill or leave out such rows"
-        )
-
-
-def _close(name: str, names: list[str]) -> str:
-    close = difflib.get_close_matches(name, names, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
-def _listed(names: list[str]) -> str:
-    shown = ", ".join(repr(str(name)) for name in names[:10])
-    return f"{shown}, ..." if len(names) > 10 else shown or "none"  # noqa: PLR2004
-
-
 # ---- columns
 
 
-def _kind(raw: _Raw, name: str, column: pd.Series[Any]) -> Kind:
+def _kind(raw: Raw, name: str, column: pd.Series[Any]) -> Kind:
     """What a column holds; refuses what no training can use."""
     values = column.dropna()
     if values.empty:
@@ -372,7 +210,7 @@ def _dates(values: pd.Series[Any]) -> bool:
 
 
 def _kind_of_text(
-    raw: _Raw, name: str, column: pd.Series[Any], values: pd.Series[Any]
+    raw: Raw, name: str, column: pd.Series[Any], values: pd.Series[Any]
 ) -> Literal["category", "text"]:
     numbers = pd.to_numeric(values, errors="coerce")
     wrong = values[numbers.isna()]
@@ -390,7 +228,7 @@ def _kind_of_text(
 # ---- target
 
 
-def _target(raw: _Raw, wanted: Task | None) -> tuple[np.ndarray[Any, Any], Task]:
+def _target(raw: Raw, wanted: Task | None) -> tuple[np.ndarray[Any, Any], Task]:
     """The target's values and what they are, checked."""
     missing = np.flatnonzero(raw.y.isna())
     if len(missing):
@@ -419,7 +257,7 @@ def _target(raw: _Raw, wanted: Task | None) -> tuple[np.ndarray[Any, Any], Task]
     return (values.astype(np.int64) if whole else values), task
 
 
-def _varied(raw: _Raw, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _varied(raw: Raw, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     if (values == values[0]).all():
         raise raw.error(
             f"the target {raw.target!r} is {values[0]} in all rows: there is nothing to learn; "

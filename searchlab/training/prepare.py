@@ -12,33 +12,31 @@ import math
 import os
 import shutil
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import skops.io
-from sklearn.compose import ColumnTransformer
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.impute import SimpleImputer
 from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 
 from searchlab.errors import DataError
 from searchlab.study import StudySpec
-from searchlab.training.data import Kind, Table, load, tidy
+from searchlab.training.data import Table, load
+from searchlab.training.preprocessing import (
+    CHUNK,
+    Array,
+    Preprocessing,
+    fit_preprocessing,
+    moments,
+    save_preprocessing,
+)
 
-Array = np.ndarray[Any, Any]
 Folds = tuple[tuple[Array, Array], ...]
 
 _PARTS = ("train", "validation", "test")
 _SUMMARY, _FOLDS, _PREPROCESSING = "summary.json", "folds.npz", "preprocessing.skops"
-_TRUSTED = ["numpy.dtype"]  # beyond scikit-learn's own classes, which skops trusts by itself
-_WIDEST = 200  # columns that one column of categories or text becomes, at most
-_CHUNK = 1024  # rows transformed at a time, so that images never stand in memory twice
 
 
 @dataclass(frozen=True)
@@ -113,134 +111,6 @@ class PreparedData:
     folds: Folds
     summary: DataSummary
     meta: dict[str, Any]
-
-
-class Preprocessing(Protocol):
-    """Fitted preprocessing: from rows as the data set has them to a model's input."""
-
-    def transform(self, raw: pd.DataFrame | Array) -> Array:
-        """Makes raw rows into float32 input.
-
-        Args:
-            raw: a frame with the feature columns in any order, or an array like the data set's.
-
-        Raises:
-            DataError: if the rows are not like those it was fitted on.
-        """
-
-
-class ColumnPreprocessing:
-    """Fills and scales numbers, one-hot encodes categories, and weighs the words of text."""
-
-    def __init__(self, kinds: Mapping[str, Kind], transformer: ColumnTransformer) -> None:
-        self.kinds = kinds
-        self.transformer = transformer
-
-    @classmethod
-    def fit(cls, X: pd.DataFrame, kinds: Mapping[str, Kind], scale: str) -> ColumnPreprocessing:
-        """Fits on the training rows.
-
-        Raises:
-            DataError: if these have nothing to fit on.
-        """
-        empty = [name for name in kinds if X[name].isna().all()]
-        if empty:
-            raise DataError(
-                f"column {empty[0]!r} has no values in the training rows: add it to data.drop"
-            )
-        transformer = _transformer(kinds, scale)
-        try:
-            transformer.fit(_filled(X, kinds))
-        except ValueError as error:  # TfidfVectorizer found no word
-            texts = [name for name, kind in kinds.items() if kind == "text"]
-            if not texts:
-                raise
-            raise DataError(
-                f"the words of {', '.join(texts)} cannot be used ({error}): add it to data.drop"
-            ) from None
-        return cls(kinds, transformer)
-
-    def transform(self, raw: pd.DataFrame | Array) -> Array:
-        """See `Preprocessing`."""
-        if isinstance(raw, np.ndarray):
-            if raw.shape[1:] != (len(self.kinds),):
-                raise DataError(
-                    f"the rows have the shape {raw.shape[1:]} instead of ({len(self.kinds)},): "
-                    f"give the columns {', '.join(self.kinds)}"
-                )
-            raw = pd.DataFrame(raw, columns=list(self.kinds))
-        filled = _filled(tidy(raw, self.kinds), self.kinds)
-        with np.errstate(over="ignore"):  # checked right below
-            x = np.asarray(self.transformer.transform(filled)).astype(np.float32)
-        wrong = np.argwhere(~np.isfinite(x))
-        if len(wrong):  # numbers come first, and only they can be too large
-            names = [name for name, kind in self.kinds.items() if kind == "number"]
-            raise DataError(
-                f"row {raw.index[wrong[0][0]]}: column {names[wrong[0][1]]!r} is too large once "
-                f"scaled: correct it"
-            )
-        return x
-
-
-class ImagePreprocessing:
-    """Scales all pixels alike: `(pixel - offset) / scale`, in float32."""
-
-    def __init__(self, shape: tuple[int, ...], offset: float, scale: float) -> None:
-        self.shape = shape
-        self.offset = offset
-        self.scale = scale
-
-    @classmethod
-    def fit(cls, X: Array, rows: Array, scale: str) -> ImagePreprocessing:
-        """Fits on the training rows."""
-        offset, width = 0.0, 1.0
-        if scale == "standard":
-            offset, variance = _moments(X, rows)
-            width = math.sqrt(variance)
-        elif scale == "minmax":
-            bounds = [(part.min(), part.max()) for part in _chunks(X, rows)]
-            offset = float(min(low for low, _ in bounds))
-            width = float(max(high for _, high in bounds)) - offset
-        return cls(X.shape[1:], offset, width or 1.0)
-
-    def transform(self, raw: pd.DataFrame | Array) -> Array:
-        """See `Preprocessing`."""
-        images = np.asarray(raw)
-        if images.shape[1:] != self.shape:
-            raise DataError(f"the rows have the shape {images.shape[1:]} instead of {self.shape}")
-        x = images.astype(np.float32)
-        x -= np.float32(self.offset)
-        x /= np.float32(self.scale)
-        if not np.isfinite(x).all():
-            raise DataError("an array has values that are not finite: fill or leave out such rows")
-        return x
-
-
-def load_preprocessing(path: Path) -> Preprocessing:
-    """Loads fitted preprocessing; nothing in the file is run.
-
-    Args:
-        path: a `preprocessing.skops` that `prepare` wrote.
-
-    Raises:
-        DataError: if it cannot be read, or holds anything that scikit-learn does not need.
-    """
-    try:
-        strange = sorted(set(skops.io.get_untrusted_types(file=path)) - set(_TRUSTED))
-        if strange:
-            raise DataError(
-                f"{path.name}: holds {strange[0]}, which preprocessing never needs: do not use "
-                f"this file; run the study again to write it anew"
-            )
-        state = skops.io.load(path, trusted=_TRUSTED)
-        if state["kinds"]:
-            return ColumnPreprocessing(state["kinds"], state["transformer"])
-        return ImagePreprocessing(tuple(state["shape"]), state["offset"], state["scale"])
-    except (OSError, ValueError, TypeError, LookupError, zipfile.BadZipFile) as error:
-        raise DataError(
-            f"{path.name}: cannot be read as preprocessing ({error}): run the study again to "
-            f"write it anew"
-        ) from None
 
 
 def prepare(spec: StudySpec, base: Path, directory: Path) -> DataSummary:
@@ -375,68 +245,18 @@ def _split(splitter: _Splitter, spec: StudySpec) -> tuple[dict[str, Array], Fold
     return parts, ((places[fit], places[score]),)
 
 
-# ---- preprocessing
-
-
-def _transformer(kinds: Mapping[str, Kind], scale: str) -> ColumnTransformer:
-    names: dict[str, list[str]] = {kind: [] for kind in ("number", "boolean", "category", "text")}
-    for name, kind in kinds.items():
-        names[kind].append(name)
-    scalers = {"standard": [StandardScaler()], "minmax": [MinMaxScaler()], "none": []}
-    # Filling is always part of it: values may be missing in rows that come later only.
-    numbers = make_pipeline(SimpleImputer(strategy="median"), *scalers[scale])
-    categories = OneHotEncoder(
-        handle_unknown="infrequent_if_exist", max_categories=_WIDEST, sparse_output=False
-    )
-    steps = [
-        ("number", numbers, names["number"]),
-        ("boolean", SimpleImputer(strategy="most_frequent"), names["boolean"]),
-        ("category", categories, names["category"]),
-        *(
-            (f"text{index}", TfidfVectorizer(max_features=_WIDEST), name)
-            for index, name in enumerate(names["text"])
-        ),
-    ]
-    return ColumnTransformer([step for step in steps if step[2]], sparse_threshold=0)
-
-
-def _filled(X: pd.DataFrame, kinds: Mapping[str, Kind]) -> pd.DataFrame:
-    """Missing categories become one of their own, missing texts empty."""
-    fill = {"category": "(missing)", "text": ""}
-    return X.fillna({name: fill[kind] for name, kind in kinds.items() if kind in fill})
-
-
-def _chunks(X: Array, rows: Array) -> Iterable[Array]:
-    return (X[rows[start : start + _CHUNK]] for start in range(0, len(rows), _CHUNK))
-
-
-def _moments(X: Array, rows: Array) -> tuple[float, float]:
-    """Mean and variance over all values of some rows, without a float64 copy of them."""
-    size = len(rows) * math.prod(X.shape[1:])
-    mean = sum(float(part.sum(dtype=np.float64)) for part in _chunks(X, rows)) / size
-    squares = sum(
-        float(np.square(part.astype(np.float64) - mean).sum()) for part in _chunks(X, rows)
-    )
-    return mean, squares / size
-
-
 # ---- writing
 
 
 def _write(table: Table, spec: StudySpec, directory: Path) -> DataSummary:
     y, classes = _encoded(table)
     parts, folds = _split(_Splitter(y, classes, spec.search.seed), spec)
-    X, train = table.X, parts["train"]
-    preprocessing: ColumnPreprocessing | ImagePreprocessing
-    if isinstance(X, pd.DataFrame):
-        preprocessing = ColumnPreprocessing.fit(X.iloc[train], table.kinds, spec.data.scale)
-    else:
-        preprocessing = ImagePreprocessing.fit(X, train, spec.data.scale)
+    preprocessing = fit_preprocessing(table, parts["train"], spec.data.scale)
     directory.mkdir(parents=True)
     for part, rows in parts.items():
-        _write_inputs(directory / f"x_{part}.npy", X, rows, preprocessing)
+        _write_inputs(directory / f"x_{part}.npy", table.X, rows, preprocessing)
         np.save(directory / f"y_{part}.npy", y[rows])
-    skops.io.dump(_state(preprocessing), directory / _PREPROCESSING)
+    save_preprocessing(preprocessing, directory / _PREPROCESSING)
     np.savez(directory / _FOLDS, *(rows for pair in folds for rows in pair))
     x_train = np.load(directory / "x_train.npy", mmap_mode="r")
     summary = DataSummary(
@@ -468,27 +288,18 @@ def _write_inputs(
     path: Path, X: pd.DataFrame | Array, rows: Array, preprocessing: Preprocessing
 ) -> None:
     written: Array | None = None
-    for start in range(0, len(rows), _CHUNK):
-        chosen = rows[start : start + _CHUNK]
+    for start in range(0, len(rows), CHUNK):
+        chosen = rows[start : start + CHUNK]
         x = preprocessing.transform(X.iloc[chosen] if isinstance(X, pd.DataFrame) else X[chosen])
         if written is None:
             shape = (len(rows), *x.shape[1:])
             written = np.lib.format.open_memmap(path, "w+", dtype=np.float32, shape=shape)
-        written[start : start + _CHUNK] = x
-
-
-def _state(preprocessing: ColumnPreprocessing | ImagePreprocessing) -> dict[str, Any]:
-    """Fitted preprocessing as plain values and scikit-learn's own objects, for skops."""
-    if isinstance(preprocessing, ColumnPreprocessing):
-        kinds = dict(preprocessing.kinds)
-        return {"kinds": kinds, "transformer": preprocessing.transformer}
-    shape, offset, scale = preprocessing.shape, preprocessing.offset, preprocessing.scale
-    return {"kinds": {}, "shape": list(shape), "offset": offset, "scale": scale}
+        written[start : start + CHUNK] = x
 
 
 def _statistics(x: Array, scale: str) -> dict[str, Any]:
     if x.ndim > 2:  # noqa: PLR2004 - images
-        mean, variance = _moments(x, np.arange(len(x)))
+        mean, variance = moments(x, np.arange(len(x)))
         return {"scale": scale, "mean": mean, "variance": variance}
     mean, variance = x.mean(axis=0, dtype=np.float64), x.var(axis=0, dtype=np.float64)
     return {"scale": scale, "mean": mean.tolist(), "variance": variance.tolist()}

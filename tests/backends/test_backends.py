@@ -278,6 +278,13 @@ class TestRandomized(BackendContract):
         points = [tuple(s.params.values()) for s in suggestions(calls)]
         assert len(points) == len(set(points)) == 6
 
+    @pytest.mark.parametrize(("trials", "raised"), [(3, 8), (20, 900)])
+    def test_more_trials_of_a_grid_begin_alike(self, make, trials, raised):
+        """A grid's candidates stay when trials are raised, below and above 1 % of the grid."""
+        space = SearchSpace({"a": Int(0, 9), "b": Int(0, 99)})
+        few, many = (make(space=space, trials=n) for n in (trials, raised))
+        assert [few.ask(n) for n in range(trials)] == [many.ask(n) for n in range(trials)]
+
     def test_an_error_of_the_search_is_raised_by_ask(self, make, monkeypatch):
         """What goes wrong inside scikit-learn is an error of the next question, not a hang."""
         backend = make()

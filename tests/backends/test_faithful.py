@@ -116,7 +116,7 @@ def test_randomized_search():
 @pytest.mark.keras
 def test_hyperband(tmp_path):
     """A whole Hyperband iteration of `keras_tuner.Hyperband`: same params, epochs, promotions."""
-    import keras_tuner  # noqa: PLC0415 - imports TensorFlow
+    import keras_tuner  # imports TensorFlow
 
     class Script(keras_tuner.Hyperband):
         def run_trial(self, trial, *args, **kwargs):

@@ -67,7 +67,7 @@ def test_every_listed_data_set_has_a_loader() -> None:
 @pytest.mark.keras
 def test_fashion_mnist_has_the_librarys_test_images_after_the_others() -> None:
     """Fashion-MNIST is one table of images, to be split by the study's own seed."""
-    import keras  # noqa: PLC0415
+    import keras
 
     try:
         (x, y), (x_test, y_test) = keras.datasets.fashion_mnist.load_data()
@@ -94,7 +94,7 @@ def test_a_data_set_that_cannot_be_downloaded_names_the_remedy(
     monkeypatch.setenv(host, "http://127.0.0.1:9")  # nothing listens there
     monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path))
     if name == "fashion_mnist":  # Keras reads its variable once, when it is imported
-        import keras.src.utils.file_utils as utils  # noqa: PLC0415
+        import keras.src.utils.file_utils as utils
 
         monkeypatch.setattr(utils.config, "keras_home", lambda: str(tmp_path))
     with pytest.raises(DataError, match=f"{name}: not here yet .*{variable}"):

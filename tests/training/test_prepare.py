@@ -20,13 +20,12 @@ from searchlab.study import StudySpec
 from searchlab.training.data import Table
 from searchlab.training.prepare import (
     DataSummary,
-    ImagePreprocessing,
     PreparedData,
     _write,
-    load_preprocessing,
     open_data,
     prepare,
 )
+from searchlab.training.preprocessing import ImagePreprocessing, load_preprocessing
 
 
 def study(evaluation: dict[str, Any] | None = None, **data: Any) -> StudySpec:
@@ -397,7 +396,7 @@ def _tell(meta: dict[str, Any]) -> None:
 @pytest.mark.parametrize("name", ["diabetes", "breast_cancer", "iris"])
 def test_meta_is_what_scikeras_would_say(name: str, tmp_path: Path) -> None:
     """A factory written for scikeras is told the same by searchlab."""
-    from scikeras.wrappers import KerasClassifier, KerasRegressor  # noqa: PLC0415
+    from scikeras.wrappers import KerasClassifier, KerasRegressor
 
     data = prepared(tmp_path, dataset=name)
     wrapper = KerasRegressor if name == "diabetes" else KerasClassifier

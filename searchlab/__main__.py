@@ -1,0 +1,5 @@
+"""`python -m searchlab`: the command line."""
+
+from searchlab.cli import main
+
+main()

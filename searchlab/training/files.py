@@ -1,0 +1,199 @@
+"""Reading the files of data sets: CSV, TSV, Parquet and NPZ.
+
+What these libraries let pass is refused here: rows cut short, names that stand there twice, arrays
+that do not fit together. Rows have the numbers by which the user knows them: row 1 of a CSV file is
+its header, row 1 of a Parquet file its first row, and the rows of arrays are counted from 0.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import gzip
+import re
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow
+
+from searchlab.errors import DataError
+from searchlab.study import DataSpec
+
+_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".npz")
+_UNREADABLE = (
+    *(OSError, EOFError, ValueError, KeyError, csv.Error, zlib.error),
+    *(zipfile.BadZipFile, pyarrow.ArrowException, pd.errors.ParserError),
+)
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A data set as it was read; nothing but its form has been checked.
+
+    Attributes:
+        name: a short name: that of the data set, or the file's without its ending.
+        source: "sklearn:digits", or the path as the study file writes it.
+        X: the features: a frame with a column each, or an array (n, height, width, ...).
+        y: the target (n,); its index has the numbers by which the user knows the rows.
+        target: the name of the target.
+    """
+
+    name: str
+    source: str
+    X: pd.DataFrame | np.ndarray[Any, Any]
+    y: pd.Series[Any]
+    target: str
+
+    def error(self, message: str, position: int | None = None) -> DataError:
+        """An error about a row, or about the whole data set."""
+        row = "" if position is None else f"row {self.y.index[position]}: "
+        return DataError(f"{self.source}: {row}{message}")
+
+
+def read_file(spec: DataSpec, base: Path) -> Raw:
+    """Reads the file of a data set.
+
+    Args:
+        spec: which file, and which of its columns or arrays.
+        base: the directory from which its path starts.
+
+    Raises:
+        DataError: if there is no such file, it cannot be read, or it lacks what `spec` names.
+    """
+    path = base / str(spec.path)
+    source = path.name if Path(str(spec.path)).is_absolute() else str(spec.path)
+    ending = next((end for end in _ENDINGS[::-1] if path.name.lower().endswith(end)), None)
+    if ending is None:
+        raise DataError(f"{source}: unknown kind of file: give one of {', '.join(_ENDINGS)}")
+    if not path.is_file():
+        near = did_you_mean(path.name, [p.name for p in path.parent.glob("*")])
+        raise DataError(f"{source}: no such file{near}: correct data.path")
+    name = path.name[: -len(ending)]
+    try:
+        if ending == ".npz":
+            return _read_npz(spec, path, name, source)
+        if ending == ".parquet":
+            frame = pd.read_parquet(path).reset_index(drop=True)
+            frame.index += 1
+        else:
+            frame = _read_csv(path, source, "\t" if "tsv" in ending else ",")
+    except _UNREADABLE as error:
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataError(
+            f"{source}: cannot be read ({why}): write it again (text as UTF-8)"
+        ) from None
+    return _from_frame(spec, frame, name, source)
+
+
+def _read_csv(path: Path, source: str, separator: str) -> pd.DataFrame:
+    """Reads a CSV file; the index has the row numbers of the file, from 2."""
+    _check_cells(path, source, separator)
+    frame = pd.read_csv(
+        path, sep=separator, index_col=False, low_memory=False, skip_blank_lines=False
+    )
+    frame.index += 2
+    return frame.dropna(how="all")  # empty rows at the end, as spreadsheets leave them
+
+
+def _check_cells(path: Path, source: str, separator: str) -> None:
+    """Compares each row with the header: pandas fills short rows with missing values."""
+    opener = gzip.open if path.name.lower().endswith(".gz") else open
+    with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
+        rows = csv.reader(file, delimiter=separator)
+        header = next(rows, [])
+        if not header:
+            raise DataError(f"{source}: row 1 is empty: it must name the columns")
+        _check_names(header, source)
+        for number, row in enumerate(rows, start=2):
+            if row and len(row) != len(header):
+                raise DataError(
+                    f"{source}: row {number} has {len(row)} cells where the header has "
+                    f"{len(header)}: correct it (the file may be cut off there)"
+                )
+
+
+def _check_names(names: list[str], source: str) -> None:
+    twice = [name for index, name in enumerate(names) if name in names[:index]]
+    if twice:
+        raise DataError(f"{source}: column {twice[0]!r} stands there twice: rename one")
+
+
+def _from_frame(spec: DataSpec, frame: pd.DataFrame, name: str, source: str) -> Raw:
+    frame.columns = pd.Index([str(column) for column in frame.columns])
+    names = list(frame.columns)
+    _check_names(names, source)
+    for wanted, key in [(spec.target, "target"), *((name, "drop") for name in spec.drop)]:
+        if wanted not in names:
+            hint = did_you_mean(str(wanted), names) or f"; the columns are {_listed(names)}"
+            raise DataError(f"{source}: no column {wanted!r}{hint}: correct data.{key}")
+    X = frame.drop(columns=[str(spec.target), *spec.drop])
+    if X.shape[1] == 0:
+        raise DataError(f"{source}: no columns are left to learn from: drop fewer")
+    unnamed = [column for column in X if re.fullmatch(r"Unnamed: \d+", str(column))]
+    if unnamed:  # mostly the row numbers that pandas writes, which a model must not see
+        raise DataError(f"{source}: a column has no name: name it, or add {unnamed[0]!r} to drop")
+    return Raw(name, source, X, frame[str(spec.target)], str(spec.target))
+
+
+def _read_npz(spec: DataSpec, path: Path, name: str, source: str) -> Raw:
+    opened = np.load(path, allow_pickle=False)
+    if not isinstance(opened, np.lib.npyio.NpzFile):
+        raise DataError(f"{source}: holds a single array: write features and target with np.savez")
+    with opened:
+        names = list(opened.files)
+        if spec.target not in names:
+            hint = did_you_mean(str(spec.target), names) or f"; the arrays are {_listed(names)}"
+            raise DataError(f"{source}: no array {spec.target!r}{hint}: correct data.target")
+        others = [array for array in names if array not in {spec.target, *spec.drop}]
+        key = next((array for array in ("X", "x") if array in others), others[0] if others else "")
+        if not key or (len(others) > 1 and key not in {"X", "x"}):
+            raise DataError(
+                f"{source}: which array has the features? Name it X (it has {_listed(names)})"
+            )
+        X, y = opened[key], opened[spec.target]
+    _check_arrays(source, key, X, str(spec.target), y)
+    rows = pd.Series(y.reshape(len(y)))
+    if X.ndim > 2:  # noqa: PLR2004 - a matrix has columns; anything deeper is images
+        return Raw(name, source, X, rows, str(spec.target))
+    frame = pd.DataFrame(X, columns=[f"{key}{column}" for column in range(X.shape[1])])
+    return Raw(name, source, frame, rows, str(spec.target))
+
+
+def _check_arrays(
+    source: str, key: str, X: np.ndarray[Any, Any], target: str, y: np.ndarray[Any, Any]
+) -> None:
+    if X.ndim < 2 or 0 in X.shape[1:]:  # noqa: PLR2004
+        raise DataError(
+            f"{source}: {key} has the shape {X.shape}: give it (rows, features) or more"
+        )
+    if y.shape not in {(y.size,), (y.size, 1)}:
+        raise DataError(f"{source}: {target} has the shape {y.shape}: give it one value a row")
+    if len(X) != len(y):
+        raise DataError(
+            f"{source}: {key} has {len(X)} rows and {target} has {len(y)}: give both the same"
+        )
+    if X.dtype.kind not in "biuf":
+        raise DataError(f"{source}: {key} has the type {X.dtype}: convert it to numbers")
+    wrong = np.argwhere(~np.isfinite(X)) if X.dtype.kind == "f" else np.empty((0, X.ndim))
+    if len(wrong):
+        position = tuple(int(index) for index in wrong[0])
+        raise DataError(
+            f"{source}: {key}[{', '.join(map(str, position))}] is {X[position]}: "
+            f"arrays must be complete and finite; fill or leave out such rows"
+        )
+
+
+def did_you_mean(name: str, names: list[str]) -> str:
+    """What to say after "no such name": the nearest of `names`, or nothing if none is near."""
+    close = difflib.get_close_matches(name, names, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(repr(str(name)) for name in names[:10])
+    return f"{shown}, ..." if len(names) > 10 else shown or "none"  # noqa: PLR2004
