@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from searchlab.record import StudyRecord
     from searchlab.search import Interrupt
     from searchlab.tracking.base import Tracker
+    from searchlab.tracking.mlflow import MlflowTracker
 
 _INTERRUPTED = 130
 _FAILED = 1
@@ -34,11 +35,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 def main() -> None:
     """The `searchlab` command."""
     try:
-        cli.main(standalone_mode=False)
+        sys.exit(cli.main(standalone_mode=False))
     except click.exceptions.Abort:
         sys.exit(_INTERRUPTED)
-    except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
     except click.ClickException as error:
         _complain(error.format_message())
         sys.exit(2)
@@ -120,14 +119,19 @@ def run(
         console = _console(output)
         views = [] if as_json or quiet else [_view(console, output)]
 
+        mlflow: list[MlflowTracker] = []
+
         def trackers(directory: Path) -> Sequence[Tracker]:
-            return [MlflowTracker(uri, directory), *views]
+            mlflow.append(MlflowTracker(uri, directory))
+            return [*mlflow, *views]
 
         def say(line: str) -> None:
             if views:
                 console.print(f"[dim]{line} ...")
 
         record = run_study(file, Path.cwd(), trackers, interrupt, say)
+        for tracker in mlflow:
+            _warn_of_backlog(tracker, uri)
         if not quiet:
             _print_study(record, study, output if as_json else None, console)
     raise click.exceptions.Exit(_exit_code(record, interrupt))
@@ -258,6 +262,18 @@ def _overrides(settings: Sequence[str], flags: dict[str, Any]) -> dict[str, Any]
     }
     given = {keys[flag]: value for flag, value in flags.items() if value is not None}
     return {**dict(parse_override(setting) for setting in settings), **given}
+
+
+def _warn_of_backlog(tracker: MlflowTracker, uri: str) -> None:
+    """Says that MLflow lacks something; the study itself is complete without it."""
+    from searchlab.tracking.address import redact
+
+    if tracker.pending:
+        why = f" ({tracker.problem})" if tracker.problem else ""
+        _complain(
+            f"{redact(uri)} has not taken the last {tracker.pending} events{why}; nothing is "
+            "lost: run the study again to send them"
+        )
 
 
 def _exit_code(record: StudyRecord, interrupt: Interrupt) -> int:

@@ -147,7 +147,7 @@ def _work(
     spec, directory = place.file.spec, place.home.directory
     executor = plugins.executor(spec.execution.executor, spec.execution.workers, directory)
     with contextlib.closing(executor), _data(place, record, say) as summary:
-        backend = plugins.backend(spec.search.backend)(Problem.of(spec))
+        backend = plugins.backend(spec.search.backend)(Problem.of(spec, summary.task))
         with contextlib.closing(backend):
             replay(backend, entries)
             if not any(trial.outcome for trial in record.trials.values()):

@@ -30,6 +30,7 @@ class Problem:
         epochs: the most epochs that a training may take.
         folds: how many trainings a trial has.
         trials: the total number of trials, or None for no bound.
+        task: "regression", "binary" or "multiclass".
         seed: at least 1; the same seed gives the same suggestions.
         options: the backend's own options, checked by its `Options`.
     """
@@ -41,11 +42,12 @@ class Problem:
     folds: int
     trials: int | None
     seed: int
+    task: str = "regression"
     options: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, spec: StudySpec) -> Problem:
-        """The problem that a study file poses."""
+    def of(cls, spec: StudySpec, task: str) -> Problem:
+        """The problem that a study file poses on data with this kind of target."""
         return cls(
             space=spec.search_space,
             metric=spec.objective.metric,
@@ -54,6 +56,7 @@ class Problem:
             folds=spec.evaluation.trainings,
             trials=spec.search.trials,
             seed=spec.search.seed,
+            task=task,
             options=spec.search.options,
         )
 

@@ -25,7 +25,8 @@ from typing import Any, Self
 
 from joblib import parallel_config
 from joblib.parallel import ParallelBackendBase
-from scikeras.wrappers import BaseWrapper
+from scikeras.wrappers import KerasClassifier, KerasRegressor
+from sklearn.utils import ClassifierTags, RegressorTags, Tags
 
 from searchlab.errors import InputError
 
@@ -101,13 +102,8 @@ class _Candidate:
         self._asked.set()
 
 
-class WaitingEstimator(BaseWrapper):  # type: ignore[misc]  # scikeras has no types
-    """A scikeras estimator whose `fit` waits for the outcome of its trial.
-
-    `BaseWrapper` is neither a classifier nor a regressor, as the folds come from the study and
-    never from scikit-learn. So the tags of scikeras' own two, which scikit-learn 1.9 gets wrong
-    (`is_classifier` is False), have no say here.
-    """
+class _Waiting:
+    """A scikeras estimator whose `fit` waits for the outcome of its trial."""
 
     def fit(self, X: Any, y: Any) -> Self:  # noqa: ARG002 - the trial is trained elsewhere
         """Hands the params over and waits."""
@@ -119,6 +115,33 @@ class WaitingEstimator(BaseWrapper):  # type: ignore[misc]  # scikeras has no ty
             }
         )
         return self
+
+
+class WaitingRegressor(_Waiting, KerasRegressor):  # type: ignore[misc]  # scikeras has no types
+    """A `KerasRegressor` that waits.
+
+    scikeras 0.13 sets no tags that scikit-learn 1.9 reads (its issue 337), so `is_regressor` and
+    `is_classifier` are False for its estimators, and cross-validation of a classifier silently
+    loses stratification. Here the tags say what the estimators are.
+    """
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.estimator_type = "regressor"
+        tags.regressor_tags = RegressorTags()
+        tags.target_tags.required = True
+        return tags
+
+
+class WaitingClassifier(_Waiting, KerasClassifier):  # type: ignore[misc]  # scikeras has no types
+    """A `KerasClassifier` that waits; its tags are mended as those of `WaitingRegressor`."""
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.estimator_type = "classifier"
+        tags.classifier_tags = ClassifierTags()
+        tags.target_tags.required = True
+        return tags
 
 
 def fold_score(estimator: Any, X: Any, y: Any) -> float:  # noqa: ARG001 - scikit-learn's signature
@@ -153,7 +176,7 @@ class Bridge:
     All methods are called from one thread.
 
     Args:
-        search: runs the search to its end, over `WaitingEstimator` and `fold_score`.
+        search: runs the search to its end, over a waiting estimator and `fold_score`.
         folds: how many fits each candidate has.
 
     Attributes:

@@ -19,6 +19,7 @@ from pydantic import Field
 
 from searchlab.backends import base
 from searchlab.space import Choice, Domain, Int, Scalar, SearchSpace, When
+from searchlab.training.quiet import quiet
 from searchlab.trial import Decision, Outcome, Report, Suggestion, TrialState
 
 
@@ -102,7 +103,8 @@ class HyperbandBackend:
 
 
 def _oracle(problem: base.Problem, options: HyperbandOptions) -> Any:
-    import keras_tuner  # imports TensorFlow
+    with quiet():
+        import keras_tuner  # imports TensorFlow
 
     iterations = options.hyperband_iterations
     if iterations is None and problem.trials is None:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from searchlab.backends import base
 from searchlab.space import Choice, Domain, Float, Int, Scalar, SearchSpace
+from searchlab.training.quiet import quiet
 from searchlab.trial import Decision, Outcome, Report, Suggestion, TrialState
 
 
@@ -34,13 +35,16 @@ class RandomizedBackend:
     needs_trials: ClassVar[bool] = True
 
     def __init__(self, problem: base.Problem) -> None:
-        from searchlab.backends import bridge  # imports scikeras and TensorFlow
+        with quiet():
+            from searchlab.backends import bridge  # imports scikeras and TensorFlow
 
         RandomizedOptions.model_validate(dict(problem.options))
         self._problem = problem
-        self._search = _search(problem, bridge.WaitingEstimator(), bridge.fold_score)
-        rows = [[0.0], [0.0]]
-        self._bridge = bridge.Bridge(lambda: self._search.fit(rows, [0.0, 0.0]), problem.folds)
+        waiting = {"regression": bridge.WaitingRegressor}
+        estimator = waiting.get(problem.task, bridge.WaitingClassifier)()
+        self._search = _search(problem, estimator, bridge.fold_score)
+        rows, targets = [[0.0], [0.0]], [0, 1]
+        self._bridge = bridge.Bridge(lambda: self._search.fit(rows, targets), problem.folds)
 
     def ask(self, number: int) -> Suggestion | None:
         """The params of candidate `number`, or None if there are no more candidates.

@@ -1,6 +1,6 @@
 """Reading the files of data sets: CSV, TSV, Parquet and NPZ.
 
-What these libraries let pass is refused here: rows cut short, names that stand there twice, arrays
+What pandas and NumPy let pass is refused here: rows cut short, names that stand there twice, arrays
 that do not fit together. Rows have the numbers by which the user knows them: row 1 of a CSV file is
 its header, row 1 of a Parquet file its first row, and the rows of arrays are counted from 0.
 """
@@ -33,7 +33,7 @@ _UNREADABLE = (
 
 @dataclass(frozen=True)
 class Raw:
-    """A data set as it was read; nothing but its form has been checked.
+    """A data set as it was read; `data.load` checks its columns and its target.
 
     Attributes:
         name: a short name: that of the data set, or the file's without its ending.

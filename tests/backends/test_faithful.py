@@ -154,3 +154,26 @@ def test_hyperband(tmp_path):
 
 def _params(values: dict) -> dict:
     return {name: v for name, v in values.items() if not name.startswith("tuner/")}
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("task", ["regression", "binary", "multiclass"])
+def test_the_estimators_tags_say_what_they_are(task):
+    """scikit-learn sees a regressor for numbers and a classifier for classes."""
+    from sklearn.base import is_classifier, is_regressor
+
+    backend = RandomizedBackend(replace(PROBLEM, task=task))
+    estimator = backend._search.estimator
+    assert is_regressor(estimator) == (task == "regression")
+    assert is_classifier(estimator) == (task != "regression")
+    assert estimator.__sklearn_tags__().target_tags.required
+
+
+@pytest.mark.keras
+def test_scikeras_own_tags_still_need_mending():
+    """Once scikeras sets its tags itself, the mended classes in the bridge can go."""
+    from scikeras.wrappers import KerasClassifier, KerasRegressor
+    from sklearn.base import is_classifier, is_regressor
+
+    assert not is_classifier(KerasClassifier())
+    assert not is_regressor(KerasRegressor())

@@ -11,6 +11,7 @@ ROOT = Path(searchlab.__file__).parent
 
 # From the top down; a module may import from its own layer and those below it.
 LAYERS = [
+    ["__main__"],
     ["cli"],
     ["run"],
     ["search", "registry", "scaffold", "home"],

@@ -30,7 +30,7 @@ class Process:
     def run(self) -> StudyRecord:
         path = self.directory / "journal.jsonl"
         entries = list(read_journal(path))
-        backend = plugins.backend(self.spec.search.backend)(Problem.of(self.spec))
+        backend = plugins.backend(self.spec.search.backend)(Problem.of(self.spec, "multiclass"))
         try:
             replay(backend, entries)
             record = StudyRecord(entries)
