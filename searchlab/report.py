@@ -19,26 +19,19 @@ from rich.table import Table
 from rich.text import Text
 
 from searchlab.record import StudyRecord, TrialRecord
-from searchlab.space import Params, Scalar
-from searchlab.study import StudySpec
-from searchlab.trial import Failure
-
-STATE_STYLES = {
-    "COMPLETE": "green",
-    "PRUNED": "yellow",
-    "FAIL": "red",
-    "RUNNING": "cyan",
-    "finished": "green",
-    "interrupted": "yellow",
-    "failed": "red",
-    "running": "cyan",
-}
-"""The colour of each trial state and study state, in the order they are listed."""
+from searchlab.space import Scalar
+from searchlab.wording import (
+    STATE_STYLES,
+    clock_text,
+    data_text,
+    duration_text,
+    number_text,
+    params_text,
+    reason_text,
+    scalar_text,
+)
 
 _REASONS = 3  # failure reasons listed in a summary, and trials listed for each
-_LONGEST = 200  # characters of an error in one line
-_LARGE, _HUGE = 1e4, 1e9  # between them, numbers are written with all digits before the point
-_SIXTY = 60
 
 
 class Ids(Protocol):
@@ -59,45 +52,6 @@ class Ids(Protocol):
     @property
     def trials(self) -> Mapping[int, str]:
         """The run of each trial."""
-
-
-def number_text(value: float | None) -> str:
-    """A number for people, with four significant digits or all digits before the point."""
-    if value is None:
-        return "-"
-    return f"{value:.0f}" if _LARGE <= abs(value) < _HUGE else f"{value:.4g}"
-
-
-def duration_text(seconds: float) -> str:
-    """A duration for people: `12.3 s`, `2 min 05 s`, `3 h 07 min`."""
-    if round(seconds, 1) < _SIXTY:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), _SIXTY)
-    if minutes < _SIXTY:
-        return f"{minutes} min {rest:02d} s"
-    hours, minutes = divmod(minutes, _SIXTY)
-    return f"{hours} h {minutes:02d} min"
-
-
-def scalar_text(value: Scalar) -> str:
-    """The value of a param for people, in one line."""
-    return number_text(value) if isinstance(value, float) else _one_line(str(value))
-
-
-def params_text(params: Params) -> str:
-    """Params for people: `n_hidden=3 learning_rate=0.01425`."""
-    return " ".join(f"{name}={scalar_text(value)}" for name, value in params.items())
-
-
-def reason_text(failure: Failure) -> str:
-    """Why a trial failed, in one line of bounded length."""
-    line = _one_line(f"{failure.type}: {failure.message}")
-    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 3]}..."
-
-
-def data_text(spec: StudySpec) -> str:
-    """The name of a study's data set, or of its file."""
-    return spec.data.dataset or Path(spec.data.path or "").name
 
 
 def study_json(record: StudyRecord, ids: Ids | None, directory: Path) -> dict[str, Any]:
@@ -178,7 +132,7 @@ def show_table(record: StudyRecord) -> RenderableType:
         trial = record.trials[number]
         params = trial.trial.suggestion.params
         head = _head_cells(record, trial)
-        seconds = "-" if trial.outcome is None else _clock(trial.outcome.seconds)
+        seconds = "-" if trial.outcome is None else clock_text(trial.outcome.seconds)
         tail = [str(trial.epochs), seconds]
         cells = [scalar_text(params[name]) if name in params else "" for name in names]
         style = "bold" if number == record.best else ""
@@ -201,7 +155,7 @@ def list_table(records: Iterable[StudyRecord]) -> RenderableType:
             Text(record.state, STATE_STYLES[record.state]),
             Text(_progress(record)),
             Text("-" if best is None else f"{spec.objective.metric} {number_text(_value(best))}"),
-            Text(_clock(record.seconds)),
+            Text(clock_text(record.seconds)),
         )
         wide.add_row(Text(spec.name), Text(backend), Text(data), *cells)
         narrow.add_row(Text.assemble(spec.name, "\n", (f"{backend} on {data}", "dim")), *cells)
@@ -309,15 +263,6 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _clock(seconds: float) -> str:
-    """A duration for a column: `12.3 s`, `2:05`, `3:07:00`."""
-    if round(seconds, 1) < _SIXTY:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), _SIXTY)
-    hours, minutes = divmod(minutes, _SIXTY)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
 def _trial_table(record: StudyRecord) -> Table:
     table = _table()
     table.add_column("trial", justify="right", no_wrap=True)
@@ -392,11 +337,6 @@ def _value(trial: TrialRecord) -> float | None:
 
 def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
-
-
-def _one_line(text: str) -> str:
-    """Text without line breaks and without what a terminal would obey."""
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
 def _yaml(value: Scalar) -> str:

@@ -17,7 +17,8 @@ from rich.text import Text
 
 from searchlab.journal import Asked, Entry, Reported, Resumed, Told
 from searchlab.record import StudyRecord, TrialRecord
-from searchlab.report import (
+from searchlab.trial import TrialState
+from searchlab.wording import (
     STATE_STYLES,
     data_text,
     duration_text,
@@ -25,7 +26,6 @@ from searchlab.report import (
     params_text,
     reason_text,
 )
-from searchlab.trial import TrialState
 
 _PER_SECOND = 4  # redraws; more is not seen, and takes time from the trainings
 _SHOWN = 4  # running trials with a line of their own

@@ -19,6 +19,7 @@ LAYERS = [
     ["backends", "executors", "tracking"],
     ["training"],
     ["report"],
+    ["wording"],
     ["study_file", "record", "journal"],
     ["study"],
     ["trial", "space"],
