@@ -15,8 +15,6 @@ from mlflow.exceptions import MlflowException
 from searchlab.errors import TrackingError
 from searchlab.tracking.address import sqlite_file
 
-_KIND = {"mlflow.experimentKind": "custom_model_development"}  # else the UI takes it for GenAI
-
 
 def experiment_name() -> str:
     """The experiment of all studies: MLFLOW_EXPERIMENT_NAME, or "searchlab"."""
@@ -59,7 +57,7 @@ def _experiment(client: MlflowClient, artifacts: str | None) -> str:
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
         try:
-            return str(client.create_experiment(name, artifacts, _KIND))
+            return str(client.create_experiment(name, artifacts))
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
