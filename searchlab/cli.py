@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import wraps
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from searchlab.record import StudyRecord
-    from searchlab.search import Interrupt
     from searchlab.tracking.base import Tracker
     from searchlab.tracking.mlflow import MlflowTracker
 
@@ -35,15 +32,27 @@ F = TypeVar("F", bound=Callable[..., Any])
 def main() -> None:
     """The `searchlab` command."""
     try:
-        sys.exit(cli.main(standalone_mode=False))
+        code = cli.main(standalone_mode=False)
     except click.exceptions.Abort:
-        sys.exit(_INTERRUPTED)
+        code = _INTERRUPTED
     except click.ClickException as error:
         _complain(error.format_message())
         sys.exit(2)
     except BrokenPipeError:  # the reader of our output has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    if code == _INTERRUPTED:
+        _leave()
+    sys.exit(code)
+
+
+def _leave() -> None:
+    """Ends an interrupted program, without waiting for the threads of libraries."""
+    from searchlab.signals import leave_now
+
+    with suppress(OSError):  # nobody may be reading any more
+        sys.stdout.flush()
+    leave_now()
 
 
 def _errors_are_lines(function: F) -> F:
@@ -59,6 +68,16 @@ def _errors_are_lines(function: F) -> F:
             more = len(error.problems) - 1 if isinstance(error, StudyFileError) else 0
             _complain(str(error) + (f" (and {more} more: see searchlab validate)" if more else ""))
             raise click.exceptions.Exit(error.exit_code) from None
+        except BrokenPipeError:
+            raise
+        except OSError as error:  # a disk that is full or read-only, wherever it shows first
+            if click.get_current_context().find_root().params.get("debug"):
+                raise
+            _complain(
+                f"{error.filename or Path.cwd()}: {error.strerror or error}; make room or give "
+                "access, then run this again: nothing that was recorded is lost"
+            )
+            raise click.exceptions.Exit(SearchlabError.exit_code) from None
 
     return wrapper  # type: ignore[return-value]
 
@@ -106,8 +125,9 @@ def run(
 ) -> None:
     """Run the study in the file STUDY, or continue it where it was left."""
     from searchlab import plugins
+    from searchlab.interrupt import Interrupt
     from searchlab.run import run_study
-    from searchlab.search import Interrupt
+    from searchlab.signals import signals
     from searchlab.study_file import load_study
     from searchlab.tracking.address import resolve_uri
     from searchlab.tracking.mlflow import MlflowTracker
@@ -115,14 +135,14 @@ def run(
     file = load_study(study, _overrides(settings, flags), [plugins.check])
     uri = resolve_uri(tracking_uri, Path.cwd())
     interrupt = Interrupt()
-    with _standard_output(as_json) as output, _signals(interrupt):
+    with _standard_output(as_json) as output, signals(interrupt):
         console = _console(output)
         views = [] if as_json or quiet else [_view(console, output)]
 
         mlflow: list[MlflowTracker] = []
 
         def trackers(directory: Path) -> Sequence[Tracker]:
-            mlflow.append(MlflowTracker(uri, directory))
+            mlflow.append(MlflowTracker(uri, directory, hurry=lambda: interrupt.requested))
             return [*mlflow, *views]
 
         def say(line: str) -> None:
@@ -130,11 +150,12 @@ def run(
                 console.print(f"[dim]{line} ...")
 
         record = run_study(file, Path.cwd(), trackers, interrupt, say)
+        _tell_failure(record)
         for tracker in mlflow:
-            _warn_of_backlog(tracker, uri)
+            _warn_of_backlog(tracker, file.spec.name, tracking_uri)
         if not quiet:
             _print_study(record, study, output if as_json else None, console)
-    raise click.exceptions.Exit(_exit_code(record, interrupt))
+    raise click.exceptions.Exit(_exit_code(record, interrupt.requested))
 
 
 @cli.command()
@@ -225,6 +246,21 @@ def best(name: str, as_json: bool) -> None:
 
 
 @cli.command()
+@click.argument("name")
+@click.option("--tracking-uri", help="MLflow store or server [default: ./mlflow.db].")
+@_errors_are_lines
+def sync(name: str, tracking_uri: str | None) -> None:
+    """Send to MLflow what it lacks of a study, after it was away."""
+    from searchlab.sync import sync_study
+    from searchlab.tracking.address import redact, resolve_uri
+
+    uri = resolve_uri(tracking_uri, Path.cwd())
+    synced = sync_study(name, Path.cwd(), uri)
+    what = f"sent {synced.sent} events to" if synced.sent else "nothing was missing in"
+    click.echo(f"{what} {redact(uri)}, run {synced.ids.run_id}")
+
+
+@cli.command()
 @click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
 @_errors_are_lines
 def ui(port: int) -> None:
@@ -264,20 +300,34 @@ def _overrides(settings: Sequence[str], flags: dict[str, Any]) -> dict[str, Any]
     return {**dict(parse_override(setting) for setting in settings), **given}
 
 
-def _warn_of_backlog(tracker: MlflowTracker, uri: str) -> None:
+def _tell_failure(record: StudyRecord) -> None:
+    """Says which trial's failure ended the study, if one did."""
+    from searchlab.wording import reason_text
+
+    number = None if record.stopped is None else record.stopped.failed
+    outcome = None if number is None else record.trials[number].outcome
+    if outcome is not None and outcome.error is not None:
+        _complain(
+            f"trial {number} failed, and search.on_failure is stop: {reason_text(outcome.error)}; "
+            "to go on without it, run again with --set search.on_failure=continue"
+        )
+
+
+def _warn_of_backlog(tracker: MlflowTracker, name: str, option: str | None) -> None:
     """Says that MLflow lacks something; the study itself is complete without it."""
     from searchlab.tracking.address import redact
 
     if tracker.pending:
-        why = f" ({tracker.problem})" if tracker.problem else ""
+        where = f" --tracking-uri {redact(option)}" if option else ""
         _complain(
-            f"{redact(uri)} has not taken the last {tracker.pending} events{why}; nothing is "
-            "lost: run the study again to send them"
+            f"MLflow lacks the last {tracker.pending} events: "
+            f"{tracker.problem or 'the store took too long'}; nothing is lost: once it is back, "
+            f"searchlab sync {name}{where}"
         )
 
 
-def _exit_code(record: StudyRecord, interrupt: Interrupt) -> int:
-    if interrupt.requested and record.state not in ("finished", "failed"):
+def _exit_code(record: StudyRecord, interrupted: bool) -> int:
+    if interrupted and record.state not in ("finished", "failed"):
         return _INTERRUPTED
     return _FAILED if record.state == "failed" else 0
 
@@ -326,22 +376,3 @@ def _standard_output(reserved: bool) -> Iterator[TextIO]:
             yield output
     finally:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-
-
-@contextmanager
-def _signals(interrupt: Interrupt) -> Iterator[None]:
-    """Ctrl-C and SIGTERM leave the study at an epoch; the second one leaves at once."""
-
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        if interrupt.requested:
-            os.write(2, b"\x1b[?25h\n" if sys.stderr.isatty() else b"")
-            os._exit(_INTERRUPTED)  # workers end with this process; the journal is complete
-        interrupt.requested = True
-        os.write(2, b"searchlab: stopping at the end of the epoch; once more to leave now\n")
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -10,6 +10,7 @@
     ├── StudyLockedError                  3      another process holds this study
     ├── JournalError                      2      the journal cannot be read or written
     │   └── ReplayError                   2      the journal and the backend disagree
+    ├── StorageError                      2      what a training made cannot be written
     └── TrackingError                     2      the tracking store cannot be used
 
 Each message is one line: what is wrong, where, and what to do next.
@@ -72,6 +73,13 @@ class JournalError(SearchlabError):
 
 class ReplayError(JournalError):
     """A backend, fed with its journal, asks for something else than it did before."""
+
+
+class StorageError(SearchlabError):
+    """What a training made cannot be written: the disk is full, or read-only.
+
+    It ends the process and not the trial, which is trained again once there is room.
+    """
 
 
 class TrackingError(SearchlabError):

@@ -15,7 +15,7 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -56,25 +56,27 @@ class StudyHome:
             JournalError: if the directory cannot be written.
         """
         owner = self.directory / "owner"
+        lock = FileLock(self.directory / "lock", timeout=0)
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.directory / "lock", timeout=0)
             lock.acquire()
+            owner.write_text(f"process {os.getpid()} on {socket.gethostname()}")
         except Timeout:
             raise StudyLockedError(
                 f"study {self.directory.name} is being run by {_read(owner)}: wait for it, or "
                 "stop it, then run this again"
             ) from None
         except OSError as error:
+            lock.release()
             raise JournalError(
-                f"{self.directory}: cannot be written ({error.strerror}); make room or give "
-                "write access, then run the study again"
+                f"{error.filename or self.directory}: cannot be written ({error.strerror}); make "
+                "room or give write access, then run this again"
             ) from None
         try:
-            owner.write_text(f"process {os.getpid()} on {socket.gethostname()}")
             yield
         finally:
-            owner.unlink(missing_ok=True)
+            with suppress(OSError):  # what it says is only read while the lock is held
+                owner.unlink()
             lock.release()
 
     def discard_if_empty(self) -> None:
@@ -99,7 +101,17 @@ def load_record(name: str, cwd: Path) -> StudyRecord:
 
 def study_names(cwd: Path) -> list[str]:
     """The names of the studies in this working directory, in alphabetical order."""
-    return sorted(path.parent.name for path in (cwd / _ROOT).glob("*/journal.jsonl"))
+    journals = (cwd / _ROOT).glob("*/journal.jsonl")
+    return sorted(journal.parent.name for journal in journals if _begun(journal))
+
+
+def _begun(journal: Path) -> bool:
+    """Whether there is a study; a process that is killed just before it leaves an empty journal."""
+    try:
+        with journal.open("rb") as file:
+            return file.readline().endswith(b"\n")
+    except OSError:  # reading it as a whole will tell why
+        return True
 
 
 def _read(owner: Path) -> str:

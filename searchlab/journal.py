@@ -16,6 +16,7 @@ import os
 import time
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -78,6 +79,19 @@ class Reported:
 
 
 @dataclass(frozen=True)
+class Retried:
+    """A training failed and is begun anew; what it has reported so far is void.
+
+    Attributes:
+        number: the trial's number.
+        error: why it failed.
+    """
+
+    number: int
+    error: Failure
+
+
+@dataclass(frozen=True)
 class Told:
     """A trial ended."""
 
@@ -89,11 +103,12 @@ class Stopped:
     """A process left the study.
 
     Attributes:
-        state: "finished", "failed" (no trial completed) or "interrupted".
+        state: "finished", "failed" (no trial completed, or `failed` is set) or "interrupted".
         seconds: how long this process worked on the study.
         best: the number of the best trial, or None.
         test: metrics of the best model on the test rows; empty if it was not tested.
         model_path: the best model, relative to the study's directory, or None.
+        failed: the trial whose failure ended the study, as `on_failure: stop` wants; or None.
     """
 
     state: str
@@ -101,9 +116,10 @@ class Stopped:
     best: int | None = None
     test: Mapping[str, float] = field(default_factory=dict)
     model_path: str | None = None
+    failed: int | None = None
 
 
-Event = Started | Resumed | Asked | Waited | Reported | Told | Stopped
+Event = Started | Resumed | Asked | Waited | Reported | Retried | Told | Stopped
 _EVENTS = {kind.__name__: kind for kind in get_args(Event)}
 
 
@@ -143,12 +159,14 @@ class Journal:
         line = _encode(entry)
         start = self._file.seek(0, os.SEEK_END)
         try:
-            if self._file.write(line) != len(line):
-                raise OSError(28, "no space left")
+            written = 0
+            while written < len(line):  # of a disk that is almost full, the first write gets some
+                written += self._file.write(line[written:])
             if not isinstance(event, Reported):
                 os.fsync(self._file.fileno())
         except OSError as error:
-            self._file.truncate(start)
+            with suppress(OSError):  # then the next process cuts it off
+                self._file.truncate(start)
             raise _unwritable(self._path, error) from None
         return entry
 
@@ -206,13 +224,19 @@ def _decode(path: Path, number: int, line: bytes) -> Entry:
         body, crc = text[: -len(',"crc":"00000000"}\n')] + "}", text[-11:-3]
         if f"{zlib.crc32(body.encode()):08x}" != crc:
             raise ValueError("checksum")
+    except ValueError:
+        raise JournalError(
+            f"{path}:{number}: is damaged; restore the file from a backup, or start the study "
+            "anew under another --name"
+        ) from None
+    try:
         values = json.loads(body)
         kind = _EVENTS[values.pop("event")]
         return Entry(_event(kind, values), values["time"])
     except (ValueError, KeyError, TypeError):
         raise JournalError(
-            f"{path}:{number}: is damaged; restore the file from a backup, or start the study "
-            "anew under another --name"
+            f"{path}:{number}: was written by another version of searchlab; use that version, or "
+            "start the study anew under another --name"
         ) from None
 
 
@@ -222,6 +246,8 @@ def _event(kind: type[Event], values: dict[str, Any]) -> Event:
         return Asked(Trial(**{**trial, "suggestion": Suggestion(**trial["suggestion"])}))
     if kind is Reported:
         return Reported(Report(**values["report"]))
+    if kind is Retried:
+        return Retried(values["number"], Failure(**values["error"]))
     if kind is Told:
         return Told(_outcome(values["outcome"]))
     return kind(**{name: value for name, value in values.items() if name != "time"})

@@ -13,11 +13,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from searchlab.backends.base import Backend
-from searchlab.errors import InputError, MissingPackageError, ModelError
+from searchlab.errors import InputError, MissingPackageError
 from searchlab.executors.base import Executor
 from searchlab.study import StudySpec
+from searchlab.study_wording import message_of, suggestion
 from searchlab.training import factories
-from searchlab.training.names import DATASETS
+from searchlab.training.names import DATASETS, file_problems
 
 
 @dataclass(frozen=True)
@@ -75,21 +76,18 @@ def check(spec: StudySpec, path: Path) -> Iterator[tuple[str, str]]:
 
     Imports neither user code nor a search library.
     """
-    yield from _unknown("search.backend", spec.search.backend, BACKENDS)
-    yield from _unknown("execution.executor", spec.execution.executor, EXECUTORS)
+    yield from _unknown("search.backend", "backend", spec.search.backend, BACKENDS)
+    yield from _unknown("execution.executor", "executor", spec.execution.executor, EXECUTORS)
     if spec.data.dataset is not None:
-        yield from _unknown("data.dataset", spec.data.dataset, DATASETS)
-    for problem in _factory_problems(spec, path.parent):
-        yield "model", problem
+        yield from _unknown("data.dataset", "data set", spec.data.dataset, DATASETS)
+    if spec.data.path is not None:
+        for problem in file_problems(spec.data.path, path.parent):
+            yield "data.path", problem
+    yield from factories.problems(spec, path.parent)
     if spec.search.backend in BACKENDS:
         yield from _backend_problems(spec)
-
-
-def _factory_problems(spec: StudySpec, base: Path) -> list[str]:
-    try:
-        return list(factories.problems(spec, base))
-    except (ModelError, OSError) as error:
-        return [str(error)]
+    if spec.execution.executor in EXECUTORS:
+        yield from _limit_problems(spec)
 
 
 def _backend_problems(spec: StudySpec) -> Iterator[tuple[str, str]]:
@@ -102,42 +100,73 @@ def _backend_problems(spec: StudySpec) -> Iterator[tuple[str, str]]:
         yield "search", f"{spec.search.backend} needs to know how many trials: add trials: 30"
     elif spec.search.trials is None and spec.search.seconds is None and not found.sets_epochs:
         yield "search", "nothing ends this study: add trials: 30, or seconds: 600"
+    if not found.sets_epochs:
+        yield from _small_space(spec)
     try:
         found.Options.model_validate(spec.search.options)
     except ValidationError as error:
         for detail in error.errors(include_url=False):
-            key = ".".join(["search.options", *map(str, detail["loc"])])
-            yield key, _option_message(detail, found)
+            places = [str(place) for place in detail["loc"] if not str(place).startswith("<")]
+            yield ".".join(["search.options", *places]), _option_message(detail, found)
+
+
+def _small_space(spec: StudySpec) -> Iterator[tuple[str, str]]:
+    """Tells of trials that could only repeat others: libraries drop them or train them again."""
+    trials, points = spec.search.trials, spec.search_space.count
+    if trials is not None and points is not None and points < trials:
+        at_most = "at most " if spec.search_space.conditional else ""
+        yield (
+            "search.trials",
+            f"{trials} are more than the {at_most}{points} points of the space: ask for "
+            f"{points}, or widen the space",
+        )
+
+
+def _limit_problems(spec: StudySpec) -> Iterator[tuple[str, str]]:
+    name, limits = spec.execution.executor, spec.training.limits
+    if limits.seconds is None and limits.memory is None:
+        return
+    if not _found(EXECUTORS[name]).enforces_limits:
+        yield (
+            "training.limits",
+            f"cannot be enforced by the {name} executor, which trains in searchlab's own process: "
+            "set execution.executor to process, or leave the limits out",
+        )
 
 
 def _option_message(detail: Any, found: type[Backend]) -> str:
+    places = [str(place) for place in detail["loc"]]
     if detail["type"] == "extra_forbidden":
-        known = ", ".join(found.Options.model_fields) or "none"
-        return f"unknown option; {found.__name__.removesuffix('Backend').lower()} has: {known}"
-    if detail["type"] == "value_error":
-        return str(detail["ctx"]["error"])
-    message = detail["msg"]
-    return f"{message[:1].lower()}{message[1:]}, got {detail['input']!r}"
+        known = list(found.Options.model_fields)
+        if not known:
+            name = found.__name__.removesuffix("Backend").lower()
+            return f"unknown option; {name} has none: leave it out"
+        return f"unknown option; {suggestion(places[-1], known)}"
+    return message_of(detail, ("search", "options", *places))
 
 
-def _unknown(key: str, name: str, known: Any) -> Iterator[tuple[str, str]]:
+def _unknown(key: str, kind: str, name: str, known: Any) -> Iterator[tuple[str, str]]:
     if name not in known:
-        yield key, _no_such(name, known)
+        yield key, _no_such(kind, name, known)
 
 
-def _no_such(name: str, known: Any) -> str:
+def _no_such(kind: str, name: str, known: Any) -> str:
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {close[0]}?" if close else f"there is: {', '.join(known)}"
-    return f"there is no {name!r}: {hint}"
+    return f"there is no {kind} {name!r}: {hint}"
 
 
 def _load(kind: str, table: dict[str, Plugin], name: str) -> Any:
     if name not in table:
-        raise InputError(f"{kind}: {_no_such(name, table)}")
+        raise InputError(_no_such(kind, name, table))
     plugin = table[name]
     if importlib.util.find_spec(plugin.package) is None:
         raise MissingPackageError(
             f"the {kind} {name} needs {plugin.package}: pip install {plugin.install}"
         )
+    return _found(plugin)
+
+
+def _found(plugin: Plugin) -> Any:
     module, _, attribute = plugin.target.partition(":")
     return getattr(importlib.import_module(module), attribute)

@@ -6,7 +6,10 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from searchlab.journal import Asked, Entry, Reported, Resumed, Started, Stopped, Told
+from pydantic import ValidationError
+
+from searchlab.errors import JournalError
+from searchlab.journal import Asked, Entry, Reported, Resumed, Retried, Started, Stopped, Told
 from searchlab.study import StudySpec
 from searchlab.trial import Outcome, Report, Trial, TrialState
 
@@ -21,6 +24,7 @@ class TrialRecord:
         ended: when its outcome was recorded, or None.
         outcome: how it ended, or None while it has not.
         reports: the epochs so far, in order; those of an interrupted attempt are dropped.
+        retries: how often its training failed and was begun anew.
     """
 
     trial: Trial
@@ -28,6 +32,7 @@ class TrialRecord:
     ended: float | None = None
     outcome: Outcome | None = None
     reports: list[Report] = field(default_factory=list)
+    retries: int = 0
 
     @property
     def state(self) -> TrialState:
@@ -65,19 +70,27 @@ class StudyRecord:
             self.apply(entry)
 
     def apply(self, entry: Entry) -> None:
-        """Takes in the next entry of the journal."""
+        """Takes in the next entry of the journal.
+
+        Raises:
+            JournalError: if it does not fit the entries before it.
+        """
         event = entry.event
+        if self.started is None and not isinstance(event, Started):
+            raise _unfit(f"it begins with {type(event).__name__}")
         self._latest = entry.time
         match event:
             case Started():
                 self.started = event
-                self._spec = StudySpec.from_dict(event.study)
+                self._spec = _spec(event)
             case Resumed():
                 self._resume(event, entry.time)
             case Asked():
                 self.trials[event.trial.number] = TrialRecord(event.trial, entry.time)
             case Reported():
-                self.trials[event.report.number].reports.append(event.report)
+                self._trial(event.report.number).reports.append(event.report)
+            case Retried():
+                self._retry(event.number, entry.time)
             case Told():
                 self._end(event.outcome, entry.time)
             case Stopped():
@@ -120,6 +133,11 @@ class StudyRecord:
         """The trials without an outcome, by number."""
         return [trial for trial in self.trials.values() if trial.outcome is None]
 
+    def _trial(self, number: int) -> TrialRecord:
+        if number not in self.trials:
+            raise _unfit(f"trial {number} was never begun")
+        return self.trials[number]
+
     def _resume(self, event: Resumed, time: float) -> None:
         if self._since is not None:  # the process before this one died without a word
             self._seconds += self._latest - self._since
@@ -128,11 +146,34 @@ class StudyRecord:
             trial.reports.clear()
             trial.started = time
 
+    def _retry(self, number: int, time: float) -> None:
+        trial = self.trials[number]
+        trial.reports.clear()
+        trial.started = time
+        trial.retries += 1
+
     def _end(self, outcome: Outcome, time: float) -> None:
-        trial = self.trials[outcome.number]
+        trial = self._trial(outcome.number)
         trial.outcome, trial.ended = outcome, time
         if outcome.state is TrialState.COMPLETE and outcome.value is not None:
             best = self.best_trial
             value = None if best is None or best.outcome is None else best.outcome.value
             if value is None or self.spec.objective.better(outcome.value, value):
                 self.best = outcome.number
+
+
+def _spec(event: Started) -> StudySpec:
+    try:
+        return StudySpec.from_dict(event.study)
+    except ValidationError:
+        raise JournalError(
+            f"the journal of study {event.study.get('name')} was written by another version of "
+            "searchlab; use that version, or start the study anew under another --name"
+        ) from None
+
+
+def _unfit(what: str) -> JournalError:
+    return JournalError(
+        f"lines are missing in the study's journal.jsonl: {what}; restore the file from a backup, "
+        "or start the study anew under another --name"
+    )

@@ -6,14 +6,20 @@ from pathlib import Path
 
 from searchlab.errors import SearchlabError
 from searchlab.executors.base import Executor
+from searchlab.interrupt import Interrupt
 from searchlab.record import StudyRecord
-from searchlab.search import Interrupt
+from searchlab.study import StudySpec
 from searchlab.training.job import Job, Work
 from searchlab.trial import Decision, Outcome, Report, TrialState
 
 
 def finish(
-    record: StudyRecord, executor: Executor, base: Path, directory: Path, interrupt: Interrupt
+    record: StudyRecord,
+    spec: StudySpec,
+    executor: Executor,
+    base: Path,
+    directory: Path,
+    interrupt: Interrupt,
 ) -> Outcome | None:
     """Makes the study's model and measures it on the test rows, once.
 
@@ -23,6 +29,7 @@ def finish(
 
     Args:
         record: the study, with a best trial.
+        spec: the study as its file is now; limits and budgets may have changed.
         executor: idle.
         base: the directory of the study file.
         directory: the study's directory, with the prepared data in it.
@@ -39,7 +46,7 @@ def finish(
     if best is None:
         return None
     executor.submit(
-        Job(Work.FINAL, best.trial, record.spec, base, directory / "data", directory, keep=True)
+        Job(Work.FINAL, best.trial, spec, base, directory / "data", directory, keep=True)
     )
     outcome = run_to_end(executor, interrupt)
     if outcome is not None and outcome.state is TrialState.FAIL:

@@ -15,10 +15,11 @@ from searchlab import plugins
 from searchlab.backends.base import Problem
 from searchlab.errors import ModelError, StudyChangedError
 from searchlab.home import StudyHome
+from searchlab.interrupt import Interrupt
 from searchlab.journal import Entry, Journal, Resumed, Started, Stopped, read_journal
 from searchlab.record import StudyRecord
 from searchlab.registry import finish, run_to_end
-from searchlab.search import Interrupt, Recorder, Search, replay
+from searchlab.search import Recorder, Search, replay
 from searchlab.study import StudySpec, differences
 from searchlab.study_file import StudyFile
 from searchlab.tracking.base import Tracker, Trackers
@@ -73,6 +74,7 @@ def run_study(
         The study as it is when this returns; its `state` says how it ended.
 
     Raises:
+        KeyboardInterrupt: if interrupted before there was anything to record.
         StudyLockedError: if another process holds the study.
         StudyChangedError: if another study has this name.
         SearchlabError: for everything else that the user can mend.
@@ -121,6 +123,8 @@ def _complete(record: StudyRecord, spec: StudySpec) -> bool:
     """Whether there is nothing left to do within the budget that the file gives now."""
     if record.budget is None or record.state not in ("finished", "failed"):
         return False
+    if record.stopped is not None and record.stopped.failed is not None:
+        return spec.search.on_failure == "stop"
     trials, seconds = spec.search.trials, spec.search.seconds
     more_trials = _more(trials, record.budget.trials, len(record.trials))
     more_seconds = _more(seconds, record.budget.seconds, record.seconds)
@@ -146,15 +150,15 @@ def _work(
 ) -> None:
     spec, directory = place.file.spec, place.home.directory
     executor = plugins.executor(spec.execution.executor, spec.execution.workers, directory)
-    with contextlib.closing(executor), _data(place, record, say) as summary:
-        backend = plugins.backend(spec.search.backend)(Problem.of(spec, summary.task))
+    with contextlib.closing(executor), _data(place, record, interrupt, say) as summary:
+        with interrupt.at_once():
+            backend = plugins.backend(spec.search.backend)(Problem.of(spec, summary.task))
         with contextlib.closing(backend):
-            replay(backend, entries)
-            if not any(trial.outcome for trial in record.trials.values()):
-                say("trying the model")
-                _try_model(place, executor, interrupt)
-            if interrupt.requested:
-                return
+            with interrupt.at_once():
+                replay(backend, entries)
+                if not any(trial.outcome for trial in record.trials.values()):
+                    say("trying the model")
+                    _try_model(place, executor, interrupt)
             tracker.replay(entries)
             with Journal(place.home.journal) as journal:
                 recorder = Recorder(journal, record, tracker)
@@ -163,19 +167,26 @@ def _work(
                 recorder(_resumed(spec))
                 start = time.monotonic()
                 arguments = (place.base, directory, interrupt)
-                Search(spec, backend, executor, recorder, *arguments).run()
-                recorder(_stopped(record, executor, *arguments, start, say))
+                search = Search(spec, backend, executor, recorder, *arguments)
+                search.run()
+                stopped = Stopped("failed", 0.0, record.best, failed=search.failed)
+                if search.failed is None or interrupt.requested:
+                    stopped = _stopped(record, spec, executor, *arguments, say)
+                recorder(replace(stopped, seconds=time.monotonic() - start))
 
 
 @contextlib.contextmanager
-def _data(place: _Place, record: StudyRecord, say: Say) -> Iterator[DataSummary]:
+def _data(
+    place: _Place, record: StudyRecord, interrupt: Interrupt, say: Say
+) -> Iterator[DataSummary]:
     """The prepared data, for as long as the study runs."""
-    from searchlab.training.prepare import prepare  # imports pandas and scikit-learn
-
     spec = place.file.spec
     say(f"preparing {spec.data.dataset or spec.data.path}")
     try:
-        summary = prepare(spec, place.base, place.home.data)
+        with interrupt.at_once():
+            from searchlab.training.prepare import prepare  # imports pandas and scikit-learn
+
+            summary = prepare(spec, place.base, place.home.data)
         if record.started is not None and summary.digest != record.started.data["digest"]:
             _refuse(spec.name, [f"the content of {summary.name}"])
         yield summary
@@ -216,19 +227,19 @@ def _resumed(spec: StudySpec) -> Resumed:
 
 def _stopped(
     record: StudyRecord,
+    spec: StudySpec,
     executor: Executor,
     base: Path,
     directory: Path,
     interrupt: Interrupt,
-    start: float,
     say: Say,
 ) -> Stopped:
     """Makes the study's model, unless the study was interrupted or nothing succeeded."""
     final = None
     if not interrupt.requested and record.best is not None:
         say("making the study's model and testing it")
-        final = finish(record, executor, base, directory, interrupt)
-    stopped = Stopped("interrupted", time.monotonic() - start, record.best)
+        final = finish(record, spec, executor, base, directory, interrupt)
+    stopped = Stopped("interrupted", 0.0, record.best)
     if interrupt.requested:
         return stopped
     if final is None:

@@ -61,6 +61,7 @@ search:
   trials: 20  # how many in total; more can be added later
   # seconds: 600  # how long in total; whichever budget is used up first ends the study
   seed: 42  # of the search, the splits and every training
+  # on_failure: {retry: 1}  # train a failed trial again; or stop; continue without it if left out
   # options: {sampler: tpe, pruner: median}  # for optuna
   # options: {factor: 3, hyperband_iterations: 1}  # for hyperband
 
@@ -68,6 +69,7 @@ training:
   epochs: 100  # at most, for each training
   batch_size: 32
   early_stopping: {patience: 10}  # epochs without a better val_loss; null trains all epochs
+  # limits: {seconds: 600, memory: 2GB}  # a trial that takes more is killed and counts as failed
 
 evaluation:  # what scores a trial: one of the two
   holdout: 0.2  # one training, scored on this fraction of the training rows
@@ -192,6 +194,14 @@ def _header(path: Path) -> list[str]:
         raise InputError(f"{path}: cannot be read as CSV: {error}; check the file") from None
     if not any(column.strip() for column in columns):
         raise InputError(f"{path}: has no header: name the columns in its first line")
+    twice = [name for index, name in enumerate(columns) if name in columns[:index]]
+    if twice:
+        raise InputError(f"{path}: column {twice[0]!r} stands there twice: rename one")
+    if len(columns) == 1:
+        raise InputError(
+            f"{path}: has no column besides {columns[0]!r}: a study needs a target and something "
+            "to predict it from (columns are separated by commas, or by tabs in a .tsv file)"
+        )
     return columns
 
 

@@ -8,24 +8,29 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from searchlab.backends.base import Backend
-from searchlab.errors import ReplayError
-from searchlab.executors.base import Executor
-from searchlab.journal import Asked, Entry, Event, Journal, Reported, Resumed, Told, Waited
+from searchlab.errors import ReplayError, StorageError
+from searchlab.executors.base import KILLED, Executor
+from searchlab.interrupt import Interrupt
+from searchlab.journal import (
+    Asked,
+    Entry,
+    Event,
+    Journal,
+    Reported,
+    Resumed,
+    Retried,
+    Told,
+    Waited,
+)
 from searchlab.record import StudyRecord
 from searchlab.study import StudySpec
 from searchlab.tracking.base import Tracker
 from searchlab.training.job import Job, Work
-from searchlab.trial import Decision, Outcome, Report, Suggestion, Trial
+from searchlab.trial import Decision, Outcome, Report, Suggestion, Trial, TrialState
 
 _TICK = 0.2  # seconds; how soon the loop notices Ctrl-C or the end of the time budget
-_PATIENCE = 8.0  # seconds that interrupted trainings have to reach the end of an epoch
-
-
-class Interrupt:
-    """Set from outside (Ctrl-C, SIGTERM) to make the loop leave the study, to be resumed."""
-
-    def __init__(self) -> None:
-        self.requested = False
+_PATIENCE = 4.0  # seconds that interrupted trainings have to reach the end of an epoch
+_GRACE = 10.0  # seconds that trainings have to do so once the time budget is used up
 
 
 class Recorder:
@@ -50,7 +55,11 @@ class Recorder:
 
 
 class Search:
-    """One process' work on a study, from its first ask to its last outcome."""
+    """One process' work on a study, from its first ask to its last outcome.
+
+    Attributes:
+        failed: the trial whose failure ended the study, as `on_failure: stop` wants; or None.
+    """
 
     def __init__(
         self,
@@ -76,14 +85,20 @@ class Search:
         self._spec, self._backend, self._executor = spec, backend, executor
         self._recorder, self._interrupt = recorder, interrupt
         self._base, self._directory = base, directory
+        self.failed: int | None = None
         self._running: set[int] = set()
+        self._reported: dict[int, tuple[int, int]] = {}
+        self._answers: dict[int, Decision] = {}
         self._exhausted = False
         budget = spec.search.seconds
         left = None if budget is None else budget - recorder.record.seconds
         self._deadline = None if left is None else time.monotonic() + left
 
     def run(self) -> None:
-        """Runs trials until the budget is used up, the backend is done, or the interrupt is set."""
+        """Runs trials until the budget is used up, or something else ends the search.
+
+        That is the backend, the interrupt, or a failure if `on_failure` is `stop`.
+        """
         for trial in self._recorder.record.unfinished():
             self._submit(trial.trial)
         while True:
@@ -91,18 +106,29 @@ class Search:
                 self._ask()
             if not self._running:
                 return
-            if self._interrupt.requested:
+            if self._leaving:
                 self._wind_down()
                 return
             self._handle(self._executor.poll(self._decide, _TICK))
+            if self._past(_GRACE):
+                self._prune_the_slow()
+
+    @property
+    def _leaving(self) -> bool:
+        """Whether trainings are to be abandoned, for another process to run them again."""
+        return self._interrupt.requested or self.failed is not None
 
     @property
     def _stopping(self) -> bool:
-        return self._interrupt.requested or self._out_of_time
+        return self._leaving or self._out_of_time
 
     @property
     def _out_of_time(self) -> bool:
-        return self._deadline is not None and time.monotonic() >= self._deadline
+        return self._past(0)
+
+    def _past(self, grace: float) -> bool:
+        """Whether the time budget was used up so many seconds ago."""
+        return self._deadline is not None and time.monotonic() >= self._deadline + grace
 
     def _ask(self) -> None:
         """Fills the executor's free places with new trials."""
@@ -137,19 +163,58 @@ class Search:
 
     def _decide(self, report: Report) -> Decision:
         """What a training does after an epoch."""
-        if self._interrupt.requested:
+        if self._leaving:
             return Decision.ABANDON
         self._recorder(Reported(report))
-        decision = self._backend.report(report)
+        number, decision = report.number, Decision.CONTINUE
+        if _is_new(report, self._reported):
+            self._answers[number] = self._backend.report(report)
+        if self._reported[number] == (report.fold, report.epoch):
+            decision = self._answers[number]  # once more, if a worker died before it could act
         return Decision.STOP if self._out_of_time else decision
 
     def _handle(self, outcomes: Sequence[Outcome]) -> None:
         for outcome in outcomes:
+            _refuse_lost(outcome)
             self._running.discard(outcome.number)
+            if self._retry(outcome):
+                continue
             self._exhausted = False
             self._recorder(Told(outcome))
             self._backend.tell(outcome)
             self._tidy()
+            if outcome.state is TrialState.FAIL and self._spec.search.on_failure == "stop":
+                self.failed = outcome.number if self.failed is None else self.failed
+
+    def _retry(self, outcome: Outcome) -> bool:
+        """Begins a failed trial anew if it may be; otherwise its failure is its outcome."""
+        trial = self._recorder.record.trials[outcome.number]
+        if outcome.error is None or self._out_of_time:
+            return False
+        allowed = self._spec.search.retries
+        if outcome.error.type == KILLED:  # from outside; if by lack of memory, it will be again
+            allowed = max(allowed, 1)
+        if trial.retries >= allowed:
+            return False
+        self._recorder(Retried(outcome.number, outcome.error))
+        if not self._leaving:  # else the next process finds it without an outcome
+            self._submit(trial.trial)
+        return True
+
+    def _prune_the_slow(self) -> None:
+        """Ends trials whose epoch outlasts the time budget, with what they reported last."""
+        outcomes = []
+        for number in sorted(self._running):
+            self._executor.cancel(number)
+            trial = self._recorder.record.trials[number]
+            value = None
+            if trial.reports:
+                value = trial.reports[-1].metrics.get(self._spec.objective.metric)
+            seconds = time.time() - trial.started
+            outcomes.append(
+                Outcome(number, TrialState.PRUNED, value, epochs=trial.epochs, seconds=seconds)
+            )
+        self._handle(outcomes)
 
     def _wind_down(self) -> None:
         """Lets running trainings end at an epoch, and records those that end on their own."""
@@ -167,6 +232,12 @@ class Search:
                 shutil.rmtree(path, ignore_errors=True)
 
 
+def _refuse_lost(outcome: Outcome) -> None:
+    """A full disk is not the trial's fault: without an outcome, it is trained again on resume."""
+    if outcome.error is not None and outcome.error.type == StorageError.__name__:
+        raise StorageError(outcome.error.message)
+
+
 def replay(backend: Backend, entries: Sequence[Entry]) -> None:
     """Brings a fresh backend to where the journal's last process left it.
 
@@ -178,6 +249,7 @@ def replay(backend: Backend, entries: Sequence[Entry]) -> None:
         ReplayError: if the backend suggests something else than it did then.
     """
     valid_from = _last_attempts(entries)
+    reported: dict[int, tuple[int, int]] = {}
     for position, entry in enumerate(entries):
         match entry.event:
             case Asked(trial):
@@ -185,9 +257,23 @@ def replay(backend: Backend, entries: Sequence[Entry]) -> None:
             case Waited(number):
                 _expect(number, None, backend.ask(number))
             case Reported(report) if position > valid_from.get(report.number, len(entries)):
-                backend.report(report)
+                if _is_new(report, reported):
+                    backend.report(report)
             case Told(outcome):
                 backend.tell(outcome)
+
+
+def _is_new(report: Report, reported: dict[int, tuple[int, int]]) -> bool:
+    """Whether the backend lacks this epoch; notes that it has it from now on.
+
+    A trial that is trained again after a failure reports epochs that the backend has from the
+    attempt before.
+    """
+    place = (report.fold, report.epoch)
+    new = place > reported.get(report.number, (-1, 0))
+    if new:
+        reported[report.number] = place
+    return new
 
 
 def _last_attempts(entries: Sequence[Entry]) -> dict[int, int]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 Scalar = bool | int | float | str | None
@@ -51,12 +52,19 @@ class Int:
         if self.step < 1:
             raise ValueError(f"step must be at least 1, got {self.step}")
         if self.log and self.low < 1:
-            raise ValueError(f"a log range must start at 1 or more, got {self.low}")
+            raise ValueError(
+                f"a log range must start at 1 or more, got {self.low}: raise it, or drop log"
+            )
         if self.log and self.step != 1:
             raise ValueError("log and step exclude each other: leave one of them out")
         if (self.high - self.low) % self.step:
             top = self.high - (self.high - self.low) % self.step
             raise ValueError(f"step {self.step} does not lead to {self.high}: end at {top}")
+
+    @property
+    def count(self) -> int:
+        """How many values there are."""
+        return (self.high - self.low) // self.step + 1
 
     def contains(self, value: Scalar) -> bool:
         """Whether `value` is one of this param's values, as a plain Python int."""
@@ -84,13 +92,26 @@ class Float:
     def __post_init__(self) -> None:
         if not (math.isfinite(self.low) and math.isfinite(self.high)):
             raise ValueError(f"both ends must be finite, got [{self.low}, {self.high}]")
+        if not math.isfinite(self.high - self.low):
+            raise ValueError(f"the range from {self.low} to {self.high} is too wide: narrow it")
         _check_range(self.low, self.high)
         if self.log and self.low <= 0:
-            raise ValueError(f"a log range must start above 0, got {self.low}")
+            raise ValueError(
+                f"a log range must start above 0, got {self.low}: raise it, or drop log"
+            )
         if self.step is not None and not (self.step > 0 and math.isfinite(self.step)):
             raise ValueError(f"step must be above 0, got {self.step}")
         if self.log and self.step is not None:
             raise ValueError("log and step exclude each other: leave one of them out")
+        if self.step is not None and self.low < self.high < self.low + self.step:
+            raise ValueError(f"step {self.step} leads past the high end {self.high}: make it less")
+
+    @property
+    def count(self) -> int | None:
+        """How many values there are; None for a range without steps."""
+        if self.low == self.high:
+            return 1
+        return None if self.step is None else int((self.high - self.low) / self.step + 1e-9) + 1
 
     def contains(self, value: Scalar) -> bool:
         """Whether `value` is one of this param's values, as a plain Python float."""
@@ -111,12 +132,19 @@ class Choice:
 
     def __post_init__(self) -> None:
         if not self.values:
-            raise ValueError("give at least one choice")
-        for index, value in enumerate(self.values):
+            raise ValueError("give at least one choice, such as choice: [relu, elu]")
+        seen = set()
+        for value in self.values:
             if isinstance(value, float) and not math.isfinite(value):
                 raise ValueError(f"choices must be finite, got {value}")
-            if any(_same(value, earlier) for earlier in self.values[:index]):
-                raise ValueError(f"the choice {value!r} stands there twice")
+            if (type(value), value) in seen:  # the type tells 1, 1.0 and True apart
+                raise ValueError(f"the choice {value!r} stands there twice: remove one")
+            seen.add((type(value), value))
+
+    @property
+    def count(self) -> int:
+        """How many values there are."""
+        return len(self.values)
 
     def contains(self, value: Scalar) -> bool:
         """Whether `value` is one of the choices, with its type."""
@@ -153,7 +181,7 @@ class SearchSpace:
         seen: dict[str, Domain] = {}
         for name, domain in self.domains.items():
             if domain.when is not None:
-                _check_condition(name, domain.when, seen)
+                check_condition(name, domain.when, seen, self.domains)
             seen[name] = domain
 
     def __iter__(self) -> Iterator[tuple[str, Domain]]:
@@ -163,6 +191,12 @@ class SearchSpace:
     def conditional(self) -> bool:
         """Whether any param depends on another."""
         return any(domain.when is not None for _, domain in self)
+
+    @property
+    def count(self) -> int | None:
+        """How many points there are, all conditions aside; None if they cannot be counted."""
+        counts = [domain.count for _, domain in self]
+        return None if None in counts else math.prod(count or 1 for count in counts)
 
     def active(self, params: Params) -> dict[str, Scalar]:
         """The params of `params` whose conditions hold, in the order of the space."""
@@ -192,11 +226,40 @@ def _check_range(low: float, high: float) -> None:
         raise ValueError(f"the low end {low} is above the high end {high}: swap them")
 
 
-def _check_condition(name: str, when: When, earlier: Mapping[str, Domain]) -> None:
-    if when.param not in earlier:
-        raise ValueError(
-            f"{name} depends on {when.param!r}, which does not stand before it in the space"
-        )
+def check_condition(
+    name: str, when: When, earlier: Mapping[str, Domain], known: Iterable[str]
+) -> None:
+    """Refuses a condition that nothing can decide, or that never holds.
+
+    Args:
+        name: the conditional param.
+        when: its condition.
+        earlier: the params that stand before it.
+        known: the names of all params of the space.
+
+    Raises:
+        ValueError: saying why, and what to do.
+    """
+    other = when.param
+    if other == name:
+        raise ValueError(f"{name} depends on itself: name another param of the space")
+    if other not in earlier:
+        if other in known:
+            raise ValueError(f"{name} depends on {other}, which stands below it: move it above")
+        near = difflib.get_close_matches(other, earlier, n=1)
+        hint = f"did you mean {near[0]}?" if near else "name one that stands above it"
+        raise ValueError(f"{name} depends on {other!r}, which is no param of the space: {hint}")
+    domain = earlier[other]
     for value in when.values:
-        if not earlier[when.param].contains(value):
-            raise ValueError(f"{name} depends on {when.param} being {value!r}, which it never is")
+        if not domain.contains(value):
+            raise ValueError(
+                f"{name} depends on {other} being {value!r}, which it never is: use its own "
+                f"values, {_described(domain)}"
+            )
+
+
+def _described(domain: Domain) -> str:
+    if isinstance(domain, Choice):
+        return ", ".join(map(repr, domain.values[:10])) + (", ..." if domain.values[10:] else "")
+    kind = "whole numbers" if isinstance(domain, Int) else "numbers with a point"
+    return f"{kind} from {domain.low} to {domain.high}"

@@ -8,118 +8,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
 
-from searchlab.space import Choice, Domain, Float, Int, Scalar, SearchSpace, When
+from searchlab.fields import MisplacedError, Part, PlainValues
+from searchlab.param_spec import ParamSpec, check_space
+from searchlab.space import SearchSpace
+from searchlab.trial_spec import LimitsSpec, OnFailure, RetrySpec
 
+_LONGEST_NAME = 80
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _MINIMIZED = ("loss", "error", "mse", "mae", "rmse", "msle", "mape", "deviance", "crossentropy")
 _MAXIMIZED = ("accuracy", "acc", "auc", "precision", "recall", "r2", "score", "f1", "iou")
 
 
-class _Part(BaseModel):
-    """A part of a study file: unknown keys and wrong types are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
-class WhenSpec(_Part):
-    """`when: {param: n_hidden, in: [2, 3]}`: the param is only used if another has such a value."""
-
-    param: str
-    values: Annotated[tuple[Scalar, ...], Field(alias="in", min_length=1)]
-
-    def condition(self) -> When:
-        """The condition as the search space knows it."""
-        return When(self.param, self.values)
-
-
-class _ParamSpec(_Part):
-    when: WhenSpec | None = None
-
-    def domain(self) -> Domain:
-        """The param as the search space knows it."""
-        raise NotImplementedError
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        self.domain()
-        return self
-
-    def _condition(self) -> When | None:
-        return None if self.when is None else self.when.condition()
-
-
-class IntSpec(_ParamSpec):
-    """`{int: [low, high]}`: whole numbers, both ends included."""
-
-    range: Annotated[tuple[int, int], Field(alias="int")]
-    step: Annotated[int, Field(ge=1)] = 1
-    log: bool = False
-
-    def domain(self) -> Int:
-        """The param as the search space knows it."""
-        return Int(*self.range, step=self.step, log=self.log, when=self._condition())
-
-
-class FloatSpec(_ParamSpec):
-    """`{float: [low, high]}`: real numbers; `log: true` for rates that span magnitudes."""
-
-    range: Annotated[tuple[float, float], Field(alias="float")]
-    step: Annotated[float, Field(gt=0)] | None = None
-    log: bool = False
-
-    def domain(self) -> Float:
-        """The param as the search space knows it."""
-        return Float(*self.range, step=self.step, log=self.log, when=self._condition())
-
-
-class ChoiceSpec(_ParamSpec):
-    """`{choice: [a, b]}`: one of some plain values."""
-
-    values: Annotated[tuple[Scalar, ...], Field(alias="choice")]
-
-    def domain(self) -> Choice:
-        """The param as the search space knows it."""
-        return Choice(self.values, when=self._condition())
-
-
-def _kind(value: Any) -> str | None:
-    if isinstance(value, IntSpec | FloatSpec | ChoiceSpec):
-        return type(value).__name__.removesuffix("Spec").lower()
-    if not isinstance(value, dict):
-        return None
-    kinds = [kind for kind in ("int", "float", "choice") if kind in value]
-    return kinds[0] if len(kinds) == 1 else None
-
-
-ParamSpec = Annotated[
-    Annotated[IntSpec, Tag("int")]
-    | Annotated[FloatSpec, Tag("float")]
-    | Annotated[ChoiceSpec, Tag("choice")],
-    Discriminator(
-        _kind,
-        custom_error_type="param_kind",
-        custom_error_message="must be one of {int: [low, high]}, {float: [low, high]} and "
-        "{choice: [a, b]}",
-    ),
-]
-
-
-class DataSpec(_Part):
+class DataSpec(Part):
     """The data set and how it is split: test, then early-stopping data, the rest for training.
 
     Attributes:
@@ -145,17 +50,23 @@ class DataSpec(_Part):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if (self.dataset is None) == (self.path is None):
-            raise ValueError("name either a dataset or the path of a file")
+            raise ValueError(
+                "give either a dataset, such as dataset: digits, or a file, such as path: "
+                "houses.csv with target: price"
+            )
         if self.path is not None and self.target is None:
-            raise ValueError("a file needs a target: name the column to predict")
-        if self.path is None and (self.target is not None or self.drop or self.task is not None):
-            raise ValueError("target, drop and task go with path: leave them out with dataset")
+            raise ValueError("a file needs a target: name the column to predict, as target: price")
+        for key in ("target", "drop", "task"):
+            if self.path is None and getattr(self, key):
+                raise MisplacedError((key,), "goes with path only: leave it out with a dataset")
         if self.target in self.drop:
-            raise ValueError(f"the target {self.target!r} cannot be dropped")
+            raise MisplacedError(
+                ("drop",), f"has the target {self.target!r} in it: take it out of the list"
+            )
         return self
 
 
-class ModelSpec(_Part):
+class ModelSpec(Part):
     """A model factory with params that stay the same in all trials.
 
     Attributes:
@@ -164,10 +75,35 @@ class ModelSpec(_Part):
     """
 
     factory: str
-    params: dict[str, Scalar | tuple[Scalar, ...]] = {}
+    params: dict[str, PlainValues] = Field(default_factory=dict)
 
 
-class ObjectiveSpec(_Part):
+def _model_kind(value: Any) -> str | None:
+    if isinstance(value, str):
+        return "<name>"
+    return "<group>" if isinstance(value, dict | ModelSpec) else None
+
+
+_Model = Annotated[
+    Annotated[str, Tag("<name>")] | Annotated[ModelSpec, Tag("<group>")],
+    Discriminator(
+        _model_kind,
+        custom_error_type="either",
+        custom_error_message="must be the name of a model factory, such as mlp, or a group such as "
+        "{factory: mlp, params: {optimizer: adam}}",
+    ),
+]
+
+
+def _unseen(metric: str) -> str:
+    """What to say of a metric that is not measured on unseen rows."""
+    return (
+        f"{metric!r} is a training metric: name one measured on unseen rows, such as "
+        f"val_{metric.removeprefix('val_') or 'loss'}"
+    )
+
+
+class ObjectiveSpec(Part):
     """The metric to optimise, as Keras names it, on rows that no training has seen."""
 
     metric: str = "val_loss"
@@ -176,13 +112,11 @@ class ObjectiveSpec(_Part):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if not self.metric.startswith("val_") or self.metric == "val_":
-            raise ValueError(
-                f"{self.metric!r} is a training metric; name one measured on unseen rows, "
-                f"such as val_{self.metric.removeprefix('val_') or 'loss'}"
-            )
+            raise MisplacedError(("metric",), _unseen(self.metric))
         if self.direction is None and self._inferred() is None:
-            raise ValueError(
-                f"is {self.metric} better when low or high? Add direction: minimize or maximize"
+            raise MisplacedError(
+                ("metric",),
+                f"is {self.metric} better when low or high? Add direction: minimize or maximize",
             )
         return self
 
@@ -201,7 +135,7 @@ class ObjectiveSpec(_Part):
         return value > other if self.maximized else value < other
 
 
-class SearchSpec(_Part):
+class SearchSpec(Part):
     """Which library searches, how long, and from which seed.
 
     Attributes:
@@ -209,6 +143,8 @@ class SearchSpec(_Part):
         trials: how many trials in total; if left out, `seconds` or the backend ends the study.
         seconds: how long the study may take in total.
         seed: the seed of the backend, the splits and every training.
+        on_failure: what a failed trial does: `continue` with the others, `{retry: N}` trains it
+            again first, `stop` ends the study.
         options: the backend's own options.
     """
 
@@ -216,27 +152,41 @@ class SearchSpec(_Part):
     trials: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     seconds: Annotated[float, Field(gt=0)] | None = None
     seed: Annotated[int, Field(ge=1, le=2**31 - 1)] = 42
-    options: dict[str, Any] = {}
+    on_failure: OnFailure = "continue"
+    options: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def retries(self) -> int:
+        """How often a failed trial is trained again."""
+        return self.on_failure.retry if isinstance(self.on_failure, RetrySpec) else 0
 
 
-class EarlyStoppingSpec(_Part):
-    """Keras' `EarlyStopping`, watching the early-stopping data."""
+class EarlyStoppingSpec(Part):
+    """Keras' `EarlyStopping` with its defaults, watching the early-stopping data."""
 
     patience: Annotated[int, Field(ge=1)] = 10
     monitor: str = "val_loss"
     min_delta: Annotated[float, Field(ge=0)] = 0.0
-    restore_best_weights: bool = True
+    restore_best_weights: bool = False
+
+    @field_validator("monitor")
+    @classmethod
+    def _check_monitor(cls, value: str) -> str:
+        if not value.startswith("val_") or value == "val_":
+            raise ValueError(_unseen(value))
+        return value
 
 
-class TrainingSpec(_Part):
+class TrainingSpec(Part):
     """How each training goes. `early_stopping: null` trains all epochs."""
 
     epochs: Annotated[int, Field(ge=1)] = 100
     batch_size: Annotated[int, Field(ge=1)] = 32
     early_stopping: EarlyStoppingSpec | None = EarlyStoppingSpec()
+    limits: LimitsSpec = LimitsSpec()
 
 
-class EvaluationSpec(_Part):
+class EvaluationSpec(Part):
     """What scores a trial: cross-validation over the training rows, or a hold-out of them."""
 
     folds: Annotated[int, Field(ge=2)] | None = None
@@ -245,7 +195,9 @@ class EvaluationSpec(_Part):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if (self.folds is None) == (self.holdout is None):
-            raise ValueError("give either folds (such as 3) or holdout (such as 0.2)")
+            raise ValueError(
+                "give either folds, such as folds: 3, or holdout, such as holdout: 0.2"
+            )
         return self
 
     @property
@@ -254,7 +206,7 @@ class EvaluationSpec(_Part):
         return self.folds or 1
 
 
-class ExecutionSpec(_Part):
+class ExecutionSpec(Part):
     """Where trainings run. Does not change what they compute."""
 
     executor: str = "process"
@@ -263,18 +215,20 @@ class ExecutionSpec(_Part):
 
 def _known_name(value: str) -> str:
     if not _NAME.fullmatch(value):
+        shown = repr(value) if len(value) <= _LONGEST_NAME else f"{value[:20]!r}..."
         raise ValueError(
-            f"{value!r} is no study name: use letters, digits, '.', '_' and '-', at most 80"
+            f"{shown} is no study name: use up to {_LONGEST_NAME} letters, digits, '.', '_' and "
+            "'-', of which the first is a letter or a digit"
         )
     return value
 
 
-class StudySpec(_Part):
+class StudySpec(Part):
     """A whole study file."""
 
     name: Annotated[str, AfterValidator(_known_name)]
     data: DataSpec
-    model: str | ModelSpec = "mlp"
+    model: _Model = "mlp"
     space: Annotated[dict[str, ParamSpec], Field(min_length=1)]
     objective: ObjectiveSpec = ObjectiveSpec()
     search: SearchSpec = SearchSpec()
@@ -284,18 +238,17 @@ class StudySpec(_Part):
 
     @field_validator("space")
     @classmethod
-    def _check_space(cls, value: dict[str, ParamSpec], _: ValidationInfo) -> dict[str, ParamSpec]:
-        for name in value:
-            if not name.isidentifier():
-                raise ValueError(f"{name!r} cannot be an argument of a function: rename it")
-        SearchSpace({name: spec.domain() for name, spec in value.items()})
+    def _check_space(cls, value: dict[str, ParamSpec]) -> dict[str, ParamSpec]:
+        check_space(value)
         return value
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        both = sorted(set(self.space) & set(self.factory.params))
-        if both:
-            raise ValueError(f"{both[0]!r} stands in model.params and in space: leave one out")
+        for name in self.factory.params:
+            if name in self.space:
+                raise MisplacedError(
+                    ("model", "params", name), "stands in space too: leave one of them out"
+                )
         return self
 
     @property
@@ -330,20 +283,31 @@ class Difference:
         return f"{self.key}: {self.old!r} -> {self.new!r}"
 
 
-_MAY_CHANGE = ("search.trials", "search.seconds", "execution.executor", "execution.workers")
+_MAY_CHANGE = (
+    "search.trials",
+    "search.seconds",
+    "search.on_failure",
+    "training.limits",
+    "execution.executor",
+    "execution.workers",
+)
 
 
 def differences(old: StudySpec, new: StudySpec) -> list[Difference]:
-    """The keys in which `new` is another study than `old`; budgets and workers may change."""
+    """The keys in which `new` is another study than `old`; budgets and the like may change."""
     before, after = _flat(old.as_dict()), _flat(new.as_dict())
     changed = [
         Difference(key, before.get(key), after.get(key))
-        for key in sorted({*before, *after} - set(_MAY_CHANGE))
-        if before.get(key) != after.get(key)
+        for key in sorted({*before, *after})
+        if before.get(key) != after.get(key) and not _may_change(key)
     ]
     if not changed and list(old.space) != list(new.space):  # backends sample in this order
         changed.append(Difference("space", list(old.space), list(new.space)))
     return changed
+
+
+def _may_change(key: str) -> bool:
+    return any(key == each or key.startswith(f"{each}.") for each in _MAY_CHANGE)
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -41,6 +41,8 @@ def bowl(trial: Trial, epoch: int) -> float:
 class TrivialExecutor:
     """Runs a formula in place of a training: an epoch of each running trial at each poll."""
 
+    enforces_limits = False
+
     def __init__(self, workers: int, value: Callable[[Trial, int], float] = bowl) -> None:
         self._workers, self._value = workers, value
         self._jobs: deque = deque()
@@ -57,6 +59,7 @@ class TrivialExecutor:
 
     def submit(self, job) -> None:
         self.submitted.append(job.trial.number)
+        self._epochs.pop(job.trial.number, None)  # a trial that is run again starts anew
         self._jobs.append(job)
 
     def poll(self, decide, timeout: float) -> list[Outcome]:
@@ -68,6 +71,9 @@ class TrivialExecutor:
             if outcome is not None:
                 outcomes.append(outcome)
         return outcomes
+
+    def cancel(self, number: int) -> None:
+        self._jobs = deque(job for job in self._jobs if job.trial.number != number)
 
     def close(self) -> None:
         self._jobs.clear()

@@ -86,7 +86,6 @@ def plain_script(directory: Path):
         verbose=0,
         callbacks=keras.callbacks.EarlyStopping,
         callbacks__patience=2,
-        callbacks__restore_best_weights=True,
     )
     distributions = {
         "n_hidden": randint(0, 3),

@@ -13,12 +13,13 @@ import importlib.util
 import inspect
 import warnings
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import field_validator
 
 from searchlab.backends import base
 from searchlab.errors import InputError, MissingPackageError
+from searchlab.fields import either
 from searchlab.space import Choice, Domain, Int, Scalar
 from searchlab.trial import Decision, Outcome, Report, Suggestion, TrialState
 
@@ -51,15 +52,24 @@ _CLASSES: Mapping[Kind, Mapping[str, str]] = {
 _PACKAGES = {"cmaes": "cmaes", "gp": "torch"}
 """What some samplers import, and Optuna does not bring along."""
 
+_INCOMPLETE = ("percentile",)
+"""What cannot be named without options."""
+
 _STUDY_NAME = "searchlab"
 """Optuna's HyperbandPruner draws a trial's bracket from the study's name, random by default."""
+
+
+_NameOrGroup = Annotated[
+    str | dict[str, Any],
+    either("must be a name, such as tpe, or a group such as {name: tpe, n_startup_trials: 20}"),
+]
 
 
 class OptunaOptions(base.Options):
     """Which of Optuna's samplers and pruners, by name, or `{name: tpe, n_startup_trials: 20}`."""
 
-    sampler: str | dict[str, Any] = "tpe"
-    pruner: str | dict[str, Any] = "median"
+    sampler: _NameOrGroup = "tpe"
+    pruner: _NameOrGroup = "median"
 
     @field_validator("sampler")
     @classmethod
@@ -187,6 +197,8 @@ def _check(kind: Kind, value: str | Mapping[str, Any]) -> None:
     if name not in classes:
         near = difflib.get_close_matches(name, classes, n=2, cutoff=0.4) or list(classes)
         raise ValueError(f"there is no {kind} {name!r}; did you mean {' or '.join(near)}?")
+    if not options and name not in _INCOMPLETE:
+        return  # the check of a plain name imports nothing
     known = _known_options(kind, name)
     unknown = [option for option in options if option not in known]
     if unknown:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from searchlab.training.job import Job
 from searchlab.trial import Decision, Outcome, Report
 
 Decide = Callable[[Report], Decision]
 """What the loop answers to a report. An executor asks it from the thread that calls `poll`."""
+
+KILLED = "WorkerKilled"
+"""The `Failure.type` of a job whose worker was killed with SIGKILL, and not for its limits."""
 
 
 class Executor(Protocol):
@@ -18,12 +21,17 @@ class Executor(Protocol):
     The laws, which `tests/executors/contract.py` holds every implementation to:
 
     * Each submitted job ends in exactly one outcome, whatever its training does, unless it was
-      abandoned (the decision ABANDON, or `close`).
+      abandoned (the decision ABANDON, `cancel`, or `close`).
     * Reports of one job come in order of fold and epoch, before its outcome, and each is decided
       on once. A job that is `synchronous` waits for each decision; any other learns of a
       decision other than CONTINUE at one of its next epochs.
+    * A job that goes beyond the study's `training.limits` is ended and is a FAIL, where the
+      executor enforces limits.
     * The same job gives the same outcome (but for `seconds`) wherever and whenever it runs.
     """
+
+    enforces_limits: ClassVar[bool]
+    """Whether it can end a training that does not end by itself."""
 
     @property
     def free(self) -> int:
@@ -42,6 +50,9 @@ class Executor(Protocol):
         Returns:
             The outcomes of jobs that ended, possibly none.
         """
+
+    def cancel(self, number: int) -> None:
+        """Ends the job of a trial at once, wherever it is; it has no outcome."""
 
     def close(self) -> None:
         """Ends at once whatever still runs. Nothing is left behind: no process, no thread."""

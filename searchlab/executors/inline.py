@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import deque
 from pathlib import Path
+from typing import ClassVar
 
 from searchlab.executors.base import Decide
 from searchlab.training.job import Job
 from searchlab.training.quiet import quiet
-from searchlab.trial import Outcome
+from searchlab.trial import Decision, Outcome, Report
 
 
 class InlineExecutor:
     """Runs each job inside of `poll`, so that a debugger stops in the factory's own lines."""
+
+    enforces_limits: ClassVar = False
 
     def __init__(self, workers: int, directory: Path) -> None:  # noqa: ARG002 - the port's form
         """Makes the executor; `workers` and `directory` are for executors with processes."""
@@ -39,11 +42,27 @@ class InlineExecutor:
 
         if not self._queue:
             return []
+        troubles: list[Exception] = []
+
+        def answer(report: Report) -> Decision:
+            # What the loop raises (its disk is full) must not pass for the training's own error.
+            try:
+                return decide(report)
+            except Exception as error:
+                troubles.append(error)
+                return Decision.ABANDON
+
         try:
-            outcome = run(self._queue[0], decide)
+            outcome = run(self._queue[0], answer)
         finally:
             self._queue.popleft()
+        if troubles:
+            raise troubles[0]
         return [] if outcome is None else [outcome]
+
+    def cancel(self, number: int) -> None:
+        """Forgets a queued job; between two polls none is running."""
+        self._queue = deque(job for job in self._queue if job.trial.number != number)
 
     def close(self) -> None:
         """Forgets the queued jobs."""

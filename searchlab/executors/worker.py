@@ -9,28 +9,32 @@ import sys
 import threading
 from multiprocessing.connection import Connection
 from pathlib import Path
+from types import FrameType
 
 from searchlab.training.job import Job
 from searchlab.trial import Decision, Report
+
+READY = "ready"
+"""A worker's first message: it has started up."""
 
 
 def work(connection: Connection, lifeline: Connection, log: Path, workers: int) -> None:
     """Runs jobs until the pipe is closed.
 
     Args:
-        connection: jobs come in and reports, outcomes (None for an abandoned job) go out; after
-            each report of a synchronous job a decision comes in.
+        connection: jobs come in; READY, reports and outcomes (None for an abandoned job) go out;
+            after each report of a synchronous job a decision comes in.
         lifeline: breaks when the process of the loop dies.
         log: the file for all that trainings print.
         workers: how many workers share the machine.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the loop acts
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _leave_signals_to_the_loop()
     threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
     _print_to(log)
     _share_machine(workers)
     from searchlab.training.fit import run
 
+    connection.send(READY)
     while True:
         try:
             job: Job = connection.recv()
@@ -76,6 +80,27 @@ class _Line:
         return decision
 
 
+def _leave_signals_to_the_loop() -> None:
+    """Does nothing on Ctrl-C and SIGTERM, which reach a whole group of processes.
+
+    Processes that a training starts hear them as usual: a handler ends with exec, unlike SIG_IGN,
+    and is taken back after a fork.
+    """
+    ours = (signal.SIGINT, signal.SIGTERM)
+
+    def nothing(_number: int, _frame: FrameType | None) -> None:
+        return
+
+    def take_back() -> None:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
+
+    for number in ours:
+        signal.signal(number, nothing)
+    os.register_at_fork(after_in_child=take_back)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ours)  # the fork server blocks them
+
+
 def _end_with(lifeline: Connection) -> None:
     """Ends this process at once when the lifeline breaks, wherever the training is."""
     try:
@@ -92,6 +117,7 @@ def _print_to(log: Path) -> None:
     os.dup2(file, 2)
     os.close(file)
     faulthandler.enable()
+    faulthandler.register(signal.SIGUSR1)  # before it is killed: where is it?
 
 
 def _share_machine(workers: int) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote
 
 from searchlab.errors import TrackingError
 
 _SCHEMES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql")
 _SECRET = re.compile(r"(?i)\b([a-z_]*(?:password|passwd|pwd|token|secret)=)[^&;]*")
+_VARIABLES = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "PGPASSWORD", "MYSQL_PWD")
 _HIDDEN = "***"
 
 
@@ -46,21 +47,20 @@ def resolve_uri(option: str | None, cwd: Path) -> str:
 
 def redact(uri: str) -> str:
     """The URI with `***` in place of any password or token."""
-    hidden = _SECRET.sub(rf"\g<1>{_HIDDEN}", uri)
     password = _password(uri)
-    if password is None:
-        return hidden
-    parts = urlsplit(hidden)
-    user, _, host = parts.netloc.rpartition("@")
-    return urlunsplit(parts._replace(netloc=f"{user.partition(':')[0]}:{_HIDDEN}@{host}"))
+    if password is not None:
+        uri = uri.replace(f":{password}@", f":{_HIDDEN}@", 1)
+    return _SECRET.sub(rf"\g<1>{_HIDDEN}", uri)
 
 
 def scrub(text: str, uri: str) -> str:
-    """A message, in one line, from which the store's password has been taken out."""
+    """A message, in one line, from which the store's passwords have been taken out."""
     password = _password(uri)
-    secrets = [uri] if password is None else [uri, password, unquote(password)]
-    for secret in secrets:
-        text = text.replace(secret, redact(uri) if secret == uri else _HIDDEN)
+    secrets = [] if password is None else [password, unquote(password)]
+    secrets += [os.environ.get(name, "") for name in _VARIABLES]
+    text = text.replace(uri, redact(uri))
+    for secret in filter(None, secrets):
+        text = text.replace(secret, _HIDDEN)
     return " ".join(_SECRET.sub(rf"\g<1>{_HIDDEN}", text).split())
 
 
@@ -70,6 +70,13 @@ def sqlite_file(uri: str) -> Path | None:
 
 
 def _password(uri: str) -> str | None:
-    """The password in the URI as it is written there; None if there is none."""
-    credentials, at, _ = urlsplit(uri).netloc.rpartition("@")
+    """The password in the URI as it is written there; None if there is none.
+
+    A password with a `/`, `?` or `#` that should have been quoted is found as well, and so is one
+    in an address without a scheme, which cannot be used but stands in the message that says so.
+    """
+    scheme, _, rest = uri.partition("://")
+    if scheme.split("+")[0] == "sqlite":
+        return None
+    credentials, at, _ = (rest or uri).rpartition("@")
     return credentials.partition(":")[2] or None if at else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from searchlab.journal import Entry
@@ -14,7 +14,7 @@ from searchlab.tracking.state import TrackingIds, read_ids
 __all__ = ["MlflowTracker", "TrackingIds", "read_ids", "redact", "resolve_uri"]
 
 _SETTINGS = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # the outbox retries itself, without blocking
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # the outbox retries itself, without blocking
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -29,22 +29,34 @@ class MlflowTracker:
     closed is sent by the next process that takes up the study, under the same runs.
     """
 
-    def __init__(self, uri: str, directory: Path, drain_seconds: float = 30.0) -> None:
+    def __init__(
+        self,
+        uri: str,
+        directory: Path,
+        drain_seconds: float = 30.0,
+        hurry: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Remembers where to send; connects later, in a thread of its own.
 
         Args:
             uri: the tracking URI, from `resolve_uri`.
             directory: the study's directory, in which the journal and the models lie.
             drain_seconds: how long `close` may wait for a store that answers.
+            hurry: whether the program has been interrupted, so that `close` must be quick.
         """
         for name, value in _SETTINGS.items():  # before MLflow reads them
             os.environ.setdefault(name, value)
-        self._outbox = Outbox(uri, directory, drain_seconds)
+        self._outbox = Outbox(uri, directory, drain_seconds, hurry)
 
     @property
     def pending(self) -> int:
         """How many entries of the journal the store does not have yet."""
         return self._outbox.pending
+
+    @property
+    def sent(self) -> int:
+        """How many entries this process has sent."""
+        return self._outbox.sent
 
     @property
     def problem(self) -> str | None:
@@ -60,7 +72,7 @@ class MlflowTracker:
         self._outbox.put([entry])
 
     def close(self) -> None:
-        """Waits for the store: `drain_seconds` if it answers, at most 5 seconds if it does not.
+        """Waits for the store: `drain_seconds` if it answers, 5 seconds once it does not.
 
         What it has not taken by then is told by `pending`.
         """

@@ -35,7 +35,9 @@ def open_store(uri: str) -> tuple[MlflowClient, str]:
         Exception: whatever MLflow raises while the store is away.
     """
     for name in ("mlflow", "alembic", "urllib3"):  # the outbox tells of problems once, itself
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    if not uri.startswith("http"):
+        _fail_at_once()
     file = sqlite_file(uri)
     if file is None:
         client = MlflowClient(uri)
@@ -43,13 +45,22 @@ def open_store(uri: str) -> tuple[MlflowClient, str]:
     file.parent.mkdir(parents=True, exist_ok=True)
     # Of several processes that make the tables at once, all but one fail.
     with FileLock(file.with_name(f"{file.name}.lock")):
-        new = not file.exists()
+        if not file.exists():
+            _make_database(file)
         client = MlflowClient(uri)
         artifacts = file.parent / "mlartifacts" / quote(experiment_name(), safe="")
         experiment = _experiment(client, artifacts.as_uri())
-        if new:
-            _let_readers_be(file)
     return client, experiment
+
+
+def _fail_at_once() -> None:
+    """Lets a database that cannot be opened say so; the outbox tries again itself.
+
+    MLflow 3.17 sleeps 100 seconds over it, in `create_sqlalchemy_engine_with_retry`.
+    """
+    from mlflow.store.db import utils  # half a second, of no use with a server
+
+    utils.MAX_RETRY_COUNT = 1
 
 
 def _experiment(client: MlflowClient, artifacts: str | None) -> str:
@@ -68,6 +79,20 @@ def _experiment(client: MlflowClient, artifacts: str | None) -> str:
             "MLFLOW_EXPERIMENT_NAME to another name"
         )
     return str(experiment.experiment_id)
+
+
+def _make_database(file: Path) -> None:
+    """Makes MLflow's tables under another name, and moves the database when it is whole.
+
+    MLflow cannot go on where a killed process left off in the middle of its migrations, which
+    take seconds: such a database would never be of use again.
+    """
+    part = file.with_name(f"{file.name}.part")
+    for left in part.parent.glob(f"{part.name}*"):  # SQLite's own journal too
+        left.unlink()
+    MlflowClient(f"sqlite:///{part}").search_experiments(max_results=1)
+    _let_readers_be(part)
+    part.replace(file)
 
 
 def _let_readers_be(file: Path) -> None:

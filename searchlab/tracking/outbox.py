@@ -11,38 +11,46 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
+from searchlab.errors import TrackingError
 from searchlab.journal import Entry, Reported
-from searchlab.tracking.address import redact, scrub
+from searchlab.tracking.address import redact
 from searchlab.tracking.projection import Batch, Planner, study_identity
 from searchlab.tracking.state import State
+from searchlab.tracking.trouble import reason
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
     from searchlab.tracking.store import MlflowStore
 
 _LIVE = 5.0  # seconds that reports may wait, so that many go in one call
 _FIRST, _LONGEST = 0.5, 30.0  # seconds between tries
 _PATIENCE = 5.0  # seconds that closing waits for a store that does not answer
+_HURRY = 3.0  # seconds that closing waits at most in an interrupted program
 _LARGEST = 5000  # entries in one batch
 
 
 class Outbox:
     """Entries on their way to one store."""
 
-    def __init__(self, uri: str, directory: Path, drain_seconds: float) -> None:
+    def __init__(
+        self, uri: str, directory: Path, drain_seconds: float, hurry: Callable[[], bool]
+    ) -> None:
         self._uri = uri
         self._directory = directory
-        self._drain_seconds = drain_seconds
+        self._drain_seconds, self._hurry = drain_seconds, hurry
         self._changed = threading.Condition()
         self._waiting: deque[Entry] = deque()
         self._oldest = 0.0
         self._urgent = False
         self._closing = self._over = False
         self._problem: str | None = None
-        self._taken = self._sent = self._first = 0
+        self._failing: float | None = None
+        self._taken = self._sent = self._first = self._known = 0
         self._store: MlflowStore | None = None
         self._planner = Planner()
         self._batch: Batch | None = None
@@ -52,6 +60,16 @@ class Outbox:
     def pending(self) -> int:
         """How many entries the store does not have yet."""
         return self._taken - self._sent
+
+    @property
+    def over(self) -> bool:
+        """Whether it has been closed, so that nothing may be sent any more."""
+        return self._over
+
+    @property
+    def sent(self) -> int:
+        """How many entries this process has sent."""
+        return max(0, self._sent - self._known)
 
     @property
     def problem(self) -> str | None:
@@ -73,14 +91,18 @@ class Outbox:
             self._changed.notify()
 
     def close(self) -> None:
-        """Waits until all is sent, or until waiting has become pointless."""
+        """Waits until all is sent, or until the store has not answered for some seconds."""
         begun = time.monotonic()
         with self._changed:
             self._closing = True
             self._changed.notify()
         while self._thread.is_alive():
-            patience = self._drain_seconds if self._problem is None else _PATIENCE
-            left = begun + min(patience, self._drain_seconds) - time.monotonic()
+            end, failing = begun + self._drain_seconds, self._failing
+            if failing is not None:
+                end = min(end, max(begun, failing) + _PATIENCE)
+            if self._hurry():
+                end = min(end, begun + _HURRY)
+            left = end - time.monotonic()
             if left <= 0:
                 break
             self._thread.join(min(left, 0.2))
@@ -92,11 +114,14 @@ class Outbox:
             try:
                 self._work()
             except Exception as error:  # a library's, a server's, a disk's: all may pass
-                self._problem = scrub(f"{type(error).__name__}: {error}", self._uri)[:500]
+                if self._over:
+                    return
+                self._problem = reason(error, self._uri)
+                self._failing = self._failing or time.monotonic()
                 self._pause(delay)
                 delay = min(2 * delay, _LONGEST)
             else:
-                self._problem, delay = None, _FIRST
+                self._problem, self._failing, delay = None, None, _FIRST
 
     def _wait_for_work(self) -> bool:
         """Waits until something is due; False when there is nothing left to wait for."""
@@ -132,8 +157,10 @@ class Outbox:
             try:
                 store.send(self._batch, self._planner.record)
             finally:
-                store.state.save(self._directory)  # the runs that were made, even if not all went
+                if not self._over:  # the runs that were made, even if not all went
+                    store.state.save(self._directory)
             self._sent, self._batch = self._batch.until, None
+            self._problem = self._failing = None
 
     def _take(self) -> list[Entry]:
         with self._changed:
@@ -147,10 +174,12 @@ class Outbox:
         from searchlab.tracking.opening import open_store  # imports MLflow
         from searchlab.tracking.store import MlflowStore
 
-        client, experiment = open_store(self._uri)
         study, uri = study_identity(self._waiting[0]), redact(self._uri)
         state = State.load(self._directory, study, uri)
-        store = MlflowStore(client, self._uri, self._directory, state)
+        self._sent = self._known = min(state.sent, self._first)  # as far as is known by now
+        client, experiment = open_store(self._uri)
+        guarded = cast("MlflowClient", _Guarded(client, self))
+        store = MlflowStore(guarded, self._uri, self._directory, state)
         if state.experiment_id != experiment or (state.run_id and not store.has_run()):
             store.state = State(study, uri, experiment_id=experiment)
         # After a power failure the journal may lack reports that the store has; the entry after
@@ -158,5 +187,20 @@ class Outbox:
         with self._changed:
             known = [self._waiting.popleft() for _ in range(min(store.state.sent, self._first))]
         self._planner.plan(known)
-        self._sent = len(known)
+        self._sent = self._known = len(known)
         return store
+
+
+class _Guarded:
+    """A client that takes no more calls once its outbox has given up.
+
+    The study's lock is released then, and another process may be sending the same entries.
+    """
+
+    def __init__(self, client: MlflowClient, outbox: Outbox) -> None:
+        self._client, self._outbox = client, outbox
+
+    def __getattr__(self, name: str) -> Any:
+        if self._outbox.over:
+            raise TrackingError("the study has been left")
+        return getattr(self._client, name)

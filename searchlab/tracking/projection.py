@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from searchlab.journal import Asked, Entry, Reported, Resumed, Started, Stopped, Told
+from searchlab.journal import Asked, Entry, Reported, Resumed, Retried, Started, Stopped, Told
 from searchlab.record import StudyRecord
 from searchlab.trial import Outcome, Report, Trial, TrialState
 
@@ -38,7 +38,7 @@ class TrialUpdate:
 
     Attributes:
         trial: number, suggestion and seed.
-        attempt: which process this is about, counted from 1.
+        attempt: which training of the trial this is about, counted from 1.
         started: when the attempt began.
         fresh: whether the attempt began within the batch.
         points: new points, in order.
@@ -125,6 +125,8 @@ class Planner:
                 self._update(batch, report.number).points += report_points(
                     report, entry.time, folds
                 )
+            case Retried(number):
+                self._begin(batch, self.record.trials[number].trial, entry.time)
             case Told(outcome):
                 self._end(batch, outcome, entry.time)
             case Stopped() as stopped:
@@ -141,8 +143,8 @@ class Planner:
 
     def _begin(self, batch: Batch, trial: Trial, time: float) -> None:
         """A new attempt; what an earlier one has reported is void."""
-        self._attempts[trial.number] = self._processes
-        batch.trials[trial.number] = TrialUpdate(trial, self._processes, time, fresh=True)
+        attempt = self._attempts[trial.number] = self._attempts.get(trial.number, 0) + 1
+        batch.trials[trial.number] = TrialUpdate(trial, attempt, time, fresh=True)
 
     def _update(self, batch: Batch, number: int) -> TrialUpdate:
         record = self.record.trials[number]

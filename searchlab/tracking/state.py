@@ -35,7 +35,7 @@ class TrackingIds:
 
 @dataclass(frozen=True)
 class TrialRun:
-    """The run of one attempt at a trial; attempts count the processes that took up the study."""
+    """The run of one attempt at a trial; attempts count the trial's trainings from 1."""
 
     run_id: str
     attempt: int

@@ -163,6 +163,8 @@ class MlflowStore:
         missing = known is None or known.attempt < update.attempt
         if known is None or missing:
             if known is not None:
+                # A run that a killed process left RUNNING would do so in the trash for ever.
+                self._client.set_terminated(known.run_id, "KILLED", milliseconds(update.started))
                 self._client.delete_run(known.run_id)
             known = self._create_trial(update, record)
         params = update.trial.suggestion.params if update.fresh or missing else {}

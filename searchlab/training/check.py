@@ -31,8 +31,8 @@ def check_model(job: Job, data: PreparedData) -> None:
         ModelError: naming the factory, what is wrong with it, and the remedy.
     """
     spec, name = job.spec, job.spec.factory.factory
-    for problem in factories.problems(spec, job.base):
-        raise ModelError(f"model: {problem}")
+    for key, problem in factories.problems(spec, job.base):
+        raise ModelError(f"{key}: {problem}")
     function = factories.load(name, job.base)
     model = _built(function, spec, data)
     if not isinstance(model, keras.Model):

@@ -27,6 +27,9 @@ from searchlab.study import StudySpec
 BUILT_IN = {"mlp": "searchlab.training.models:mlp"}
 """Built-in factories by the name that a study file uses."""
 
+METRICS = {"mlp": ("val_loss", "val_accuracy", "val_mae")}
+"""What the models of built-in factories measure: accuracy for classes, mae for quantities."""
+
 GIVEN = ("input_shape", "meta")
 """Arguments that a factory gets without asking for them in the space, where it takes them."""
 
@@ -69,7 +72,7 @@ def locate(reference: str, base: Path) -> Factory:
             f"there is no model factory {reference!r}: {hint} your own is written "
             "path/to/file.py:build_model or package.module:build_model"
         )
-    if place.endswith(".py"):
+    if place.endswith(".py") or "/" in place:
         file = base / place
         if not file.is_file():
             raise ModelError(
@@ -80,16 +83,43 @@ def locate(reference: str, base: Path) -> Factory:
     return Factory(reference, _module_file(place, base), function, place, base.resolve())
 
 
-def problems(spec: StudySpec, base: Path) -> Iterator[str]:
-    """What is wrong with a study's factory, as far as its source tells; runs none of it."""
+def problems(spec: StudySpec, base: Path) -> Iterator[tuple[str, str]]:
+    """What is wrong with a study's factory, as far as its source tells; runs none of it.
+
+    Yields:
+        The dotted key and the message of each problem.
+    """
+    key = "model" if isinstance(spec.model, str) else "model.factory"
     try:
         factory = locate(spec.factory.factory, base)
         definition = _definition(factory)
     except ModelError as error:
-        yield str(error)
+        yield key, str(error)
         return
+    except (OSError, ValueError) as error:
+        yield key, f"{spec.factory.factory} cannot be read ({error}): check the file"
+        return
+    for name in GIVEN:
+        if name in spec.factory.params or name in spec.space:
+            yield _where(name, spec), f"is what searchlab itself gives as {name}: use another name"
     if definition is not None:
-        yield from _argument_problems(factory, definition.args, spec)
+        yield from _argument_problems(factory, key, definition.args, spec)
+    if factory.reference in METRICS:
+        yield from _metric_problems(factory.reference, spec)
+
+
+def _where(name: str, spec: StudySpec) -> str:
+    return f"space.{name}" if name in spec.space else f"model.params.{name}"
+
+
+def _metric_problems(name: str, spec: StudySpec) -> Iterator[tuple[str, str]]:
+    wanted = {"objective.metric": spec.objective.metric}
+    if spec.training.early_stopping is not None:
+        wanted["training.early_stopping.monitor"] = spec.training.early_stopping.monitor
+    for key, metric in wanted.items():
+        if metric not in METRICS[name]:
+            known = ", ".join(METRICS[name])
+            yield key, f"{name} has no metric {metric}: name one of {known}, or a factory with it"
 
 
 def source_digest(spec: StudySpec, base: Path) -> str:
@@ -183,23 +213,29 @@ def _bound_names(node: ast.stmt) -> set[str]:
     return {name.id for name in ast.walk(node) if isinstance(name, ast.Name)}
 
 
-def _argument_problems(factory: Factory, args: ast.arguments, spec: StudySpec) -> Iterator[str]:
+def _argument_problems(
+    factory: Factory, key: str, args: ast.arguments, spec: StudySpec
+) -> Iterator[tuple[str, str]]:
     positional = [arg.arg for arg in [*args.posonlyargs, *args.args]]
     keyword = [arg.arg for arg in args.kwonlyargs]
     known = [*positional, *keyword]
     if positional[:1] == ["hp"] and "hp" not in spec.space:
         yield (
-            f"{factory.reference} takes hp, as Keras Tuner's hypermodels do; give it one argument "
-            "for each param of the space instead, such as build_model(n_hidden, learning_rate)"
+            key,
+            (
+                f"{factory.reference} takes hp, as Keras Tuner's hypermodels do; give it one "
+                "argument for each param of the space instead, such as build_model(n_hidden)"
+            ),
         )
         return
     passed = {**spec.factory.params, **spec.space}
     if args.kwarg is None:
+        takes = [name for name in known if name not in GIVEN]
         for name in passed:
             if name not in known:
-                close = difflib.get_close_matches(name, known, n=1)
-                hint = f"did you mean {close[0]}?" if close else f"it takes {', '.join(known)}"
-                yield f"{factory.reference} takes no argument {name}: {hint}"
+                close = difflib.get_close_matches(name, takes, n=1)
+                hint = f"did you mean {close[0]}?" if close else f"it takes {', '.join(takes)}"
+                yield _where(name, spec), f"{factory.reference} takes no argument {name}: {hint}"
     required = [*positional[: len(positional) - len(args.defaults)]]
     required += [
         arg.arg
@@ -209,8 +245,11 @@ def _argument_problems(factory: Factory, args: ast.arguments, spec: StudySpec) -
     for name in required:
         if name not in passed and name not in GIVEN:
             yield (
-                f"{factory.reference} needs an argument {name}: add {name} to space, or to "
-                "model.params for a fixed value"
+                "space",
+                (
+                    f"{factory.reference} needs an argument {name}: add {name} to space, or to "
+                    "model.params for a fixed value"
+                ),
             )
 
 

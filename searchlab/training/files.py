@@ -23,8 +23,8 @@ import pyarrow
 
 from searchlab.errors import DataError
 from searchlab.study import DataSpec
+from searchlab.training.names import ENDINGS
 
-_ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".npz")
 _UNREADABLE = (
     *(OSError, EOFError, ValueError, KeyError, csv.Error, zlib.error),
     *(zipfile.BadZipFile, pyarrow.ArrowException, pd.errors.ParserError),
@@ -67,9 +67,9 @@ def read_file(spec: DataSpec, base: Path) -> Raw:
     """
     path = base / str(spec.path)
     source = path.name if Path(str(spec.path)).is_absolute() else str(spec.path)
-    ending = next((end for end in _ENDINGS[::-1] if path.name.lower().endswith(end)), None)
+    ending = next((end for end in ENDINGS[::-1] if path.name.lower().endswith(end)), None)
     if ending is None:
-        raise DataError(f"{source}: unknown kind of file: give one of {', '.join(_ENDINGS)}")
+        raise DataError(f"{source}: unknown kind of file: give one of {', '.join(ENDINGS)}")
     if not path.is_file():
         near = did_you_mean(path.name, [p.name for p in path.parent.glob("*")])
         raise DataError(f"{source}: no such file{near}: correct data.path")

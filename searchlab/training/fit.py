@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import math
 import os
 import shutil
 import time
 import traceback
-from collections.abc import Mapping
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from searchlab.errors import ModelError
+from searchlab.errors import ModelError, StorageError
 from searchlab.training import factories
 from searchlab.training.callbacks import Emit, Reporter, early_stopping
 from searchlab.training.check import check_model
@@ -74,7 +77,9 @@ def run(job: Job, emit: Emit) -> Outcome | None:
             value=None if end.last is None else end.last.metrics.get(job.spec.objective.metric),
             epochs=end.epochs,
         )
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # sys.exit in a factory must not end the process of the loop
         outcome = _failed(job.trial.number, error)
     finally:
         keras.backend.clear_session()
@@ -127,21 +132,23 @@ def _final(job: Job, data: PreparedData, emit: Emit) -> Outcome:
     """Makes the study's model and measures it on the test rows.
 
     After cross-validation it is fitted to all training rows, which no fold's model has seen;
-    after a hold-out it is the best trial's own model.
+    after a hold-out it is the best trial's own model, trained again if that file has been lost.
     """
     target = best_file(job.directory)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if job.spec.evaluation.folds is not None:
-        rows = _Rows(data.x_train, data.y_train, data.x_test, data.y_test)
-        fitted = _fit(job, data, rows, 0, emit)
+    source = model_file(job.directory, job.trial.number, 0)
+    if job.spec.evaluation.folds is not None or not _whole(source):
+        rows = data.folds[0][0] if job.spec.evaluation.folds is None else slice(None)
+        given = _Rows(data.x_train[rows], data.y_train[rows], data.x_test, data.y_test)
+        fitted = _fit(job, data, given, 0, emit)
         metrics, epochs = fitted.metrics, fitted.epochs
     else:
         model = build(job, data)
-        source = model_file(job.directory, job.trial.number, 0)
         _load_weights(model, source, data)
-        shutil.copyfile(source, target)
+        with _moved_to(target) as scratch:
+            shutil.copyfile(source, scratch)
         metrics, epochs = _evaluate(model, data.x_test, data.y_test, job), 0
-    shutil.copyfile(job.data / "preprocessing.skops", target.parent / "preprocessing.skops")
+    with _moved_to(target.with_name("preprocessing.skops")) as scratch:
+        shutil.copyfile(job.data / "preprocessing.skops", scratch)
     tested = {name.removeprefix("val_"): value for name, value in metrics.items()}
     return Outcome(
         job.trial.number,
@@ -201,6 +208,15 @@ def build(job: Job, data: PreparedData) -> Any:
     keras.utils.set_random_seed(job.trial.seed)
     given = {"input_shape": data.summary.input_shape, "meta": data.meta}
     return factories.call(function, params, given)
+
+
+def _whole(model: Path) -> bool:
+    """Whether a model file is there and every part of it is as it was written."""
+    try:
+        with zipfile.ZipFile(model) as archive:
+            return archive.testzip() is None
+    except (OSError, zipfile.BadZipFile, zlib.error):
+        return False
 
 
 def _load_weights(model: Any, file: Path, data: PreparedData) -> None:
@@ -275,18 +291,35 @@ def _check_weights(model: Any) -> None:
 
 
 def _save(model: Any, path: Path) -> None:
-    """Writes a model so that a killed process leaves no half of one under its name."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Writes a model."""
+    with _moved_to(path) as scratch:
+        model.save(scratch)
+
+
+@contextlib.contextmanager
+def _moved_to(path: Path) -> Iterator[Path]:
+    """A file to write to; a killed process leaves no half of one under the path itself."""
     scratch = path.with_name(f".{os.getpid()}-{path.name}")
     try:
-        model.save(scratch)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for left in path.parent.glob(f".*-{path.name}"):  # by a process that was killed
+            left.unlink()
+        yield scratch
         scratch.replace(path)
+    except OSError as error:
+        raise StorageError(
+            f"{path}: the model cannot be written ({error.strerror or error}); make room or give "
+            "write access, then run the study again: this trial is trained again"
+        ) from error
     finally:
-        scratch.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            scratch.unlink(missing_ok=True)
 
 
-def _failed(number: int, error: Exception) -> Outcome:
+def _failed(number: int, error: BaseException) -> Outcome:
     message = " ".join(str(error).split()) or "no message"
+    if isinstance(error, SystemExit):
+        message = f"sys.exit({error.code!r}) was called: raise an exception instead"
     failure = Failure(type(error).__name__, message, "".join(traceback.format_exception(error)))
     return Outcome(number, TrialState.FAIL, error=failure)
 

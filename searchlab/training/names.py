@@ -1,8 +1,10 @@
-"""The built-in data sets by name. Light: imports no library, so that study files check fast."""
+"""What can be told of data before they are read. Light, so that study files check fast."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 DATASETS: Mapping[str, str] = {
     "digits": "1,797 handwritten digits of 8 x 8 pixels as 64 columns, 10 classes",
@@ -14,3 +16,25 @@ DATASETS: Mapping[str, str] = {
     "fashion_mnist": "70,000 images of 28 x 28 pixels, 10 classes of clothing (downloaded once)",
 }
 """What each built-in data set is, in a line."""
+
+ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".npz")
+"""The kinds of files that a data set can be read from."""
+
+
+def file_problems(name: str, base: Path) -> Iterator[str]:
+    """What is wrong with the file of a data set, as far as its name tells.
+
+    Args:
+        name: the path that the study file gives.
+        base: the directory from which it starts.
+    """
+    path = base / name
+    if path.is_dir():
+        yield f"{name} is a directory: name the file in it"
+    elif not path.name.lower().endswith(ENDINGS):
+        yield f"{name} is an unknown kind of file: give one of {', '.join(ENDINGS)}"
+    elif not path.is_file():
+        names = [each.name for each in path.parent.glob("*")] if path.parent.is_dir() else []
+        near = difflib.get_close_matches(path.name, names, n=1)
+        hint = f"did you mean {near[0]}?" if near else "a path starts at the study file's directory"
+        yield f"there is no file {name}: {hint}"

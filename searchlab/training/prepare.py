@@ -142,8 +142,8 @@ def prepare(spec: StudySpec, base: Path, directory: Path) -> DataSummary:
             f"access, then run the study again"
         ) from None
     finally:
-        shutil.rmtree(new, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+        for left in directory.parent.glob(f".{directory.name}.*"):  # those of killed processes too
+            shutil.rmtree(left, ignore_errors=True)
     return summary
 
 

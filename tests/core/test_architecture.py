@@ -13,16 +13,16 @@ ROOT = Path(searchlab.__file__).parent
 LAYERS = [
     ["__main__"],
     ["cli"],
-    ["run"],
+    ["run", "sync", "signals"],
     ["search", "registry", "scaffold", "home"],
     ["plugins"],
     ["backends", "executors", "tracking"],
     ["training"],
     ["report"],
     ["wording"],
-    ["study_file", "record", "journal"],
-    ["study"],
-    ["trial", "space"],
+    ["study_file", "study_problems", "study_wording", "study_yaml", "record", "journal"],
+    ["study", "param_spec", "trial_spec", "fields"],
+    ["trial", "space", "interrupt"],
     ["errors"],
 ]
 SEPARATE = {"backends", "executors", "tracking"}

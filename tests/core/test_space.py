@@ -75,7 +75,21 @@ def test_a_point_has_exactly_the_active_params():
 
 def test_conditions_on_unknown_params_or_values_are_refused():
     """A condition must name a param that stands earlier, and a value that this one takes."""
-    with pytest.raises(ValueError, match="does not stand before it"):
+    with pytest.raises(ValueError, match="which stands below it: move it above"):
         SearchSpace({"a": Int(0, 1, when=When("b", (1,))), "b": Int(0, 1)})
     with pytest.raises(ValueError, match="which it never is"):
         SearchSpace({"b": Int(0, 1), "a": Int(0, 1, when=When("b", (7,)))})
+
+
+@pytest.mark.parametrize(
+    ("domains", "count"),
+    [
+        ({"a": Int(0, 3), "b": Choice(("x", "y"))}, 8),
+        ({"a": Int(0, 10, step=5), "b": Float(0.0, 0.4, step=0.1)}, 15),
+        ({"a": Float(1.0, 1.0)}, 1),
+        ({"a": Int(0, 3), "b": Float(0.0, 1.0)}, None),
+    ],
+)
+def test_the_points_of_a_space_are_counted(domains, count):
+    """A space of steps and choices has so many points; one with a plain range cannot be counted."""
+    assert SearchSpace(domains).count == count

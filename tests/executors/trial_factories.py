@@ -1,7 +1,10 @@
 """Model factories that behave as users' factories sometimes do."""
 
+import ctypes
 import os
 import signal
+import sys
+import time
 
 import keras
 
@@ -42,6 +45,47 @@ def poisons(n_neurons, learning_rate, n_hidden):
 def kills_itself(n_neurons, learning_rate, n_hidden):
     print("last words", flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def quits(n_neurons, learning_rate, n_hidden):
+    sys.exit(3)
+
+
+def segfaults(n_neurons, learning_rate, n_hidden):
+    ctypes.string_at(0)
+
+
+def hangs(n_neurons, learning_rate, n_hidden):
+    while True:
+        time.sleep(1)
+
+
+def stops_itself(n_neurons, learning_rate, n_hidden):
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def hogs(n_neurons, learning_rate, n_hidden):
+    hoard = []
+    while True:
+        hoard.append(bytearray(b"x" * 50_000_000))
+        time.sleep(0.02)
+
+
+class Slow(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        time.sleep(60)
+
+
+def dawdles(n_neurons, learning_rate, n_hidden):
+    """Its model takes a minute for an epoch, all of it in one call that no signal ends."""
+    model = build(n_neurons, learning_rate, n_hidden)
+    fit = model.fit
+
+    def slow(*args, callbacks, **kwargs):
+        return fit(*args, callbacks=[*callbacks, Slow()], **kwargs)
+
+    model.fit = slow
+    return model
 
 
 def exits(n_neurons, learning_rate, n_hidden):

@@ -5,13 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections import Counter
 from pathlib import Path
 
@@ -21,6 +17,7 @@ import pytest
 import study_entries as make
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
+from mlflow_server import Server
 
 from searchlab.errors import TrackingError
 from searchlab.journal import Stopped
@@ -381,48 +378,6 @@ def test_processes_that_start_at_once_share_a_new_store(tmp_path):
     assert [process.wait() for process in processes] == [0] * 4
     assert len({read_ids(tmp_path / str(n)).run_id for n in range(4)}) == 4
     assert len({read_ids(tmp_path / str(n)).experiment_id for n in range(4)}) == 1
-
-
-class Server:
-    """A real `mlflow server` on a loopback port, which can be killed and started again."""
-
-    def __init__(self, folder: Path, *, ui: bool = False) -> None:
-        with socket.socket() as sock:
-            sock.bind(("127.0.0.1", 0))
-            self.port = sock.getsockname()[1]
-        self.uri = f"http://127.0.0.1:{self.port}"
-        self._folder, self._command = folder, "ui" if ui else "server"
-        self.start()
-
-    def start(self) -> None:
-        env = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-        command = [sys.executable, "-m", "mlflow", self._command, "--port", str(self.port)]
-        command += ["--workers", "1", "--backend-store-uri", "sqlite:///mlflow.db"]
-        self._process = subprocess.Popen(
-            command,
-            cwd=self._folder,
-            env=env,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        while not self._answers():
-            assert self._process.poll() is None, "the server ended"
-            time.sleep(0.2)
-
-    def kill(self) -> None:
-        os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-
-    def get(self, path: str):
-        with urllib.request.urlopen(self.uri + path, timeout=30) as answer:  # noqa: S310
-            return answer.read()
-
-    def _answers(self) -> bool:
-        try:
-            return self.get("/health") == b"OK"
-        except (urllib.error.URLError, OSError):
-            return False
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def problems(reference, **changes):
 def test_a_wrong_reference_is_found_in_the_source_alone(reference, message):
     """Validation names the factory and the remedy, and imports nothing of the user's."""
     sys.modules.pop("user_factories", None)
-    assert any(message in problem for problem in problems(reference))
+    assert any(message in problem for _, problem in problems(reference))
     assert "user_factories" not in sys.modules
 
 
@@ -52,7 +52,7 @@ def test_a_syntax_error_is_told_with_its_line(tmp_path):
     """A factory file that is no Python is refused with the line of the mistake."""
     (tmp_path / "a.py").write_text("x = 1\ndef build(:\n")
     spec = study(model="a.py:build")
-    (problem,) = factories.problems(spec, tmp_path)
+    ((_, problem),) = factories.problems(spec, tmp_path)
     assert problem.startswith("a.py:2: ")
 
 
@@ -162,8 +162,8 @@ def test_a_factory_that_cannot_work_is_refused_before_trial_0(data, reference, d
 @pytest.mark.keras
 def test_an_objective_that_the_model_does_not_measure_is_refused(data):
     """The error lists the metrics that there are."""
-    with pytest.raises(ModelError, match=r"no metric val_auc; it has val_accuracy, val_loss"):
-        check("mlp", data["iris"], objective={"metric": "val_auc"})
+    with pytest.raises(ModelError, match=r"no metric val_mae; it has val_accuracy, val_loss"):
+        check("mlp", data["iris"], objective={"metric": "val_mae"})
     monitor = {"epochs": 1, "early_stopping": {"monitor": "val_lost"}}
     with pytest.raises(ModelError, match=r"training\.early_stopping\.monitor"):
         check("mlp", data["iris"], training=monitor)

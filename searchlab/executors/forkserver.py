@@ -1,0 +1,70 @@
+"""The process that workers are forked from: it has imported Keras, and nothing has run in it."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from multiprocessing import forkserver, resource_tracker
+
+from searchlab.training.quiet import quiet
+
+
+class ForkServer:
+    """Python's fork server, started without waiting for what it imports.
+
+    Attributes:
+        context: where processes are made; starting one waits until the server is ready.
+    """
+
+    def __init__(self) -> None:
+        """Starts the server, or takes the one that this process has already."""
+        self.context = multiprocessing.get_context("forkserver")
+        self.context.set_forkserver_preload(["keras", "searchlab.training.fit"])
+        self._ready = threading.Event()
+        with quiet(), _without_signals():  # it keeps its standard error; workers have files
+            forkserver.ensure_running()
+        threading.Thread(target=self._try, name="searchlab-forkserver", daemon=True).start()
+
+    def wait(self, timeout: float) -> bool:
+        """Waits for the imports, at most `timeout` seconds; whether they are done."""
+        return self._ready.wait(timeout)
+
+    def close(self) -> None:
+        """Ends the server if it is still importing.
+
+        It would only notice after its imports that nobody needs it any more. A server that is
+        ready ends by itself with this process.
+        """
+        pid = getattr(forkserver._forkserver, "_forkserver_pid", None)  # not in the public API
+        if not self._ready.is_set() and pid is not None:
+            os.kill(pid, signal.SIGKILL)
+
+    def _try(self) -> None:
+        """Starts a process that does nothing, which succeeds once the imports are done."""
+        with contextlib.suppress(OSError, EOFError):  # the first worker will tell
+            process = self.context.Process(target=_nothing, daemon=True)
+            process.start()
+            process.join()
+        self._ready.set()
+
+
+def _nothing() -> None:
+    pass
+
+
+@contextlib.contextmanager
+def _without_signals() -> Iterator[None]:
+    """What is started inside does not hear Ctrl-C and SIGTERM, which reach a whole group.
+
+    It is for the process of the loop to act on them.
+    """
+    resource_tracker.ensure_running()  # starting it unblocks these signals (Python 3.11)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

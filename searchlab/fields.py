@@ -1,0 +1,59 @@
+"""What the parts of a study file have in common: strictness, and errors that people understand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError, WrapValidator
+from pydantic_core import PydanticCustomError
+
+from searchlab.space import Scalar
+
+
+class Part(BaseModel):
+    """A part of a study file: unknown keys and wrong types are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class MisplacedError(ValueError):
+    """Something is wrong with a key below the one that is being checked.
+
+    Attributes:
+        key: the way from the checked key down to the wrong one.
+    """
+
+    def __init__(self, key: tuple[str, ...], message: str) -> None:
+        self.key = key
+        super().__init__(message)
+
+
+def either(message: str) -> WrapValidator:
+    """For a union: one message in place of pydantic's one for each member.
+
+    Args:
+        message: what the value must be, such as "must be text or a list".
+    """
+
+    def check(value: Any, handler: Callable[[Any], Any]) -> Any:
+        try:
+            return handler(value)
+        except ValidationError:
+            if isinstance(value, float) and not math.isfinite(value):
+                raise PydanticCustomError("finite_number", "must be a finite number") from None
+            raise PydanticCustomError("either", "{message}", {"message": message}) from None
+
+    return WrapValidator(check)
+
+
+PlainValue = Annotated[
+    Scalar, either("must be a plain value, that is a number, text, true, false or null")
+]
+"""A value of a param."""
+
+PlainValues = Annotated[
+    Scalar | tuple[Scalar, ...], either("must be a plain value or a list of plain values")
+]
+"""A fixed argument of a model factory."""

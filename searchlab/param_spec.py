@@ -1,0 +1,120 @@
+"""The params of a study file's space, as pydantic types."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from searchlab.fields import MisplacedError, Part, PlainValue
+from searchlab.space import Choice, Domain, Float, Int, When, check_condition
+
+KINDS = ("int", "float", "choice")
+"""The kinds of param, as the key that makes the difference."""
+
+_Whole = Annotated[int, Field(ge=-(2**53), le=2**53)]  # what a float64 holds exactly
+
+
+class WhenSpec(Part):
+    """`when: {param: n_hidden, in: [2, 3]}`: the param is only used if another has such a value."""
+
+    param: str
+    values: Annotated[tuple[PlainValue, ...], Field(alias="in", min_length=1)]
+
+    def condition(self) -> When:
+        """The condition as the search space knows it."""
+        return When(self.param, self.values)
+
+
+class _ParamSpec(Part):
+    when: WhenSpec | None = None
+
+    def domain(self) -> Domain:
+        """The param as the search space knows it."""
+        raise NotImplementedError
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        self.domain()
+        return self
+
+    def _condition(self) -> When | None:
+        return None if self.when is None else self.when.condition()
+
+
+class IntSpec(_ParamSpec):
+    """`{int: [low, high]}`: whole numbers, both ends included."""
+
+    range: Annotated[tuple[_Whole, _Whole], Field(alias="int")]
+    step: Annotated[int, Field(ge=1)] = 1
+    log: bool = False
+
+    def domain(self) -> Int:
+        """The param as the search space knows it."""
+        return Int(*self.range, step=self.step, log=self.log, when=self._condition())
+
+
+class FloatSpec(_ParamSpec):
+    """`{float: [low, high]}`: real numbers; `log: true` for rates that span magnitudes."""
+
+    range: Annotated[tuple[float, float], Field(alias="float")]
+    step: Annotated[float, Field(gt=0)] | None = None
+    log: bool = False
+
+    def domain(self) -> Float:
+        """The param as the search space knows it."""
+        return Float(*self.range, step=self.step, log=self.log, when=self._condition())
+
+
+class ChoiceSpec(_ParamSpec):
+    """`{choice: [a, b]}`: one of some plain values."""
+
+    values: Annotated[tuple[PlainValue, ...], Field(alias="choice")]
+
+    def domain(self) -> Choice:
+        """The param as the search space knows it."""
+        return Choice(self.values, when=self._condition())
+
+
+def _kind(value: Any) -> str | None:
+    if isinstance(value, IntSpec | FloatSpec | ChoiceSpec):
+        return f"<{type(value).__name__.removesuffix('Spec').lower()}>"
+    if not isinstance(value, dict):
+        return None
+    kinds = [kind for kind in KINDS if kind in value]
+    return f"<{kinds[0]}>" if len(kinds) == 1 else None
+
+
+# Tags stand in angle brackets, so that a place in pydantic's errors is never taken for a key.
+ParamSpec = Annotated[
+    Annotated[IntSpec, Tag("<int>")]
+    | Annotated[FloatSpec, Tag("<float>")]
+    | Annotated[ChoiceSpec, Tag("<choice>")],
+    Discriminator(_kind, custom_error_type="param_kind", custom_error_message="is no param"),
+]
+"""One param of the space."""
+
+
+def check_space(params: Mapping[str, ParamSpec]) -> None:
+    """Refuses names that no function takes, and conditions that cannot hold.
+
+    Raises:
+        MisplacedError: for the first of them.
+    """
+    earlier: dict[str, Domain] = {}
+    for name, param in params.items():
+        if not name.isidentifier() or keyword.iskeyword(name):
+            hint = "".join(char if char.isalnum() else "_" for char in name)
+            hint = f"{hint}_" if keyword.iskeyword(hint) else hint
+            hint = f", such as {hint}" if hint.isidentifier() else ""
+            message = f"{name!r} cannot be an argument of a function: use another name{hint}"
+            raise MisplacedError((name,), message)
+        domain = param.domain()
+        if domain.when is not None:
+            try:
+                check_condition(name, domain.when, earlier, params)
+            except ValueError as error:
+                raise MisplacedError((name, "when"), str(error)) from None
+        earlier[name] = domain

@@ -1,0 +1,67 @@
+"""The parts of a study file on trials that misbehave: what one may use, and what a failure does."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag
+
+from searchlab.fields import Part
+
+_UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([KMG]I?B)?", re.IGNORECASE)
+_LEAST = 500 * 10**6  # bytes; a worker with TensorFlow loaded has 300 to 400 MB by itself
+
+
+def _bytes(value: Any) -> int:
+    """`2GB`, `"500 MB"` or a plain number, as bytes."""
+    match = None if isinstance(value, bool) else _SIZE.fullmatch(str(value).strip())
+    if match is None:
+        raise ValueError("must be a size such as 500MB, 2GB or 2GiB, or a number of bytes")
+    size = int(float(match[1]) * _UNITS[(match[2] or "").upper()])
+    if size < _LEAST:
+        raise ValueError(
+            "is less than TensorFlow takes by itself: give 500MB or more, as it counts all "
+            "resident memory of the worker process"
+        )
+    return size
+
+
+class LimitsSpec(Part):
+    """What one trial may use at most. One that uses more is killed, and is a FAIL.
+
+    The limits also hold for the model's check before trial 0 and for the making of the study's
+    model at the end.
+
+    Attributes:
+        seconds: wall time of the trial, all its folds together.
+        memory: resident memory of the trial's worker process in bytes, as `top` shows it: with
+            the 300 to 400 MB of TensorFlow itself, without any processes that the training starts.
+    """
+
+    seconds: Annotated[float, Field(gt=0)] | None = None
+    memory: Annotated[int, BeforeValidator(_bytes, json_schema_input_type=int | str)] | None = None
+
+
+class RetrySpec(Part):
+    """`{retry: 2}`: a failed trial is trained again, at most so many times, before it is a FAIL."""
+
+    retry: Annotated[int, Field(ge=1, le=100)]
+
+
+def _kind(value: Any) -> str | None:
+    if isinstance(value, dict | RetrySpec):
+        return "<retry>"
+    return "<word>" if value in ("continue", "stop") else None
+
+
+OnFailure = Annotated[
+    Annotated[Literal["continue", "stop"], Tag("<word>")] | Annotated[RetrySpec, Tag("<retry>")],
+    Discriminator(
+        _kind,
+        custom_error_type="either",
+        custom_error_message="must be continue, stop or {retry: 2}",
+    ),
+]
+"""What the failure of a trial means for its study."""

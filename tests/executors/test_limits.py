@@ -1,0 +1,181 @@
+"""Trials that misbehave, each in a real worker process: every one is a FAIL with its reason."""
+
+import time
+from dataclasses import replace
+
+import psutil
+import pytest
+from executors.contract import Bench, bench, collect  # noqa: F401 - a fixture
+from support import study, write_study
+
+from searchlab import plugins
+from searchlab.errors import ModelError, StudyFileError
+from searchlab.executors.inline import InlineExecutor
+from searchlab.executors.process import ProcessExecutor
+from searchlab.study import StudySpec
+from searchlab.study_file import load_study
+from searchlab.training.job import Work
+from searchlab.trial import TrialState
+
+pytestmark = pytest.mark.keras
+
+
+@pytest.fixture(scope="module")
+def executor(bench):  # noqa: F811
+    executor = ProcessExecutor(2, bench.directory)
+    yield executor
+    executor.close()
+
+
+def limited(job, **limits):
+    """The job under these limits."""
+    values = job.spec.as_dict()
+    values["training"]["limits"] = limits
+    return replace(job, spec=StudySpec.from_dict(values))
+
+
+LIMITS = {"TimeLimit": {"seconds": 1.5, "memory": "4GB"}, "MemoryLimit": {"memory": "900MB"}}
+"""What breaks the limit soon, by the kind of failure that it is to be."""
+
+
+@pytest.mark.parametrize(
+    ("factory", "kind", "message", "where"),
+    [
+        ("raises", "ValueError", "these params do not fit", "in raises"),
+        ("diverges", "FloatingPointError", "the training diverged", "in run"),
+        ("poisons", "FloatingPointError", "not finite after the training", "in run"),
+        ("quits", "SystemExit", "sys.exit(3) was called", "in quits"),
+        ("exits", "WorkerDied", "ended with exit code 3", ""),
+        ("segfaults", "WorkerDied", "killed by SIGSEGV", "in segfaults"),
+        ("kills_itself", "WorkerKilled", "killed by SIGKILL", "last words"),
+        ("hangs", "TimeLimit", "training.limits.seconds and was killed", "in hangs"),
+        ("stops_itself", "TimeLimit", "training.limits.seconds and was killed", ""),
+        ("dawdles", "TimeLimit", "training.limits.seconds and was killed", "in on_epoch_begin"),
+        ("hogs", "MemoryLimit", "more than the 0.90 GB of training.limits.memory", "in hogs"),
+    ],
+)
+def test_a_trial_that_misbehaves_fails_alone(executor, bench, factory, kind, message, where):  # noqa: F811
+    """It fails with its reason and its place, and the trial beside it completes."""
+    executor.submit(limited(bench.job(0, factory=factory), **LIMITS.get(kind, {})))
+    executor.submit(bench.job(1))
+    _, outcomes = collect(executor)
+    error = outcomes[0].error
+    assert outcomes[0].state is TrialState.FAIL
+    assert error.type == kind
+    assert message in error.message
+    assert where in error.traceback
+    assert outcomes[0].seconds > 0
+    assert outcomes[1].state is TrialState.COMPLETE
+
+
+@pytest.mark.parametrize(
+    ("factory", "kind"),
+    [
+        ("quits", "SystemExit"),
+        ("exits", "WorkerDied"),
+        ("hangs", "TimeLimit"),
+        ("hogs", "MemoryLimit"),
+    ],
+)
+def test_the_check_of_a_model_that_misbehaves_fails_too(executor, bench, factory, kind):  # noqa: F811
+    """Limits and faults are the same before trial 0 as in it."""
+    job = bench.job(0, factory=factory, work=Work.CHECK)
+    executor.submit(limited(job, **LIMITS.get(kind, {})))
+    assert collect(executor)[1][0].error.type == kind
+
+
+@pytest.mark.parametrize("work", [Work.TRIAL, Work.CHECK])
+def test_sys_exit_does_not_end_the_inline_executor(bench, work):  # noqa: F811
+    """A factory that calls sys.exit in the process of the loop is a FAIL there too."""
+    executor = InlineExecutor(1, bench.directory)
+    executor.submit(bench.job(0, factory="quits", work=work))
+    error = collect(executor)[1][0].error
+    assert (error.type, error.message) == (
+        "SystemExit",
+        "sys.exit(3) was called: raise an exception instead",
+    )
+
+
+def test_a_cancelled_trial_has_no_outcome_and_frees_its_place(executor, bench):  # noqa: F811
+    """Its process is killed at once, whatever it is at; the others are not touched."""
+    executor.submit(bench.job(0, factory="hangs"))
+    executor.submit(bench.job(1))
+    executor.submit(bench.job(2))
+    until = time.monotonic() + 60
+    while executor.poll(lambda _: None, 0.1) == []:
+        assert time.monotonic() < until
+    before = len(psutil.Process().children(recursive=True))
+    executor.cancel(0)
+    assert len(psutil.Process().children(recursive=True)) == before - 1
+    assert 0 not in collect(executor)[1]
+
+
+def test_trials_within_their_limits_are_let_be(executor, bench):  # noqa: F811
+    """A limit that is not reached changes no value, and counts anew for each trial."""
+    executor.submit(bench.job(0))
+    for number in (1, 2):
+        executor.submit(limited(bench.job(number), seconds=60, memory="4GB"))
+    _, outcomes = collect(executor)
+    assert len({outcome.value for outcome in outcomes.values()}) == 1
+
+
+@pytest.mark.parametrize(
+    ("memory", "size"),
+    [
+        ("500MB", 500 * 10**6),
+        ("2GB", 2 * 10**9),
+        ("2 GiB", 2 * 2**30),
+        ("1.5gb", 1_500_000_000),
+        (700_000_000, 700_000_000),
+        ("700000000", 700_000_000),
+    ],
+)
+def test_memory_is_written_as_people_write_it(memory, size):
+    """Sizes are read with their unit, and the study remembers them in bytes."""
+    spec = study(training={"limits": {"memory": memory}})
+    assert spec.training.limits.memory == size
+    assert StudySpec.from_dict(spec.as_dict()) == spec
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ("training: {limits: {memory: lots}}", "must be a size such as 500MB, 2GB or 2GiB"),
+        ("training: {limits: {memory: 2 TB}}", "must be a size such as 500MB, 2GB or 2GiB"),
+        ("training: {limits: {memory: true}}", "must be a size such as 500MB, 2GB or 2GiB"),
+        ("training: {limits: {memory: 100MB}}", "give 500MB or more"),
+        ("training: {limits: {seconds: 0}}", "must be above 0"),
+        ("training: {limits: {minutes: 5}}", "unknown key"),
+        ("search: {trials: 3, on_failure: retry}", "must be continue, stop or {retry: 2}"),
+        ("search: {trials: 3, on_failure: {retry: 0}}", "must be at least 1"),
+        ("search: {trials: 3, on_failure: {again: 1}}", "on_failure.again: unknown key"),
+        (
+            "training: {limits: {seconds: 5}}\nexecution: {executor: inline}",
+            "set execution.executor to process, or leave the limits out",
+        ),
+    ],
+)
+def test_limits_that_cannot_be_kept_are_refused(tmp_path, changes, message):
+    """Each is refused with its key and a remedy, before anything runs."""
+    text = "name: a\ndata: {dataset: iris}\nspace: {n_hidden: {int: [0, 3]}}\n"
+    path = write_study(tmp_path / "a.yaml", f"{text}{changes}\n")
+    trials = {} if "trials" in changes else {"search.trials": 3}
+    with pytest.raises(StudyFileError) as refused:
+        load_study(path, trials, [plugins.check])
+    assert any(message in problem for problem in refused.value.problems)
+
+
+def test_a_model_whose_check_hangs_is_refused_in_time(tmp_path):
+    """`searchlab run` does not wait for ever before trial 0: the limits hold for the check too."""
+    from searchlab.interrupt import Interrupt
+    from searchlab.run import run_study
+
+    (tmp_path / "slow.py").write_text("import time\ndef build(n_hidden):\n    time.sleep(600)\n")
+    text = (
+        "name: a\ndata: {dataset: iris}\nspace: {n_hidden: {int: [0, 3]}}\nmodel: slow.py:build\n"
+        "search: {trials: 3}\ntraining: {limits: {seconds: 1}}\n"
+    )
+    file = load_study(write_study(tmp_path / "a.yaml", text), {}, [plugins.check])
+    with pytest.raises(ModelError, match=r"TimeLimit: .*training\.limits\.seconds"):
+        run_study(file, tmp_path, lambda _: [], Interrupt(), lambda _: None)
+    assert not (tmp_path / ".searchlab" / "a").exists()

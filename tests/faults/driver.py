@@ -1,0 +1,198 @@
+"""The driver of a study, killed: a process that has everything imported and forks a driver a life.
+
+Run as a program it reads one life a line (JSON) from standard input, forks a driver for it, kills
+that when told, and answers with one line about how it ended. The driver is the real `run_study`
+with the real backend, journal and MLflow tracker; only the trainings are a formula.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+TESTS = Path(__file__).parents[1]
+_PRELOADED = [
+    *("keras_tuner", "mlflow.store.tracking.sqlalchemy_store", "optuna", "sklearn.datasets"),
+    *(f"searchlab.backends.{name}" for name in ("hyperband", "optuna", "randomized")),
+    *("searchlab.run", "searchlab.tracking.mlflow", "searchlab.tracking.store"),
+    *("searchlab.tracking.charts", "searchlab.training.prepare", "faults.points", "support"),
+]
+
+
+@dataclass(frozen=True)
+class Life:
+    """One process' life.
+
+    Attributes:
+        cwd: the working directory, with the study file in it.
+        file: the study file.
+        kill_after: seconds until it is killed, or None to let it run to its end.
+        point: the name of a point (see `faults.points`) at which it kills itself, or None.
+        nth: at which passage of that point.
+        epoch: seconds of a formula's epoch, so that a study is not over in one moment.
+    """
+
+    cwd: str
+    file: str = "study.yaml"
+    kill_after: float | None = None
+    point: str | None = None
+    nth: int = 1
+    epoch: float = 0.001
+
+
+@dataclass(frozen=True)
+class Death:
+    """How a life ended.
+
+    Attributes:
+        killed: whether it was killed by SIGKILL.
+        code: its exit code if not: 0 for a study that is at its end.
+        seconds: how long it lasted.
+        output: what it printed.
+    """
+
+    killed: bool
+    code: int
+    seconds: float
+    output: str = field(repr=False, default="")
+
+
+class Server:
+    """The program, started once and asked for many lives."""
+
+    def __init__(self) -> None:
+        paths = [str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]
+        self._process = subprocess.Popen(
+            [sys.executable, __file__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        )
+
+    def live(self, life: Life) -> Death:
+        """One life, from its start to its end."""
+        self._process.stdin.write(json.dumps(asdict(life)) + "\n")
+        self._process.stdin.flush()
+        return Death(**json.loads(self._process.stdout.readline()))
+
+    def close(self) -> None:
+        """Ends the program."""
+        self._process.stdin.close()
+        self._process.wait(30)
+
+
+def _serve() -> None:
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    _preload()
+    for line in sys.stdin:
+        death = _life(Life(**json.loads(line)))
+        print(json.dumps(asdict(death)), file=answers, flush=True)
+
+
+def _preload() -> None:
+    """Imports, and nothing else: a process in which TensorFlow has run cannot be forked."""
+    for module in _PRELOADED:
+        importlib.import_module(module)
+
+
+def _life(life: Life) -> Death:
+    begun = time.monotonic()
+    output = Path(life.cwd) / "output.txt"
+    child = os.fork()
+    if not child:
+        _run(life, output)
+    if life.kill_after is not None:
+        _wait(child, begun + life.kill_after)
+        os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    seconds = time.monotonic() - begun
+    return Death(code == -signal.SIGKILL, code, seconds, output.read_text(errors="replace"))
+
+
+def _wait(child: int, until: float) -> None:
+    """Waits for a moment, or for the child's end; leaves the child for `waitpid`."""
+    while (left := until - time.monotonic()) > 0:
+        if os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+            return
+        time.sleep(min(left, 0.005))
+
+
+def _run(life: Life, output: Path) -> None:
+    """The driver; never returns."""
+    code = 70
+    try:
+        file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        os.dup2(file, 1)
+        os.dup2(file, 2)
+        os.chdir(life.cwd)
+        code = _drive(life)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _drive(life: Life) -> int:
+    from faults.points import POINTS, arm
+
+    from searchlab import plugins
+    from searchlab.interrupt import Interrupt
+    from searchlab.run import run_study
+    from searchlab.study_file import load_study
+    from searchlab.tracking import charts
+    from searchlab.tracking.mlflow import MlflowTracker, resolve_uri
+
+    cwd = Path(life.cwd)
+    plugins.executor = lambda name, workers, directory: formula_executor(workers, life.epoch)
+    charts.write_charts = _one_page
+    if life.point is not None:
+        arm(POINTS[life.point], life.nth)
+    trackers: list[MlflowTracker] = []
+
+    def make(directory: Path) -> list[MlflowTracker]:
+        trackers.append(MlflowTracker(resolve_uri(None, cwd), directory))
+        return trackers
+
+    record = run_study(load_study(cwd / life.file), cwd, make, Interrupt(), lambda _: None)
+    pending = sum(tracker.pending for tracker in trackers)
+    return 0 if record.state == "finished" and not pending else 3
+
+
+def _one_page(_record: Any, folder: Path) -> list[Path]:
+    """In place of pictures, which take longer than all trials together."""
+    (folder / "page.html").write_text("a page")
+    return [folder / "page.html"]
+
+
+def formula_executor(workers: int, seconds: float) -> Any:
+    """The trivial executor, which also takes the jobs before the first and after the last trial."""
+    from support import TrivialExecutor, bowl
+
+    def value(trial: Any, epoch: int) -> float:
+        time.sleep(seconds)
+        return bowl(trial, epoch) if trial.suggestion.params else 0.0  # no params: the check
+
+    class Formula(TrivialExecutor):
+        def submit(self, job: Any) -> None:
+            self._epochs.pop(job.trial.number, None)
+            super().submit(job)
+
+    return Formula(workers, value)
+
+
+if __name__ == "__main__":
+    _serve()

@@ -1,0 +1,124 @@
+"""A working directory with a study of trivial trainings, run by the real command line."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner, Result
+from support import TrivialExecutor, bowl, write_study
+
+from searchlab import plugins
+from searchlab.cli import cli
+from searchlab.training.job import Work
+from searchlab.trial import Outcome, Trial, TrialState
+
+TRIALS = 6
+STUDY = f"""\
+name: small
+data: {{dataset: iris}}
+space:
+  n_hidden: {{int: [0, 2]}}
+  n_neurons: {{int: [1, 20]}}
+  learning_rate: {{float: [3e-4, 3e-2], log: true}}
+search: {{backend: optuna, trials: {TRIALS}, seed: 42, options: {{pruner: none}}}}
+training: {{epochs: 5}}
+evaluation: {{holdout: 0.25}}
+"""
+
+Happening = Callable[[Trial, int], None]
+"""What happens when a trial is at an epoch."""
+
+
+class Formula(TrivialExecutor):
+    """A formula for the trials; the check before them and the model after them just succeed."""
+
+    def __init__(self, workers: int, happening: Happening) -> None:
+        def value(trial: Trial, epoch: int) -> float:
+            happening(trial, epoch)
+            return bowl(trial, epoch)
+
+        super().__init__(workers, value)
+
+    def submit(self, job: Any) -> None:
+        self._epochs.pop(job.trial.number, None)
+        super().submit(job)
+
+    def poll(self, decide: Any, timeout: float) -> list[Outcome]:
+        if self._jobs and self._jobs[0].work is not Work.TRIAL:
+            number = self._jobs.popleft().trial.number
+            return [Outcome(number, TrialState.COMPLETE, 0.0, metrics={"loss": 0.5})]
+        return super().poll(decide, timeout)
+
+
+class Place:
+    """The directory, with `small.yaml` in it.
+
+    Attributes:
+        cwd: the directory.
+        happening: called at each epoch of each trial.
+        executors: those that were made, the latest last.
+    """
+
+    def __init__(self, cwd: Path, monkeypatch: Any) -> None:
+        self.cwd = cwd
+        self.happening: Happening = lambda trial, epoch: None
+        self.executors: list[Formula] = []
+        write_study(cwd / "small.yaml", STUDY)
+        monkeypatch.chdir(cwd)
+        monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        monkeypatch.setattr(plugins, "executor", self._executor)
+
+    @property
+    def home(self) -> Path:
+        """The study's directory."""
+        return self.cwd / ".searchlab" / "small"
+
+    @property
+    def journal(self) -> Path:
+        """The study's journal."""
+        return self.home / "journal.jsonl"
+
+    def searchlab(self, *arguments: str) -> Result:
+        """The command line; has exit_code, stdout and stderr."""
+        return CliRunner().invoke(cli, list(arguments))
+
+    def run(self, *arguments: str) -> Result:
+        """Runs the study, or continues it."""
+        return self.searchlab("run", "small.yaml", "--quiet", *arguments)
+
+    def at(self, number: int, epoch: int, action: Callable[[], None]) -> None:
+        """Lets something happen at an epoch of a trial, besides what was to happen so far."""
+        before = self.happening
+
+        def happening(trial: Trial, now: int) -> None:
+            before(trial, now)
+            if (trial.number, now) == (number, epoch):
+                action()
+
+        self.happening = happening
+
+    def slowly(self, seconds: float) -> None:
+        """Lets each epoch take a while."""
+        before = self.happening
+
+        def happening(trial: Trial, epoch: int) -> None:
+            before(trial, epoch)
+            time.sleep(seconds)
+
+        self.happening = happening
+
+    def _executor(self, name: str, workers: int, directory: Path) -> Formula:
+        self.executors.append(Formula(workers, lambda *now: self.happening(*now)))
+        return self.executors[-1]
+
+
+def one_line(result: Result) -> str:
+    """The single line of an error; without a traceback and without anything else."""
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    assert result.stdout == ""
+    assert result.stderr.count("\n") == 1, result.stderr
+    assert result.stderr.startswith("searchlab: ")
+    return result.stderr

@@ -1,0 +1,149 @@
+"""The moments at which a driver is killed on purpose: between two steps that belong together.
+
+Each point names a function and the side of it at which the process kills itself.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Point:
+    """A place in the program.
+
+    Attributes:
+        target: "module:attribute", a function or a method.
+        after: whether the process dies when the function has returned, not when it is called.
+        caller: counts only calls from this module, or from anywhere if "".
+        event: counts only calls with an event of this kind, or all if "".
+        nth: at which call the first life dies.
+    """
+
+    target: str
+    after: bool = False
+    caller: str = ""
+    event: str = ""
+    nth: int = 3
+
+
+_APPEND = "searchlab.journal:Journal.append"
+_FSYNC = "os:fsync"
+_MOVE = "pathlib:Path.replace"
+_RENAME = "pathlib:Path.rename"
+_CLIENT = "mlflow:MlflowClient"
+_STATE = "searchlab.tracking.state"
+_PREPARE = "searchlab.training.prepare"
+
+POINTS = {
+    "lock: asked for": Point("filelock:FileLock.acquire", nth=1),
+    "lock: taken, nothing written": Point("filelock:FileLock.acquire", after=True, nth=1),
+    "data: written, not moved": Point(_RENAME, caller=_PREPARE, nth=1),
+    "data: moved": Point(_RENAME, after=True, caller=_PREPARE, nth=1),
+    "journal: made, empty": Point("searchlab.journal:Journal.__init__", after=True, nth=1),
+    "journal: before a line": Point(_APPEND, nth=20),
+    "journal: half a line": Point("searchlab.journal:half", nth=21),
+    "journal: half of the first line": Point("searchlab.journal:half", nth=1),
+    "journal: line written, not on the disk": Point(_FSYNC, caller="searchlab.journal", nth=6),
+    "journal: line on the disk": Point(_FSYNC, after=True, caller="searchlab.journal", nth=6),
+    "journal: ahead of the trackers": Point("searchlab.tracking.base:Trackers.record", nth=22),
+    "told: journal ahead of the backend": Point("searchlab.backends.optuna:OptunaBackend.tell"),
+    "told: backend knows, models are not tidied": Point("searchlab.search:Search._tidy"),
+    "asked: journal ahead of the executor": Point("searchlab.search:Search._submit"),
+    "asked: backend ahead of the journal": Point(
+        "searchlab.backends.optuna:OptunaBackend.ask", after=True
+    ),
+    "reported: journal ahead of the backend": Point(
+        "searchlab.backends.optuna:OptunaBackend.report", nth=14
+    ),
+    **{
+        f"after {event}": Point(_APPEND, after=True, event=event, nth=nth)
+        for event, nth in [
+            *[("Started", 1), ("Resumed", 1), ("Asked", 4), ("Reported", 25), ("Told", 4)],
+            ("Stopped", 1),
+        ]
+    },
+    "before Stopped": Point(_APPEND, event="Stopped", nth=1),
+    "finish: before the study's model": Point("searchlab.run:finish", nth=1),
+    "finish: after the study's model": Point("searchlab.run:finish", after=True, nth=1),
+    "outbox: before the study's run": Point(f"{_CLIENT}.create_run", nth=1),
+    "outbox: study's run made, not noted": Point(f"{_CLIENT}.create_run", after=True, nth=1),
+    "outbox: before a trial's run": Point(f"{_CLIENT}.create_run"),
+    "outbox: trial's run made, not noted": Point(f"{_CLIENT}.create_run", after=True),
+    "outbox: points sent, not noted": Point(f"{_CLIENT}.log_batch", after=True),
+    "outbox: before a trial's end": Point(f"{_CLIENT}.set_terminated", nth=2),
+    "outbox: trial's end sent, not noted": Point(f"{_CLIENT}.set_terminated", after=True, nth=2),
+    "outbox: before the void attempt is deleted": Point(f"{_CLIENT}.delete_run", nth=1),
+    "outbox: void attempt deleted": Point(f"{_CLIENT}.delete_run", after=True, nth=1),
+    "outbox: before the note": Point("searchlab.tracking.state:State.save", nth=2),
+    "outbox: note written, not moved": Point(_MOVE, caller=_STATE, nth=2),
+    "outbox: note moved": Point(_MOVE, after=True, caller=_STATE, nth=2),
+    "outbox: tables sent, study's run open": Point(f"{_CLIENT}.log_text", after=True, nth=3),
+    "outbox: charts half sent": Point(f"{_CLIENT}.log_artifact", after=True, nth=1),
+}
+
+
+def arm(point: Point, nth: int) -> None:
+    """Makes this process kill itself at its `nth` passage of a point."""
+    if point.target == "searchlab.journal:half":
+        _arm_half(nth)
+        return
+    holder, name = _resolve(point.target)
+    function = getattr(holder, name)
+    passages = count(1)
+
+    @functools.wraps(function)
+    def watched(*args: Any, **kwargs: Any) -> Any:
+        due = _counts(point, args) and next(passages) == nth
+        if due and not point.after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        value = function(*args, **kwargs)
+        if due:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return value
+
+    setattr(holder, name, watched)
+
+
+def _resolve(target: str) -> tuple[Any, str]:
+    module, _, path = target.partition(":")
+    *holders, name = path.split(".")
+    return functools.reduce(getattr, holders, importlib.import_module(module)), name
+
+
+def _counts(point: Point, args: tuple[Any, ...]) -> bool:
+    caller = sys._getframe(2).f_globals["__name__"]
+    event = type(args[-1]).__name__ if args else ""
+    return point.caller in ("", caller) and point.event in ("", event)
+
+
+def _arm_half(nth: int) -> None:
+    """Dies with the first half of a line in the journal."""
+    from searchlab import journal
+
+    encode: Callable[[journal.Entry], bytes] = journal._encode
+    passages: Iterator[int] = count(1)
+    files = []
+    made = journal.Journal.__init__
+
+    def init(self: journal.Journal, path: Any) -> None:
+        made(self, path)
+        files.append(self._file)
+
+    def halved(entry: journal.Entry) -> bytes:
+        line = encode(entry)
+        if next(passages) == nth:
+            files[-1].write(line[: len(line) // 2])
+            os.kill(os.getpid(), signal.SIGKILL)
+        return line
+
+    journal.Journal.__init__ = init
+    journal._encode = halved

@@ -1,0 +1,113 @@
+"""Runs the tests of faults and writes what they counted to README.md.
+
+    python tests/faults/table.py
+
+A test is a case, unless it records how many it has (`record_property("cases", n)`); a test that
+fails is a loss, unless it records how many it saw (`record_property("losses", n)`).
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+BEGIN, END = "<!-- faults -->", "<!-- /faults -->"
+
+_KILLS = "tests/faults/test_kills.py"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A kind of fault.
+
+    Attributes:
+        name: what happens.
+        files: the test files.
+        names: pytest's `-k` expression for the tests among them, or "" for all.
+    """
+
+    name: str
+    files: tuple[str, ...]
+    names: str = ""
+
+
+FAULTS = [
+    *(
+        Fault(
+            f"kill -9 of the driver at random moments, {backend}",
+            (_KILLS,),
+            f"random_moments and {backend}",
+        )
+        for backend in ("randomized", "hyperband", "optuna")
+    ),
+    Fault("kill -9 of the driver between two steps", (_KILLS,), "between or database"),
+    Fault(
+        "kill -9 of driver and workers, Keras trainings, whole program",
+        ("tests/faults/test_real_kills.py",),
+    ),
+    Fault("kill -9 of a worker in mid-trial", ("tests/faults/test_killed_workers.py",)),
+    Fault(
+        "trials that raise, hang, diverge, crash, outgrow their memory",
+        ("tests/executors/test_limits.py", "tests/core/test_failures.py"),
+    ),
+    Fault("Ctrl-C and SIGTERM, once and twice", ("tests/test_signals.py",)),
+    Fault("MLflow away, hanging or killed", ("tests/faults/test_outage.py",)),
+    Fault("disk full, journal damaged, two processes", ("tests/faults/test_disk.py",)),
+    Fault("bad study files", ("tests/faults/test_bad_studies.py",)),
+    Fault(
+        "bad data",
+        ("tests/training/test_data.py", "tests/faults/test_bad_data.py"),
+        "refuse or bad_data",
+    ),
+    Fault("secrets in logs, runs, files and errors", ("tests/faults/test_secrets.py",)),
+]
+
+
+def main() -> None:
+    """Runs all tests of faults, prints the table and writes it to README.md."""
+    rows = ["| fault | cases | losses |", "|---|---:|---:|"]
+    for fault in FAULTS:
+        cases, losses = _count(fault)
+        rows.append(f"| {fault.name} | {cases} | {losses} |")
+        print(rows[-1], flush=True)
+    readme = ROOT / "README.md"
+    readme.write_text(_with_table(readme.read_text(), "\n".join(rows)))
+
+
+def _count(fault: Fault) -> tuple[int, int]:
+    """Cases and losses of one kind of fault."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        options = ["-q", f"--junitxml={report}", *(["-k", fault.names] if fault.names else [])]
+        command = [sys.executable, "-m", "pytest", *options, *fault.files]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        if done.returncode > 1:  # neither passed nor failed: nothing was tried
+            raise SystemExit(f"{' '.join(command)}:\n{done.stdout}{done.stderr}")
+        if done.returncode:
+            print(done.stdout, file=sys.stderr)
+        tests = list(ET.parse(report).iter("testcase"))  # noqa: S314 - pytest's own file
+    counted = [_test(test) for test in tests if test.find("skipped") is None]
+    return sum(cases for cases, _ in counted), sum(losses for _, losses in counted)
+
+
+def _test(test: ET.Element) -> tuple[int, int]:
+    recorded = {each.get("name"): each.get("value", "") for each in test.iter("property")}
+    failed = test.find("failure") is not None or test.find("error") is not None
+    return int(recorded.get("cases", 1)), int(recorded.get("losses", failed))
+
+
+def _with_table(text: str, table: str) -> str:
+    """The text with the table between its markers, which are put at its end if missing."""
+    if BEGIN not in text:
+        text = f"{text.rstrip()}\n\n## Faults\n\n{BEGIN}\n{END}\n"
+    before, _, rest = text.partition(BEGIN)
+    return f"{before}{BEGIN}\n{table}\n{END}{rest.partition(END)[2]}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,327 @@
+"""Disks that are full or read-only, and files that are damaged: one line, and nothing is lost."""
+
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import time
+import zlib
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+import pytest
+from faults.compare import Finished
+from faults.place import STUDY, TRIALS, Place, one_line
+from mlflow import MlflowClient
+from support import write_study
+from test_cli import searchlab
+
+from searchlab import journal
+from searchlab.journal import read_journal
+from searchlab.record import StudyRecord
+from searchlab.tracking import outbox
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a file system needs root")
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory):
+    """A database with MLflow's tables, which take seconds to make."""
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch, database):
+    """A study over an empty store."""
+    monkeypatch.setattr(outbox, "_PATIENCE", 0.5)
+    shutil.copy(database, tmp_path / "mlflow.db")
+    return Place(tmp_path, monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory, database):
+    """The study on a disk without faults."""
+    directory = tmp_path_factory.mktemp("undisturbed")
+    with pytest.MonkeyPatch.context() as patch:
+        shutil.copy(database, directory / "mlflow.db")
+        assert Place(directory, patch).run().exit_code == 0
+    return Finished(directory)
+
+
+@pytest.fixture(autouse=True)
+def _no_limit_is_left():
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def limit_files(size: int) -> None:
+    """No file of this process can grow beyond `size` bytes: a write is cut short, then refused."""
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+
+
+@contextmanager
+def mounted(directory: Path, *options: str):
+    """A file system of its own, gone afterwards."""
+    directory.mkdir(exist_ok=True)
+    try:
+        subprocess.run(["mount", *options, str(directory)], check=True, capture_output=True)
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"this machine does not let root mount: {error.stderr.decode().strip()}")
+    try:
+        yield directory
+    finally:
+        subprocess.run(["umount", "--lazy", str(directory)], check=True)
+
+
+def assert_as_undisturbed(place: Place, undisturbed: Finished) -> None:
+    """After the cause is gone, the study ends as if nothing had happened, in MLflow too."""
+    again = place.run()
+    assert (again.exit_code, again.stderr) == (0, "")
+    finished = Finished(place.cwd)
+    assert finished.picture() == undisturbed.picture()
+    assert finished.mlflow_picture() == undisturbed.mlflow_picture()
+    finished.check(TRIALS)
+
+
+@pytest.mark.parametrize("more", [0, 1, 100, 150, 333, 500, 777, 1000, 2000, 3000])
+def test_a_journal_that_cannot_grow_ends_the_process_and_nothing_else(place, undisturbed, more):
+    """Wherever its disk is full: one line, exit 2, nothing acknowledged lost, all goes on later."""
+    place.at(0, 1, lambda: limit_files(place.journal.stat().st_size + more))
+    result = place.run("--tracking-uri", "http://127.0.0.1:9")
+    limit_files(-1)
+    place.happening = lambda trial, epoch: None
+    assert result.exit_code == 2
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith(f"searchlab: {place.journal}: cannot be written (")
+    assert last.endswith("then run the study again: it continues where it was")
+    assert "Traceback" not in result.stderr
+    assert all(executor.idle for executor in place.executors), "trainings are ended"
+    assert not (place.home / "data").exists()
+    kept = place.journal.read_bytes()
+    assert kept.endswith(b"\n"), "what could not be written whole is taken back"
+    assert_as_undisturbed(place, undisturbed)
+    assert place.journal.read_bytes().startswith(kept)
+
+
+@as_root
+@pytest.mark.parametrize("trial", [0, 3])
+def test_a_full_disk_in_the_middle_of_a_study(place, undisturbed, trial):
+    """A real full file system ends the study in one line; with room again it goes on."""
+    root = place.cwd / ".searchlab"
+    with mounted(root, "-t", "tmpfs", "-o", "size=1m", "tmpfs"):
+        filler = root / "filler"
+
+        place.at(trial, 2, lambda: fill(filler))
+        result = place.run()
+        assert result.exit_code == 2
+        assert "No space left on device" in result.stderr.splitlines()[-1]
+        assert "Traceback" not in result.stderr
+        filler.unlink()
+        place.happening = lambda trial, epoch: None
+        assert_as_undisturbed(place, undisturbed)
+
+
+@as_root
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_read_only_directory(place, undisturbed, begun):
+    """Before the study or in its middle, a read-only file system is named with what to do."""
+    if begun:
+        place.at(2, 3, lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+        place.run()
+        place.happening = lambda trial, epoch: None
+    root = place.cwd / ".searchlab"
+    root.mkdir(exist_ok=True)
+    with mounted(root, "--bind", str(root)):
+        subprocess.run(["mount", "-o", "remount,ro,bind", str(root)], check=True)
+        for arguments in (["run", "small.yaml"], *([["sync", "small"]] if begun else [])):
+            result = place.searchlab(*arguments)
+            assert result.exit_code == 2
+            told = one_line(result)
+            assert "Read-only file system" in told
+            assert "make room or give write access, then run this again" in told
+    assert_as_undisturbed(place, undisturbed)
+
+
+def test_a_file_in_place_of_the_directory(place, undisturbed):
+    """`.searchlab` that is a file is told in one line, by every command that needs it."""
+    (place.cwd / ".searchlab").write_text("")
+    result = place.run()
+    assert result.exit_code == 2
+    assert "small: cannot be written (Not a directory)" in one_line(result)
+    for command in (["show", "small"], ["best", "small"], ["sync", "small"]):
+        assert "there is no study 'small'" in one_line(place.searchlab(*command))
+    (place.cwd / ".searchlab").unlink()
+    assert_as_undisturbed(place, undisturbed)
+
+
+@pytest.mark.parametrize("tenth", range(10))
+def test_a_journal_cut_at_any_byte_goes_on(place, undisturbed, tenth):
+    """The last line without its end was never acknowledged: it is dropped and done again."""
+    source = Path(undisturbed._database).parent / ".searchlab/small/journal.jsonl"
+    whole = source.read_bytes()
+    place.home.mkdir(parents=True)
+    place.journal.write_bytes(whole[: len(whole) * tenth // 10 + 7])
+    assert_as_undisturbed(place, undisturbed)
+
+
+def damage_byte(lines):
+    lines[4] = lines[4].replace(b"1", b"2", 1)
+
+
+def damage_text(lines):
+    lines[4] = b"\xff\xfe\n"
+
+
+def drop_first(lines):
+    del lines[0]
+
+
+def drop_ask(lines):
+    del lines[next(n for n, line in enumerate(lines) if b'"Asked"' in line)]
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (damage_byte, "journal.jsonl:5: is damaged; restore the file from a backup, or start"),
+        (damage_text, "journal.jsonl:5: is damaged; restore the file from a backup, or start"),
+        (drop_first, "lines are missing in the study's journal.jsonl: it begins with Resumed"),
+        (drop_ask, "lines are missing in the study's journal.jsonl: trial 0 was never begun"),
+    ],
+)
+@pytest.mark.parametrize("command", ["run", "show", "best", "list", "sync"])
+def test_a_damaged_journal_is_refused_and_stays_as_it_is(place, undisturbed, damage, told, command):
+    """Each command names file, line and remedy; nobody overwrites what might be repaired."""
+    home = Path(undisturbed._database).parent / ".searchlab/small"
+    lines = (home / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    damage(lines)
+    place.home.mkdir(parents=True)
+    place.journal.write_bytes(b"".join(lines))
+    arguments = {"run": ["run", "small.yaml"], "list": ["list"]}.get(command, [command, "small"])
+    result = place.searchlab(*arguments)
+    assert result.exit_code == 2
+    assert told in one_line(result)
+    assert "anew under another --name" in result.stderr
+    assert place.journal.read_bytes() == b"".join(lines)
+
+
+@pytest.mark.parametrize("what", ["an event", "a key of an event", "a key of the study"])
+def test_a_journal_of_another_version_is_told_from_a_damaged_one(place, undisturbed, what):
+    """An event or a key that is not known is no damage: the message names the version."""
+    place.home.mkdir(parents=True)
+    lines = [journal._encode(entry) for entry in undisturbed.entries[:3]]
+    changed = json.loads(lines[0 if "study" in what else 1])
+    del changed["crc"]
+    if what == "an event":
+        changed["event"] = "Dreamt"
+    elif what == "a key of an event":
+        changed["mood"] = 1
+    else:
+        changed["study"]["mood"] = 1
+    lines[0 if "study" in what else 1] = _with_checksum(changed)
+    place.journal.write_bytes(b"".join(lines))
+    result = place.run()
+    assert result.exit_code == 2
+    assert "was written by another version of searchlab; use that version, or" in one_line(result)
+
+
+def _with_checksum(values) -> bytes:
+    body = json.dumps(values, separators=(",", ":"), ensure_ascii=False)
+    return f'{body[:-1]},"crc":"{zlib.crc32(body.encode()):08x}"}}\n'.encode()
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b'{"study": 1}'])
+def test_a_damaged_memory_of_mlflow_is_ignored(place, undisturbed, content):
+    """mlflow.json is only a memory: without it the runs are found in the store, none is doubled."""
+    place.at(3, 2, lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+    place.run()
+    place.happening = lambda trial, epoch: None
+    (place.home / "mlflow.json").write_bytes(content)
+    assert_as_undisturbed(place, undisturbed)
+
+
+def test_what_a_crash_left_behind_is_cleared_away(place, undisturbed):
+    """Prepared data, half written data and an owner's name of a dead process are in nobody's way."""
+    for left in ("data", ".data.1234", ".data.1234.old"):
+        (place.home / left).mkdir(parents=True)
+        (place.home / left / "x_train.npy").write_bytes(b"half")
+    (place.home / "owner").write_text("process 1 on nowhere")
+    (place.home / "lock").write_text("")
+    (place.home / "mlflow.json.part").write_text("{")
+    assert_as_undisturbed(place, undisturbed)
+    left = {path.name for path in place.home.iterdir()}
+    assert left <= {"journal.jsonl", "mlflow.json", "lock", "models"}
+
+
+def test_a_store_that_cannot_grow_does_not_end_the_study(place, undisturbed):
+    """With mlflow.db at its limit the study ends well, and the warning says why and what to do."""
+    limit_files((place.cwd / "mlflow.db").stat().st_size)
+    result = place.run()
+    limit_files(-1)
+    assert (result.exit_code, result.stderr.count("\n")) == (0, 1)
+    assert "mlflow.db cannot be used (" in result.stderr
+    assert result.stderr.endswith("once it is back, searchlab sync small\n")
+    assert Finished(place.cwd).picture() == undisturbed.picture()
+    assert place.searchlab("sync", "small").exit_code == 0
+    assert_as_undisturbed(place, undisturbed)
+
+
+@as_root
+def test_a_store_that_is_read_only_does_not_end_the_study(place, undisturbed, database):
+    """With mlflow.db on a read-only disk the study ends well, and sync sends it afterwards."""
+    store = place.cwd / "store"
+    store.mkdir()
+    shutil.move(place.cwd / "mlflow.db", store / "mlflow.db")
+    uri = f"sqlite:///{store}/mlflow.db"
+    with mounted(store, "--bind", str(store)):
+        subprocess.run(["mount", "-o", "remount,ro,bind", str(store)], check=True)
+        result = place.run("--tracking-uri", uri)
+        assert (result.exit_code, result.stderr.count("\n")) == (0, 1)
+        assert "ead-only" in result.stderr
+        assert f"searchlab sync small --tracking-uri {uri}" in result.stderr
+    assert place.searchlab("sync", "small", "--tracking-uri", uri).exit_code == 0
+    shutil.move(store / "mlflow.db", place.cwd / "mlflow.db")
+    Finished(place.cwd).check(TRIALS)
+
+
+@pytest.mark.keras
+@as_root
+def test_a_full_disk_under_real_trainings(tmp_path):
+    """The program's journal and models on a disk that fills: one line, no orphan; then it ends."""
+    root = tmp_path / ".searchlab"
+    write_study(tmp_path / "small.yaml", STUDY.replace("epochs: 5", "epochs: 40"))
+    journal_file = root / "small" / "journal.jsonl"
+    command = [sys.executable, "-m", "searchlab", "run", "small.yaml", "--quiet"]
+    with mounted(root, "-t", "tmpfs", "-o", "size=2m", "tmpfs"):
+        program = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        while not (journal_file.exists() and b'"Told"' in journal_file.read_bytes()):
+            assert program.poll() is None, "the study ended too soon"
+            time.sleep(0.02)
+        children = psutil.Process(program.pid).children(recursive=True)
+        fill(root / "filler")
+        told = program.communicate(timeout=120)[1].splitlines()
+        assert program.returncode == 2
+        assert "No space left on device" in told[-1]
+        assert not any("Traceback" in line for line in told)
+        assert psutil.wait_procs(children, timeout=10)[1] == []
+        kept = journal_file.read_bytes()
+        (root / "filler").unlink()
+        assert searchlab(tmp_path, "run", "small.yaml", "--quiet").returncode == 0
+        assert journal_file.read_bytes().startswith(kept)
+        record = StudyRecord(read_journal(journal_file))
+    assert record.state == "finished"
+    assert record.counts() == {"COMPLETE": TRIALS}
+
+
+def fill(file: Path) -> None:
+    """Takes all the room that is left on a disk."""
+    with file.open("wb", buffering=0) as filler, suppress(OSError):
+        while True:
+            filler.write(bytes(4096))

@@ -1,0 +1,102 @@
+"""kill -9 of a worker: its trial is run again, once, and nothing of the first attempt stays."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from support import study
+
+from searchlab import plugins
+from searchlab.backends.base import Problem
+from searchlab.executors.base import KILLED
+from searchlab.executors.process import ProcessExecutor
+from searchlab.interrupt import Interrupt
+from searchlab.journal import Journal, Resumed, Retried, Started, read_journal
+from searchlab.record import StudyRecord
+from searchlab.search import Recorder, Search, replay
+from searchlab.tracking.memory import MemoryTracker
+from searchlab.training.prepare import prepare
+from searchlab.trial import TrialState
+
+pytestmark = pytest.mark.keras
+
+FACTORIES = Path(__file__).with_name("dying_factories.py")
+TRIALS = 5
+PRUNER = {"name": "median", "n_startup_trials": 2}
+MOMENTS = [
+    "in_the_factory",
+    "in_an_epoch",
+    "model_written_not_moved",
+    "model_moved_not_told",
+    "told_to_stop",
+]
+
+
+@pytest.fixture(scope="module")
+def executor(tmp_path_factory):
+    """One worker, used by all studies here, as a fork server takes seconds to start."""
+    executor = ProcessExecutor(1, tmp_path_factory.mktemp("workers"))
+    yield executor
+    executor.close()
+
+
+def run(directory: Path, executor, factory: str) -> StudyRecord:
+    """A whole study on iris with models of one factory."""
+    shutil.copy(FACTORIES, directory / "model.py")
+    spec = study(
+        model=f"model.py:{factory}",
+        search={"backend": "optuna", "trials": TRIALS, "options": {"pruner": PRUNER}},
+        training={"epochs": 4},
+    )
+    prepare(spec, directory, directory / "data")
+    backend, record = plugins.backend("optuna")(Problem.of(spec, "multiclass")), StudyRecord()
+    with Journal(directory / "journal.jsonl") as journal:
+        recorder = Recorder(journal, record, MemoryTracker())
+        recorder(Started(spec.as_dict(), ""))
+        recorder(Resumed(TRIALS, None, "process", 1))
+        Search(spec, backend, executor, recorder, directory, directory, Interrupt()).run()
+    backend.close()
+    return record
+
+
+def picture(record: StudyRecord) -> list:
+    """All that must not depend on whether a worker was killed."""
+    keys = ("state", "value", "metrics", "scores", "epochs", "model_path")
+    return [
+        (trial.trial, [getattr(trial.outcome, key) for key in keys], trial.reports)
+        for trial in record.trials.values()
+    ]
+
+
+@pytest.fixture(scope="module")
+def unbroken(executor, tmp_path_factory):
+    """The study of which no worker was killed."""
+    return picture(run(tmp_path_factory.mktemp("unbroken"), executor, "build"))
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_killed_worker_costs_no_trial(tmp_path, executor, unbroken, moment):
+    """The study is bit for bit that of workers that live, and so is its replay."""
+    record = run(tmp_path, executor, moment)
+    assert (tmp_path / "killed").exists(), "somebody was there"
+    assert picture(record) == unbroken
+    entries = list(read_journal(tmp_path / "journal.jsonl"))
+    retried = [entry.event for entry in entries if isinstance(entry.event, Retried)]
+    assert [event.error.type for event in retried] == [KILLED]
+    assert picture(StudyRecord(entries)) == unbroken
+    backend = plugins.backend("optuna")(Problem.of(record.spec, "multiclass"))
+    replay(backend, entries)
+    backend.close()
+    files = [path.name for path in (tmp_path / "models").rglob("*") if path.is_file()]
+    assert set(files) <= {"fold-0.keras"}, "nothing half written stays"
+
+
+def test_a_trial_that_always_loses_its_worker_is_tried_twice(tmp_path, executor):
+    """A second SIGKILL is a FAIL: the kernel, out of memory, would go on for ever."""
+    record = run(tmp_path, executor, "always")
+    odd = [t for t in record.trials.values() if t.trial.suggestion.params["n_neurons"] % 2]
+    assert odd
+    assert all(trial.state is TrialState.FAIL and trial.retries == 1 for trial in odd)
+    assert all("SIGKILL" in trial.outcome.error.message for trial in odd)
+    even = [t for t in record.trials.values() if t not in odd]
+    assert all(t.state is not TrialState.FAIL and t.retries == 0 for t in even)

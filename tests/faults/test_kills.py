@@ -1,0 +1,168 @@
+"""kill -9 of the driver, at random moments and at each point where two steps belong together.
+
+The driver is the real one but for its trainings, which are a formula (see `faults.driver`).
+"""
+
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+from faults.compare import Finished
+from faults.driver import Death, Life, Server
+from faults.points import POINTS
+
+from searchlab.home import load_record, study_names
+
+pytestmark = pytest.mark.keras
+
+STUDY = """\
+name: small
+data: {{dataset: iris}}
+space:
+  n_hidden: {{int: [0, 3]}}
+  n_neurons: {{int: [1, 100]}}
+  learning_rate: {{float: [3e-4, 3e-2], log: true}}
+search: {{backend: {backend}, trials: {trials}, seed: 42}}
+training: {{epochs: 9}}
+evaluation: {{holdout: 0.25}}
+execution: {{workers: {workers}}}
+"""
+BACKENDS = ["optuna", "randomized", "hyperband"]
+TRIALS = 12
+STUDIES, KILLS = 10, 5  # of each backend; kills of each study
+
+
+@pytest.fixture(scope="module")
+def server():
+    """Forks a driver a life."""
+    server = Server()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory):
+    """A database with MLflow's tables, which take seconds to make."""
+    from mlflow import MlflowClient
+
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
+class Place:
+    """A working directory with a study file, and the lives of its study."""
+
+    def __init__(self, directory: Path, server: Server, backend: str, trials: int, workers=1):
+        directory.mkdir(exist_ok=True)
+        text = STUDY.format(backend=backend, trials=trials, workers=workers)
+        (directory / "study.yaml").write_text(text)
+        self.directory, self.deaths = directory, []
+        self._server, self._trials, self._workers = server, trials, workers
+
+    def live(self, **how) -> Death:
+        death = self._server.live(Life(str(self.directory), **how))
+        assert death.killed or death.code == 0, death.output
+        self.deaths.append(death)
+        for name in study_names(self.directory):
+            assert load_record(name, self.directory).started, "it can be looked at meanwhile"
+        return death
+
+    @property
+    def kills(self) -> int:
+        return sum(death.killed for death in self.deaths)
+
+    def end(self) -> Finished:
+        """Lets the study come to its end, and checks what must hold for any study."""
+        assert not self.live().killed
+        finished = Finished(self.directory)
+        finished.check(self._trials, self._workers)
+        return finished
+
+
+@pytest.fixture(scope="module")
+def unbroken(server, database, tmp_path_factory):
+    """A study of each backend and size that was never killed, and how long it took."""
+    known = {}
+
+    def make(backend: str, trials: int) -> tuple[Finished, float]:
+        if (backend, trials) not in known:
+            directory = tmp_path_factory.mktemp("unbroken")
+            shutil.copy(database, directory / "mlflow.db")
+            place = Place(directory, server, backend, trials)
+            known[backend, trials] = place.end(), place.deaths[0].seconds
+        return known[backend, trials]
+
+    return make
+
+
+@pytest.mark.parametrize("seed", range(STUDIES))
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_driver_killed_at_random_moments_loses_nothing(
+    tmp_path, server, database, unbroken, record_property, backend, seed
+):
+    """After five kills the study is bit for bit one that was never killed, in MLflow too."""
+    whole, seconds = unbroken(backend, TRIALS)
+    place = kill_at_random(tmp_path, server, database, backend, seed, seconds)
+    record_property("cases", place.kills)
+    broken = place.end()
+    assert broken.picture() == whole.picture()
+    assert broken.mlflow_picture() == whole.mlflow_picture()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_driver_with_several_workers_killed_at_random_moments_keeps_its_budget(
+    tmp_path, server, database, unbroken, record_property, backend
+):
+    """With three trials at once, each still ends once, and only those in flight are redone."""
+    _, seconds = unbroken(backend, TRIALS)
+    place = kill_at_random(tmp_path, server, database, backend, 100, seconds, workers=3)
+    record_property("cases", place.kills)
+    place.end()
+
+
+def kill_at_random(directory, server, database, backend, seed, seconds, workers=1) -> Place:
+    """Kills a study's driver `KILLS` times, with moments all over the study's length."""
+    shutil.copy(database, directory / "mlflow.db")
+    place = Place(directory, server, backend, TRIALS, workers)
+    generator = random.Random(f"{backend} {seed}")  # noqa: S311 - moments, not secrets
+    while place.kills < KILLS:
+        # What a life has done is not done again, so that equal shares of the whole get through
+        # all of it, from the lock to the last call of MLflow.
+        moment = generator.uniform(0, 1.6 * seconds / (KILLS + 1))
+        death = place.live(kill_after=moment)
+        print(f"seed {seed}: killed after {moment:.3f} s" if death.killed else "at its end")
+        if not death.killed:  # begun anew, so that the number of kills is as told
+            shutil.rmtree(directory / ".searchlab")
+            shutil.copy(database, directory / "mlflow.db")
+    return place
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_driver_killed_between_two_steps_loses_nothing(
+    tmp_path, server, database, unbroken, record_property, point
+):
+    """Killed at a named point, and there again by the next life, the study ends as if never."""
+    trials = 6
+    whole, _ = unbroken("optuna", trials)
+    shutil.copy(database, tmp_path / "mlflow.db")
+    place = Place(tmp_path, server, "optuna", trials)
+    needs_attempt = "attempt" in point  # there is none before a life has ended in mid-trial
+    if needs_attempt:
+        assert place.live(point="after Reported", nth=15, epoch=0.1).killed
+    assert place.live(point=point, nth=POINTS[point].nth).killed
+    place.live(point=point)
+    record_property("cases", place.kills - needs_attempt)
+    broken = place.end()
+    assert broken.picture() == whole.picture()
+    assert broken.mlflow_picture() == whole.mlflow_picture()
+
+
+@pytest.mark.parametrize("share", [0.2, 0.4, 0.6, 0.8])
+def test_a_database_is_whole_although_its_maker_was_killed(tmp_path, server, unbroken, share):
+    """Killed while MLflow's tables are made, which takes seconds, the next life makes them."""
+    place = Place(tmp_path, server, "optuna", 6)
+    whole, seconds = unbroken("optuna", 6)
+    place.live(kill_after=seconds + share)
+    assert place.end().picture() == whole.picture()

@@ -1,0 +1,203 @@
+"""MLflow away: nothing waits for it, nothing is lost, and each point is stored once."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import mlflow.store.db
+import pytest
+from faults.compare import Finished
+from faults.place import TRIALS, Place, one_line
+from mlflow import MlflowClient
+from mlflow_server import Server, free_port
+
+from searchlab.tracking import opening, outbox
+from searchlab.tracking.opening import open_store
+from searchlab.tracking.state import read_ids
+from searchlab.tracking.trouble import reason
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory):
+    """A database with MLflow's tables, which take seconds to make."""
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch, database):
+    """A study over an empty store; requests give up soon, as does closing."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")
+    monkeypatch.setattr(outbox, "_PATIENCE", 1.0)
+    shutil.copy(database, tmp_path / "mlflow.db")
+    return Place(tmp_path, monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory, database):
+    """The study in a store that is always there: what the journal and what MLflow shows."""
+    directory = tmp_path_factory.mktemp("undisturbed")
+    with pytest.MonkeyPatch.context() as patch:
+        shutil.copy(database, directory / "mlflow.db")
+        assert Place(directory, patch).run().exit_code == 0
+    finished = Finished(directory)
+    finished.check(TRIALS)
+    return finished
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A server over the store of the working directory, not started yet."""
+    server = Server(tmp_path, started=False)
+    yield server
+    server.kill()
+
+
+def assert_all_is_there(place: Place, undisturbed: Finished) -> None:
+    """Runs, statuses, params and points are those of the undisturbed study, each once."""
+    finished = Finished(place.cwd)
+    finished.check(TRIALS)
+    assert finished.picture() == undisturbed.picture()
+    assert finished.mlflow_picture() == undisturbed.mlflow_picture()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["hangs", "refuses"])
+def test_a_server_away_for_a_while_gets_everything_once(place, server, undisturbed, fault):
+    """The server goes in the middle of the study and returns before its end or after it."""
+    server.start()
+    place.at(1, 3, server.hang if fault == "hangs" else server.kill)
+    place.slowly(0.2)  # 3 to 4 seconds without it: longer than a request waits
+    place.at(4, 5, server.go_on if fault == "hangs" else lambda: server.start(wait=False))
+    result = place.run("--tracking-uri", server.uri)
+    assert result.exit_code == 0
+    server.wait()
+    assert place.searchlab("sync", "small", "--tracking-uri", server.uri).exit_code == 0
+    assert_all_is_there(place, undisturbed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["hangs", "refuses"])
+def test_an_outage_for_the_whole_study_is_made_up_by_sync(place, server, undisturbed, fault):
+    """All trials run without it; the warning names the command that sends them, once."""
+    if fault == "hangs":
+        server.start()
+        server.hang()
+    result = place.run("--tracking-uri", server.uri)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr.startswith("searchlab: MLflow lacks the last ")
+    remedy = f"; nothing is lost: once it is back, searchlab sync small --tracking-uri {server.uri}"
+    assert remedy in result.stderr
+    still = place.searchlab("sync", "small", "--tracking-uri", server.uri)
+    assert still.exit_code == 2
+    why = "timed out" if fault == "hangs" else "connection refused"
+    assert one_line(still).startswith(f"searchlab: {server.uri} does not answer ({why})")
+    if fault == "hangs":
+        server.go_on()
+    else:
+        server.start()
+    sent = place.searchlab("sync", "small", "--tracking-uri", server.uri)
+    lines = len(place.journal.read_bytes().splitlines())
+    assert (sent.exit_code, sent.stderr) == (0, "")
+    assert sent.stdout.startswith(f"sent {lines} events to {server.uri}, run ")
+    again = place.searchlab("sync", "small", "--tracking-uri", server.uri)
+    assert (again.exit_code, again.stdout[:19]) == (0, "nothing was missing")
+    assert_all_is_there(place, undisturbed)
+
+
+def test_another_store_gets_the_whole_study(place, undisturbed, database):
+    """A study that was tracked elsewhere is projected afresh to the address that is given."""
+    shutil.move(place.cwd / "mlflow.db", place.cwd / "first.db")
+    assert place.run("--tracking-uri", "sqlite:///first.db").exit_code == 0
+    shutil.copy(database, place.cwd / "mlflow.db")
+    result = place.searchlab("sync", "small")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert_all_is_there(place, undisturbed)
+
+
+def test_an_interrupted_study_is_sent_as_far_as_it_got(place, undisturbed):
+    """sync sends the beginning of a study, run the rest: together they are the whole."""
+    place.at(3, 2, lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+    assert place.run("--tracking-uri", f"http://127.0.0.1:{free_port()}").exit_code != 0
+    assert place.searchlab("sync", "small").exit_code == 0
+    assert len(read_ids(place.home).trials) == 4
+    place.happening = lambda trial, epoch: None
+    assert place.run().exit_code == 0
+    assert_all_is_there(place, undisturbed)
+
+
+def test_a_finished_study_is_not_said_to_lack_what_was_sent(place, monkeypatch):
+    """With the store away, a study that it has whole is shown without a word; sync tells of it."""
+    assert place.run().exit_code == 0
+
+    def away(uri):
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    monkeypatch.setattr(opening, "open_store", away)
+    result = place.run()
+    assert (result.exit_code, result.stderr) == (0, "")
+    told = one_line(place.searchlab("sync", "small"))
+    assert "mlflow.db does not answer (connection refused); nothing is lost" in told
+
+
+def test_sync_of_a_study_that_is_not_there(place):
+    """One line that names the studies there are, and nothing is made."""
+    result = place.searchlab("sync", "smal")
+    assert result.exit_code == 2
+    assert "there is no study 'smal' in this directory; there is: none yet" in one_line(result)
+    assert not (place.cwd / ".searchlab").exists()
+
+
+@pytest.mark.parametrize(
+    ("uri", "told"),
+    [
+        ("http://me:hidden@127.0.0.1:9", "http://me:***@127.0.0.1:9 does not answer (connection refused)"),
+        ("http://nowhere.invalid", "http://nowhere.invalid does not answer (name or service not known)"),
+        ("sqlite:////dev/null/x.db", "/dev/null (file exists)"),
+    ],
+)  # fmt: skip
+def test_the_reason_is_what_the_system_said(uri, told, monkeypatch):
+    """Out of libraries' nested errors comes the innermost reason, with the address, in one line."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - whatever MLflow raises
+        open_store(uri)
+    assert reason(caught.value, uri) == told
+
+
+def test_a_database_that_cannot_be_opened_says_so_at_once(tmp_path):
+    """A directory in its place, or a file that is none, is told without MLflow's 100 seconds."""
+    (tmp_path / "a.db").mkdir()
+    (tmp_path / "b.db").write_text("no database" * 100)
+    for name, told in (("a", "unable to open database file"), ("b", "file is not a database")):
+        uri = f"sqlite:///{tmp_path}/{name}.db"
+        with pytest.raises(Exception) as caught:  # noqa: PT011 - whatever MLflow raises
+            open_store(uri)
+        assert reason(caught.value, uri) == f"{uri} cannot be used ({told})"
+
+
+def test_mlflow_still_sleeps_over_a_database_that_does_not_open():
+    """Once MLflow has no such constant any more, `opening._fail_at_once` can go."""
+    source = (Path(mlflow.store.db.__file__).parent / "utils.py").read_text()
+    assert int(re.search(r"^MAX_RETRY_COUNT = (\d+)$", source, re.MULTILINE)[1]) > 1
+    assert "attempts < MAX_RETRY_COUNT" in source
+
+
+def test_a_process_ends_though_a_request_hangs(tmp_path):
+    """A server that never answers does not keep the program: closing has an end."""
+    code = (
+        "import socket, sys; from pathlib import Path; sys.path[:0] = sys.argv[2:];"
+        "import study_entries as make;"
+        "from searchlab.tracking.mlflow import MlflowTracker;"
+        "deaf = socket.create_server(('127.0.0.1', 0));"
+        "tracker = MlflowTracker(f'http://127.0.0.1:{deaf.getsockname()[1]}', Path(sys.argv[1]), 1);"
+        "tracker.replay(make.small_study()); tracker.close(); print(tracker.pending)"
+    )
+    folder = Path(__file__).parents[1] / "tracking"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path), str(folder)],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert int(done.stdout) > 0

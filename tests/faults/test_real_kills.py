@@ -1,0 +1,127 @@
+"""kill -9 of the real program: Keras trainings in worker processes, Optuna, MLflow on SQLite.
+
+Takes two minutes. For more kills, and as many studies as wanted, set how many and run it alone:
+
+    SEARCHLAB_KILLS=50 python -m pytest tests/faults/test_real_kills.py
+"""
+
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import psutil
+import pytest
+from faults.compare import Finished
+
+from searchlab.home import StudyHome
+
+pytestmark = [pytest.mark.keras, pytest.mark.slow]
+
+KILLS = int(os.environ.get("SEARCHLAB_KILLS", "6"))  # of the driver; a third as many of workers
+TRIALS = 6 + KILLS
+EPOCHS = 12
+STUDY = f"""\
+name: small
+data: {{dataset: digits, scale: minmax}}
+space:
+  n_hidden: {{int: [1, 2]}}
+  n_neurons: {{int: [8, 64], log: true}}
+  learning_rate: {{float: [1.0e-4, 1.0e-1], log: true}}
+objective: {{metric: val_accuracy}}
+search: {{backend: optuna, trials: {TRIALS}, seed: 42, options: {{pruner: median}}}}
+training: {{epochs: {EPOCHS}}}
+evaluation: {{holdout: 0.25}}
+"""
+
+
+class Program:
+    """`searchlab run` in a directory, as often as it takes."""
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir()
+        (directory / "study.yaml").write_text(STUDY)
+        self.directory = directory
+        self._process: subprocess.Popen | None = None
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "searchlab", "run", "study.yaml", "--quiet"]
+        self._process = subprocess.Popen(command, cwd=self.directory)
+
+    def finish(self) -> Finished:
+        assert self._process.wait(300) == 0
+        return Finished(self.directory)
+
+    def wait_for_lines(self, number: int) -> bool:
+        """Waits until the journal has grown by some lines; False if the study ended before."""
+        journal = StudyHome("small", self.directory).journal
+        wanted = _lines(journal) + number
+        while _lines(journal) < wanted:
+            if self._process.poll() is not None:
+                return False
+            time.sleep(0.01)
+        return True
+
+    def kill(self) -> None:
+        """Kills the driver; its workers find out by themselves."""
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait()
+
+    def kill_worker(self) -> None:
+        """Kills the worker that is in mid-trial."""
+        driver = psutil.Process(self._process.pid)
+        for worker in set(driver.children(recursive=True)) - set(driver.children()):
+            worker.kill()
+
+
+def _lines(journal: Path) -> int:
+    return journal.read_bytes().count(b"\n") if journal.exists() else 0
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    """The study that was never killed."""
+    program = Program(tmp_path_factory.mktemp("real") / "unbroken")
+    program.start()
+    return program.finish()
+
+
+def test_a_real_study_killed_again_and_again_is_the_one_never_killed(
+    tmp_path, unbroken, record_property
+):
+    """Kills of the driver at any moment, of workers in mid-trial: the same trials, bit for bit."""
+    generator, program, kills = random.Random(7), Program(tmp_path / "broken"), 0  # noqa: S311
+    workers = KILLS // 3
+    program.start()
+    for number in range(KILLS):
+        if number % 3 == 2:  # while it starts up, prepares, replays
+            time.sleep(generator.uniform(0, 10))
+        elif not program.wait_for_lines(generator.randint(3, 24)):
+            break
+        time.sleep(generator.uniform(0, 0.2))
+        program.kill()
+        kills += 1
+        program.start()
+    for _ in range(workers):
+        # More lines than a trial has, so that none loses its worker twice.
+        if program.wait_for_lines(generator.randint(EPOCHS + 3, EPOCHS + 8)):
+            program.kill_worker()
+            kills += 1
+    broken = program.finish()
+    print(f"{kills} kills")
+    record_property("cases", kills)
+    assert kills == KILLS + workers
+    for study in (broken, unbroken):
+        study.check(TRIALS)
+    assert broken.picture() == unbroken.picture()
+    assert broken.mlflow_picture() == unbroken.mlflow_picture()
+    with closing(sqlite3.connect(program.directory / "mlflow.db")) as database:
+        models = database.execute("select count(*) from logged_models").fetchone()
+    assert models == (1,), "the study's model is logged once"
+    home = StudyHome("small", program.directory).directory
+    assert not [path for path in home.rglob(".*") if path.is_file()], "nothing half written stays"
