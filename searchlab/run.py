@@ -81,9 +81,8 @@ def run_study(
     """
     home = StudyHome(file.spec.name, cwd)
     place = _Place(file, file.path.resolve().parent, home)
-    new = not home.journal.exists()
-    try:
-        with home.locked():
+    with home.locked():
+        try:
             entries = list(read_journal(home.journal))
             record = StudyRecord(entries)
             _refuse_changes(place, record)
@@ -94,9 +93,8 @@ def run_study(
                 else:
                     _work(place, entries, record, tracker, interrupt, say)
             return record
-    finally:
-        if new:
-            home.discard_if_empty()
+        finally:
+            home.discard_if_empty()  # while it is ours: another process may be about to begin
 
 
 def _refuse_changes(place: _Place, record: StudyRecord) -> None:

@@ -20,6 +20,7 @@ from searchlab.trial import Failure, Outcome, TrialState
 
 _GRACE = 1.0  # seconds that a worker has to end whose pipe is closed
 _DUMP = 0.3  # seconds to write down where a training is
+LIFETIME = 50  # jobs; TensorFlow keeps 1 to 2 MB of each training, whatever is cleared
 _WORDS = 4000  # characters of what a worker printed that are kept
 
 
@@ -57,6 +58,7 @@ class Worker:
         """
         self.job: Job | None = None
         self.index = place.index
+        self._jobs = 0
         self._log = place.logs / f"worker-{place.index}.log"
         self._ready = False
         self._begun = time.monotonic()
@@ -88,7 +90,13 @@ class Worker:
         except OSError:
             return False
         self.job, self._begun = job, time.monotonic()
+        self._jobs += 1
         return True
+
+    @property
+    def worn(self) -> bool:
+        """Whether the process has run so many jobs that a new one is due."""
+        return self._jobs >= LIFETIME
 
     def answer(self, decision: object) -> None:
         """Answers a report; a worker that is gone is noticed at the next receive."""

@@ -134,9 +134,16 @@ class ProcessExecutor:
             elif message == READY:
                 worker.began()
             else:
-                worker.job = None
+                self._release(worker)
                 return [] if message is None else [message]
         return []
+
+    def _release(self, worker: Worker) -> None:
+        """Makes a worker idle, or ends it if it has grown old; a new one costs little."""
+        worker.job = None
+        if worker.worn:
+            self._workers.remove(worker)
+            worker.kill()
 
     def _lost(self, worker: Worker) -> Outcome:
         """The outcome of a job whose worker died."""

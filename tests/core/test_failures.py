@@ -93,6 +93,24 @@ def test_a_study_with_retries_resumes_exactly_wherever_it_is_cut(tmp_path, backe
         assert retried(directory) == retried(tmp_path / "whole")
 
 
+def test_a_backend_hears_of_each_epoch_once(tmp_path, monkeypatch):
+    """The epochs of a second attempt that the first one reported are not reported again."""
+    heard = []
+
+    class Spy(plugins.backend("optuna")):
+        def report(self, report):
+            heard.append((report.number, report.epoch))
+            return super().report(report)
+
+    monkeypatch.setattr(plugins, "backend", lambda _: Spy)
+    spec = study(search={"backend": "optuna", "trials": 3, "on_failure": {"retry": 2}})
+    Process(tmp_path, spec, value=Flaky({0: 2, 1: 1})).run()
+    live, heard[:] = list(heard), []
+    assert live == [(number, epoch) for number in range(3) for epoch in range(1, 10)]
+    Process(tmp_path, spec).run()
+    assert heard == live, "replay tells the same"
+
+
 def test_stop_ends_the_study_at_the_first_failure(tmp_path):
     """No trial begins after it, running ones are abandoned, and `continue` takes them up again."""
     stop = study(search={"backend": "randomized", "trials": 6, "on_failure": "stop"})

@@ -13,7 +13,7 @@ from executors.contract import Bench, ExecutorContract, bench, collect  # noqa: 
 
 from searchlab.executors.inline import InlineExecutor
 from searchlab.executors.process import ProcessExecutor
-from searchlab.trial import TrialState
+from searchlab.trial import Decision, TrialState
 
 pytestmark = pytest.mark.keras
 
@@ -68,6 +68,22 @@ def test_trials_run_at_the_same_time(bench):  # noqa: F811
     executor.close()
     numbers = [report.number for report in reports]
     assert numbers != sorted(numbers)
+
+
+def test_workers_are_replaced_before_they_have_grown(bench, monkeypatch):  # noqa: F811
+    """After its lifetime a worker is replaced, and the results stay the same."""
+    monkeypatch.setattr("searchlab.executors.handle.LIFETIME", 2)
+    executor = ProcessExecutor(1, bench.directory)
+    pids, scores = [], set()
+    for number in range(5):
+        executor.submit(bench.job(number))
+        while not executor._workers:
+            executor.poll(lambda _: Decision.CONTINUE, timeout=0.2)
+        pids.append(executor._workers[0]._process.pid)
+        scores.add(collect(executor)[1][number].scores)
+    executor.close()
+    assert len(set(pids)) == 3
+    assert len(scores) == 1
 
 
 def test_no_process_outlives_its_driver(tmp_path):

@@ -109,6 +109,7 @@ def _preload() -> None:
 def _life(life: Life) -> Death:
     begun = time.monotonic()
     output = Path(life.cwd) / "output.txt"
+    output.touch()  # the child may be killed before it prints
     child = os.fork()
     if not child:
         _run(life, output)

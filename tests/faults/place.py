@@ -111,7 +111,10 @@ class Place:
         self.happening = happening
 
     def _executor(self, name: str, workers: int, directory: Path) -> Formula:
-        self.executors.append(Formula(workers, lambda *now: self.happening(*now)))
+        def happening(trial: Trial, epoch: int) -> None:  # what is asked for by then
+            self.happening(trial, epoch)
+
+        self.executors.append(Formula(workers, happening))
         return self.executors[-1]
 
 

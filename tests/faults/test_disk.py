@@ -20,6 +20,7 @@ from support import write_study
 from test_cli import searchlab
 
 from searchlab import journal
+from searchlab.errors import StorageError
 from searchlab.journal import read_journal
 from searchlab.record import StudyRecord
 from searchlab.tracking import outbox
@@ -126,6 +127,20 @@ def test_a_full_disk_in_the_middle_of_a_study(place, undisturbed, trial):
         filler.unlink()
         place.happening = lambda trial, epoch: None
         assert_as_undisturbed(place, undisturbed)
+
+
+def test_a_model_that_cannot_be_written_is_not_the_trials_fault(place, undisturbed):
+    """A training that finds the disk full ends the process, and has no outcome: it is run again."""
+
+    def full():
+        raise StorageError("models/2/fold-0.keras: the model cannot be written (no space)")
+
+    place.at(2, 4, full)
+    result = place.run()
+    assert result.exit_code == 2
+    assert "models/2/fold-0.keras: the model cannot be written" in one_line(result)
+    place.happening = lambda trial, epoch: None
+    assert_as_undisturbed(place, undisturbed)
 
 
 @as_root
@@ -248,7 +263,7 @@ def test_a_damaged_memory_of_mlflow_is_ignored(place, undisturbed, content):
 
 
 def test_what_a_crash_left_behind_is_cleared_away(place, undisturbed):
-    """Prepared data, half written data and an owner's name of a dead process are in nobody's way."""
+    """Prepared data, half of it, and the owner's name of a dead process are in nobody's way."""
     for left in ("data", ".data.1234", ".data.1234.old"):
         (place.home / left).mkdir(parents=True)
         (place.home / left / "x_train.npy").write_bytes(b"half")

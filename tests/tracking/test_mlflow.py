@@ -370,7 +370,8 @@ def test_processes_that_start_at_once_share_a_new_store(tmp_path):
         "assert track(sys.argv[1], home, entries, drain_seconds=200).pending == 0"
     )
     uri = resolve_uri(f"sqlite:///{tmp_path}/mlflow.db", tmp_path)
-    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    here = Path(__file__).parent
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(here), str(here.parent)])}
     processes = [
         subprocess.Popen([sys.executable, "-c", code, uri, str(tmp_path / str(n)), str(n)], env=env)
         for n in range(4)

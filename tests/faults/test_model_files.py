@@ -1,0 +1,91 @@
+"""Model files that cannot be written, or that have been lost: with real trainings."""
+
+import subprocess
+from dataclasses import replace
+
+import pytest
+from executors.contract import Bench, collect
+from faults.test_disk import as_root, mounted
+from support import study
+
+from searchlab.errors import JournalError
+from searchlab.executors.inline import InlineExecutor
+from searchlab.training.fit import model_file
+from searchlab.training.job import Work
+from searchlab.training.prepare import prepare
+from searchlab.trial import TrialState
+
+pytestmark = pytest.mark.keras
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    """A study with a hold-out, of which the best trial's model becomes the study's."""
+    bench = Bench(tmp_path_factory.mktemp("study"))
+    bench.spec = study(evaluation={"holdout": 0.25}, training={"epochs": 3, "batch_size": 16})
+    prepare(bench.spec, bench.directory, bench.directory / "data")
+    return bench
+
+
+def outcome(bench, **changes):
+    """What comes of a job in this process."""
+    executor = InlineExecutor(1, bench.directory)
+    executor.submit(bench.job(0, keep=True, **changes))
+    return collect(executor)[1][0]
+
+
+def lose(model):
+    model.unlink()
+
+
+def cut(model):
+    model.write_bytes(model.read_bytes()[:-100])
+
+
+def flip(model):
+    content = bytearray(model.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    model.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [lose, cut, flip])
+def test_a_lost_model_of_the_best_trial_is_trained_again(bench, damage):
+    """Without its file, the study's model is trained again with the same seed: the same scores."""
+    assert outcome(bench).state is TrialState.COMPLETE
+    model = model_file(bench.directory, 0, 0)
+    before = outcome(bench, work=Work.FINAL)
+    assert before.epochs == 0
+    damage(model)
+    after = outcome(bench, work=Work.FINAL)
+    assert after.state is TrialState.COMPLETE, after.error
+    assert after.epochs == 3
+    assert after.metrics == before.metrics
+
+
+@as_root
+@pytest.mark.parametrize("fault", ["full", "read-only"])
+def test_a_model_that_cannot_be_written_says_what_to_do(bench, tmp_path, fault):
+    """The failure is told from the training's own by its type, and names file and remedy."""
+    models = tmp_path / "models"
+    models.mkdir()
+    options = ["-t", "tmpfs", "-o", "size=8k", "tmpfs"] if fault == "full" else ["--bind", models]
+    with mounted(models, *map(str, options)):
+        if fault == "read-only":
+            subprocess.run(["mount", "-o", "remount,ro,bind", str(models)], check=True)
+        ended = outcome(bench, directory=tmp_path)
+    assert ended.error.type == "StorageError", ended.error
+    reason = {"full": "No space left on device", "read-only": "Read-only file system"}[fault]
+    assert f"the model cannot be written ({reason}); make room or give write" in ended.error.message
+
+
+def test_what_the_loop_raises_is_not_taken_for_the_trainings_error(bench):
+    """A journal that cannot be written in the middle of an epoch leaves the executor as it is."""
+
+    def decide(report):
+        raise JournalError("the disk is full")
+
+    executor = InlineExecutor(1, bench.directory)
+    executor.submit(replace(bench.job(), synchronous=True))
+    with pytest.raises(JournalError, match="the disk is full"):
+        executor.poll(decide, 1)
+    assert executor.idle
