@@ -128,7 +128,7 @@ def run(
     from searchlab.interrupt import Interrupt
     from searchlab.run import run_study
     from searchlab.signals import signals
-    from searchlab.study_file import load_study
+    from searchlab.study.file import load_study
     from searchlab.tracking.address import resolve_uri
     from searchlab.tracking.mlflow import MlflowTracker
 
@@ -163,7 +163,7 @@ def run(
 def validate(studies: tuple[Path, ...]) -> None:
     """Check study files, without running anything in them; name all problems."""
     from searchlab import plugins
-    from searchlab.study_file import load_study
+    from searchlab.study.file import load_study
 
     bad = False
     for path in studies:
@@ -180,7 +180,7 @@ def validate(studies: tuple[Path, ...]) -> None:
 @cli.command()
 def schema() -> None:
     """Print the JSON schema of study files, for editors."""
-    from searchlab.study import StudySpec
+    from searchlab.study.spec import StudySpec
 
     click.echo(json.dumps(StudySpec.model_json_schema(by_alias=True), indent=2))
 
@@ -286,7 +286,7 @@ def init(dataset: str | None, csv: Path | None, target: str | None, file: Path |
 
 
 def _overrides(settings: Sequence[str], flags: dict[str, Any]) -> dict[str, Any]:
-    from searchlab.study_file import parse_override
+    from searchlab.study.file import parse_override
 
     keys = {
         "backend": "search.backend",

@@ -15,8 +15,8 @@ from pydantic import ValidationError
 from searchlab.backends.base import Backend
 from searchlab.errors import InputError, MissingPackageError
 from searchlab.executors.base import Executor
-from searchlab.study import StudySpec
-from searchlab.study_wording import message_of, suggestion
+from searchlab.study.spec import StudySpec
+from searchlab.study.wording import message_of, suggestion
 from searchlab.training import factories
 from searchlab.training.names import DATASETS, file_problems
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from searchlab.errors import JournalError
 from searchlab.journal import Asked, Entry, Reported, Resumed, Retried, Started, Stopped, Told
-from searchlab.study import StudySpec
+from searchlab.study.spec import StudySpec
 from searchlab.trial import Outcome, Report, Trial, TrialState
 
 

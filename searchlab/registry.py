@@ -8,7 +8,7 @@ from searchlab.errors import SearchlabError
 from searchlab.executors.base import Executor
 from searchlab.interrupt import Interrupt
 from searchlab.record import StudyRecord
-from searchlab.study import StudySpec
+from searchlab.study.spec import StudySpec
 from searchlab.training.job import Job, Work
 from searchlab.trial import Decision, Outcome, Report, TrialState
 

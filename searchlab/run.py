@@ -20,8 +20,8 @@ from searchlab.journal import Entry, Journal, Resumed, Started, Stopped, read_jo
 from searchlab.record import StudyRecord
 from searchlab.registry import finish, run_to_end
 from searchlab.search import Recorder, Search, replay
-from searchlab.study import StudySpec, differences
-from searchlab.study_file import StudyFile
+from searchlab.study.file import StudyFile
+from searchlab.study.spec import StudySpec, differences
 from searchlab.tracking.base import Tracker, Trackers
 from searchlab.training import factories
 from searchlab.training.job import Job, Work

@@ -23,7 +23,7 @@ from searchlab.journal import (
     Waited,
 )
 from searchlab.record import StudyRecord
-from searchlab.study import StudySpec
+from searchlab.study.spec import StudySpec
 from searchlab.tracking.base import Tracker
 from searchlab.training.job import Job, Work
 from searchlab.trial import Decision, Outcome, Report, Suggestion, Trial, TrialState

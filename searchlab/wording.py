@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from searchlab.space import Params, Scalar
-from searchlab.study import StudySpec
+from searchlab.study.spec import StudySpec
 from searchlab.trial import Failure
 
 STATE_STYLES = {

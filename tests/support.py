@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from searchlab.study import StudySpec
+from searchlab.study.spec import StudySpec
 from searchlab.trial import Decision, Failure, Outcome, Report, Trial, TrialState
 
 SPACE = {

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from searchlab.journal import Asked, Entry, Event, Reported, Resumed, Started, Stopped, Told
 from searchlab.record import StudyRecord
-from searchlab.study import StudySpec
+from searchlab.study.spec import StudySpec
 from searchlab.tracking.console import LiveTracker, Pace, PlainTracker, live_view
 from searchlab.trial import Failure, Outcome, Report, Suggestion, Trial, TrialState
 

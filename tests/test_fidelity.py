@@ -9,7 +9,7 @@ from support import SPACE, study, write_study
 from searchlab import plugins
 from searchlab.run import run_study
 from searchlab.search import Interrupt
-from searchlab.study_file import load_study
+from searchlab.study.file import load_study
 from searchlab.tracking.memory import MemoryTracker
 
 pytestmark = pytest.mark.keras

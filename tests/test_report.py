@@ -15,7 +15,7 @@ from rich.console import Console, RenderableType
 from searchlab import report
 from searchlab.journal import Asked, Entry, Event, Resumed, Started, Stopped, Told
 from searchlab.record import StudyRecord
-from searchlab.study import StudySpec
+from searchlab.study.spec import StudySpec
 from searchlab.trial import Failure, Outcome, Suggestion, Trial, TrialState
 
 DIRECTORY = Path("studies-home") / "tiny"

@@ -10,7 +10,7 @@ import pytest
 
 from searchlab.errors import InputError
 from searchlab.scaffold import default_file, init_text, write_new
-from searchlab.study_file import load_study
+from searchlab.study.file import load_study
 from searchlab.training.names import DATASETS
 
 STUDIES = Path(__file__).parent.parent / "studies"

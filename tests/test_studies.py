@@ -8,7 +8,7 @@ import pytest
 from searchlab import plugins
 from searchlab.run import run_study
 from searchlab.search import Interrupt
-from searchlab.study_file import load_study
+from searchlab.study.file import load_study
 from searchlab.tracking.memory import MemoryTracker
 
 STUDIES = sorted((Path(__file__).parents[1] / "studies").glob("*.yaml"))

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol
 from pydantic import BaseModel, ConfigDict
 
 from searchlab.space import SearchSpace
-from searchlab.study import StudySpec
+from searchlab.study.spec import StudySpec
 from searchlab.trial import Decision, Outcome, Report, Suggestion
 
 

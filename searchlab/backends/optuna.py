@@ -19,8 +19,8 @@ from pydantic import field_validator
 
 from searchlab.backends import base
 from searchlab.errors import InputError, MissingPackageError
-from searchlab.fields import either
 from searchlab.space import Choice, Domain, Int, Scalar
+from searchlab.study.fields import either
 from searchlab.trial import Decision, Outcome, Report, Suggestion, TrialState
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import numpy as np
 
 from searchlab.errors import ModelError
 from searchlab.space import Choice, Float, Int, Params, Scalar, SearchSpace
-from searchlab.study import StudySpec
+from searchlab.study.spec import StudySpec
 from searchlab.training import factories
 from searchlab.training.job import Job
 from searchlab.training.prepare import PreparedData

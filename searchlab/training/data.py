@@ -22,7 +22,7 @@ import pandas as pd
 import sklearn.datasets
 
 from searchlab.errors import DataError
-from searchlab.study import DataSpec
+from searchlab.study.spec import DataSpec
 from searchlab.training.files import Raw, did_you_mean, read_file
 from searchlab.training.names import DATASETS
 from searchlab.training.quiet import quiet

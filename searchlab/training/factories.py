@@ -22,7 +22,7 @@ from types import ModuleType
 from typing import Any
 
 from searchlab.errors import ModelError
-from searchlab.study import StudySpec
+from searchlab.study.spec import StudySpec
 
 BUILT_IN = {"mlp": "searchlab.training.models:mlp"}
 """Built-in factories by the name that a study file uses."""

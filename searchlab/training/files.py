@@ -22,7 +22,7 @@ import pandas as pd
 import pyarrow
 
 from searchlab.errors import DataError
-from searchlab.study import DataSpec
+from searchlab.study.spec import DataSpec
 from searchlab.training.names import ENDINGS
 
 _UNREADABLE = (

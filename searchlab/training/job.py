@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from searchlab.study import StudySpec
+from searchlab.study.spec import StudySpec
 from searchlab.trial import Trial
 
 

@@ -22,7 +22,7 @@ import pandas as pd
 from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 
 from searchlab.errors import DataError
-from searchlab.study import StudySpec
+from searchlab.study.spec import StudySpec
 from searchlab.training.data import Table, load
 from searchlab.training.preprocessing import (
     CHUNK,

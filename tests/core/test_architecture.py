@@ -20,8 +20,8 @@ LAYERS = [
     ["training"],
     ["report"],
     ["wording"],
-    ["study_file", "study_problems", "study_wording", "study_yaml", "record", "journal"],
-    ["study", "param_spec", "trial_spec", "fields"],
+    ["record", "journal"],
+    ["study"],
     ["trial", "space", "interrupt"],
     ["errors"],
 ]
@@ -112,5 +112,5 @@ def test_validating_loads_nothing_heavy(tmp_path):
         for name in ("optuna", "hyperband", "randomized")
     ]
     code = "from pathlib import Path\nfrom searchlab import plugins\n"
-    code += "from searchlab.study_file import load_study\n" + "\n".join(calls)
+    code += "from searchlab.study.file import load_study\n" + "\n".join(calls)
     assert not loaded_by(code) & HEAVY

@@ -12,8 +12,8 @@ from searchlab import plugins
 from searchlab.errors import ModelError, StudyFileError
 from searchlab.executors.inline import InlineExecutor
 from searchlab.executors.process import ProcessExecutor
-from searchlab.study import StudySpec
-from searchlab.study_file import load_study
+from searchlab.study.file import load_study
+from searchlab.study.spec import StudySpec
 from searchlab.training.job import Work
 from searchlab.trial import TrialState
 

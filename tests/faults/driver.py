@@ -153,7 +153,7 @@ def _drive(life: Life) -> int:
     from searchlab import plugins
     from searchlab.interrupt import Interrupt
     from searchlab.run import run_study
-    from searchlab.study_file import load_study
+    from searchlab.study.file import load_study
     from searchlab.tracking import charts
     from searchlab.tracking.mlflow import MlflowTracker, resolve_uri
 

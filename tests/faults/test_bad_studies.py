@@ -13,7 +13,7 @@ from faults.bad_studies import BAD, FINE, NEIGHBOURS
 from faults.bad_study import GOOD, Bad
 
 from searchlab.cli import cli
-from searchlab.study_file import load_study
+from searchlab.study.file import load_study
 
 FILE = "study.yaml"
 

@@ -106,7 +106,7 @@ def test_of_many_that_start_at_once_one_gets_the_study(place):
 def _journal(place: Place) -> bytes:
     """The beginning of a study of this name."""
     from searchlab.journal import Entry, Started, _encode
-    from searchlab.study_file import load_study
+    from searchlab.study.file import load_study
 
     spec = load_study(place.cwd / "small.yaml").spec
     return _encode(Entry(Started(spec.as_dict(), ""), 1.0))

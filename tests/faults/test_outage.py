@@ -167,8 +167,13 @@ def test_the_reason_is_what_the_system_said(uri, told, monkeypatch):
     assert reason(caught.value, uri).startswith(told)
 
 
-def test_a_database_that_cannot_be_opened_says_so_at_once(tmp_path):
+def test_a_database_that_cannot_be_opened_says_so_at_once(tmp_path, monkeypatch):
     """A directory in its place, or a file that is none, is told without MLflow's 100 seconds."""
+
+    def sleep(seconds):
+        raise AssertionError("MLflow sleeps")
+
+    monkeypatch.setattr("mlflow.store.db.utils.time.sleep", sleep)
     (tmp_path / "a.db").mkdir()
     (tmp_path / "b.db").write_text("no database" * 100)
     for name, told in (("a", "unable to open database file"), ("b", "file is not a database")):

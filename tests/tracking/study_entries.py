@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 from searchlab.journal import Asked, Entry, Event, Reported, Resumed, Started, Stopped, Told
-from searchlab.study import StudySpec
+from searchlab.study.spec import StudySpec
 from searchlab.trial import Failure, Outcome, Report, Suggestion, Trial, TrialState
 
 BEGIN = 1_700_000_000.0

@@ -12,7 +12,7 @@ import pytest
 import sklearn.datasets
 
 from searchlab.errors import DataError
-from searchlab.study import DataSpec
+from searchlab.study.spec import DataSpec
 from searchlab.training.data import Table, load
 from searchlab.training.names import DATASETS
 

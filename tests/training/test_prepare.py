@@ -16,7 +16,7 @@ from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 from sklearn.preprocessing import StandardScaler
 
 from searchlab.errors import DataError
-from searchlab.study import StudySpec
+from searchlab.study.spec import StudySpec
 from searchlab.training.data import Table
 from searchlab.training.prepare import (
     DataSummary,

@@ -10,10 +10,10 @@ from typing import Any
 
 import yaml
 
-from searchlab import study_yaml
 from searchlab.errors import StudyFileError
-from searchlab.study import StudySpec
-from searchlab.study_problems import Check, Finder, Keys, line_of
+from searchlab.study import text as study_text
+from searchlab.study.problems import Check, Finder, Keys, line_of
+from searchlab.study.spec import StudySpec
 
 _LARGEST = 50_000  # bytes; a study file is written by a person
 
@@ -47,7 +47,7 @@ def load_study(
         StudyFileError: with all problems of the file, each naming file, line, key and remedy.
     """
     text = _read(path)
-    node = study_yaml.compose(path, text)
+    node = study_text.compose(path, text)
     if not isinstance(node, yaml.MappingNode):
         raise StudyFileError(
             [
@@ -55,10 +55,10 @@ def load_study(
                 "(searchlab init writes an example)"
             ]
         )
-    values = study_yaml.plain(node)
+    values = study_text.plain(node)
     for key, value in (overrides or {}).items():
         _override(values, key, value)
-    of_yaml = list(study_yaml.problems(node))
+    of_yaml = list(study_text.problems(node))
     finder = Finder(values)
     spec = finder.find(checks, path)
     if spec is None or of_yaml or finder.problems:
@@ -76,10 +76,10 @@ def parse_override(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not all(part for part in key.split(".")):
         raise StudyFileError([f"--set {text}: write it as dotted.key=value"])
-    node = study_yaml.compose(Path(f"--set {key}"), value or "null")
-    for _, where, message in study_yaml.problems(node, (key,)):
+    node = study_text.compose(Path(f"--set {key}"), value or "null")
+    for _, where, message in study_text.problems(node, (key,)):
         raise StudyFileError([f"--set {where}: {message}"])
-    return key, study_yaml.plain(node)
+    return key, study_text.plain(node)
 
 
 def _read(path: Path) -> str:

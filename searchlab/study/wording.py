@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from searchlab.param_spec import KINDS
-from searchlab.study import StudySpec
+from searchlab.study.params import KINDS
+from searchlab.study.spec import StudySpec
 
 _WIDTH = 60  # characters shown of a wrong value
 

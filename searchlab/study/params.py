@@ -8,8 +8,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from searchlab.fields import MisplacedError, Part, PlainValue
 from searchlab.space import Choice, Domain, Float, Int, When, check_condition
+from searchlab.study.fields import MisplacedError, Part, PlainValue
 
 KINDS = ("int", "float", "choice")
 """The kinds of param, as the key that makes the difference."""

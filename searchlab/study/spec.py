@@ -1,4 +1,4 @@
-"""StudySpec: a study file as frozen, validated types. Reading the file is `study_file`'s work."""
+"""StudySpec: a study file as frozen, validated types. Reading the file is `file`'s work."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
 
-from searchlab.fields import MisplacedError, Part, PlainValues
-from searchlab.param_spec import ParamSpec, check_space
 from searchlab.space import SearchSpace
-from searchlab.trial_spec import LimitsSpec, OnFailure, RetrySpec
+from searchlab.study.fields import MisplacedError, Part, PlainValues
+from searchlab.study.limits import LimitsSpec, OnFailure, RetrySpec
+from searchlab.study.params import ParamSpec, check_space
 
 _LONGEST_NAME = 80
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
