@@ -5,20 +5,28 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from searchlab import __version__
 from searchlab.errors import SearchlabError, StudyFileError
+from searchlab.printing import (
+    complain,
+    console,
+    print_json,
+    print_study,
+    standard_output,
+    tell_failure,
+    view,
+    warn_of_backlog,
+)
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from searchlab.record import StudyRecord
     from searchlab.tracking.base import Tracker
     from searchlab.tracking.mlflow import MlflowTracker
@@ -36,7 +44,7 @@ def main() -> None:
     except click.exceptions.Abort:
         code = _INTERRUPTED
     except click.ClickException as error:
-        _complain(error.format_message())
+        complain(error.format_message())
         sys.exit(2)
     except BrokenPipeError:  # the reader of our output has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -66,24 +74,20 @@ def _errors_are_lines(function: F) -> F:
             if click.get_current_context().find_root().params.get("debug"):
                 raise
             more = len(error.problems) - 1 if isinstance(error, StudyFileError) else 0
-            _complain(str(error) + (f" (and {more} more: see searchlab validate)" if more else ""))
+            complain(str(error) + (f" (and {more} more: see searchlab validate)" if more else ""))
             raise click.exceptions.Exit(error.exit_code) from None
         except BrokenPipeError:
             raise
         except OSError as error:  # a disk that is full or read-only, wherever it shows first
             if click.get_current_context().find_root().params.get("debug"):
                 raise
-            _complain(
+            complain(
                 f"{error.filename or Path.cwd()}: {error.strerror or error}; make room or give "
                 "access, then run this again: nothing that was recorded is lost"
             )
             raise click.exceptions.Exit(SearchlabError.exit_code) from None
 
     return wrapper  # type: ignore[return-value]
-
-
-def _complain(message: str) -> None:
-    click.echo(f"searchlab: {message}", err=True)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -135,9 +139,9 @@ def run(
     file = load_study(study, _overrides(settings, flags), [plugins.check])
     uri = resolve_uri(tracking_uri, Path.cwd())
     interrupt = Interrupt()
-    with _standard_output(as_json) as output, signals(interrupt):
-        console = _console(output)
-        views = [] if as_json or quiet else [_view(console, output)]
+    with standard_output(as_json) as output, signals(interrupt):
+        terminal = console(output)
+        views = [] if as_json or quiet else [view(terminal, output)]
 
         mlflow: list[MlflowTracker] = []
 
@@ -147,14 +151,14 @@ def run(
 
         def say(line: str) -> None:
             if views:
-                console.print(f"[dim]{line} ...")
+                terminal.print(f"[dim]{line} ...")
 
         record = run_study(file, Path.cwd(), trackers, interrupt, say)
-        _tell_failure(record)
+        tell_failure(record)
         for tracker in mlflow:
-            _warn_of_backlog(tracker, file.spec.name, tracking_uri)
+            warn_of_backlog(tracker, file.spec.name, tracking_uri)
         if not quiet:
-            _print_study(record, study, output if as_json else None, console)
+            print_study(record, study, output if as_json else None, terminal)
     raise click.exceptions.Exit(_exit_code(record, interrupt.requested))
 
 
@@ -199,9 +203,9 @@ def list_studies(as_json: bool) -> None:
     if as_json:
         homes = [StudyHome(record.spec.name, cwd).directory for record in records]
         pairs = zip(records, homes, strict=True)
-        _print_json([study_json(record, read_ids(home), home) for record, home in pairs])
+        print_json([study_json(record, read_ids(home), home) for record, home in pairs])
     elif records:
-        _console().print(list_table(records))
+        console().print(list_table(records))
     else:
         click.echo("no studies here yet: searchlab init writes a study file")
 
@@ -218,12 +222,12 @@ def show(name: str, as_json: bool) -> None:
 
     record, home = load_record(name, Path.cwd()), StudyHome(name, Path.cwd()).directory
     if as_json:
-        _print_json(show_json(record, read_ids(home), home))
+        print_json(show_json(record, read_ids(home), home))
         return
-    console = _console()
-    console.print(show_table(record))
-    console.print()
-    console.print(summary(record, read_ids(home), home), soft_wrap=True)
+    terminal = console()
+    terminal.print(show_table(record))
+    terminal.print()
+    terminal.print(summary(record, read_ids(home), home), soft_wrap=True)
 
 
 @cli.command()
@@ -238,9 +242,9 @@ def best(name: str, as_json: bool) -> None:
 
     record, home = load_record(name, Path.cwd()), StudyHome(name, Path.cwd()).directory
     if as_json:
-        _print_json(study_json(record, read_ids(home), home))
+        print_json(study_json(record, read_ids(home), home))
     else:
-        _console().print(best_text(record, home), soft_wrap=True)
+        console().print(best_text(record, home), soft_wrap=True)
     if record.best is None:
         raise click.exceptions.Exit(_FAILED)
 
@@ -300,79 +304,7 @@ def _overrides(settings: Sequence[str], flags: dict[str, Any]) -> dict[str, Any]
     return {**dict(parse_override(setting) for setting in settings), **given}
 
 
-def _tell_failure(record: StudyRecord) -> None:
-    """Says which trial's failure ended the study, if one did."""
-    from searchlab.wording import reason_text
-
-    number = None if record.stopped is None else record.stopped.failed
-    outcome = None if number is None else record.trials[number].outcome
-    if outcome is not None and outcome.error is not None:
-        _complain(
-            f"trial {number} failed, and search.on_failure is stop: {reason_text(outcome.error)}; "
-            "to go on without it, run again with --set search.on_failure=continue"
-        )
-
-
-def _warn_of_backlog(tracker: MlflowTracker, name: str, option: str | None) -> None:
-    """Says that MLflow lacks something; the study itself is complete without it."""
-    from searchlab.tracking.address import redact
-
-    if tracker.pending:
-        where = f" --tracking-uri {redact(option)}" if option else ""
-        _complain(
-            f"MLflow lacks the last {tracker.pending} events: "
-            f"{tracker.problem or 'the store took too long'}; nothing is lost: once it is back, "
-            f"searchlab sync {name}{where}"
-        )
-
-
 def _exit_code(record: StudyRecord, interrupted: bool) -> int:
     if interrupted and record.state not in ("finished", "failed"):
         return _INTERRUPTED
     return _FAILED if record.state == "failed" else 0
-
-
-def _print_study(record: StudyRecord, file: Path, output: TextIO | None, console: Console) -> None:
-    from searchlab.home import StudyHome
-    from searchlab.report import study_json, summary
-    from searchlab.tracking.state import read_ids
-
-    if record.started is None:  # interrupted before the first trial
-        return
-    home = StudyHome(record.spec.name, Path.cwd()).directory
-    if output is not None:
-        _print_json(study_json(record, read_ids(home), home), output)
-    else:
-        console.print(summary(record, read_ids(home), home, file), soft_wrap=True)
-
-
-def _print_json(value: Any, output: TextIO | None = None) -> None:
-    print(json.dumps(value, indent=2, allow_nan=False), file=output or sys.stdout)
-
-
-def _console(output: TextIO | None = None) -> Console:
-    from rich.console import Console
-
-    return Console(file=output, highlight=False, soft_wrap=not (output or sys.stdout).isatty())
-
-
-def _view(console: Console, output: TextIO) -> Tracker:
-    from searchlab.tracking.console import LiveTracker, PlainTracker
-
-    return LiveTracker(console) if console.is_terminal else PlainTracker(output)
-
-
-@contextmanager
-def _standard_output(reserved: bool) -> Iterator[TextIO]:
-    """Standard output; if `reserved`, nobody else can print to it, in whatever language."""
-    if not reserved:
-        yield sys.stdout
-        return
-    sys.stdout.flush()
-    ours = os.dup(1)
-    os.dup2(2, 1)
-    try:
-        with os.fdopen(ours, "w") as output:
-            yield output
-    finally:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -13,6 +13,7 @@ ROOT = Path(searchlab.__file__).parent
 LAYERS = [
     ["__main__"],
     ["cli"],
+    ["printing"],
     ["run", "sync", "signals"],
     ["search", "registry", "scaffold", "home"],
     ["plugins"],
