@@ -57,7 +57,11 @@ FAULTS = [
     ),
     Fault("Ctrl-C and SIGTERM, once and twice", ("tests/test_signals.py",)),
     Fault("MLflow away, hanging or killed", ("tests/faults/test_outage.py",)),
-    Fault("disk full, journal damaged, two processes", ("tests/faults/test_disk.py",)),
+    Fault(
+        "disk full or read-only, journal or models damaged",
+        ("tests/faults/test_disk.py", "tests/faults/test_model_files.py"),
+    ),
+    Fault("two processes on one study", ("tests/faults/test_locks.py",)),
     Fault("bad study files", ("tests/faults/test_bad_studies.py",)),
     Fault(
         "bad data",

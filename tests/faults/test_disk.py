@@ -15,7 +15,6 @@ import psutil
 import pytest
 from faults.compare import Finished
 from faults.place import STUDY, TRIALS, Place, one_line
-from mlflow import MlflowClient
 from support import write_study
 from test_cli import searchlab
 
@@ -26,14 +25,6 @@ from searchlab.record import StudyRecord
 from searchlab.tracking import outbox
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a file system needs root")
-
-
-@pytest.fixture(scope="module")
-def database(tmp_path_factory):
-    """A database with MLflow's tables, which take seconds to make."""
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
 
 
 @pytest.fixture

@@ -41,16 +41,6 @@ def server():
     server.close()
 
 
-@pytest.fixture(scope="module")
-def database(tmp_path_factory):
-    """A database with MLflow's tables, which take seconds to make."""
-    from mlflow import MlflowClient
-
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
-
-
 class Place:
     """A working directory with a study file, and the lives of its study."""
 

@@ -10,21 +10,12 @@ import mlflow.store.db
 import pytest
 from faults.compare import Finished
 from faults.place import TRIALS, Place, one_line
-from mlflow import MlflowClient
 from mlflow_server import Server, free_port
 
 from searchlab.tracking import opening, outbox
 from searchlab.tracking.opening import open_store
 from searchlab.tracking.state import read_ids
 from searchlab.tracking.trouble import reason
-
-
-@pytest.fixture(scope="module")
-def database(tmp_path_factory):
-    """A database with MLflow's tables, which take seconds to make."""
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
 
 
 @pytest.fixture

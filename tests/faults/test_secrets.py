@@ -13,7 +13,6 @@ from pathlib import Path
 import psutil
 import pytest
 from faults.place import Place
-from mlflow import MlflowClient
 from mlflow_server import Server, free_port
 from test_cli import searchlab
 
@@ -39,14 +38,6 @@ REFUSED = {
     "no store": f"ftp://user:{CANARY}@127.0.0.1",
     "databricks": f"databricks://user:{CANARY}@host",
 }
-
-
-@pytest.fixture(scope="module")
-def database(tmp_path_factory):
-    """A database with MLflow's tables, which take seconds to make."""
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
 
 
 @pytest.fixture

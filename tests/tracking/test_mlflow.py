@@ -24,20 +24,12 @@ from searchlab.journal import Stopped
 from searchlab.tracking.mlflow import MlflowTracker, read_ids, redact, resolve_uri
 
 
-@pytest.fixture(scope="session")
-def made_database(tmp_path_factory):
-    """A database with MLflow's tables, which take seconds to make."""
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
-
-
 @pytest.fixture
-def uri(made_database, tmp_path, monkeypatch):
+def uri(database, tmp_path, monkeypatch):
     """An empty store of its own for each test."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("MLFLOW_EXPERIMENT_NAME", raising=False)
-    shutil.copy(made_database, tmp_path / "mlflow.db")
+    shutil.copy(database, tmp_path / "mlflow.db")
     return resolve_uri(None, tmp_path)
 
 
@@ -266,12 +258,12 @@ def test_studies_of_one_name_have_runs_of_their_own(uri, tmp_path):
     assert one.trials[0] != other.trials[0]
 
 
-def test_another_store_gets_the_whole_study(uri, home, made_database, tmp_path):
+def test_another_store_gets_the_whole_study(uri, home, database, tmp_path):
     """If the study moves to another store, that store gets all of it, not only the rest."""
     entries = make.small_study()
     track(uri, home, entries[:8])
     (tmp_path / "other").mkdir()
-    shutil.copy(made_database, tmp_path / "other" / "mlflow.db")
+    shutil.copy(database, tmp_path / "other" / "mlflow.db")
     other = resolve_uri(None, tmp_path / "other")
     track(other, home, entries[8:], before=entries[:8])
     assert len(runs(other)) == 5
@@ -382,9 +374,9 @@ def test_processes_that_start_at_once_share_a_new_store(tmp_path):
 
 
 @pytest.fixture
-def folder(made_database, tmp_path):
+def folder(database, tmp_path):
     """A directory with an empty store in which a server can start."""
-    shutil.copy(made_database, tmp_path / "mlflow.db")
+    shutil.copy(database, tmp_path / "mlflow.db")
     return tmp_path
 
 
