@@ -19,6 +19,7 @@ _LONGEST_NAME = 80
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _MINIMIZED = ("loss", "error", "mse", "mae", "rmse", "msle", "mape", "deviance", "crossentropy")
 _MAXIMIZED = ("accuracy", "acc", "auc", "precision", "recall", "r2", "score", "f1", "iou")
+_SURE: dict[str, str] = {"loss": "minimize", "accuracy": "maximize", "auc": "maximize"}
 
 
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -117,6 +118,12 @@ class ObjectiveSpec(Part):
             raise MisplacedError(
                 ("metric",),
                 f"is {self.metric} better when low or high? Add direction: minimize or maximize",
+            )
+        sure = next((way for word, way in _SURE.items() if word in self.metric.split("_")), None)
+        if sure is not None and self.direction not in (None, sure):
+            raise MisplacedError(
+                ("direction",),
+                f"{self.direction} would find the worst {self.metric}: write {sure}",
             )
         return self
 

@@ -247,6 +247,8 @@ _STUDY = [
     edit("no metric", "val_loss", "val_f1", OBJECTIVE, "objective.metric", "name one of val_loss"),
     edit("direction", "minimize", "min", OBJECTIVE, "objective.direction",
           "did you mean minimize?"),
+    edit("worst", "minimize", "maximize", OBJECTIVE, "objective.direction",
+          "maximize would find the worst val_loss: write minimize"),
     edit("no direction", "val_loss, direction: minimize", "val_x", OBJECTIVE, "objective.metric",
           "Add direction: minimize or maximize"),
     edit("backend", "optuna", "optima", BACKEND, "search.backend", "did you mean optuna?"),
