@@ -68,7 +68,9 @@ search:
 training:
   epochs: 100  # at most, for each training
   batch_size: 32
-  early_stopping: {patience: 10}  # epochs without a better val_loss; null trains all epochs
+  early_stopping:  # Keras' EarlyStopping; null trains all epochs
+    patience: 10  # epochs without a better val_loss
+    restore_best_weights: true  # of the best epoch, not of the last one
   # limits: {seconds: 600, memory: 2GB}  # a trial that takes more is killed and counts as failed
 
 evaluation:  # what scores a trial: one of the two
