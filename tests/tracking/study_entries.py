@@ -35,7 +35,7 @@ def spec(folds: int | None = None, name: str = "housing", maximize: bool = False
                 "norm": {"choice": [None, "batch", True]},
                 "momentum": {"float": [0.0, 0.9], "when": {"param": "norm", "in": ["batch"]}},
             },
-            "objective": {"direction": "maximize" if maximize else "minimize"},
+            "objective": {"metric": "val_accuracy" if maximize else "val_loss"},
             "search": {"backend": "random", "trials": 4, "seed": 7},
             "training": {"epochs": 3},
             "evaluation": {"folds": folds} if folds else {"holdout": 0.2},
