@@ -7,11 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from searchlab.journal import Entry
-from searchlab.tracking.address import redact, resolve_uri
 from searchlab.tracking.outbox import Outbox
-from searchlab.tracking.state import TrackingIds, read_ids
-
-__all__ = ["MlflowTracker", "TrackingIds", "read_ids", "redact", "resolve_uri"]
 
 _SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # the outbox retries itself, without blocking
@@ -39,7 +35,7 @@ class MlflowTracker:
         """Remembers where to send; connects later, in a thread of its own.
 
         Args:
-            uri: the tracking URI, from `resolve_uri`.
+            uri: the tracking URI, from `address.resolve_uri`.
             directory: the study's directory, in which the journal and the models lie.
             drain_seconds: how long `close` may wait for a store that answers.
             hurry: whether the program has been interrupted, so that `close` must be quick.

@@ -155,7 +155,8 @@ def _drive(life: Life) -> int:
     from searchlab.run import run_study
     from searchlab.study.file import load_study
     from searchlab.tracking import charts
-    from searchlab.tracking.mlflow import MlflowTracker, resolve_uri
+    from searchlab.tracking.address import resolve_uri
+    from searchlab.tracking.mlflow import MlflowTracker
 
     cwd = Path(life.cwd)
     plugins.executor = lambda name, workers, directory: formula_executor(workers, life.epoch)

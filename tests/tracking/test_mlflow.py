@@ -21,7 +21,9 @@ from mlflow_server import Server
 
 from searchlab.errors import TrackingError
 from searchlab.journal import Stopped
-from searchlab.tracking.mlflow import MlflowTracker, read_ids, redact, resolve_uri
+from searchlab.tracking.address import redact, resolve_uri
+from searchlab.tracking.mlflow import MlflowTracker
+from searchlab.tracking.state import read_ids
 
 
 @pytest.fixture
