@@ -1,0 +1,135 @@
+"""What several rows need, measured once: the book's studies, their plain script, bare training."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from searchlab.trial import Trial
+
+from . import commands, studies
+from .peers import Peers, Plain
+from .studies import Ran
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much is run.
+
+    Attributes:
+        epochs: the most epochs of a training.
+        book: the candidates of the book's search.
+        hundred: those of the longer one.
+        optuna: trials of the Optuna study.
+        plain_optuna: how many of them the plain script runs.
+        plain_hyperband: how many trials of Hyperband the plain script runs; of 100 epochs, the
+            first bracket has 148.
+        equal: trials of one model that fill the slots of its program.
+        early, late: after how many small trials memory is looked at.
+    """
+
+    epochs: int = 100
+    book: int = 10
+    hundred: int = 100
+    optuna: int = 100
+    plain_optuna: int = 15
+    plain_hyperband: int = 148
+    equal: int = 32
+    early: int = 50
+    late: int = 1000
+
+
+QUICK = Scale(4, 2, 3, 6, 3, 4, 2, 5, 20)
+"""Enough to see that everything works; the numbers mean nothing."""
+
+
+@dataclass(frozen=True)
+class Bare:
+    """Trials trained by a host of fused programs, without a search around them.
+
+    Attributes:
+        seconds: from the first job to the last outcome.
+        epochs: model-epochs of each trial, over its folds.
+        steps: the batches of one epoch.
+    """
+
+    seconds: float
+    epochs: tuple[int, ...]
+    steps: int
+
+    @property
+    def rate(self) -> float:
+        """Model-epochs a second."""
+        return sum(self.epochs) / self.seconds
+
+
+@dataclass
+class Bench:
+    """What the rows are given.
+
+    Attributes:
+        executor: the name of the executor.
+        repeat: how often searchlab's studies are run; the median counts.
+        scale: how much is run.
+        directory: where things may be run, each in a directory that is new.
+        peers: the plain scripts.
+    """
+
+    executor: str
+    repeat: int
+    scale: Scale
+    directory: Path
+    peers: Peers
+
+    def study(self, name: str, changes: Mapping[str, Any]) -> Ran:
+        """Runs the book's study with changes (see `studies.book`), the median of `repeat` runs."""
+        changes = {"name": name, "training.epochs": self.scale.epochs, **changes}
+        study = studies.book(changes, self.executor)
+        return studies.median(study, self.directory / name, self.repeat)
+
+    @cached_property
+    def book(self) -> Ran:
+        """The book's search."""
+        return self.study("book", {"search.trials": self.scale.book})
+
+    @cached_property
+    def hundred(self) -> Ran:
+        """The book's search with more candidates."""
+        return self.study("hundred", {"search.trials": self.scale.hundred})
+
+    @cached_property
+    def plain_book(self) -> Plain:
+        """The book's search as a plain script."""
+        return self.peers.run("random_search", self.scale.book, self.scale.epochs)
+
+    @cached_property
+    def bare_hundred(self) -> Bare:
+        """The trainings of `hundred` without a search around them.
+
+        Raises:
+            BenchmarkError: if they were not the very same.
+        """
+        bare = self.bare(self.hundred.file, self.hundred.trials, "bare-hundred")
+        if bare.epochs != tuple(outcome.epochs for outcome in self.hundred.outcomes):
+            raise commands.BenchmarkError("bare training took other numbers of epochs")
+        return bare
+
+    def bare(self, file: Path, trials: Sequence[Trial], name: str) -> Bare:
+        """Trains the trials of a study, and nothing else; the median of `repeat` runs."""
+        runs = []
+        for number in range(self.repeat):
+            directory = self.directory / name / str(number)
+            directory.mkdir(parents=True)
+            given = directory / "trials.json"
+            given.write_text(json.dumps([asdict(trial) for trial in trials]))
+            results = commands.run(
+                ["-m", "tests.benchmarks.programs.train", file, given], directory
+            ).results
+            runs.append(Bare(results["seconds"], tuple(results["epochs"]), results["steps"]))
+        middle = statistics.median_low(each.seconds for each in runs)
+        return next(each for each in runs if each.seconds == middle)

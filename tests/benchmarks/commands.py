@@ -1,0 +1,122 @@
+"""Runs a program in a directory of its own, and measures it from outside."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+ROOT = Path(__file__).parents[2]
+_LAST_WORDS = 3000  # characters of what a failed program printed
+
+
+class BenchmarkError(Exception):
+    """A program that was to be measured failed, or did something else than it should."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A program that ended well.
+
+    Attributes:
+        seconds: its wall time, from the start of the process to its end.
+        output: what it wrote to standard output.
+    """
+
+    seconds: float
+    output: str
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """The JSON object on the last line of its output."""
+        values: dict[str, Any] = json.loads(self.output.rstrip().rpartition("\n")[2])
+        return values
+
+
+def run(command: Sequence[str | Path], directory: Path) -> Finished:
+    """Runs a program with this Python to its end.
+
+    Args:
+        command: what follows `python`.
+        directory: where it runs.
+
+    Raises:
+        BenchmarkError: if it fails; says its last words.
+    """
+    start = time.perf_counter()
+    with start_program(command, directory) as program:
+        program.wait()
+    seconds = time.perf_counter() - start
+    check(command, directory, program.returncode)
+    return Finished(seconds, (directory / "output").read_text(errors="replace"))
+
+
+def start_program(command: Sequence[str | Path], directory: Path) -> subprocess.Popen[bytes]:
+    """Starts a program with this Python; what it prints goes to files in its directory."""
+    directory.mkdir(parents=True, exist_ok=True)
+    environment = {name: v for name, v in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
+    environment |= {
+        "PYTHONPATH": str(ROOT),
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
+    with (directory / "output").open("wb") as output, (directory / "errors").open("wb") as errors:
+        return subprocess.Popen(
+            [sys.executable, *map(str, command)],
+            cwd=directory,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=errors,
+        )
+
+
+def check(command: Sequence[str | Path], directory: Path, code: int) -> None:
+    """Raises BenchmarkError with a program's last words if its exit code is not 0."""
+    if code:
+        words = (directory / "errors").read_text(errors="replace")[-_LAST_WORDS:]
+        raise BenchmarkError(f"{' '.join(map(str, command))}: exit code {code}\n{words}")
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Resident memory at a moment, in bytes.
+
+    Attributes:
+        driver: of the program itself.
+        workers: of all processes below it, together.
+    """
+
+    driver: int
+    workers: int
+
+
+def memories(program: subprocess.Popen[bytes], interval: float) -> Iterator[Memory]:
+    """What a running program and the processes below it hold, until it ends.
+
+    Args:
+        program: the program.
+        interval: seconds between two looks.
+    """
+    process = psutil.Process(program.pid)
+    while program.poll() is None:
+        try:
+            yield Memory(process.memory_info().rss, sum(map(_rss, process.children(True))))
+        except psutil.NoSuchProcess:
+            return
+        time.sleep(interval)
+
+
+def _rss(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_info().rss)
+    except psutil.NoSuchProcess:
+        return 0

@@ -1,0 +1,96 @@
+"""Trains trials with a host of fused programs and nothing around it; prints what it took.
+
+python -m tests.benchmarks.programs.train STUDY.yaml TRIALS.json
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import time
+from collections import deque
+from dataclasses import replace
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any
+
+from searchlab.study.file import load_study
+from searchlab.training.job import Job, Work
+from searchlab.training.prepare import open_data, prepare
+from searchlab.training.quiet import quiet
+from searchlab.trial import Outcome, Suggestion, Trial
+
+_IN_FLIGHT = 64  # trials at once, as many as the executor hands to its hosts
+_TICK = 1.0  # seconds
+
+
+class Training:
+    """A host, the jobs that it has, and the outcomes that it has sent.
+
+    Attributes:
+        outcomes: by number.
+    """
+
+    def __init__(self, lanes: int) -> None:
+        from searchlab.training.fused.host import Host
+
+        self.outcomes: dict[int, Outcome] = {}
+        self._host = Host(lanes, self._take)
+
+    def run(self, jobs: list[Job]) -> float:
+        """Runs jobs to their outcomes; returns the seconds that it took."""
+        start = time.perf_counter()
+        waiting = deque(jobs)
+        self.outcomes.clear()
+        while len(self.outcomes) < len(jobs):
+            while waiting and len(jobs) - len(waiting) - len(self.outcomes) < _IN_FLIGHT:
+                self._host.submit(waiting.popleft())
+            self._host.work()
+            if len(self.outcomes) < len(jobs):
+                wait([self._host.wakeup], _TICK)
+        return time.perf_counter() - start
+
+    def _take(self, message: object) -> None:
+        if type(message).__name__ == "Declined":
+            raise SystemExit(f"not trained in a fused program: {message}")
+        if isinstance(message, Outcome):
+            self.outcomes[message.number] = message
+
+
+def main(file: Path, given: Path) -> dict[str, Any]:
+    """Trains; returns the seconds, the model-epochs of each trial, the batches of an epoch."""
+    lanes = os.cpu_count() or 1
+    with quiet():
+        import tensorflow as tf
+    tf.config.threading.set_intra_op_parallelism_threads(lanes)
+    tf.config.threading.set_inter_op_parallelism_threads(lanes)
+
+    spec = load_study(file).spec
+    base, directory = file.resolve().parent, Path.cwd() / "home"
+    data = directory / "data"
+    directory.mkdir()
+    prepare(spec, base, data)
+    fit_rows = len(open_data(data).folds[0][0])
+    trials = [
+        Trial(**{**values, "suggestion": Suggestion(**values["suggestion"])})
+        for values in json.loads(given.read_text())
+    ]
+    jobs = [Job(Work.TRIAL, trial, spec, base, data, directory) for trial in trials]
+    training = Training(lanes)
+    first = Trial(0, Suggestion({}, epochs=1), spec.search.seed)
+    training.run([replace(jobs[0], work=Work.CHECK, trial=first)])  # a study begins with it too
+    seconds = training.run(jobs)
+    epochs = [training.outcomes[trial.number].epochs for trial in trials]
+    return {
+        "seconds": seconds,
+        "epochs": epochs,
+        "steps": math.ceil(fit_rows / spec.training.batch_size),
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(Path(sys.argv[1]), Path(sys.argv[2]))))
+    sys.stdout.flush()
+    os._exit(0)  # lanes may still be waiting for work

@@ -1,0 +1,30 @@
+"""The book's search, whole command against whole script."""
+
+from __future__ import annotations
+
+from ..bench import Bench
+from ..peers import alike
+from ..table import Row, score, seconds
+
+
+def rows(bench: Bench) -> list[Row]:
+    """10 candidates x 3 folds, from the start of the process to its end."""
+    ours, plain = bench.book, bench.plain_book
+    same = alike(ours.params, plain.params)
+    return [
+        Row(
+            f"the book's search: {len(ours.trials)} candidates x 3 folds, whole command",
+            f"{seconds(ours.seconds)}; {_best(ours.values)}",
+            f"RandomizedSearchCV over a KerasRegressor: {seconds(plain.wall)}; "
+            f"{_best(plain.values)}; {same} of {len(plain.params)} candidates are the same"
+            + plain.remark,
+            f"{plain.wall / ours.seconds:.1f} x",
+        )
+    ]
+
+
+def _best(values: list[float | None]) -> str:
+    """The best candidate and its mean squared error over the folds."""
+    known = {number: value for number, value in enumerate(values) if value is not None}
+    best = min(known, key=known.__getitem__)
+    return f"best is candidate {best}, CV {score(known[best])}"

@@ -1,0 +1,148 @@
+"""The studies that are measured, and what `searchlab run` makes of them."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from searchlab.home import StudyHome
+from searchlab.journal import Asked, Entry, Resumed, Told, read_journal
+from searchlab.space import Scalar
+from searchlab.trial import Outcome, Trial
+
+from . import commands
+
+_BOOK = commands.ROOT / "studies" / "california_housing.yaml"
+_FILE = "study.yaml"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A study that `searchlab run` has finished in a fresh directory.
+
+    Attributes:
+        seconds: wall time of the command: start-up, search, model, journal, MLflow.
+        searching: wall time of the search alone, by the journal: from its beginning to the last
+            outcome.
+        trials: what was asked for, by number.
+        outcomes: how each ended, by number.
+        directory: where it ran.
+    """
+
+    seconds: float
+    searching: float
+    trials: tuple[Trial, ...]
+    outcomes: tuple[Outcome, ...]
+    directory: Path
+
+    @property
+    def file(self) -> Path:
+        """The study file."""
+        return self.directory / _FILE
+
+    @property
+    def epochs(self) -> int:
+        """Model-epochs of all trials and folds."""
+        return sum(outcome.epochs for outcome in self.outcomes)
+
+    @property
+    def rate(self) -> float:
+        """Model-epochs a second of the whole command."""
+        return self.epochs / self.seconds
+
+    @property
+    def params(self) -> list[Mapping[str, Scalar]]:
+        """The params of all trials, by number."""
+        return [trial.suggestion.params for trial in self.trials]
+
+    @property
+    def values(self) -> list[float | None]:
+        """The objective of all trials, by number; None where there is none."""
+        return [outcome.value for outcome in self.outcomes]
+
+
+def book(changes: Mapping[str, Any], executor: str) -> dict[str, Any]:
+    """The book's study (`studies/california_housing.yaml`) with parts of it changed.
+
+    Args:
+        changes: whole values by dotted key, such as `{"search.trials": 100}`.
+        executor: the name of the executor.
+    """
+    study: dict[str, Any] = yaml.safe_load(_BOOK.read_text())
+    for key, value in {**changes, "execution.executor": executor}.items():
+        *path, last = key.split(".")
+        part = study
+        for name in path:
+            part = part.setdefault(name, {})
+        part[last] = value
+    return study
+
+
+def write(study: Mapping[str, Any], directory: Path) -> Path:
+    """Writes a study file (JSON is YAML) into a directory that is made for it."""
+    directory.mkdir(parents=True)
+    file = directory / _FILE
+    file.write_text(json.dumps(study, indent=1))
+    return file
+
+
+def run(study: Mapping[str, Any], directory: Path) -> Ran:
+    """Runs a study with the command line in a directory that is made for it."""
+    file = write(study, directory)
+    finished = commands.run(["-m", "searchlab", "run", file.name, "--quiet"], directory)
+    return read(study["name"], directory, finished.seconds)
+
+
+def median(study: Mapping[str, Any], directory: Path, repeat: int) -> Ran:
+    """Runs a study so many times, each in a fresh directory; the one of median wall time."""
+    ran = [run(study, directory / str(number)) for number in range(repeat)]
+    middle = statistics.median_low(each.seconds for each in ran)
+    return next(each for each in ran if each.seconds == middle)
+
+
+def read(name: str, directory: Path, seconds: float) -> Ran:
+    """What the journal of a finished study says of it.
+
+    Raises:
+        BenchmarkError: if a trial has no outcome.
+    """
+    return of_journal(list(read_journal(StudyHome(name, directory).journal)), directory, seconds)
+
+
+def of_journal(entries: list[Entry], directory: Path, seconds: float) -> Ran:
+    """See `read`."""
+    trials = {e.event.trial.number: e.event.trial for e in entries if isinstance(e.event, Asked)}
+    told = [(e.time, e.event.outcome) for e in entries if isinstance(e.event, Told)]
+    outcomes = {outcome.number: outcome for _, outcome in told}
+    begun = [entry.time for entry in entries if isinstance(entry.event, Resumed)]
+    if not trials or outcomes.keys() != trials.keys():
+        raise commands.BenchmarkError(f"{directory}: not every trial of the study has ended")
+    numbers = sorted(trials)
+    return Ran(
+        seconds,
+        told[-1][0] - begun[0],
+        tuple(trials[number] for number in numbers),
+        tuple(outcomes[number] for number in numbers),
+        directory,
+    )
+
+
+def ended(name: str, directory: Path) -> int:
+    """How many trials of a running study have ended."""
+    try:
+        journal = StudyHome(name, directory).journal.read_bytes()
+    except FileNotFoundError:
+        return 0
+    return journal.count(b'{"event":"Told"')
+
+
+def today() -> str:
+    """The date, as the table writes it."""
+    return time.strftime("%Y-%m-%d")
