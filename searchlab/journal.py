@@ -49,7 +49,10 @@ class Started:
 
 @dataclass(frozen=True)
 class Resumed:
-    """A process took up the study, with this budget; trials without an outcome start anew."""
+    """A process took up the study, with this budget; trials without an outcome start anew.
+
+    What they have reported so far is void, but the backend has heard of it: see `replay`.
+    """
 
     trials: int | None
     seconds: float | None
@@ -80,7 +83,7 @@ class Reported:
 
 @dataclass(frozen=True)
 class Retried:
-    """A training failed and is begun anew; what it has reported so far is void.
+    """A training failed and is begun anew, as those that a dead process was at.
 
     Attributes:
         number: the trial's number.

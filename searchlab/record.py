@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
+from searchlab.clock import Clock
 from searchlab.errors import JournalError
 from searchlab.journal import Asked, Entry, Reported, Resumed, Retried, Started, Stopped, Told
 from searchlab.study.spec import StudySpec
@@ -54,6 +55,7 @@ class StudyRecord:
         budget: the latest budget and workers, or None before the first.
         stopped: how the last process left the study, or None while one is at it (or died).
         best: the number of the best COMPLETE trial, the earliest of equals, or None.
+        clock: the logical time.
     """
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
@@ -62,6 +64,7 @@ class StudyRecord:
         self.budget: Resumed | None = None
         self.stopped: Stopped | None = None
         self.best: int | None = None
+        self.clock = Clock()
         self._spec: StudySpec | None = None
         self._seconds = 0.0
         self._since: float | None = None
@@ -97,6 +100,7 @@ class StudyRecord:
                 self.stopped = event
                 self._seconds += event.seconds
                 self._since = None
+        self.clock.apply(event)
 
     @property
     def spec(self) -> StudySpec:

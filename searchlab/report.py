@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,6 +17,7 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from searchlab import reasons
 from searchlab.record import StudyRecord, TrialRecord
 from searchlab.space import Scalar
 from searchlab.wording import (
@@ -30,8 +30,6 @@ from searchlab.wording import (
     reason_text,
     scalar_text,
 )
-
-_REASONS = 3  # failure reasons listed in a summary, and trials listed for each
 
 
 class Ids(Protocol):
@@ -198,7 +196,8 @@ def _facts(
         yield "model", str(model)
     if ids is not None and ids.uri is not None:
         yield "MLflow", ids.uri if ids.run_id is None else f"run {ids.run_id} in {ids.uri}"
-    yield from _failures(record)
+    yield from reasons.failures(record)
+    yield from reasons.unfused(record)
     yield from _next_steps(record, file)
 
 
@@ -215,21 +214,6 @@ def _best_facts(record: StudyRecord) -> Iterator[tuple[str, str]]:
     width = max(map(len, params), default=0)
     for name, chosen in params.items():
         yield "", f"  {name:<{width}}  {scalar_text(chosen)}"
-
-
-def _failures(record: StudyRecord) -> Iterator[tuple[str, str]]:
-    """The most frequent reasons of failure, with how many trials they struck."""
-    struck: dict[str, list[int]] = defaultdict(list)
-    for number in sorted(record.trials):
-        outcome = record.trials[number].outcome
-        if outcome is not None and outcome.error is not None:
-            struck[reason_text(outcome.error)].append(number)
-    reasons = sorted(struck.items(), key=lambda item: -len(item[1]))
-    for reason, numbers in reasons[:_REASONS]:
-        shown = ", ".join(map(str, numbers[:_REASONS])) + (", ..." * (len(numbers) > _REASONS))
-        yield "failed", f"{len(numbers)} x {reason}  (trial {shown})"
-    if len(reasons) > _REASONS:
-        yield "", f"and {len(reasons) - _REASONS} other reasons"
 
 
 def _next_steps(record: StudyRecord, file: Path | None) -> Iterator[tuple[str, str]]:
@@ -319,6 +303,7 @@ def _trial_json(trial: TrialRecord, runs: Mapping[int, str]) -> dict[str, Any]:
         "run_id": runs.get(number),
         "error": None if failure is None else reason_text(failure),
         "scores": [] if outcome is None else [_finite(score) for score in outcome.scores],
+        "unfused": None if outcome is None else outcome.unfused,
     }
 
 

@@ -19,7 +19,8 @@ from searchlab.interrupt import Interrupt
 from searchlab.journal import Entry, Journal, Resumed, Started, Stopped, read_journal
 from searchlab.record import StudyRecord
 from searchlab.registry import finish, run_to_end
-from searchlab.search import Recorder, Search, replay
+from searchlab.replay import replay
+from searchlab.search import Recorder, Search
 from searchlab.study.file import StudyFile
 from searchlab.study.spec import StudySpec, differences
 from searchlab.tracking.base import Tracker, Trackers
@@ -153,10 +154,9 @@ def _work(
             backend = plugins.backend(spec.search.backend)(Problem.of(spec, summary.task))
         with contextlib.closing(backend):
             with interrupt.at_once():
-                replay(backend, entries)
-                if not any(trial.outcome for trial in record.trials.values()):
-                    say("trying the model")
-                    _try_model(place, executor, interrupt)
+                answers = replay(backend, entries)
+                say("trying the model")
+                _try_model(place, executor, interrupt)
             tracker.replay(entries)
             with Journal(place.home.journal) as journal:
                 recorder = Recorder(journal, record, tracker)
@@ -165,7 +165,7 @@ def _work(
                 recorder(_resumed(spec))
                 start = time.monotonic()
                 arguments = (place.base, directory, interrupt)
-                search = Search(spec, backend, executor, recorder, *arguments)
+                search = Search(spec, backend, answers, executor, recorder, *arguments)
                 search.run()
                 stopped = Stopped("failed", 0.0, record.best, failed=search.failed)
                 if search.failed is None or interrupt.requested:
@@ -193,7 +193,10 @@ def _data(
 
 
 def _try_model(place: _Place, executor: Executor, interrupt: Interrupt) -> None:
-    """Refuses a factory that cannot be trained, before anything is recorded."""
+    """Refuses a factory that cannot be trained, before this process records anything.
+
+    A resumed study is tried too: an executor learns from it how many trainings it can run at once.
+    """
     spec = place.file.spec
     trial = Trial(0, Suggestion({}, epochs=1), spec.search.seed)
     directory = place.home.directory

@@ -78,8 +78,8 @@ evaluation:  # what scores a trial: one of the two
   # folds: 3  # cross-validation: slower, and less noise
 
 execution:  # where trainings run; does not change what they compute
-  executor: process
-  workers: 1  # trials at the same time
+  # executor: process  # each training in a process of its own, never several in one program
+  workers: 1  # worker processes
 """)
 
 

@@ -8,25 +8,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from searchlab.backends.base import Backend
-from searchlab.errors import ReplayError, StorageError
+from searchlab.errors import StorageError
 from searchlab.executors.base import KILLED, Executor
 from searchlab.interrupt import Interrupt
-from searchlab.journal import (
-    Asked,
-    Entry,
-    Event,
-    Journal,
-    Reported,
-    Resumed,
-    Retried,
-    Told,
-    Waited,
-)
+from searchlab.journal import Asked, Event, Journal, Reported, Retried, Told, Waited
 from searchlab.record import StudyRecord
+from searchlab.replay import Answers
 from searchlab.study.spec import StudySpec
 from searchlab.tracking.base import Tracker
 from searchlab.training.job import Job, Work
-from searchlab.trial import Decision, Outcome, Report, Suggestion, Trial, TrialState
+from searchlab.trial import Decision, Outcome, Report, Trial, TrialState
 
 _TICK = 0.2  # seconds; how soon the loop notices Ctrl-C or the end of the time budget
 _PATIENCE = 4.0  # seconds that interrupted trainings have to reach the end of an epoch
@@ -65,6 +56,7 @@ class Search:
         self,
         spec: StudySpec,
         backend: Backend,
+        answers: Answers,
         executor: Executor,
         recorder: Recorder,
         base: Path,
@@ -75,21 +67,22 @@ class Search:
 
         Args:
             spec: the study.
-            backend: fresh, or replayed with `replay`.
+            backend: where the study's last process left it, by `replay`.
+            answers: the backend's, as `replay` returned them.
             executor: with no jobs yet.
             recorder: with the entries of earlier processes in its record.
             base: the directory of the study file.
             directory: the study's directory, with the prepared data in it.
             interrupt: is looked at between events.
         """
-        self._spec, self._backend, self._executor = spec, backend, executor
-        self._recorder, self._interrupt = recorder, interrupt
+        self._spec, self._backend, self._answers = spec, backend, answers
+        self._executor, self._recorder, self._interrupt = executor, recorder, interrupt
         self._base, self._directory = base, directory
         self.failed: int | None = None
         self._running: set[int] = set()
-        self._reported: dict[int, tuple[int, int]] = {}
-        self._answers: dict[int, Decision] = {}
-        self._exhausted = False
+        self._exhausted = self._behind = False
+        at_once = backend.at_once
+        self._at_once = None if at_once is None else max(at_once, spec.execution.workers)
         budget = spec.search.seconds
         left = None if budget is None else budget - recorder.record.seconds
         self._deadline = None if left is None else time.monotonic() + left
@@ -102,7 +95,7 @@ class Search:
         for trial in self._recorder.record.unfinished():
             self._submit(trial.trial)
         while True:
-            if not self._stopping:
+            if not self._leaving:
                 self._ask()
             if not self._running:
                 return
@@ -119,10 +112,6 @@ class Search:
         return self._interrupt.requested or self.failed is not None
 
     @property
-    def _stopping(self) -> bool:
-        return self._leaving or self._out_of_time
-
-    @property
     def _out_of_time(self) -> bool:
         return self._past(0)
 
@@ -130,13 +119,23 @@ class Search:
         """Whether the time budget was used up so many seconds ago."""
         return self._deadline is not None and time.monotonic() >= self._deadline + grace
 
+    @property
+    def _room(self) -> bool:
+        """Whether one more trial can run now."""
+        few = self._at_once is None or len(self._running) < self._at_once
+        return few and self._executor.free > 0
+
+    @property
+    def _wanted(self) -> bool:
+        """Whether the budget allows one more trial."""
+        total, asked = self._spec.search.trials, len(self._recorder.record.trials)
+        return (total is None or asked < total) and not self._out_of_time
+
     def _ask(self) -> None:
-        """Fills the executor's free places with new trials."""
-        trials, total = self._recorder.record.trials, self._spec.search.trials
-        while self._executor.free and not self._exhausted:
-            number = len(trials)
-            if total is not None and number >= total:
-                return
+        """Fills the free places with new trials."""
+        self._behind = False
+        while self._room and self._wanted and not self._exhausted:
+            number = len(self._recorder.record.trials)
             suggestion = self._backend.ask(number)
             if suggestion is None:
                 self._recorder(Waited(number))
@@ -158,28 +157,35 @@ class Search:
                 self._directory,
                 keep=self._backend.resumes_weights or self._spec.evaluation.folds is None,
                 synchronous=self._backend.prunes,
+                start=self._recorder.record.clock.start(trial.number),
             )
         )
 
     def _decide(self, report: Report) -> Decision:
         """What a training does after an epoch."""
         if self._leaving:
+            self._behind = True
             return Decision.ABANDON
         self._recorder(Reported(report))
-        number, decision = report.number, Decision.CONTINUE
-        if _is_new(report, self._reported):
-            self._answers[number] = self._backend.report(report)
-        if self._reported[number] == (report.fold, report.epoch):
-            decision = self._answers[number]  # once more, if a worker died before it could act
+        decision = self._answers(report)
         return Decision.STOP if self._out_of_time else decision
 
     def _handle(self, outcomes: Sequence[Outcome]) -> None:
+        """Takes in outcomes.
+
+        When the study is being left, the backend must still hear what it would hear if it went on.
+        So an outcome that comes after an abandoned report, or when another has left a place to be
+        asked for, is dropped: the next process runs its trial again.
+        """
         for outcome in outcomes:
             _refuse_lost(outcome)
+            if self._leaving and self._behind:
+                return
             self._running.discard(outcome.number)
             if self._retry(outcome):
                 continue
             self._exhausted = False
+            self._behind = self._wanted
             self._recorder(Told(outcome))
             self._backend.tell(outcome)
             self._tidy()
@@ -236,69 +242,3 @@ def _refuse_lost(outcome: Outcome) -> None:
     """A full disk is not the trial's fault: without an outcome, it is trained again on resume."""
     if outcome.error is not None and outcome.error.type == StorageError.__name__:
         raise StorageError(outcome.error.message)
-
-
-def replay(backend: Backend, entries: Sequence[Entry]) -> None:
-    """Brings a fresh backend to where the journal's last process left it.
-
-    Args:
-        backend: made from the same study, and asked nothing yet.
-        entries: the journal, in order.
-
-    Raises:
-        ReplayError: if the backend suggests something else than it did then.
-    """
-    valid_from = _last_attempts(entries)
-    reported: dict[int, tuple[int, int]] = {}
-    for position, entry in enumerate(entries):
-        match entry.event:
-            case Asked(trial):
-                _expect(trial.number, trial.suggestion, backend.ask(trial.number))
-            case Waited(number):
-                _expect(number, None, backend.ask(number))
-            case Reported(report) if position > valid_from.get(report.number, len(entries)):
-                if _is_new(report, reported):
-                    backend.report(report)
-            case Told(outcome):
-                backend.tell(outcome)
-
-
-def _is_new(report: Report, reported: dict[int, tuple[int, int]]) -> bool:
-    """Whether the backend lacks this epoch; notes that it has it from now on.
-
-    A trial that is trained again after a failure reports epochs that the backend has from the
-    attempt before.
-    """
-    place = (report.fold, report.epoch)
-    new = place > reported.get(report.number, (-1, 0))
-    if new:
-        reported[report.number] = place
-    return new
-
-
-def _last_attempts(entries: Sequence[Entry]) -> dict[int, int]:
-    """For each trial with an outcome, the position after which its reports count.
-
-    A trial that a dead process was at is trained anew, so its earlier reports are void.
-    """
-    resumed, positions = -1, {}
-    for position, entry in enumerate(entries):
-        match entry.event:
-            case Resumed():
-                resumed = position
-            case Told(outcome):
-                positions[outcome.number] = resumed
-    return positions
-
-
-def _expect(number: int, recorded: Suggestion | None, asked: Suggestion | None) -> None:
-    if recorded != asked:
-        raise ReplayError(
-            f"trial {number}: the journal holds {_shown(recorded)}, but the backend now suggests "
-            f"{_shown(asked)}; was a library updated? Install the versions that the study began "
-            "with, or start it anew under another --name"
-        )
-
-
-def _shown(suggestion: Suggestion | None) -> str:
-    return "nothing" if suggestion is None else str(dict(suggestion.params))

@@ -108,6 +108,7 @@ class Outcome:
         seconds: wall time of the trial.
         model_path: the file of the trained model, relative to the study's directory, if kept.
         error: why it failed; set exactly for FAIL.
+        unfused: why it was trained by itself, where a fused program was asked for, or None.
     """
 
     number: int
@@ -119,6 +120,7 @@ class Outcome:
     seconds: float = 0.0
     model_path: str | None = None
     error: Failure | None = None
+    unfused: str | None = None
 
     def __post_init__(self) -> None:
         if self.state is TrialState.RUNNING:

@@ -78,10 +78,12 @@ class TrivialExecutor:
     def close(self) -> None:
         self._jobs.clear()
 
+    def _done(self, job) -> int:
+        return self._epochs.get(job.trial.number, job.trial.suggestion.initial_epoch)
+
     def _epoch(self, job, decide) -> tuple[bool, Outcome | None]:
         number, suggestion = job.trial.number, job.trial.suggestion
-        epoch = self._epochs.get(number, suggestion.initial_epoch) + 1
-        self._epochs[number] = epoch
+        epoch = self._done(job) + 1
         done = epoch - suggestion.initial_epoch
         metric = job.spec.objective.metric
         try:
@@ -89,6 +91,7 @@ class TrivialExecutor:
         except Exception as error:
             failure = Failure(type(error).__name__, str(error))
             return True, Outcome(number, TrialState.FAIL, error=failure)
+        self._epochs[number] = epoch
         decision = decide(Report(number, 0, epoch, {metric: value}))
         if decision is Decision.ABANDON:
             return True, None
@@ -98,6 +101,54 @@ class TrivialExecutor:
             return False, None
         metrics = {metric: value}
         return True, Outcome(number, TrialState.COMPLETE, value, metrics, (value,), done)
+
+
+class LogicalExecutor(TrivialExecutor):
+    """Delivers, of all running trials, the report or outcome of the smallest (time, trial) first.
+
+    A trial's n-th report comes n after its job's start, its outcome with its last report. So
+    the epoch after each report is run at once: it tells whether the outcome is next.
+    """
+
+    def __init__(self, workers: int, value: Callable[[Trial, int], float] = bowl) -> None:
+        super().__init__(workers, lambda trial, _: self._ahead[trial.number])
+        self._formula = value
+        self._ahead: dict[int, float] = {}
+        self._outcomes: dict[int, Outcome] = {}
+
+    def submit(self, job) -> None:
+        super().submit(job)
+        self._run_ahead(job)
+
+    def poll(self, decide, timeout: float) -> list[Outcome]:
+        if not self._jobs:
+            return []
+        job = min(self._jobs, key=self._next)
+        number = job.trial.number
+        if number in self._outcomes:
+            self._jobs.remove(job)
+            return [self._outcomes.pop(number)]
+        ended, outcome = self._epoch(job, decide)
+        if outcome is not None:
+            self._outcomes[number] = outcome
+        elif ended:
+            self._jobs.remove(job)
+        else:
+            self._run_ahead(job)
+        return []
+
+    def _next(self, job) -> tuple[int, int]:
+        number = job.trial.number
+        reports = self._done(job) - job.trial.suggestion.initial_epoch
+        return job.start + reports + (number not in self._outcomes), number
+
+    def _run_ahead(self, job) -> None:
+        number = job.trial.number
+        try:
+            self._ahead[number] = self._formula(job.trial, self._done(job) + 1)
+        except Exception as error:
+            failure = Failure(type(error).__name__, str(error))
+            self._outcomes[number] = Outcome(number, TrialState.FAIL, error=failure)
 
 
 def write_study(path: Path, text: str) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -122,6 +122,7 @@ def test_json_lists_the_trials_by_number() -> None:
     assert [trial["seconds"] for trial in trials] == [0.0, 1.5, None]
     assert trials[1].keys() == trials[2].keys() == {
         "number", "state", "params", "value", "epochs", "seconds", "run_id", "error", "scores",
+        "unfused",
     }  # fmt: skip
 
 
@@ -162,6 +163,24 @@ def test_summary_counts_the_reasons_of_failure() -> None:
     assert "\x1b" not in text
     assert len(lines) == 3
     assert "and 1 other reasons" in text
+
+
+def test_summary_says_once_why_trials_were_trained_one_by_one() -> None:
+    """Each reason stands once with its count, the most frequent first; without any, no line."""
+    often, rare = "a layer of the model (LayerNormalization)\x1b[2J", "its optimizer (Ftrl)"
+    reasons = [rare, None, often, often, None, "c", "d", "d"]
+    outcomes = [replace(complete(n, 0.5), unfused=why) for n, why in enumerate(reasons)]
+    text = rendered(report.summary(record(*outcomes), None, DIRECTORY))
+    lines = [line.split("unfused")[-1].strip() for line in text.splitlines() if "one by" in line]
+    assert lines == [
+        "2 of 8 trials were trained one by one: a layer of the model (LayerNormalization) [2J",
+        "2 of 8 trials were trained one by one: d",
+        "1 of 8 trials were trained one by one: its optimizer (Ftrl)",
+    ]
+    assert "and 1 other reasons" in text
+    assert "unfused" not in rendered(report.summary(record(complete(0, 0.5)), None, DIRECTORY))
+    trials = report.show_json(record(*outcomes), None, DIRECTORY)["trials"]
+    assert [trial["unfused"] for trial in trials] == reasons
 
 
 def test_table_has_a_column_a_param_where_there_is_room() -> None:

@@ -85,6 +85,12 @@ class Backend(Protocol):
     """Whether suggestions have epochs of their own."""
     resumes_weights: ClassVar[bool]
     """Whether a suggestion may continue an earlier trial's weights."""
+    at_once: int | None
+    """How many trials may be open at once, where an executor takes many; None for all that it
+    takes. A backend that learns from outcomes names a number: a trial that it suggests before
+    it has heard of any other is a guess. The loop opens `execution.workers` trials all the same.
+    It is no matter of the machine, on which the trials of a study must not depend. Ask the
+    instance, as options may decide."""
     needs_trials: ClassVar[bool]
     """Whether `search.trials` must be given."""
 

@@ -43,6 +43,7 @@ class HyperbandBackend:
     prunes: bool = False
     sets_epochs: ClassVar[bool] = True
     resumes_weights: ClassVar[bool] = True
+    at_once: int | None = None  # it promotes when a rung has ended, and draws all else blindly
     needs_trials: ClassVar[bool] = False
 
     def __init__(self, problem: base.Problem) -> None:

@@ -55,6 +55,12 @@ _PACKAGES = {"cmaes": "cmaes", "gp": "torch"}
 _INCOMPLETE = ("percentile",)
 """What cannot be named without options."""
 
+_BLIND: Mapping[Kind, tuple[str, ...]] = {
+    "sampler": ("random", "qmc"),
+    "pruner": ("none", "threshold"),
+}
+"""What looks at no trial but the one it decides on."""
+
 _STUDY_NAME = "searchlab"
 """Optuna's HyperbandPruner draws a trial's bracket from the study's name, random by default."""
 
@@ -96,6 +102,10 @@ class OptunaBackend:
     prunes: bool = True
     sets_epochs: ClassVar[bool] = False
     resumes_weights: ClassVar[bool] = False
+    at_once: int | None = 8
+    """A compromise: of 64 trials on a smooth formula, TPE finds with 8 at once nearly what it finds
+    with one, with 64 only what a random search does, and then nothing is pruned either. None with a
+    sampler and a pruner that do not learn from other trials."""
     needs_trials: ClassVar[bool] = False
 
     def __init__(self, problem: base.Problem) -> None:
@@ -106,7 +116,10 @@ class OptunaBackend:
         self._problem = problem
         self._trials: dict[int, optuna.Trial] = {}
         self._exhausted = False
-        self.prunes = _split(options.pruner)[0] != "none"
+        sampler, pruner = _split(options.sampler)[0], _split(options.pruner)[0]
+        self.prunes = pruner != "none"
+        if sampler in _BLIND["sampler"] and pruner in _BLIND["pruner"]:
+            self.at_once = None
         with _quiet():
             self._study = optuna.create_study(
                 study_name=_STUDY_NAME,

@@ -32,6 +32,7 @@ class RandomizedBackend:
     prunes: bool = False
     sets_epochs: ClassVar[bool] = False
     resumes_weights: ClassVar[bool] = False
+    at_once: int | None = None  # its candidates are drawn before the first outcome
     needs_trials: ClassVar[bool] = True
 
     def __init__(self, problem: base.Problem) -> None:

@@ -12,8 +12,9 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator,
 
 from searchlab.space import SearchSpace
 from searchlab.study.fields import MisplacedError, Part, PlainValues
-from searchlab.study.limits import LimitsSpec, OnFailure, RetrySpec
+from searchlab.study.limits import OnFailure, RetrySpec
 from searchlab.study.params import ParamSpec, check_space
+from searchlab.study.training import TrainingSpec, unseen
 
 _LONGEST_NAME = 80
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
@@ -33,6 +34,7 @@ class DataSpec(Part):
         path: a CSV, Parquet or NPZ file, relative to the study file.
         target: the column (or the array, for NPZ) to predict.
         drop: columns that are not features, such as an id.
+        weight: the column (or the array) with each row's weight in the loss; no feature.
         task: what the target is; inferred from it if left out.
         test: the fraction of all rows that is only used once, at the end.
         validation: the fraction of the other rows that early stopping looks at.
@@ -43,6 +45,7 @@ class DataSpec(Part):
     path: str | None = None
     target: str | None = None
     drop: tuple[str, ...] = ()
+    weight: str | None = None
     task: Literal["regression", "classification"] | None = None
     test: Fraction = 0.2
     validation: Fraction = 0.2
@@ -57,12 +60,17 @@ class DataSpec(Part):
             )
         if self.path is not None and self.target is None:
             raise ValueError("a file needs a target: name the column to predict, as target: price")
-        for key in ("target", "drop", "task"):
+        for key in ("target", "drop", "weight", "task"):
             if self.path is None and getattr(self, key):
                 raise MisplacedError((key,), "goes with path only: leave it out with a dataset")
         if self.target in self.drop:
             raise MisplacedError(
                 ("drop",), f"has the target {self.target!r} in it: take it out of the list"
+            )
+        if self.weight is not None and self.weight in (self.target, *self.drop):
+            other = "the target" if self.weight == self.target else "in drop"
+            raise MisplacedError(
+                ("weight",), f"is {self.weight!r}, which is {other} too: leave one of them out"
             )
         return self
 
@@ -96,14 +104,6 @@ _Model = Annotated[
 ]
 
 
-def _unseen(metric: str) -> str:
-    """What to say of a metric that is not measured on unseen rows."""
-    return (
-        f"{metric!r} is a training metric: name one measured on unseen rows, such as "
-        f"val_{metric.removeprefix('val_') or 'loss'}"
-    )
-
-
 class ObjectiveSpec(Part):
     """The metric to optimise, as Keras names it, on rows that no training has seen."""
 
@@ -113,7 +113,7 @@ class ObjectiveSpec(Part):
     @model_validator(mode="after")
     def _check(self) -> Self:
         if not self.metric.startswith("val_") or self.metric == "val_":
-            raise MisplacedError(("metric",), _unseen(self.metric))
+            raise MisplacedError(("metric",), unseen(self.metric))
         if self.direction is None and self._inferred() is None:
             raise MisplacedError(
                 ("metric",),
@@ -168,31 +168,6 @@ class SearchSpec(Part):
         return self.on_failure.retry if isinstance(self.on_failure, RetrySpec) else 0
 
 
-class EarlyStoppingSpec(Part):
-    """Keras' `EarlyStopping` with its defaults, watching the early-stopping data."""
-
-    patience: Annotated[int, Field(ge=1)] = 10
-    monitor: str = "val_loss"
-    min_delta: Annotated[float, Field(ge=0)] = 0.0
-    restore_best_weights: bool = False
-
-    @field_validator("monitor")
-    @classmethod
-    def _check_monitor(cls, value: str) -> str:
-        if not value.startswith("val_") or value == "val_":
-            raise ValueError(_unseen(value))
-        return value
-
-
-class TrainingSpec(Part):
-    """How each training goes. `early_stopping: null` trains all epochs."""
-
-    epochs: Annotated[int, Field(ge=1)] = 100
-    batch_size: Annotated[int, Field(ge=1)] = 32
-    early_stopping: EarlyStoppingSpec | None = EarlyStoppingSpec()
-    limits: LimitsSpec = LimitsSpec()
-
-
 class EvaluationSpec(Part):
     """What scores a trial: cross-validation over the training rows, or a hold-out of them."""
 
@@ -214,7 +189,13 @@ class EvaluationSpec(Part):
 
 
 class ExecutionSpec(Part):
-    """Where trainings run. Does not change what they compute."""
+    """Where trainings run. Does not change what they compute.
+
+    Attributes:
+        executor: what runs the trainings.
+        workers: how many worker processes it has; with `process` each runs one training at a
+            time, with `fused` many.
+    """
 
     executor: str = "process"
     workers: Annotated[int, Field(ge=1, le=256)] = 1
@@ -256,6 +237,11 @@ class StudySpec(Part):
                 raise MisplacedError(
                     ("model", "params", name), "stands in space too: leave one of them out"
                 )
+        if self.training.class_weight is not None and self.data.task == "regression":
+            raise MisplacedError(
+                ("training", "class_weight"),
+                "is for classes, and data.task is regression: leave it out",
+            )
         return self
 
     @property

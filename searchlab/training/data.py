@@ -57,6 +57,7 @@ class Table:
         task: what the target is.
         kinds: how each column of a frame is made into numbers; empty for images.
         digest: SHA-256 over names, types and values; the same data gives the same digest.
+        w: the weights of the rows, float32 (n,), finite and 0 or more; None if there are none.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Table:
     task: Task
     kinds: Mapping[str, Kind]
     digest: str
+    w: np.ndarray[Any, Any] | None = None
 
 
 def load(spec: DataSpec, base: Path) -> Table:
@@ -83,6 +85,7 @@ def load(spec: DataSpec, base: Path) -> Table:
     if len(raw.y) == 0:
         raise raw.error("there are no rows: give a file with data")
     y, task = _target(raw, spec.task)
+    w = _weights(raw)
     X, kinds = raw.X, dict[str, Kind]()
     if isinstance(X, pd.DataFrame):
         kinds = {str(name): _kind(raw, str(name), X[name]) for name in X}
@@ -90,8 +93,8 @@ def load(spec: DataSpec, base: Path) -> Table:
             X = tidy(X, kinds)
         except DataError as error:
             raise raw.error(str(error)) from None
-    digest = _digest(X, y, raw.target)
-    return Table(raw.name, raw.source, X, y, raw.target, task, kinds, digest)
+    named = [(raw.target, y)] if w is None else [(raw.target, y), (str(spec.weight), w)]
+    return Table(raw.name, raw.source, X, y, raw.target, task, kinds, _digest(X, named), w)
 
 
 def tidy(frame: pd.DataFrame, kinds: Mapping[str, Kind]) -> pd.DataFrame:
@@ -273,13 +276,35 @@ def _inferred(values: np.ndarray[Any, Any], whole: bool, *, boolean: bool) -> Ta
     return "classification" if boolean or (whole and (two or few)) else "regression"
 
 
+def _weights(raw: Raw) -> np.ndarray[Any, Any] | None:
+    """The weights of the rows, checked; None if the data set has none."""
+    column = raw.weight
+    if column is None:
+        return None
+    values = np.full(len(column), np.nan)
+    if column.dtype.kind not in "mMc":  # pandas would take the number inside of a time
+        values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    wrong = np.flatnonzero(~((values >= 0) & (values <= _LARGEST)))
+    if len(wrong):
+        value = column.iloc[int(wrong[0])]
+        shown = "missing" if pd.isna(value) else repr(str(value))
+        raise raw.error(
+            f"the weight {column.name!r} is {shown} ({len(wrong)} rows in all are wrong): give "
+            f"each row a finite number of 0 or more",
+            int(wrong[0]),
+        )
+    return values.astype(np.float32)
+
+
 # ---- digest
 
 
-def _digest(X: pd.DataFrame | np.ndarray[Any, Any], y: np.ndarray[Any, Any], target: str) -> str:
+def _digest(
+    X: pd.DataFrame | np.ndarray[Any, Any], others: list[tuple[str, np.ndarray[Any, Any]]]
+) -> str:
     digest = hashlib.sha256()
     parts = [("", X)] if isinstance(X, np.ndarray) else [(n, X[n].to_numpy()) for n in X]
-    for name, values in [*parts, (target, y)]:
+    for name, values in [*parts, *others]:
         digest.update(json.dumps([str(name), str(values.dtype), values.shape]).encode())
         if values.dtype == object:
             digest.update(json.dumps(values.tolist()).encode())

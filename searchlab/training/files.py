@@ -13,6 +13,7 @@ import gzip
 import re
 import zipfile
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ class Raw:
         X: the features: a frame with a column each, or an array (n, height, width, ...).
         y: the target (n,); its index has the numbers by which the user knows the rows.
         target: the name of the target.
+        weight: the weights of the rows (n,), under their name; None if there are none.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Raw:
     X: pd.DataFrame | np.ndarray[Any, Any]
     y: pd.Series[Any]
     target: str
+    weight: pd.Series[Any] | None = None
 
     def error(self, message: str, position: int | None = None) -> DataError:
         """An error about a row, or about the whole data set."""
@@ -127,17 +130,24 @@ def _from_frame(spec: DataSpec, frame: pd.DataFrame, name: str, source: str) -> 
     frame.columns = pd.Index([str(column) for column in frame.columns])
     names = list(frame.columns)
     _check_names(names, source)
-    for wanted, key in [(spec.target, "target"), *((name, "drop") for name in spec.drop)]:
+    for wanted, key in [*_named(spec), *((name, "drop") for name in spec.drop)]:
         if wanted not in names:
             hint = did_you_mean(str(wanted), names) or f"; the columns are {_listed(names)}"
             raise DataError(f"{source}: no column {wanted!r}{hint}: correct data.{key}")
-    X = frame.drop(columns=[str(spec.target), *spec.drop])
+    X = frame.drop(columns=[*(wanted for wanted, _ in _named(spec)), *spec.drop])
     if X.shape[1] == 0:
         raise DataError(f"{source}: no columns are left to learn from: drop fewer")
     unnamed = [column for column in X if re.fullmatch(r"Unnamed: \d+", str(column))]
     if unnamed:  # mostly the row numbers that pandas writes, which a model must not see
         raise DataError(f"{source}: a column has no name: name it, or add {unnamed[0]!r} to drop")
-    return Raw(name, source, X, frame[str(spec.target)], str(spec.target))
+    weight = None if spec.weight is None else frame[spec.weight]
+    return Raw(name, source, X, frame[str(spec.target)], str(spec.target), weight)
+
+
+def _named(spec: DataSpec) -> list[tuple[str, str]]:
+    """The columns or arrays that are no features, each with the key that names it."""
+    keys = {"target": spec.target, "weight": spec.weight}
+    return [(name, key) for key, name in keys.items() if name is not None]
 
 
 def _read_npz(spec: DataSpec, path: Path, name: str, source: str) -> Raw:
@@ -146,37 +156,44 @@ def _read_npz(spec: DataSpec, path: Path, name: str, source: str) -> Raw:
         raise DataError(f"{source}: holds a single array: write features and target with np.savez")
     with opened:
         names = list(opened.files)
-        if spec.target not in names:
-            hint = did_you_mean(str(spec.target), names) or f"; the arrays are {_listed(names)}"
-            raise DataError(f"{source}: no array {spec.target!r}{hint}: correct data.target")
-        others = [array for array in names if array not in {spec.target, *spec.drop}]
+        for wanted, of in _named(spec):
+            if wanted not in names:
+                hint = did_you_mean(wanted, names) or f"; the arrays are {_listed(names)}"
+                raise DataError(f"{source}: no array {wanted!r}{hint}: correct data.{of}")
+        no_features = {spec.target, spec.weight, *spec.drop}
+        others = [array for array in names if array not in no_features]
         key = next((array for array in ("X", "x") if array in others), others[0] if others else "")
         if not key or (len(others) > 1 and key not in {"X", "x"}):
             raise DataError(
                 f"{source}: which array has the features? Name it X (it has {_listed(names)})"
             )
-        X, y = opened[key], opened[spec.target]
-    _check_arrays(source, key, X, str(spec.target), y)
-    rows = pd.Series(y.reshape(len(y)))
+        X, columns = opened[key], {wanted: opened[wanted] for wanted, _ in _named(spec)}
+    _check_arrays(source, key, X, columns)
+    rows = {n: pd.Series(each.reshape(len(X)), name=n) for n, each in columns.items()}
+    y, weight = rows[str(spec.target)], None if spec.weight is None else rows[spec.weight]
     if X.ndim > 2:  # noqa: PLR2004 - a matrix has columns; anything deeper is images
-        return Raw(name, source, X, rows, str(spec.target))
+        return Raw(name, source, X, y, str(spec.target), weight)
     frame = pd.DataFrame(X, columns=[f"{key}{column}" for column in range(X.shape[1])])
-    return Raw(name, source, frame, rows, str(spec.target))
+    return Raw(name, source, frame, y, str(spec.target), weight)
 
 
 def _check_arrays(
-    source: str, key: str, X: np.ndarray[Any, Any], target: str, y: np.ndarray[Any, Any]
+    source: str, key: str, X: np.ndarray[Any, Any], columns: Mapping[str, np.ndarray[Any, Any]]
 ) -> None:
     if X.ndim < 2 or 0 in X.shape[1:]:  # noqa: PLR2004
         raise DataError(
             f"{source}: {key} has the shape {X.shape}: give it (rows, features) or more"
         )
-    if y.shape not in {(y.size,), (y.size, 1)}:
-        raise DataError(f"{source}: {target} has the shape {y.shape}: give it one value a row")
-    if len(X) != len(y):
-        raise DataError(
-            f"{source}: {key} has {len(X)} rows and {target} has {len(y)}: give both the same"
-        )
+    for name, values in columns.items():
+        if values.shape not in {(values.size,), (values.size, 1)}:
+            raise DataError(
+                f"{source}: {name} has the shape {values.shape}: give it one value a row"
+            )
+        if len(X) != len(values):
+            raise DataError(
+                f"{source}: {key} has {len(X)} rows and {name} has {len(values)}: give both the "
+                "same"
+            )
     if X.dtype.kind not in "biuf":
         raise DataError(f"{source}: {key} has the type {X.dtype}: convert it to numbers")
     wrong = np.argwhere(~np.isfinite(X)) if X.dtype.kind == "f" else np.empty((0, X.ndim))

@@ -31,10 +31,11 @@ class Job:
         spec: the study.
         base: the directory of the study file, from which its relative paths start.
         data: the directory of the prepared data.
-        directory: the study's directory; trained models go to `models/7/fold-0.keras` for trial
-            7, the study's model to `best/model.keras`.
-        keep: whether the trained models are written.
+        directory: the study's directory; trained weights go to `models/7/fold-0.npz` for trial 7,
+            the study's model to `best/model.keras`.
+        keep: whether the trained weights are written.
         synchronous: whether the training waits for a decision after each epoch.
+        start: the logical time at which it starts, in reports; see `executors.fused`.
     """
 
     work: Work
@@ -45,3 +46,4 @@ class Job:
     directory: Path
     keep: bool = False
     synchronous: bool = False
+    start: int = 0

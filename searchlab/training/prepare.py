@@ -8,7 +8,6 @@ seed, so that a plain script can repeat them. Preprocessing is fitted on the tra
 from __future__ import annotations
 
 import json
-import math
 import os
 import shutil
 import zipfile
@@ -19,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 
 from searchlab.errors import DataError
 from searchlab.study.spec import StudySpec
@@ -32,8 +30,8 @@ from searchlab.training.preprocessing import (
     moments,
     save_preprocessing,
 )
-
-Folds = tuple[tuple[Array, Array], ...]
+from searchlab.training.splits import Folds, Splitter, split
+from searchlab.training.weights import check_parts, class_weights
 
 _PARTS = ("train", "validation", "test")
 _SUMMARY, _FOLDS, _PREPROCESSING = "summary.json", "folds.npz", "preprocessing.skops"
@@ -94,9 +92,12 @@ class PreparedData:
     Attributes:
         x_train: float32 (rows, *input_shape); x_validation and x_test likewise.
         y_train: float32 (rows,) for a regression, else int64 class numbers; the others likewise.
+        w_train: the rows' weights in the loss, float32 (rows,); the others likewise; None if the
+            study has none.
         folds: pairs of rows to fit and rows to score, both counted within the training rows; one
             pair for a hold-out.
         summary: what the data set is.
+        class_weight: the weight in the training loss of each class, by its number, or None.
         meta: what model factories may ask for. Under scikeras' keys what scikeras says of
             `x_train` and `y_train`; and `task`, `input_shape`, `scale`, `mean` and `variance` (of
             the columns of `x_train`, or of all its pixels).
@@ -108,9 +109,29 @@ class PreparedData:
     y_validation: Array
     x_test: Array
     y_test: Array
+    w_train: Array | None
+    w_validation: Array | None
+    w_test: Array | None
     folds: Folds
     summary: DataSummary
+    class_weight: Mapping[int, float] | None
     meta: dict[str, Any]
+
+    def training_weights(self, rows: Array) -> Array | None:
+        """The weights in the training loss of some training rows, float32 (len(rows),).
+
+        Args:
+            rows: the rows (n,), counted within the training rows.
+
+        Returns:
+            The weight of each row times that of its class; None if there are neither.
+        """
+        w = None if self.w_train is None else self.w_train[rows]
+        if self.class_weight is None:
+            return w
+        by_class = [self.class_weight[number] for number in range(len(self.summary.classes))]
+        weights: Array = np.array(by_class, np.float32)[self.y_train[rows]]
+        return weights if w is None else weights * w
 
 
 def prepare(spec: StudySpec, base: Path, directory: Path) -> DataSummary:
@@ -159,8 +180,9 @@ def open_data(directory: Path) -> PreparedData:
         arrays = {
             f"{axis}_{part}": np.load(directory / f"{axis}_{part}.npy", mmap_mode="r")
             for part in _PARTS
-            for axis in "xy"
+            for axis in ("xyw" if saved["weighted"] else "xy")
         }
+        classes = saved["class_weight"]
         with np.load(directory / _FOLDS) as file:
             folds = tuple(
                 (file[f"arr_{index}"], file[f"arr_{index + 1}"])
@@ -172,77 +194,13 @@ def open_data(directory: Path) -> PreparedData:
             f"run the study again"
         ) from None
     meta = _meta(summary, arrays["x_train"], arrays["y_train"]) | saved["statistics"]
-    return PreparedData(**arrays, folds=folds, summary=summary, meta=meta)
-
-
-# ---- splitting
-
-
-@dataclass(frozen=True)
-class _Splitter:
-    """Divides rows as scikit-learn does, and says first why it could not.
-
-    Attributes:
-        y: the target (rows,), class numbers if there are classes.
-        classes: the classes as text; empty for a regression.
-        seed: the seed of all divisions.
-    """
-
-    y: Array
-    classes: tuple[str, ...]
-    seed: int
-
-    def divide(self, rows: Array, fraction: float, key: str) -> tuple[Array, Array]:
-        """The rows that stay, and those that `key` of the study takes away."""
-        self.check(rows, 2, key)
-        taken = math.ceil(fraction * len(rows))
-        least = max(1, len(self.classes))
-        if min(taken, len(rows) - taken) < least:
-            raise DataError(
-                f"too few rows: {key} of {fraction:g} would take {taken} of {len(rows)}, and "
-                f"either side needs {least} or more: add rows, or change {key}"
-            )
-        stay, leave = train_test_split(
-            rows,
-            test_size=fraction,
-            random_state=self.seed,
-            stratify=self.y[rows] if self.classes else None,
-        )
-        return stay, leave
-
-    def folds(self, rows: Array, count: int) -> Folds:
-        """The folds that `cv=count` makes in scikit-learn."""
-        self.check(rows, count, "evaluation.folds")
-        folds = StratifiedKFold(count) if self.classes else KFold(count)
-        return tuple(folds.split(np.zeros(len(rows)), self.y[rows]))
-
-    def check(self, rows: Array, least: int, key: str) -> None:
-        """Raises DataError if there are not `least` rows, of each class if there are classes."""
-        if len(rows) < least:
-            raise DataError(
-                f"too few rows: {key} needs {least}, and has {len(rows)} of {len(self.y)}: add rows"
-            )
-        for number in range(len(self.classes)):
-            count = int((self.y[rows] == number).sum())
-            if count < least:
-                total = int((self.y == number).sum())
-                raise DataError(
-                    f"class {self.classes[number]!r} has only {total} rows: {key} needs {least} "
-                    f"and has {count} of them: add rows, or merge or leave out the class"
-                )
-
-
-def _split(splitter: _Splitter, spec: StudySpec) -> tuple[dict[str, Array], Folds]:
-    rows = np.arange(len(splitter.y))
-    rows, test = splitter.divide(rows, spec.data.test, "data.test")
-    train, validation = splitter.divide(rows, spec.data.validation, "data.validation")
-    parts = {"train": train, "validation": validation, "test": test}
-    if spec.evaluation.folds is not None:
-        return parts, splitter.folds(train, spec.evaluation.folds)
-    fit, score = splitter.divide(train, float(spec.evaluation.holdout or 0), "evaluation.holdout")
-    places = np.empty(len(splitter.y), np.int64)  # where each row is among the training rows
-    places[train] = np.arange(len(train))
-    return parts, ((places[fit], places[score]),)
+    return PreparedData(
+        **{**dict.fromkeys(f"w_{part}" for part in _PARTS), **arrays},
+        folds=folds,
+        summary=summary,
+        class_weight=None if classes is None else dict(enumerate(classes)),
+        meta=meta,
+    )
 
 
 # ---- writing
@@ -250,12 +208,17 @@ def _split(splitter: _Splitter, spec: StudySpec) -> tuple[dict[str, Array], Fold
 
 def _write(table: Table, spec: StudySpec, directory: Path) -> DataSummary:
     y, classes = _encoded(table)
-    parts, folds = _split(_Splitter(y, classes, spec.search.seed), spec)
+    parts, folds = split(Splitter(y, classes, spec.search.seed), spec)
+    if table.w is not None:
+        check_parts(table.w, parts, folds)
+    weights = class_weights(spec.training, y[parts["train"]], classes, table.target)
     preprocessing = fit_preprocessing(table, parts["train"], spec.data.scale)
     directory.mkdir(parents=True)
     for part, rows in parts.items():
         _write_inputs(directory / f"x_{part}.npy", table.X, rows, preprocessing)
         np.save(directory / f"y_{part}.npy", y[rows])
+        if table.w is not None:
+            np.save(directory / f"w_{part}.npy", table.w[rows])
     save_preprocessing(preprocessing, directory / _PREPROCESSING)
     np.savez(directory / _FOLDS, *(rows for pair in folds for rows in pair))
     x_train = np.load(directory / "x_train.npy", mmap_mode="r")
@@ -271,7 +234,12 @@ def _write(table: Table, spec: StudySpec, directory: Path) -> DataSummary:
         input_shape=x_train.shape[1:],
         **{part: len(rows) for part, rows in parts.items()},
     )
-    saved = {"summary": summary.as_dict(), "statistics": _statistics(x_train, spec.data.scale)}
+    saved = {
+        "summary": summary.as_dict(),
+        "statistics": _statistics(x_train, spec.data.scale),
+        "weighted": table.w is not None,
+        "class_weight": weights,
+    }
     (directory / _SUMMARY).write_text(json.dumps(saved, indent=1), encoding="utf-8")
     return summary
 

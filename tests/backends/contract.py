@@ -209,6 +209,15 @@ class BackendContract:
             else:
                 assert suggestion.initial_epoch == 0
 
+    def test_only_a_backend_that_learns_bounds_the_open_trials(self, make):
+        """With `at_once`, outcomes decide what is new to be tried; without, they do not."""
+        backend = make()
+        runs = [drive(backend, 40), drive(make(), 40, score=lambda params: 10 - value(params))]
+        new = [[s.params for s in suggestions(run) if s.resume_from is None] for run in runs]
+        shared = min(map(len, new))
+        assert (new[0][:shared] != new[1][:shared]) == (backend.at_once is not None)
+        assert backend.at_once is None or backend.at_once > 1
+
     def test_only_pruning_backends_stop_a_trial(self, make):
         """A hopeless trial is stopped if, and only if, the backend prunes."""
         backend = make()

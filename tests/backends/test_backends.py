@@ -68,6 +68,21 @@ class TestOptuna(BackendContract):
         assert not make(options={"pruner": "none"}).prunes
         assert OptunaBackend.prunes
 
+    @pytest.mark.parametrize(
+        ("sampler", "pruner", "at_once"),
+        [
+            ("tpe", "none", 8),
+            ("random", "median", 8),
+            ("brute_force", "none", 8),
+            ("random", "none", None),
+            ({"name": "qmc", "qmc_type": "sobol"}, {"name": "threshold", "upper": 5.0}, None),
+        ],
+        ids=str,
+    )
+    def test_what_does_not_learn_is_not_bounded(self, make, sampler, pruner, at_once):
+        """As many trials as there are places are open, if neither of the two looks at others."""
+        assert make(options={"sampler": sampler, "pruner": pruner}).at_once == at_once
+
     def test_folds_are_consecutive_steps(self, make):
         """Epochs of later folds are compared with the same epochs of the same fold."""
         backend = make(options={"pruner": {"name": "median", "n_startup_trials": 1}})

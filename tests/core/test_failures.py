@@ -156,6 +156,25 @@ def test_a_study_stopped_by_a_failure_failed_and_can_go_on(run):
     assert record.counts() == {"COMPLETE": 5, "FAIL": 1}
 
 
+def test_every_process_tries_the_model_before_it_trains(run, monkeypatch):
+    """Also the one that resumes a study: its executor must know what it can run."""
+    works, submit = [], TrivialExecutor.submit
+
+    def noting(executor, job):
+        works.append(str(job.work))
+        submit(executor, job)
+
+    monkeypatch.setattr(TrivialExecutor, "submit", noting)
+    run(Flaky({2: 1}), **{"search.on_failure": "stop"})
+    assert works == ["CHECK", *["TRIAL"] * 3]
+    works.clear()
+    run(bowl, **{"search.on_failure": "continue"})
+    assert works == ["CHECK", *["TRIAL"] * 3, "FINAL"]
+    works.clear()
+    run(bowl, **{"search.on_failure": "continue"})
+    assert works == [], "there is nothing left to do"
+
+
 def test_a_study_of_which_every_trial_fails_has_no_best(run):
     """Its state is failed, all trials are there with their reasons, and nothing is the best."""
     record = run(Flaky(dict.fromkeys(range(6), 1)))

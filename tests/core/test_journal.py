@@ -1,6 +1,9 @@
 """The journal: everything comes back, and damage is told from an interrupted write."""
 
+import json
 import math
+import zlib
+from dataclasses import asdict
 
 import pytest
 
@@ -27,6 +30,7 @@ EVENTS = [
     Asked(Trial(1, Suggestion({"x": 0.2}, epochs=9, initial_epoch=3, resume_from=0), seed=42)),
     Waited(2),
     Told(Outcome(1, TrialState.FAIL, error=Failure("ValueError", "no", "Traceback"))),
+    Told(Outcome(2, TrialState.PRUNED, 0.5, unfused="its optimizer (Ftrl)")),
     Stopped("finished", 1.5, best=0, test={"loss": 0.2}, model_path="best/model.keras"),
 ]
 
@@ -40,6 +44,18 @@ def test_every_event_comes_back_as_it_was_written(tmp_path):
     """Reading a journal gives the same events: floats to the last bit, text with its accents."""
     written = write(tmp_path / "j", EVENTS)
     assert list(read_journal(tmp_path / "j")) == written
+
+
+def test_an_outcome_of_an_older_journal_is_read(tmp_path):
+    """A line that does not say why a trial was unfused, as none once did, is a whole outcome."""
+    outcome = Outcome(1, TrialState.COMPLETE, 0.5)
+    entry = {"event": "Told", "time": 1.0, "outcome": asdict(outcome)}
+    del entry["outcome"]["unfused"]
+    body = json.dumps(entry, separators=(",", ":"))
+    crc = zlib.crc32(body.encode())
+    (tmp_path / "j").write_text(f'{body[:-1]},"crc":"{crc:08x}"}}\n')
+    (read,) = read_journal(tmp_path / "j")
+    assert read.event == Told(outcome)
 
 
 def test_metrics_that_are_not_finite_come_back(tmp_path):

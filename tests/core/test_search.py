@@ -11,7 +11,8 @@ from searchlab.backends.base import Problem
 from searchlab.errors import ReplayError
 from searchlab.journal import Asked, Journal, Resumed, Started, Told, read_journal
 from searchlab.record import StudyRecord
-from searchlab.search import Interrupt, Recorder, Search, replay
+from searchlab.replay import replay
+from searchlab.search import Interrupt, Recorder, Search
 from searchlab.tracking.memory import MemoryTracker
 from searchlab.trial import TrialState
 
@@ -30,9 +31,9 @@ class Process:
     def run(self) -> StudyRecord:
         path = self.directory / "journal.jsonl"
         entries = list(read_journal(path))
-        backend = plugins.backend(self.spec.search.backend)(Problem.of(self.spec, "multiclass"))
+        backend = self.backend()
         try:
-            replay(backend, entries)
+            answers = replay(backend, entries)
             record = StudyRecord(entries)
             self.tracker.replay(entries)
             with Journal(path) as journal:
@@ -43,6 +44,7 @@ class Process:
                 Search(
                     self.spec,
                     backend,
+                    answers,
                     self.executor,
                     recorder,
                     Path(),
@@ -52,6 +54,9 @@ class Process:
         finally:
             backend.close()
         return record
+
+    def backend(self):
+        return plugins.backend(self.spec.search.backend)(Problem.of(self.spec, "multiclass"))
 
 
 def picture(record: StudyRecord) -> list:

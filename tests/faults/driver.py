@@ -181,14 +181,14 @@ def _one_page(_record: Any, folder: Path) -> list[Path]:
 
 
 def formula_executor(workers: int, seconds: float) -> Any:
-    """The trivial executor, which also takes the jobs before the first and after the last trial."""
-    from support import TrivialExecutor, bowl
+    """Runs a formula in place of trainings, also for the jobs before and after the trials."""
+    from support import LogicalExecutor, bowl
 
     def value(trial: Any, epoch: int) -> float:
         time.sleep(seconds)
         return bowl(trial, epoch) if trial.suggestion.params else 0.0  # no params: the check
 
-    class Formula(TrivialExecutor):
+    class Formula(LogicalExecutor):
         def submit(self, job: Any) -> None:
             self._epochs.pop(job.trial.number, None)
             super().submit(job)

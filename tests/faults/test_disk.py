@@ -124,12 +124,12 @@ def test_a_model_that_cannot_be_written_is_not_the_trials_fault(place, undisturb
     """A training that finds the disk full ends the process, and has no outcome: it is run again."""
 
     def full():
-        raise StorageError("models/2/fold-0.keras: the model cannot be written (no space)")
+        raise StorageError("models/2/fold-0.npz: the model cannot be written (no space)")
 
     place.at(2, 4, full)
     result = place.run()
     assert result.exit_code == 2
-    assert "models/2/fold-0.keras: the model cannot be written" in one_line(result)
+    assert "models/2/fold-0.npz: the model cannot be written" in one_line(result)
     place.happening = lambda trial, epoch: None
     assert_as_undisturbed(place, undisturbed)
 

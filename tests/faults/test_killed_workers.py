@@ -13,7 +13,8 @@ from searchlab.executors.process import ProcessExecutor
 from searchlab.interrupt import Interrupt
 from searchlab.journal import Journal, Resumed, Retried, Started, read_journal
 from searchlab.record import StudyRecord
-from searchlab.search import Recorder, Search, replay
+from searchlab.replay import replay
+from searchlab.search import Recorder, Search
 from searchlab.tracking.memory import MemoryTracker
 from searchlab.training.prepare import prepare
 from searchlab.trial import TrialState
@@ -54,7 +55,9 @@ def run(directory: Path, executor, factory: str) -> StudyRecord:
         recorder = Recorder(journal, record, MemoryTracker())
         recorder(Started(spec.as_dict(), ""))
         recorder(Resumed(TRIALS, None, "process", 1))
-        Search(spec, backend, executor, recorder, directory, directory, Interrupt()).run()
+        places = (directory, directory)
+        answers = replay(backend, [])
+        Search(spec, backend, answers, executor, recorder, *places, Interrupt()).run()
     backend.close()
     return record
 
@@ -88,7 +91,7 @@ def test_a_killed_worker_costs_no_trial(tmp_path, executor, unbroken, moment):
     replay(backend, entries)
     backend.close()
     files = [path.name for path in (tmp_path / "models").rglob("*") if path.is_file()]
-    assert set(files) <= {"fold-0.keras"}, "nothing half written stays"
+    assert set(files) <= {"fold-0.npz"}, "nothing half written stays"
 
 
 def test_a_trial_that_always_loses_its_worker_is_tried_twice(tmp_path, executor):

@@ -4,18 +4,20 @@ import subprocess
 from dataclasses import replace
 
 import pytest
-from executors.contract import Bench, collect
+from executors.contract import PARAMS, Bench, collect
 from faults.test_disk import as_root, mounted
 from support import study
 
 from searchlab.errors import JournalError
 from searchlab.executors.inline import InlineExecutor
-from searchlab.training.fit import model_file
+from searchlab.training.checkpoint import checkpoint_file, load_checkpoint
 from searchlab.training.job import Work
 from searchlab.training.prepare import prepare
 from searchlab.trial import TrialState
 
 pytestmark = pytest.mark.keras
+
+WIDE = {**PARAMS, "n_neurons": 300}  # weights of more than 8 kB
 
 
 @pytest.fixture(scope="module")
@@ -34,28 +36,28 @@ def outcome(bench, **changes):
     return collect(executor)[1][0]
 
 
-def lose(model):
-    model.unlink()
+def lose(file):
+    file.unlink()
 
 
-def cut(model):
-    model.write_bytes(model.read_bytes()[:-100])
+def cut(file):
+    file.write_bytes(file.read_bytes()[:-100])
 
 
-def flip(model):
-    content = bytearray(model.read_bytes())
-    content[len(content) // 2] ^= 0xFF
-    model.write_bytes(content)
+def flip(file):
+    content = bytearray(file.read_bytes())
+    content[content.index(load_checkpoint(file).trainable[0].tobytes())] ^= 0xFF
+    file.write_bytes(content)
 
 
 @pytest.mark.parametrize("damage", [lose, cut, flip])
 def test_a_lost_model_of_the_best_trial_is_trained_again(bench, damage):
     """Without its file, the study's model is trained again with the same seed: the same scores."""
     assert outcome(bench).state is TrialState.COMPLETE
-    model = model_file(bench.directory, 0, 0)
+    kept = checkpoint_file(bench.directory, 0, 0)
     before = outcome(bench, work=Work.FINAL)
     assert before.epochs == 0
-    damage(model)
+    damage(kept)
     after = outcome(bench, work=Work.FINAL)
     assert after.state is TrialState.COMPLETE, after.error
     assert after.epochs == 3
@@ -72,7 +74,7 @@ def test_a_model_that_cannot_be_written_says_what_to_do(bench, tmp_path, fault):
     with mounted(models, *map(str, options)):
         if fault == "read-only":
             subprocess.run(["mount", "-o", "remount,ro,bind", str(models)], check=True)
-        ended = outcome(bench, directory=tmp_path)
+        ended = outcome(bench, directory=tmp_path, params=WIDE)
     assert ended.error.type == "StorageError", ended.error
     reason = {"full": "No space left on device", "read-only": "Read-only file system"}[fault]
     assert f"the model cannot be written ({reason}); make room or give write" in ended.error.message

@@ -1,8 +1,7 @@
-"""One training: whole epochs in one call change nothing, and kept weights bring their optimiser."""
+"""One training: whole epochs in one call of the program change nothing."""
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from support import study
 
@@ -30,7 +29,8 @@ def test_whole_epochs_in_one_call_give_the_same_losses(job):
     """The reported losses are, to the last bit, those of Keras' own fit batch by batch."""
     import keras
 
-    from searchlab.training.fit import build, run
+    from searchlab.training.build import build
+    from searchlab.training.fit import run
     from searchlab.training.prepare import open_data
 
     reports = []
@@ -55,50 +55,3 @@ def test_whole_epochs_in_one_call_give_the_same_losses(job):
     assert outcome.epochs == 3
     assert [report["loss"] for report in reports] == history["loss"]
     assert [report["val_loss"] for report in reports] == history["val_loss"]
-
-
-@pytest.mark.parametrize("built", [True, False])
-def test_kept_weights_come_with_the_state_of_their_optimiser(tmp_path, job, built):
-    """Adam goes on with its moments, also in a model that is only built when it sees data."""
-    import keras
-
-    from searchlab.training.fit import _load_weights
-    from searchlab.training.prepare import open_data
-
-    data = open_data(job.data)
-    x, y = np.asarray(data.x_train), np.asarray(data.y_train)
-
-    def adam():
-        layers = [keras.layers.Dense(5, activation="relu"), keras.layers.Dense(3, "softmax")]
-        model = keras.Sequential([keras.Input(x.shape[1:]), *layers] if built else layers)
-        model.compile(loss="sparse_categorical_crossentropy", optimizer="adam")
-        return model
-
-    first = adam()
-    first.fit(x, y, epochs=2, verbose=0)
-    first.save(tmp_path / "kept.keras")
-    second = adam()
-    _load_weights(second, tmp_path / "kept.keras", data)
-    for left, right in zip(first.optimizer.variables, second.optimizer.variables, strict=True):
-        np.testing.assert_array_equal(np.asarray(left), np.asarray(right))
-    for left, right in zip(first.weights, second.weights, strict=True):
-        np.testing.assert_array_equal(np.asarray(left), np.asarray(right))
-
-
-def test_a_killed_save_leaves_no_half_of_a_model(tmp_path, monkeypatch):
-    """A model appears under its name only when it is whole."""
-    import keras
-
-    from searchlab.training.fit import _save
-
-    class Torn:
-        def save(self, path):
-            Path(path).write_bytes(b"half")
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        _save(Torn(), tmp_path / "models" / "0" / "fold-0.keras")
-    assert list((tmp_path / "models" / "0").iterdir()) == []
-    whole = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-    _save(whole, tmp_path / "models" / "0" / "fold-0.keras")
-    assert [path.name for path in (tmp_path / "models" / "0").iterdir()] == ["fold-0.keras"]

@@ -1,0 +1,70 @@
+"""The part of a study file on how each training goes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag, field_validator
+
+from searchlab.study.fields import Part
+from searchlab.study.limits import LimitsSpec
+
+
+def unseen(metric: str) -> str:
+    """What to say of a metric that is not measured on unseen rows."""
+    return (
+        f"{metric!r} is a training metric: name one measured on unseen rows, such as "
+        f"val_{metric.removeprefix('val_') or 'loss'}"
+    )
+
+
+class EarlyStoppingSpec(Part):
+    """Keras' `EarlyStopping` with its defaults, watching the early-stopping data."""
+
+    patience: Annotated[int, Field(ge=1)] = 10
+    monitor: str = "val_loss"
+    min_delta: Annotated[float, Field(ge=0)] = 0.0
+    restore_best_weights: bool = False
+
+    @field_validator("monitor")
+    @classmethod
+    def _check_monitor(cls, value: str) -> str:
+        if not value.startswith("val_") or value == "val_":
+            raise ValueError(unseen(value))
+        return value
+
+
+def _class_weight_kind(value: Any) -> str | None:
+    if value == "balanced":
+        return "<word>"
+    return "<group>" if isinstance(value, dict) and value else None
+
+
+_ClassWeight = Annotated[
+    Annotated[Literal["balanced"], Tag("<word>")]
+    | Annotated[dict[str, Annotated[float, Field(gt=0)]], Tag("<group>")],
+    Discriminator(
+        _class_weight_kind,
+        custom_error_type="either",
+        custom_error_message="must be balanced, or the classes' weights, such as {no: 1, yes: 5}",
+    ),
+]
+
+
+class TrainingSpec(Part):
+    """How each training goes. `early_stopping: null` trains all epochs.
+
+    Attributes:
+        epochs: the most epochs of one training.
+        batch_size: the rows of one step.
+        early_stopping: when a training ends before its last epoch.
+        class_weight: the weight of each class in the training loss, by its label; classes that
+            are left out have 1. `balanced` is scikit-learn's: the same weight in all for each.
+        limits: what one trial may use at most.
+    """
+
+    epochs: Annotated[int, Field(ge=1)] = 100
+    batch_size: Annotated[int, Field(ge=1)] = 32
+    early_stopping: EarlyStoppingSpec | None = EarlyStoppingSpec()
+    class_weight: _ClassWeight | None = None
+    limits: LimitsSpec = LimitsSpec()

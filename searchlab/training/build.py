@@ -1,0 +1,37 @@
+"""A job's model, as its factory builds it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from searchlab.training import factories
+from searchlab.training.checkpoint import Checkpoint, restore
+from searchlab.training.job import Job
+from searchlab.training.prepare import PreparedData
+
+
+def build(job: Job, data: PreparedData) -> Any:
+    """Builds a job's model, seeded, by calling the study's factory.
+
+    Raises:
+        ModelError: if the factory cannot be imported.
+        Exception: whatever the factory raises.
+    """
+    function = factories.load(job.spec.factory.factory, job.base)
+    params = {**job.spec.factory.params, **job.trial.suggestion.params}
+    keras.utils.set_random_seed(job.trial.seed)
+    given = {"input_shape": data.summary.input_shape, "meta": data.meta}
+    return factories.call(function, params, given)
+
+
+def take_over(model: Any, checkpoint: Checkpoint, data: PreparedData) -> None:
+    """Gives a model another training's weights and the state of its optimiser.
+
+    Raises:
+        ModelError: if they do not fit the model.
+    """
+    if not model.built:
+        model(keras.Input(data.summary.input_shape))  # symbolic: for any number of rows, as in fit
+    restore(model, checkpoint)

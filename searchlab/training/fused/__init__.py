@@ -1,0 +1,1 @@
+"""Fused training: many trainings in one compiled program, a slot each."""

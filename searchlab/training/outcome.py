@@ -1,0 +1,127 @@
+"""What comes of a training, however its epochs are run: scores, and why it has none."""
+
+from __future__ import annotations
+
+import math
+import traceback
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from searchlab.errors import ModelError
+from searchlab.training.checkpoint import checkpoint_file
+from searchlab.training.job import Job
+from searchlab.trial import Failure, Outcome, Report, TrialState
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """One training that ran to its end.
+
+    Attributes:
+        metrics: its score on unseen rows, named `val_...` as in Keras' logs.
+        epochs: how many epochs it was trained for.
+    """
+
+    metrics: Mapping[str, float]
+    epochs: int
+
+
+def complete(job: Job, fitted: Sequence[Fitted]) -> Outcome:
+    """The outcome of a trial of which all folds ran to their end.
+
+    Args:
+        job: the trial's job.
+        fitted: what came of each fold, in order; at least one.
+
+    Raises:
+        ModelError: if the model does not measure the objective.
+        FloatingPointError: if the objective is not finite.
+    """
+    number, metric = job.trial.number, job.spec.objective.metric
+    scores = tuple(objective(each.metrics, metric) for each in fitted)
+    kept = checkpoint_file(job.directory, number, 0).relative_to(job.directory)
+    return Outcome(
+        number,
+        TrialState.COMPLETE,
+        value=_finite(metric, math.fsum(scores) / len(scores)),
+        metrics={
+            name: float(np.mean([each.metrics[name] for each in fitted]))
+            for name in fitted[0].metrics
+        },
+        scores=scores,
+        epochs=sum(each.epochs for each in fitted),
+        model_path=kept.as_posix() if job.keep else None,
+    )
+
+
+def pruned(job: Job, last: Report | None, epochs: int) -> Outcome:
+    """The outcome of a trial that was told to stop.
+
+    Args:
+        job: the trial's job.
+        last: the report that was answered so, or None if there was none.
+        epochs: the epochs trained until then, over all folds.
+    """
+    value = None if last is None else last.metrics.get(job.spec.objective.metric)
+    return Outcome(job.trial.number, TrialState.PRUNED, value=value, epochs=epochs)
+
+
+def failed(number: int, error: BaseException) -> Outcome:
+    """The outcome of a trial whose training raised an error."""
+    message = " ".join(str(error).split()) or "no message"
+    if isinstance(error, SystemExit):
+        message = f"sys.exit({error.code!r}) was called: raise an exception instead"
+    failure = Failure(type(error).__name__, message, "".join(traceback.format_exception(error)))
+    return Outcome(number, TrialState.FAIL, error=failure)
+
+
+def objective(metrics: Mapping[str, float], metric: str) -> float:
+    """The objective among the metrics of a training.
+
+    Raises:
+        ModelError: if the model does not measure it.
+        FloatingPointError: if it is not finite.
+    """
+    if metric not in metrics:
+        raise ModelError(
+            f"the model has no metric {metric}; it has {', '.join(metrics)}: name one of them in "
+            "objective.metric, or compile the model with it"
+        )
+    return _finite(metric, metrics[metric])
+
+
+def check_weights(weights: Iterable[tuple[str, Any]]) -> None:
+    """Refuses a training that has spoilt its weights.
+
+    Args:
+        weights: the path and the array of each weight.
+
+    Raises:
+        FloatingPointError: if one of them is not finite.
+    """
+    for path, weight in weights:
+        values = np.asarray(weight)
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise FloatingPointError(f"the weights {path} are not finite after the training")
+
+
+def diverged_error(name: str, epoch: int, fold: int) -> FloatingPointError:
+    """The error of a training with a metric that is not finite.
+
+    Args:
+        name: the metric.
+        epoch: after how many epochs, counted from 1.
+        fold: in which fold.
+    """
+    return FloatingPointError(
+        f"{name} was not finite after epoch {epoch} of fold {fold}: the training diverged"
+    )
+
+
+def _finite(metric: str, value: float) -> float:
+    if not math.isfinite(value):
+        raise FloatingPointError(f"{metric} is {value} on the scoring rows")
+    return value

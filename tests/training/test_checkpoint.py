@@ -1,0 +1,160 @@
+"""Kept weights: written whole or not at all, and taken over with the state of their optimiser."""
+
+from dataclasses import fields
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from searchlab.errors import ModelError, StorageError
+from searchlab.training import checkpoint as checkpoint_module
+from searchlab.training.checkpoint import (
+    Checkpoint,
+    checkpoint_file,
+    checkpoint_of,
+    is_whole,
+    load_checkpoint,
+    restore,
+    save_checkpoint,
+    save_model,
+)
+
+X = np.random.default_rng(1).normal(size=(90, 4)).astype(np.float32)
+Y = np.arange(90) % 3
+
+
+def adam(*, built=True, units=5):
+    """A model with moments, moving averages and a seed generator."""
+    import keras
+
+    layers = [
+        keras.layers.Dense(units, activation="relu"),
+        keras.layers.BatchNormalization(),
+        keras.layers.Dropout(0.5),
+        keras.layers.Dense(3, "softmax"),
+    ]
+    model = keras.Sequential([keras.Input(X.shape[1:]), *layers] if built else layers)
+    model.compile(loss="sparse_categorical_crossentropy", optimizer="adam")
+    return model
+
+
+def numbers(count=12) -> Checkpoint:
+    """A checkpoint of so many weights, each with its own number."""
+    weights = tuple(np.full((2,), index, np.float32) for index in range(count))
+    return Checkpoint(weights, (np.array([1, 2], np.uint32),), (np.array(7, np.int64),))
+
+
+def assert_same(left: Checkpoint, right: Checkpoint) -> None:
+    for group in fields(Checkpoint):
+        pairs = zip(getattr(left, group.name), getattr(right, group.name), strict=True)
+        for one, other in pairs:
+            assert one.dtype == other.dtype
+            np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("built", [True, False])
+def test_kept_weights_come_with_the_state_of_their_optimiser(tmp_path, built):
+    """Moments, averages and seeds go on, also in a model that is only built when it sees data."""
+    from searchlab.training.build import take_over
+
+    first, second = adam(built=built), adam(built=built)
+    first.fit(X, Y, epochs=2, verbose=0)
+    save_checkpoint(checkpoint_of(first), checkpoint_file(tmp_path, 7, 0))
+    data = SimpleNamespace(summary=SimpleNamespace(input_shape=(4,)))
+    take_over(second, load_checkpoint(tmp_path / "models/7/fold-0.npz"), data)
+    assert_same(checkpoint_of(first), checkpoint_of(second))
+    for model in (first, second):
+        model.fit(X, Y, epochs=1, shuffle=False, verbose=0)
+    assert_same(checkpoint_of(first), checkpoint_of(second))
+    assert second.input_shape == (None, 4), "it takes any number of rows"
+
+
+@pytest.mark.keras
+def test_narrow_types_are_kept_to_the_last_bit(tmp_path):
+    """NumPy's files do not know bfloat16; its values survive them all the same."""
+    import keras
+
+    keras.config.set_dtype_policy("bfloat16")
+    try:
+        first, second = adam(), adam()
+    finally:
+        keras.config.set_dtype_policy("float32")
+    first.fit(X, Y, epochs=1, verbose=0)
+    save_checkpoint(checkpoint_of(first), tmp_path / "fold-0.npz")
+    restore(second, load_checkpoint(tmp_path / "fold-0.npz"))
+    assert second.trainable_variables[0].dtype == "bfloat16"
+    assert_same(checkpoint_of(first), checkpoint_of(second))
+
+
+@pytest.mark.keras
+def test_weights_of_another_model_are_refused():
+    """A factory that builds another model for the same params is named as the cause."""
+    with pytest.raises(ModelError, match=r"trainable variables: \(4, 5\).* kept, \(4, 6\).* same"):
+        restore(adam(units=6), checkpoint_of(adam()))
+
+
+def test_weights_are_read_in_the_order_in_which_they_were_written(tmp_path):
+    """The twelfth weight comes after the second, and every type is kept."""
+    save_checkpoint(numbers(), tmp_path / "fold-0.npz")
+    assert is_whole(tmp_path / "fold-0.npz")
+    assert_same(load_checkpoint(tmp_path / "fold-0.npz"), numbers())
+
+
+@pytest.mark.parametrize("damage", ["lost", "cut", "flipped"])
+def test_damaged_weights_are_not_whole_and_are_refused(tmp_path, damage):
+    """Lost, cut or changed in one bit: the file is named, with what to do."""
+    path = tmp_path / "fold-0.npz"
+    save_checkpoint(numbers(), path)
+    content = bytearray(path.read_bytes())
+    content[content.index(numbers().trainable[5].tobytes())] ^= 1
+    path.write_bytes(content if damage == "flipped" else content[:-100])
+    if damage == "lost":
+        path.unlink()
+    assert not is_whole(path)
+    with pytest.raises(ModelError, match=r"fold-0.npz: the kept weights cannot be read \(.*backup"):
+        load_checkpoint(path)
+
+
+def test_pickled_objects_are_never_read(tmp_path):
+    """A file that would run code when it is read is refused."""
+    np.savez(tmp_path / "fold-0.npz", trainable_0=np.array([{}], object))
+    with pytest.raises(ModelError, match="cannot be read"):
+        load_checkpoint(tmp_path / "fold-0.npz")
+
+
+@pytest.mark.parametrize("kind", ["weights", "model"])
+def test_a_killed_save_leaves_no_half_of_a_file(tmp_path, monkeypatch, kind):
+    """A file appears under its name only when it is whole, and a killed process' half goes."""
+    path = tmp_path / "models" / "0" / "fold-0.npz"
+
+    class Model:
+        def save(self, scratch):
+            torn(scratch)
+
+    def torn(scratch, **_):
+        raise KeyboardInterrupt
+
+    def save():
+        if kind == "model":
+            save_model(Model(), path)
+        else:
+            save_checkpoint(numbers(), path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint_module.np, "savez", torn)
+        with pytest.raises(KeyboardInterrupt):
+            save()
+    assert list(path.parent.iterdir()) == []
+    (path.parent / ".1-fold-0.npz").write_bytes(b"half, of a process that was killed")
+    Model.save = lambda self, scratch: Path(scratch).write_bytes(b"whole")
+    save()
+    assert [each.name for each in path.parent.iterdir()] == ["fold-0.npz"]
+
+
+def test_weights_that_cannot_be_written_say_what_to_do(tmp_path):
+    """A file in place of the directory is named, and the trial is promised to be trained again."""
+    (tmp_path / "models").write_text("in the way")
+    with pytest.raises(StorageError, match=r"the model cannot be written \(.*trained again"):
+        save_checkpoint(numbers(), checkpoint_file(tmp_path, 0, 0))
