@@ -53,7 +53,7 @@ def best_file(directory: Path) -> Path:
 
 def checkpoint_of(model: Any) -> Checkpoint:
     """The checkpoint of a built and compiled Keras model."""
-    return Checkpoint(*(_values(variables) for variables in _variables(model)))
+    return Checkpoint(*(plain_arrays(variables) for variables in _variables(model)))
 
 
 def restore(model: Any, checkpoint: Checkpoint) -> None:
@@ -159,7 +159,7 @@ def _variables(model: Any) -> tuple[list[Any], list[Any], list[Any]]:
     return model.trainable_variables, model.non_trainable_variables, model.optimizer.variables
 
 
-def _values(variables: Iterable[Any]) -> Arrays:
+def plain_arrays(variables: Iterable[Any]) -> Arrays:
     arrays = (np.asarray(variable) for variable in variables)
     return tuple(each if each.dtype.isbuiltin == 1 else each.astype(np.float32) for each in arrays)
 

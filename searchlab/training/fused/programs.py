@@ -1,0 +1,155 @@
+"""All programs of a host: one for each structure, width and method, made when first needed."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+from searchlab.training.fused.program import Method, Program
+from searchlab.training.fused.structure import Structure, widened
+from searchlab.training.fused.tensors import Tensors
+from searchlab.training.fused.verify import Reference, problem
+
+METHODS = (
+    Method(padded=True, masked=True, compiled=True),
+    Method(padded=False, masked=True, compiled=True),
+    Method(padded=True, masked=False, compiled=True),
+    Method(padded=False, masked=False, compiled=True),
+    Method(padded=False, masked=False, compiled=False),
+)
+"""From the fastest and most widely shared on."""
+
+BUILDING = threading.RLock()
+"""Held while a model is built: layers draw their seeds from generators that threads share."""
+
+_SLOTS = ((64, 16), (1024, 8), (16_384, 4))
+"""Slots by the weights of a model: a large model fills a processor by itself, and slots that stay
+empty cost as much as others."""
+
+_FEWEST = 2  # of one slot, XLA makes other code
+
+
+class Programs:
+    """Finds or makes the program for a model.
+
+    Attributes:
+        data: the study's rows.
+        batch: rows of a step.
+        made: how many programs have been compiled.
+    """
+
+    def __init__(self, data: Tensors, batch: int) -> None:
+        self.data, self.batch, self.made = data, batch, 0
+        self._lock = threading.Lock()
+        self._verified: dict[Hashable, Program | None] = {}
+        self._reasons: dict[str, str] = {}
+        self._refused: defaultdict[str, set[Method]] = defaultdict(set)
+
+    def find(self, structure: Structure, rows: int) -> Program | str | None:
+        """The program for trainings of a structure; why there can be none; None if not yet known.
+
+        Args:
+            structure: of the model.
+            rows: of an epoch.
+        """
+        with self._lock:
+            for method in self._methods(structure):
+                key = self.key(structure, method, rows)
+                if key not in self._verified:
+                    return None
+                program = self._verified[key]
+                if program is not None:
+                    return program
+            return self._reasons[structure.text]
+
+    def missing(self, structure: Structure, sizes: Sequence[int]) -> int | None:
+        """The first number of rows of an epoch of which it is not known, or None."""
+        return next((size for size in sizes if self.find(structure, size) is None), None)
+
+    def next_key(self, structure: Structure, rows: int) -> Hashable:
+        """What `make` would make next; two threads should not make the same."""
+        with self._lock:
+            return self.key(structure, self._methods(structure)[0], rows)
+
+    def make(self, structure: Structure, rows: int, model: Any) -> Program | str:
+        """Makes the program for a structure, or says why there can be none.
+
+        Args:
+            structure: of the model.
+            rows: of an epoch.
+            model: built and compiled; it is trained a little, and kept if the program is.
+        """
+        start = None
+        while (found := self.find(structure, rows)) is None:
+            method = self._methods(structure)[0]
+            tail = None if method.masked else rows % self.batch
+            program, reason = None, ""
+            try:
+                if start is not None:
+                    _put_back(model, start)
+                reference = Reference(model, self.data, self.batch, tail)
+                start = reference.before
+                candidate = self._program(structure, method, tail or 0, model)
+                reason = problem(candidate, reference, model.optimizer) or ""
+                program = None if reason else candidate
+            except Exception as error:  # whatever TensorFlow says of what it cannot stack
+                reason = f"{type(error).__name__}: {_first_line(error)}"
+            self._note(structure, method, rows, program, reason)
+        return found
+
+    def key(self, structure: Structure, method: Method, rows: int) -> Hashable:
+        """What tells programs apart."""
+        widths = structure.padded if method.padded else structure.widths
+        tail = None if method.masked else rows % self.batch
+        return structure.text, structure.rule, widths, method, tail
+
+    def _methods(self, structure: Structure) -> list[Method]:
+        """The methods that have not failed for the structure; the last has the last word."""
+        refused = self._refused[structure.text]
+        left = [each for each in METHODS if each not in refused]
+        if not structure.widths:
+            left = [each for each in left if not each.padded]
+        return left
+
+    def _note(
+        self, structure: Structure, method: Method, rows: int, program: Program | None, reason: str
+    ) -> None:
+        with self._lock:
+            self.made += 1
+            self._verified[self.key(structure, method, rows)] = program
+            if program is None:
+                self._refused[structure.text].add(method)
+                import sys; print("OUT refused", method, reason[:400], file=sys.stderr, flush=True)
+                self._reasons.setdefault(
+                    structure.text,
+                    f"its stacked program differs from the real model ({reason})",
+                )
+
+    def _program(self, structure: Structure, method: Method, tail: int, model: Any) -> Program:
+        template = model
+        if method.padded and structure.padded != structure.widths:
+            with BUILDING:
+                template = widened(model, structure.padded)
+        size = sum(int(each.shape.num_elements() or 0) for each in _shapes(template))
+        slots = next((slots for most, slots in _SLOTS if size <= most), _FEWEST)
+        return Program(model, template, structure.rule, method, self.batch, tail, slots, self.data)
+
+
+def _shapes(model: Any) -> list[Any]:
+    return [each.value for each in model.trainable_variables]
+
+
+def _put_back(model: Any, state: Any) -> None:
+    variables = (
+        *model.trainable_variables,
+        *model.non_trainable_variables,
+        *model.optimizer.variables,
+    )
+    for variable, value in zip(variables, state.all, strict=True):
+        variable.assign(value)
+
+
+def _first_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:3000]
