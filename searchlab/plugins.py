@@ -48,6 +48,7 @@ BACKENDS = {
 EXECUTORS = {
     "inline": Plugin("searchlab.executors.inline:InlineExecutor", "keras", "tensorflow"),
     "process": Plugin("searchlab.executors.process:ProcessExecutor", "keras", "tensorflow"),
+    "fused": Plugin("searchlab.executors.fused:FusedExecutor", "keras", "tensorflow"),
 }
 
 

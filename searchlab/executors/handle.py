@@ -1,4 +1,4 @@
-"""A worker process as the loop's side sees it: its job, its limits, its end."""
+"""A process for trainings as the loop's side sees it: its job, its limits, its end."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import multiprocessing.context
 import os
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -41,12 +42,87 @@ class Place:
     lifeline: int
 
 
-class Worker:
+Target = Callable[[Connection, Connection, Path, int], None]
+"""What a process runs, given its end of the pipe, the lifeline, its log, and the workers."""
+
+
+class Child:
+    """A process that is forked from the fork server, and all that is left of it when it is gone.
+
+    Attributes:
+        connection: the pipe to it.
+    """
+
+    def __init__(
+        self,
+        context: multiprocessing.context.ForkServerContext,
+        place: Place,
+        kind: str,
+        target: Target,
+    ) -> None:
+        """Starts a process.
+
+        Raises:
+            SearchlabError: if there can be none.
+        """
+        self._kind = kind
+        self._log = place.logs / f"{kind}-{place.index}.log"
+        place.logs.mkdir(parents=True, exist_ok=True)
+        self.connection, theirs = context.Pipe()
+        # A Connection is what multiprocessing can pass to a process of a fork server.
+        line = Connection(os.dup(place.lifeline), writable=False)
+        self._process = context.Process(
+            target=target,
+            args=(theirs, line, self._log, place.workers),
+            name=f"searchlab-{kind}-{place.index}",
+            daemon=True,
+        )
+        try:
+            self._process.start()
+        except (OSError, EOFError) as error:
+            raise SearchlabError(
+                f"a {kind} process could not be started ({type(error).__name__}): see whether "
+                "`python -c 'import keras'` works, then run the study again"
+            ) from None
+        finally:
+            theirs.close()
+            line.close()
+
+    def kill(self) -> None:
+        """Ends the process at once, wherever it is."""
+        self.connection.close()
+        self._process.kill()
+        self._process.join()
+
+    def death(self) -> Failure:
+        """Why a process is gone that nobody has ended."""
+        self._process.join(_GRACE)
+        self.kill()
+        kind = KILLED if self._process.exitcode == -signal.SIGKILL else "WorkerDied"
+        return Failure(kind, self._end(), self._last_words())
+
+    def _end(self) -> str:
+        """How the process ended, in words."""
+        code = self._process.exitcode or 0
+        if code < 0:
+            return f"the {self._kind} process was killed by {signal.Signals(-code).name}"
+        return f"the {self._kind} process ended with exit code {code}"
+
+    def _last_words(self) -> str:
+        """The end of what the process printed."""
+        try:
+            text = self._log.read_text(errors="replace")
+        except OSError:
+            return ""
+        # After the place of a crash, faulthandler names all of the process' C modules.
+        return text.partition("\nExtension modules: ")[0][-_WORDS:]
+
+
+class Worker(Child):
     """One process with the job that it is at.
 
     Attributes:
         job: the job, or None while idle.
-        connection: where its reports and outcomes come from.
         index: its place's number.
     """
 
@@ -56,32 +132,12 @@ class Worker:
         Raises:
             SearchlabError: if there can be none.
         """
+        super().__init__(context, place, "worker", work)
         self.job: Job | None = None
         self.index = place.index
         self._jobs = 0
-        self._log = place.logs / f"worker-{place.index}.log"
         self._ready = False
         self._begun = time.monotonic()
-        place.logs.mkdir(parents=True, exist_ok=True)
-        self.connection, theirs = context.Pipe()
-        # A Connection is what multiprocessing can pass to a process of a fork server.
-        line = Connection(os.dup(place.lifeline), writable=False)
-        self._process = context.Process(
-            target=work,
-            args=(theirs, line, self._log, place.workers),
-            name=f"searchlab-worker-{place.index}",
-            daemon=True,
-        )
-        try:
-            self._process.start()
-        except (OSError, EOFError) as error:
-            raise SearchlabError(
-                f"a worker process could not be started ({type(error).__name__}): see whether "
-                "`python -c 'import keras'` works, then run the study again"
-            ) from None
-        finally:
-            theirs.close()
-            line.close()
 
     def start(self, job: Job) -> bool:
         """Sends a job; False if the worker is not there any more."""
@@ -131,10 +187,7 @@ class Worker:
 
     def died(self) -> Outcome:
         """The outcome of the job of a worker that is gone."""
-        self._process.join(_GRACE)
-        self.kill()
-        kind = KILLED if self._process.exitcode == -signal.SIGKILL else "WorkerDied"
-        return self._failed(Failure(kind, self._end(), self._last_words()))
+        return self._failed(self.death())
 
     def killed(self, failure: Failure) -> Outcome:
         """Kills the process for a reason; the outcome says where its training was."""
@@ -143,12 +196,6 @@ class Worker:
             self._process.join(_DUMP)
         self.kill()
         return self._failed(Failure(failure.type, failure.message, self._last_words()))
-
-    def kill(self) -> None:
-        """Ends the process at once, wherever it is."""
-        self.connection.close()
-        self._process.kill()
-        self._process.join()
 
     def _failed(self, failure: Failure) -> Outcome:
         assert self.job is not None  # noqa: S101 - only busy workers have outcomes
@@ -164,22 +211,6 @@ class Worker:
             return int(psutil.Process(self._process.pid).memory_info().rss)
         except psutil.Error:
             return 0
-
-    def _end(self) -> str:
-        """How the process ended, in words."""
-        code = self._process.exitcode or 0
-        if code < 0:
-            return f"the worker process was killed by {signal.Signals(-code).name}"
-        return f"the worker process ended with exit code {code}"
-
-    def _last_words(self) -> str:
-        """The end of what the worker printed."""
-        try:
-            text = self._log.read_text(errors="replace")
-        except OSError:
-            return ""
-        # After the place of a crash, faulthandler names all of the process' C modules.
-        return text.partition("\nExtension modules: ")[0][-_WORDS:]
 
 
 def _size(size: float) -> str:

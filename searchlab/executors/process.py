@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import ClassVar
 
@@ -58,6 +58,11 @@ class ProcessExecutor:
     def idle(self) -> bool:
         """Whether no worker has a job and none is queued."""
         return not self._queue and all(worker.job is None for worker in self._workers)
+
+    @property
+    def connections(self) -> list[Connection]:
+        """What says something when `poll` has something to do, apart from limits."""
+        return [worker.connection for worker in self._workers if worker.job is not None]
 
     def submit(self, job: Job) -> None:
         """Hands a job to an idle worker, or queues it."""

@@ -1,4 +1,4 @@
-"""What runs in a worker process: jobs from a pipe, one after the other."""
+"""What runs in a worker process: jobs from a pipe, one after the other, or fused with others."""
 
 from __future__ import annotations
 
@@ -28,10 +28,8 @@ def work(connection: Connection, lifeline: Connection, log: Path, workers: int) 
         log: the file for all that trainings print.
         workers: how many workers share the machine.
     """
-    _leave_signals_to_the_loop()
-    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
-    _print_to(log)
-    _share_machine(workers)
+    _set_up(lifeline, log)
+    _share_machine(_cores(workers) if workers > 1 else None)
     from searchlab.training.fit import run
 
     connection.send(READY)
@@ -44,6 +42,22 @@ def work(connection: Connection, lifeline: Connection, log: Path, workers: int) 
         outcome = run(job, line.emit)
         line.settle()
         connection.send(outcome)
+
+
+def host(connection: Connection, lifeline: Connection, log: Path, workers: int) -> None:
+    """Runs fused trainings until the pipe is closed.
+
+    Args:
+        connection: `fused.messages.ToHost` come in, `fused.messages.FromHost` go out.
+        lifeline: breaks when the process of the loop dies.
+        log: the file for all that trainings print.
+        workers: how many hosts share the machine.
+    """
+    _set_up(lifeline, log)
+    _share_machine(_cores(workers))
+    from searchlab.training.fused.host import serve
+
+    serve(connection, _cores(workers))
 
 
 class _Line:
@@ -78,6 +92,13 @@ class _Line:
         decision: Decision = self._connection.recv()
         self._open -= 1
         return decision
+
+
+def _set_up(lifeline: Connection, log: Path) -> None:
+    """What every process for trainings does first."""
+    _leave_signals_to_the_loop()
+    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+    _print_to(log)
 
 
 def _leave_signals_to_the_loop() -> None:
@@ -120,12 +141,16 @@ def _print_to(log: Path) -> None:
     faulthandler.register(signal.SIGUSR1)  # before it is killed: where is it?
 
 
-def _share_machine(workers: int) -> None:
-    """Divides the cores among the workers, and lets them share a GPU's memory."""
+def _cores(workers: int) -> int:
+    """One worker's share of the machine."""
+    return max(1, (os.cpu_count() or 1) // workers)
+
+
+def _share_machine(threads: int | None) -> None:
+    """Keeps TensorFlow to so many threads, if not None, and lets workers share a GPU's memory."""
     import tensorflow as tf
 
-    if workers > 1:
-        threads = max(1, (os.cpu_count() or 1) // workers)
+    if threads is not None:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
     for gpu in tf.config.list_physical_devices("GPU"):

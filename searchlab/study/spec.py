@@ -197,7 +197,7 @@ class ExecutionSpec(Part):
             time, with `fused` many.
     """
 
-    executor: str = "process"
+    executor: str = "fused"
     workers: Annotated[int, Field(ge=1, le=256)] = 1
 
 

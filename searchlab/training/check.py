@@ -44,6 +44,7 @@ def check_model(job: Job, data: PreparedData) -> None:
     with _blaming(name, data):
         predicted = model(x)
     _check_loss(name, _loss_name(model.loss), predicted, data)
+    model.run_eagerly = True  # compiling takes a second, and is of no use for one batch
     with _blaming(name, data):
         metrics = model.evaluate(x, y, verbose=0, return_dict=True)
         model.train_on_batch(x, y)

@@ -81,6 +81,11 @@ class Fold:
         return self.epoch >= self.epochs or self._model.stop_training
 
     @property
+    def steps(self) -> int:
+        """How many batches an epoch has; trainings side by side have as many."""
+        return -(-len(self.rows) // self.program.batch)
+
+    @property
     def over(self) -> bool:
         """Whether it has a score or has failed."""
         return self.fitted is not None or self.error is not None

@@ -151,7 +151,7 @@ class Host:
         key = (job.data, job.spec.training.batch_size)
         if key not in self._studies:
             data = open_data(job.data)
-            self._studies[key] = data, Programs(Tensors.of(data), key[1])
+            self._studies[key] = data, Programs(Tensors.of(data), key[1], len(data.folds))
         return self._studies[key]
 
     def _decline(self, submit: Submit, reason: str) -> None:
@@ -172,7 +172,7 @@ class Host:
     def _pick(self) -> _Task | None:
         """The most urgent task, which is the one whose training is furthest behind."""
         waiting: list[tuple[int, int, _Task, Hashable]] = []
-        ready: defaultdict[int, list[tuple[int, int, int, _Pair]]] = defaultdict(list)
+        ready: defaultdict[Hashable, list[tuple[int, int, int, _Pair]]] = defaultdict(list)
         for run in self._runs.values():
             if not run.folds:
                 programs = self._study(run.job)[1]
@@ -182,7 +182,7 @@ class Host:
                 continue
             for fold in run.ready():
                 entry = (run.time(fold), run.submit.id, fold.number, (run, fold))
-                ready[id(fold.program)].append(entry)
+                ready[id(fold.program), fold.steps].append(entry)
         make = min(waiting, key=lambda each: each[:2], default=None)
         batch = min(ready.values(), key=lambda each: min(each)[:3], default=None)
         if make is not None and (batch is None or make[0] <= min(batch)[0]):

@@ -21,7 +21,7 @@ from searchlab.training.fused.randomness import exact
 from searchlab.training.fused.tensors import Tensors
 from searchlab.training.fused.vectorize import vectorized
 
-_CHUNK = 256
+_CHUNK = 512
 """Rows that one step of an evaluation takes: enough to multiply fast, few enough for a cache."""
 
 
@@ -129,7 +129,7 @@ class Program:
         Args:
             state: stacked.
             rows: int32 (slots, columns): the rows of an epoch, in the order of training.
-            counts: int32 (slots,): how many of them; a slot with 0 stays as it is.
+            counts: int32 (slots,): how many of them; as many batches in all slots that are used.
             constants: float32 (slots, constants of the optimiser).
 
         Returns:
@@ -178,7 +178,7 @@ class Program:
         data: Any,
         masked: bool,
     ) -> Any:
-        """One step of all slots; one without rows stays as it is."""
+        """One step of all slots."""
         outputs = self._map(
             lambda given: self._learn(*given, masked),
             (state.trainable, state.non_trainable, metrics, self._batch(rows, data), count),
@@ -187,11 +187,7 @@ class Program:
         optimizer, trainable = self.rule.apply(
             state.optimizer, gradients, state.trainable, constants
         )
-        new = State(tuple(self._constrained(trainable)), non_trainable, tuple(optimizer))
-        active = count > 0
-        kept = [_where(active, after, before) for after, before in zip(new.all, state.all, strict=True)]
-        metrics = tuple(_where(active, *each) for each in zip(measured, metrics, strict=True))
-        return _parts(state.like(kept)), metrics
+        return (tuple(self._constrained(trainable)), non_trainable, tuple(optimizer)), measured
 
     def _learn(
         self, trainable: Any, non_trainable: Any, metrics: Any, batch: Any, count: Any, masked: bool
@@ -266,10 +262,7 @@ class Program:
             chunk = tf.slice(rows, [0, number * size], [self.slots, size])
             count = tf.clip_by_value(counts - number * size, 0, size)
             given = (trainable, non_trainable, metrics, self._batch(chunk, data), count)
-            measured = self._map(one, given)
-            return number + 1, tuple(
-                _where(count > 0, *each) for each in zip(measured, metrics, strict=True)
-            )
+            return number + 1, self._map(one, given)
 
         steps = (tf.reduce_max(counts) + size - 1) // size
         start = (tf.constant(0), self._start())
@@ -320,9 +313,4 @@ def _zeros(variable: Any) -> np.ndarray:
 def _mask(x: Any, count: Any) -> Any:
     """1 for each of the first `count` rows of a batch, 0 for the others: float32 (rows,)."""
     return tf.cast(tf.range(x.shape[0]) < count, tf.float32)
-
-
-def _where(active: Any, after: Any, before: Any) -> Any:
-    """`after` in the active slots, `before` in the others."""
-    return tf.where(tf.reshape(active, [-1] + [1] * (len(after.shape) - 1)), after, before)
 

@@ -24,11 +24,13 @@ METHODS = (
 BUILDING = threading.RLock()
 """Held while a model is built: layers draw their seeds from generators that threads share."""
 
-_SLOTS = ((64, 16), (1024, 8), (16_384, 4))
-"""Slots by the weights of a model: a large model fills a processor by itself, and slots that stay
-empty cost as much as others."""
+_TIMES = ((64, 4), (1024, 2))
+"""How many trials fill a program, by the weights of their model: of a small one, a step is mostly
+overhead, which slots share. Of a larger one an empty slot costs as much as a full one."""
 
-_FEWEST = 2  # of one slot, XLA makes other code
+_FEWEST, _MOST = 2, 4
+"""Slots for one trial's trainings. Of a single slot, XLA makes other code; and when the first of
+many folds has stopped early, its slot may stay empty."""
 
 
 class Programs:
@@ -37,11 +39,12 @@ class Programs:
     Attributes:
         data: the study's rows.
         batch: rows of a step.
+        folds: how many trainings a trial has.
         made: how many programs have been compiled.
     """
 
-    def __init__(self, data: Tensors, batch: int) -> None:
-        self.data, self.batch, self.made = data, batch, 0
+    def __init__(self, data: Tensors, batch: int, folds: int) -> None:
+        self.data, self.batch, self.folds, self.made = data, batch, folds, 0
         self._lock = threading.Lock()
         self._verified: dict[Hashable, Program | None] = {}
         self._reasons: dict[str, str] = {}
@@ -121,7 +124,6 @@ class Programs:
             self._verified[self.key(structure, method, rows)] = program
             if program is None:
                 self._refused[structure.text].add(method)
-                import sys; print("OUT refused", method, reason[:400], file=sys.stderr, flush=True)
                 self._reasons.setdefault(
                     structure.text,
                     f"its stacked program differs from the real model ({reason})",
@@ -133,7 +135,8 @@ class Programs:
             with BUILDING:
                 template = widened(model, structure.padded)
         size = sum(int(each.shape.num_elements() or 0) for each in _shapes(template))
-        slots = next((slots for most, slots in _SLOTS if size <= most), _FEWEST)
+        times = next((times for most, times in _TIMES if size <= most), 1)
+        slots = times * (self.folds if _FEWEST <= self.folds <= _MOST else _FEWEST)
         return Program(model, template, structure.rule, method, self.batch, tail, slots, self.data)
 
 

@@ -22,9 +22,9 @@ _OWN_WAYS = ("train_step", "test_step", "fit", "evaluate", "compute_loss", "comp
 _FORGOTTEN = ("build_config", "name", "seed")
 """Parts of a layer's configuration that do not change what a program computes."""
 
-_STEP = 16
-"""Widths are padded to a multiple of it, or of an eighth of the width if that is more: little is
-multiplied in vain, and few programs serve all widths."""
+_NARROWEST, _STEP = 32, 16
+"""Widths are padded to a multiple of `_STEP`, or of an eighth of the width if that is more: little
+is multiplied in vain, and few programs serve all widths. Below `_NARROWEST` a step is overhead."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def widened(model: Any, widths: tuple[int, ...]) -> Any:
 
 def _padded(width: int) -> int:
     step = max(_STEP, 2 ** (width - 1).bit_length() // 8)
-    return -(-width // step) * step
+    return max(_NARROWEST, -(-width // step) * step)
 
 
 def _makes_output(layer: Any, model: Any) -> bool:

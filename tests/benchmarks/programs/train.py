@@ -8,22 +8,21 @@ from __future__ import annotations
 import json
 import math
 import os
+import queue
 import sys
 import time
 from collections import deque
 from dataclasses import replace
-from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
+from searchlab.executors.fused import IN_FLIGHT
 from searchlab.study.file import load_study
+from searchlab.training.fused.messages import Declined, Ended, FromHost, Submit
 from searchlab.training.job import Job, Work
 from searchlab.training.prepare import open_data, prepare
 from searchlab.training.quiet import quiet
 from searchlab.trial import Outcome, Suggestion, Trial
-
-_IN_FLIGHT = 64  # trials at once, as many as the executor hands to its hosts
-_TICK = 1.0  # seconds
 
 
 class Training:
@@ -37,26 +36,30 @@ class Training:
         from searchlab.training.fused.host import Host
 
         self.outcomes: dict[int, Outcome] = {}
-        self._host = Host(lanes, self._take)
+        self._said: queue.SimpleQueue[FromHost] = queue.SimpleQueue()
+        self._host = Host(lanes, self._said.put)
 
     def run(self, jobs: list[Job]) -> float:
         """Runs jobs to their outcomes; returns the seconds that it took."""
         start = time.perf_counter()
-        waiting = deque(jobs)
+        waiting = deque(enumerate(jobs))
         self.outcomes.clear()
         while len(self.outcomes) < len(jobs):
-            while waiting and len(jobs) - len(waiting) - len(self.outcomes) < _IN_FLIGHT:
-                self._host.submit(waiting.popleft())
-            self._host.work()
-            if len(self.outcomes) < len(jobs):
-                wait([self._host.wakeup], _TICK)
+            while waiting and len(jobs) - len(waiting) - len(self.outcomes) < IN_FLIGHT:
+                self._host.receive(Submit(*waiting.popleft()))
+            if self._host.pending:
+                self._host.build()
+            while not (self._host.pending and self._said.empty()):
+                if self._ended(self._said.get()):
+                    break
         return time.perf_counter() - start
 
-    def _take(self, message: object) -> None:
-        if type(message).__name__ == "Declined":
+    def _ended(self, message: FromHost) -> bool:
+        if isinstance(message, Declined):
             raise SystemExit(f"not trained in a fused program: {message}")
-        if isinstance(message, Outcome):
-            self.outcomes[message.number] = message
+        if isinstance(message, Ended):
+            self.outcomes[message.outcome.number] = message.outcome
+        return isinstance(message, Ended)
 
 
 def main(file: Path, given: Path) -> dict[str, Any]:

@@ -1,0 +1,199 @@
+"""Trainings in fused programs: many trials at once in each of a few host processes.
+
+Hosts (`training/fused/host.py`) run the epochs of all trials in flight in whatever order is quick.
+What the loop hears of them does not depend on that: reports and outcomes are delivered in logical
+time (`executors/order.py`), each only when no trial in flight can still have an earlier one. An
+outcome ends a `poll`, so that the loop has asked for new trials before it hears of anything later.
+Together with results that do not depend on what runs beside them, a study is then the same whatever
+the machine and however many workers.
+
+Hosts are children of the fork server, supervised like workers. One that dies costs the trial whose
+factory it was calling; the others begin anew on another host, and what they had reported before is
+skipped.
+
+Trials whose model cannot be stacked are trained by a `ProcessExecutor`. They are exempt from the
+order: their reports are decided on as they come, and they hold nobody back. If the study's model
+itself cannot be stacked, or the study has limits, all its trials are trained that way.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
+
+from searchlab.executors.base import Decide
+from searchlab.executors.fusedhost import Fleet, Flight, ForkedHosts, HostSource
+from searchlab.executors.order import first
+from searchlab.executors.process import ProcessExecutor
+from searchlab.training.job import Job, Work
+from searchlab.training.outcome import pruned
+from searchlab.trial import Decision, Outcome, Report
+
+IN_FLIGHT = 64
+"""Trials in flight, whatever the machine: what a backend is asked depends on it."""
+
+LIMITS = "training.limits are kept by training each trial in a process of its own"
+"""Why the trials of a study with limits are not fused."""
+
+_AT_ONCE = 256  # reports delivered in one `poll`
+
+
+class FusedExecutor:
+    """Up to `IN_FLIGHT` jobs at a time, in `workers` processes."""
+
+    enforces_limits: ClassVar = True
+
+    def __init__(
+        self,
+        workers: int,
+        directory: Path,
+        source: HostSource | None = None,
+        processes: Callable[[int, Path], ProcessExecutor] = ProcessExecutor,
+    ) -> None:
+        """Starts the fork server in the background; returns at once.
+
+        Args:
+            workers: how many hosts share the machine.
+            directory: the study's directory; what trainings print goes to `workers/` in it.
+            source: where hosts come from, if not from the fork server.
+            processes: makes the executor of jobs that cannot be fused.
+        """
+        self._workers, self._directory, self._make = workers, directory, processes
+        self._fleet = Fleet(workers, source or ForkedHosts(workers, directory / "workers"))
+        self._flights: dict[int, Flight] = {}
+        self._alone: dict[int, Flight] = {}
+        self._processes: ProcessExecutor | None = None
+        self._reason: str | None = None
+
+    @property
+    def free(self) -> int:
+        """How many more jobs can be in flight."""
+        if self._reason is not None:
+            return self._by_process().free
+        return max(0, IN_FLIGHT - len(self._flights) - len(self._alone))
+
+    @property
+    def idle(self) -> bool:
+        """Whether no job is in flight."""
+        return not self._flights and (self._processes is None or self._processes.idle)
+
+    def submit(self, job: Job) -> None:
+        """Hands a job to a host, or to a process of its own if it cannot be fused."""
+        limits = job.spec.training.limits
+        if self._reason is None and not (limits.seconds is None and limits.memory is None):
+            self._stop_fusing(LIMITS)
+        flight = Flight(job)
+        if self._reason is not None:
+            self._run_alone(flight, self._reason)
+        else:
+            self._flights[job.trial.number] = flight
+            self._fleet.run(flight)
+
+    def poll(self, decide: Decide, timeout: float) -> list[Outcome]:
+        """Waits, if nothing can be delivered yet, and delivers up to the next outcome."""
+        if not self._flights:
+            return self._poll_alone(decide, timeout)
+        ready = first(flight.line for flight in self._flights.values()) is not None
+        others = [] if self._processes is None else self._processes.connections
+        for flight, reason in self._fleet.listen(0 if ready else timeout, others):
+            del self._flights[flight.line.number]
+            self._run_alone(flight, reason)
+        return self._poll_alone(decide, 0) or self._deliver(decide)
+
+    def cancel(self, number: int) -> None:
+        """Ends the job of a trial; a host that may be stuck in its factory is replaced."""
+        flight = self._flights.pop(number, None)
+        if flight is not None:
+            self._fleet.cancel(flight)
+        self._alone.pop(number, None)
+        if self._processes is not None:
+            self._processes.cancel(number)
+
+    def close(self) -> None:
+        """Ends all hosts and processes, running or not."""
+        self._flights.clear()
+        self._alone.clear()
+        self._fleet.close()
+        if self._processes is not None:
+            self._processes.close()
+
+    def _deliver(self, decide: Decide) -> list[Outcome]:
+        """Delivers what the order allows, up to the first outcome."""
+        for _ in range(_AT_ONCE):
+            line = first(flight.line for flight in self._flights.values())
+            if line is None:
+                break
+            flight, event = self._flights[line.number], line.take()
+            if isinstance(event, Outcome):
+                return [self._ended(flight, event)]
+            if (outcome := self._answer(flight, event, decide(event))) is not None:
+                return [outcome]
+        return []
+
+    def _answer(self, flight: Flight, report: Report, decision: Decision) -> Outcome | None:
+        """Does what was decided on a report; the outcome of a trial that is told to stop."""
+        diverged = not all(map(math.isfinite, report.metrics.values()))
+        if decision is Decision.STOP and diverged:
+            return None  # its host says next that it is a FAIL
+        if decision not in (Decision.STOP, Decision.ABANDON):
+            if flight.job.synchronous:
+                self._fleet.go_on(flight)
+            return None
+        del self._flights[flight.line.number]
+        self._fleet.drop(flight)
+        if decision is Decision.ABANDON:
+            return None
+        outcome = pruned(flight.job, report, epochs=flight.line.delivered)
+        return replace(outcome, seconds=flight.seconds)
+
+    def _ended(self, flight: Flight, outcome: Outcome) -> Outcome:
+        del self._flights[outcome.number]
+        if flight.job.work is Work.CHECK and outcome.unfused is not None:
+            self._stop_fusing(outcome.unfused)
+        return outcome
+
+    # ---- jobs that cannot be fused
+
+    def _by_process(self) -> ProcessExecutor:
+        if self._processes is None:
+            self._processes = self._make(self._workers, self._directory)
+        return self._processes
+
+    def _stop_fusing(self, reason: str) -> None:
+        """Trains all that has no outcome, and all that comes, by itself."""
+        self._reason = reason
+        self._fleet.end()
+        for number, flight in list(self._flights.items()):
+            if not flight.line.ended:
+                del self._flights[number]
+                self._run_alone(flight, reason)
+
+    def _run_alone(self, flight: Flight, reason: str) -> None:
+        flight.reason, flight.received = reason, 0
+        self._alone[flight.line.number] = flight
+        self._by_process().submit(flight.job)
+
+    def _poll_alone(self, decide: Decide, timeout: float) -> list[Outcome]:
+        if self._processes is None:
+            return []
+
+        def answer(report: Report) -> Decision:
+            flight = self._alone.get(report.number)
+            if flight is not None:
+                flight.received += 1
+                if flight.received <= flight.line.delivered:  # decided on when a host reported it
+                    return Decision.CONTINUE
+            decision = decide(report)
+            if decision is Decision.ABANDON:
+                self._alone.pop(report.number, None)
+            return decision
+
+        outcomes = self._processes.poll(answer, timeout)
+        return [
+            replace(outcome, unfused=self._alone.pop(outcome.number).reason)
+            for outcome in outcomes
+            if outcome.number in self._alone
+        ]

@@ -1,0 +1,335 @@
+"""The hosts of fused trainings: which job is at which, what they say, and what if one dies."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from itertools import count
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Protocol
+
+from searchlab.executors.forkserver import ForkServer
+from searchlab.executors.handle import Child, Place
+from searchlab.executors.order import Line
+from searchlab.executors.worker import host
+from searchlab.training.fused.messages import (
+    Began,
+    Building,
+    Decided,
+    Declined,
+    Drop,
+    Ended,
+    Epoch,
+    Submit,
+    ToHost,
+    Worn,
+)
+from searchlab.training.job import Job
+from searchlab.trial import Failure, Outcome, TrialState
+
+_LOOK = 0.2  # seconds until what could not be sent or started is tried again
+_AT_ONCE = 100  # messages taken from one host before the others have their turn
+_DEATHS = 2  # hosts that may die under a job before the job is to blame
+
+
+class HostProcess(Protocol):
+    """A host's process; `handle.Child` is one."""
+
+    connection: Connection
+
+    def kill(self) -> None:
+        """Ends it at once."""
+
+    def death(self) -> Failure:
+        """Why it is gone."""
+
+
+class HostSource(Protocol):
+    """Where host processes come from."""
+
+    def ready(self, timeout: float) -> bool:
+        """Waits until one can be started, at most `timeout` seconds; whether it can."""
+
+    def start(self, index: int) -> HostProcess:
+        """Starts one; `index` is a number that no other living one has."""
+
+    def close(self) -> None:
+        """Starts no more; may be called twice."""
+
+
+class ForkedHosts:
+    """Host processes from the fork server, which end when the process of the loop does."""
+
+    def __init__(self, workers: int, logs: Path) -> None:
+        """Starts the fork server in the background."""
+        self._lifeline, self._line = os.pipe()
+        self._workers, self._logs = workers, logs
+        self._server = ForkServer()
+
+    def ready(self, timeout: float) -> bool:
+        """Whether the fork server has done its imports."""
+        return self._server.wait(timeout)
+
+    def start(self, index: int) -> Child:
+        """Starts a host.
+
+        Raises:
+            SearchlabError: if there can be none.
+        """
+        place = Place(index, self._workers, self._logs, self._lifeline)
+        return Child(self._server.context, place, "host", host)
+
+    def close(self) -> None:
+        """Breaks the lifeline."""
+        if self._line >= 0:
+            os.close(self._line)
+            os.close(self._lifeline)
+            self._line = -1
+            self._server.close()
+
+
+@dataclass(eq=False)
+class Flight:
+    """A job that is in flight.
+
+    Attributes:
+        job: the job.
+        line: what has come of it.
+        id: of its latest submission to a host.
+        received: the reports of that submission, also those that an earlier one had made.
+        deaths: how many hosts have died under it with nobody else to blame.
+        since: when its training began, or before that, when its model began to be built.
+        began: whether the training has begun.
+        reason: why it is trained by itself, if it is.
+    """
+
+    job: Job
+    line: Line = field(init=False)
+    id: int = -1
+    received: int = 0
+    deaths: int = 0
+    since: float = field(default_factory=time.monotonic)
+    began: bool = False
+    reason: str | None = None
+
+    def __post_init__(self) -> None:
+        self.line = Line(self.job.trial.number, self.job.start)
+
+    @property
+    def seconds(self) -> float:
+        """How long it has taken so far."""
+        return time.monotonic() - self.since
+
+    def note(self, began: bool) -> None:
+        """Notes the time at which its model is built or its training begins, the first time."""
+        if not self.began:
+            self.since, self.began = time.monotonic(), began
+
+    def fail(self, failure: Failure) -> None:
+        """Ends it as the death of its host does."""
+        number = self.line.number
+        outcome = Outcome(number, TrialState.FAIL, seconds=self.seconds, error=failure)
+        self.line.end(outcome)
+
+
+class _Host:
+    """A host with the flights that are at it, by the ids of their submissions.
+
+    Attributes:
+        building: the submission whose factory runs, as far as one can tell from here.
+        worn: whether it wants no new jobs.
+    """
+
+    def __init__(self, process: HostProcess, index: int) -> None:
+        self.process, self.index = process, index
+        self.flights: dict[int, Flight] = {}
+        self.building: int | None = None
+        self.worn = False
+        self._outbox: deque[ToHost] = deque()
+
+    def say(self, message: ToHost) -> None:
+        self._outbox.append(message)
+        self.flush()
+
+    def flush(self) -> None:
+        """Sends what can be sent without waiting for a host that is stuck in a factory.
+
+        While a socket counts as writable, there is room for many messages.
+        """
+        poller = select.poll()
+        poller.register(self.process.connection, select.POLLOUT)
+        while self._outbox and poller.poll(0):
+            try:
+                self.process.connection.send(self._outbox[0])
+            except OSError:  # it is gone, which is noticed when it is listened to
+                return
+            self._outbox.popleft()
+
+    def release(self, number: int) -> Flight | None:
+        """Takes a submission off; None if it has been dropped before."""
+        if self.building == number:
+            self.building = None
+        return self.flights.pop(number, None)
+
+
+class Fleet:
+    """All hosts: at most so many that take new jobs, and those that end their last ones."""
+
+    def __init__(self, workers: int, source: HostSource) -> None:
+        """Has no host until there is a job."""
+        self._workers, self._source = workers, source
+        self._hosts: list[_Host] = []
+        self._queue: deque[Flight] = deque()
+        self._ids = count()
+
+    def run(self, flight: Flight) -> None:
+        """Sends a flight to the host with the fewest, as soon as there is one."""
+        self._queue.append(flight)
+        self._dispatch()
+
+    def go_on(self, flight: Flight) -> None:
+        """Tells a host that the reports delivered so far have been answered CONTINUE."""
+        if (at := self._at(flight)) is not None:
+            at.say(Decided(flight.id, flight.line.delivered))
+
+    def drop(self, flight: Flight) -> None:
+        """Ends a flight that has reported: its host is told to forget it."""
+        if flight in self._queue:  # its host has died
+            self._queue.remove(flight)
+        if (at := self._at(flight)) is not None:
+            at.release(flight.id)
+            at.say(Drop(flight.id))
+
+    def cancel(self, flight: Flight) -> None:
+        """Ends a flight wherever it is: a host that is in its factory can hear of nothing."""
+        at = self._at(flight)
+        if at is not None and at.building == flight.id:
+            at.release(flight.id)
+            self._scrap(at)
+        else:
+            self.drop(flight)
+
+    def listen(self, timeout: float, others: list[Connection]) -> list[tuple[Flight, str]]:
+        """Waits for the hosts or one of `others` to say something, and puts it into the lines.
+
+        Returns:
+            The flights that hosts have declined, and why.
+        """
+        self._dispatch()
+        hosts = {each.process.connection: each for each in self._hosts}
+        if self._queue and not hosts:
+            self._source.ready(min(timeout, _LOOK))
+            return []
+        declined: list[tuple[Flight, str]] = []
+        for connection in wait([*hosts, *others], min(timeout, _LOOK)):
+            if connection in hosts:
+                declined += self._hear(hosts[connection])
+        self._dispatch()
+        return declined
+
+    def end(self) -> None:
+        """Ends all hosts at once; may be called twice."""
+        for each in self._hosts:
+            each.process.kill()
+        self._hosts.clear()
+        self._queue.clear()
+
+    def close(self) -> None:
+        """Ends all hosts and lets no more come."""
+        self.end()
+        self._source.close()
+
+    def _at(self, flight: Flight) -> _Host | None:
+        return next((each for each in self._hosts if flight.id in each.flights), None)
+
+    def _dispatch(self) -> None:
+        for each in list(self._hosts):
+            each.flush()
+            if each.worn and not each.flights:
+                self._hosts.remove(each)
+                each.process.kill()
+        while self._queue and (found := self._place()) is not None:
+            flight = self._queue.popleft()
+            flight.id, flight.received = next(self._ids), 0
+            found.flights[flight.id] = flight
+            found.say(Submit(flight.id, flight.job))
+
+    def _place(self) -> _Host | None:
+        """The host for the next job, a new one if all have jobs and there may be more."""
+        fresh = [each for each in self._hosts if not each.worn]
+        least = min(fresh, key=lambda each: len(each.flights), default=None)
+        idle = least is not None and not least.flights
+        if idle or len(fresh) >= self._workers or not self._source.ready(0):
+            return least
+        taken = {each.index for each in self._hosts}
+        index = next(index for index in count() if index not in taken)
+        self._hosts.append(_Host(self._source.start(index), index))
+        return self._hosts[-1]
+
+    def _hear(self, at: _Host) -> list[tuple[Flight, str]]:
+        """What a host has said so far; the flights that it declines."""
+        declined: list[tuple[Flight, str]] = []
+        for _ in range(_AT_ONCE):
+            try:
+                if not at.process.connection.poll():
+                    break
+                message = at.process.connection.recv()
+            except (EOFError, OSError):
+                self._lost(at)
+                break
+            if isinstance(message, Declined):
+                if (flight := at.release(message.id)) is not None:
+                    declined.append((flight, message.reason))
+            elif isinstance(message, Building) and message.id not in at.flights:
+                self._scrap(at)  # it was cancelled as the factory was called: it may be stuck
+                break
+            else:
+                self._take(at, message)
+        return declined
+
+    def _take(self, at: _Host, message: object) -> None:
+        match message:
+            case Building(number):
+                at.building = number
+                at.flights[number].note(began=False)
+            case Began(number):
+                at.building = None if at.building == number else at.building
+                if number in at.flights:
+                    at.flights[number].note(began=True)
+            case Epoch(number, report, last) if number in at.flights:
+                flight = at.flights[number]
+                flight.received += 1
+                if flight.received > flight.line.known:
+                    flight.line.report(report, last)
+                elif flight.job.synchronous and flight.received <= flight.line.delivered:
+                    self.go_on(flight)  # it was decided on when another host reported it
+            case Ended(number, outcome):
+                if (ended := at.release(number)) is not None:
+                    ended.line.end(outcome)
+            case Worn():
+                at.worn = True
+
+    def _lost(self, at: _Host) -> None:
+        """A host has died: whose factory was running pays for it, or who sees it too often."""
+        failure, blamed = at.process.death(), at.building
+        if blamed is None:
+            for flight in at.flights.values():
+                flight.deaths += 1
+        for number, flight in list(at.flights.items()):
+            if number == blamed or flight.deaths >= _DEATHS:
+                flight.fail(failure)
+                del at.flights[number]
+        self._replace(at)
+
+    def _scrap(self, at: _Host) -> None:
+        at.process.kill()
+        self._replace(at)
+
+    def _replace(self, at: _Host) -> None:
+        """Queues again, before all others, what was at a host that is no more."""
+        self._hosts.remove(at)
+        self._queue.extendleft(reversed(at.flights.values()))

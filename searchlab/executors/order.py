@@ -1,0 +1,72 @@
+"""The logical order of what many jobs that run at once have to say.
+
+Times are those of `searchlab.clock`: a job's n-th report, over all its folds, comes n after the
+job's start. Its outcome comes with its last report, if that one was marked as the last, and one
+later if it was not, as when an epoch failed. So the time of a job's next event depends on nothing
+but the events before it, and the earliest event of all is known before it is there.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from searchlab.trial import Outcome, Report
+
+
+@dataclass(eq=False)
+class Line:
+    """The events of one job, as they came and not yet delivered.
+
+    Attributes:
+        number: the trial's number.
+        start: the job's logical start.
+        delivered: how many reports have been taken.
+        ended: whether the outcome is there.
+    """
+
+    number: int
+    start: int
+    delivered: int = 0
+    ended: bool = False
+    _last: bool = False
+    _events: deque[tuple[Report | Outcome, bool]] = field(default_factory=deque)
+
+    @property
+    def known(self) -> int:
+        """How many reports have come, those that have been taken among them."""
+        return self.delivered + len(self._events) - self.ended
+
+    @property
+    def ready(self) -> bool:
+        """Whether the next event is there."""
+        return bool(self._events)
+
+    @property
+    def next(self) -> tuple[int, int]:
+        """The place of the next event in the order, there or not: its time and the trial."""
+        return self.start + self.delivered + (not self._last), self.number
+
+    def report(self, report: Report, last: bool) -> None:
+        """Takes in the next report; `last` if only the outcome can follow."""
+        self._events.append((report, last))
+
+    def end(self, outcome: Outcome) -> None:
+        """Takes in the outcome."""
+        self._events.append((outcome, False))
+        self.ended = True
+
+    def take(self) -> Report | Outcome:
+        """Gives out the next event."""
+        event, last = self._events.popleft()
+        if isinstance(event, Report):
+            self.delivered += 1
+            self._last = last
+        return event
+
+
+def first(lines: Iterable[Line]) -> Line | None:
+    """The line whose event is next of all, or None as long as that event is not there."""
+    line = min(lines, key=lambda each: each.next, default=None)
+    return line if line is not None and line.ready else None

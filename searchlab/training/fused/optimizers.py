@@ -1,0 +1,215 @@
+"""Keras' optimisers over stacked variables, each slot with its own constants.
+
+Keras' `optimizer.stateless_apply` refuses the TensorFlow backend, so the update rules stand here:
+those of `keras.optimizers` 3.15 (SGD, RMSprop, Adam, AdamW), in its order of operations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+CONSTANTS = (
+    "momentum",
+    "rho",
+    "beta_1",
+    "beta_2",
+    "epsilon",
+    "weight_decay",
+    "clipnorm",
+    "clipvalue",
+    "global_clipnorm",
+)
+"""What may differ from slot to slot besides the learning rate, in the order of their columns."""
+
+_CLASSES = {
+    "SGD": keras.optimizers.SGD,
+    "RMSprop": keras.optimizers.RMSprop,
+    "Adam": keras.optimizers.Adam,
+    "AdamW": keras.optimizers.AdamW,
+}
+_CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
+_UNKNOWN = {
+    "use_ema": "keeps a moving average of the weights (use_ema)",
+    "loss_scale_factor": "scales the loss (loss_scale_factor)",
+    "gradient_accumulation_steps": "adds up gradients (gradient_accumulation_steps)",
+}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How the optimisers of all slots of a program update: what they have in common.
+
+    Attributes:
+        kind: the name of the Keras class.
+        flags: what is switched on: "momentum", "nesterov", "centered", "amsgrad", and which of
+            the optional constants are set.
+        decayed: for each trainable variable, whether weight decay reaches it.
+    """
+
+    kind: str
+    flags: frozenset[str]
+    decayed: tuple[bool, ...]
+
+    def apply(
+        self, state: Sequence[Any], gradients: Sequence[Any], variables: Sequence[Any], constants: Any
+    ) -> tuple[list[Any], list[Any]]:
+        """One step for all slots.
+
+        Args:
+            state: the stacked optimiser variables in the order of Keras' `optimizer.variables`:
+                iterations (slots,), learning rate (slots,), then moments (slots, *shape).
+            gradients: (slots, *shape) for each trainable variable.
+            variables: the trainable variables likewise.
+            constants: float32 (slots, len(CONSTANTS)).
+
+        Returns:
+            The new state and the new variables.
+        """
+        iterations, rate, *moments = state
+        step = _Step(dict(zip(CONSTANTS, tf.unstack(constants, axis=1), strict=True)), rate, iterations)
+        gradients = self._clipped(gradients, step)
+        new: list[Any] = []
+        new_moments: list[list[Any]] = []
+        for index, (gradient, variable) in enumerate(zip(gradients, variables, strict=True)):
+            if "weight_decay" in self.flags and self.decayed[index]:
+                decay = step.constant("weight_decay", variable)
+                variable -= variable * decay * step.rate(variable)
+            own = [group[index] for group in self._groups(moments, len(variables))]
+            after, own = _RULES[self.kind](self.flags, step, gradient, variable, own)
+            new.append(after)
+            new_moments.append(own)
+        flat = [own[group] for group in range(len(moments) // len(variables)) for own in new_moments]
+        return [iterations + 1, rate, *self._interleaved(flat, len(variables))], new
+
+    def _groups(self, moments: Sequence[Any], count: int) -> list[list[Any]]:
+        """The moments by kind; see `_interleaved` for the order in which Keras has them."""
+        kinds = len(moments) // count
+        if self.kind in ("Adam", "AdamW"):  # momentum and velocity of each variable in turn
+            pairs = moments[: 2 * count]
+            return [list(pairs[0::2]), list(pairs[1::2]), *([list(moments[2 * count :])] * (kinds > 2))]
+        return [list(moments[kind * count : (kind + 1) * count]) for kind in range(kinds)]
+
+    def _interleaved(self, flat: list[Any], count: int) -> list[Any]:
+        if self.kind not in ("Adam", "AdamW"):
+            return flat
+        pairs = [each for pair in zip(flat[:count], flat[count : 2 * count], strict=True) for each in pair]
+        return [*pairs, *flat[2 * count :]]
+
+    def _clipped(self, gradients: Sequence[Any], step: _Step) -> list[Any]:
+        gradients = list(gradients)
+        if "clipnorm" in self.flags:
+            return [_to_norm(each, _norm([each]), step.constant("clipnorm", each)) for each in gradients]
+        if "global_clipnorm" in self.flags:
+            norm = _norm(gradients)
+            return [_to_norm(each, norm, step.constant("global_clipnorm", each)) for each in gradients]
+        if "clipvalue" in self.flags:
+            bounds = [step.constant("clipvalue", each) for each in gradients]
+            return [tf.clip_by_value(each, -most, most) for each, most in zip(gradients, bounds, strict=True)]
+        return gradients
+
+
+def rule_of(optimizer: Any) -> Rule | str:
+    """The rule of a built Keras optimiser, or why it cannot be stacked."""
+    kind = type(optimizer).__name__
+    if _CLASSES.get(kind) is not type(optimizer):
+        return f"its optimizer {kind} is not one of {', '.join(_CLASSES)}"
+    if not isinstance(optimizer._learning_rate, keras.Variable):
+        return "its learning rate follows a schedule"
+    for name, words in _UNKNOWN.items():
+        if getattr(optimizer, name, None):
+            return f"its optimizer {words}"
+    trainable = optimizer._trainable_variables
+    if any(getattr(variable, "overwrite_with_gradient", False) for variable in trainable):
+        return "it has variables that are overwritten with their gradients"
+    flags = {name for name in ("nesterov", "centered", "amsgrad") if getattr(optimizer, name, False)}
+    flags |= {name for name in ("momentum", *_CLIPS) if getattr(optimizer, name, None)}
+    if optimizer.weight_decay is not None:
+        flags.add("weight_decay")
+    decayed = tuple(bool(optimizer._use_weight_decay(variable)) for variable in trainable)
+    return Rule(kind, frozenset(flags), decayed)
+
+
+def constants_of(optimizer: Any) -> np.ndarray[Any, Any]:
+    """An optimiser's constants, float32 (len(CONSTANTS),); 0 for those that it has not."""
+    return np.array([getattr(optimizer, name, None) or 0.0 for name in CONSTANTS], np.float32)
+
+
+class _Step:
+    """What a step's rules read, shaped to fit a stacked variable."""
+
+    def __init__(self, constants: dict[str, Any], rate: Any, iterations: Any) -> None:
+        self._constants, self._rate, self._iterations = constants, rate, iterations
+
+    def constant(self, name: str, like: Any) -> Any:
+        return _shaped(self._constants[name], like)
+
+    def rate(self, like: Any) -> Any:
+        return _shaped(self._rate, like)
+
+    def number(self, like: Any) -> Any:
+        """The number of this step, from 1."""
+        return _shaped(self._iterations + 1, like)
+
+
+def _shaped(value: Any, like: Any) -> Any:
+    """One value a slot (slots,), to be broadcast over (slots, *shape), in the same dtype."""
+    return tf.cast(tf.reshape(value, [-1] + [1] * (len(like.shape) - 1)), like.dtype)
+
+
+def _norm(tensors: Sequence[Any]) -> Any:
+    """The Euclidean norm over several tensors (slots, *shape): (slots,)."""
+    squares = [tf.reduce_sum(tf.square(each), range(1, len(each.shape))) for each in tensors]
+    return tf.sqrt(tf.add_n(squares))
+
+
+def _to_norm(gradient: Any, norm: Any, most: Any) -> Any:
+    norm = _shaped(norm, gradient)
+    return gradient * most / tf.maximum(norm, most)
+
+
+def _sgd(flags: frozenset[str], step: _Step, gradient: Any, variable: Any, moments: Any) -> Any:
+    move = gradient * step.rate(variable)
+    if "momentum" not in flags:
+        return variable - move, []
+    momentum = step.constant("momentum", variable)
+    velocity = moments[0] * momentum - move
+    return variable + (velocity * momentum - move if "nesterov" in flags else velocity), [velocity]
+
+
+def _rmsprop(flags: frozenset[str], step: _Step, gradient: Any, variable: Any, moments: Any) -> Any:
+    rho, epsilon = step.constant("rho", variable), step.constant("epsilon", variable)
+    squares = rho * moments[0] + (1 - rho) * tf.square(gradient)
+    after, spread = [squares], squares
+    if "centered" in flags:
+        average = rho * moments[-1] + (1 - rho) * gradient
+        spread = squares - tf.square(average)
+    move = step.rate(variable) * gradient / tf.sqrt(spread + epsilon)
+    if "momentum" in flags:
+        move += step.constant("momentum", variable) * moments[1]
+        after.append(move)
+    if "centered" in flags:
+        after.append(average)
+    return variable - move, after
+
+
+def _adam(flags: frozenset[str], step: _Step, gradient: Any, variable: Any, moments: Any) -> Any:
+    first, second = step.constant("beta_1", variable), step.constant("beta_2", variable)
+    number = step.number(variable)
+    alpha = step.rate(variable) * tf.sqrt(1 - tf.pow(second, number)) / (1 - tf.pow(first, number))
+    momentum = moments[0] + (gradient - moments[0]) * (1 - first)
+    velocity = moments[1] + (tf.square(gradient) - moments[1]) * (1 - second)
+    after, spread = [momentum, velocity], velocity
+    if "amsgrad" in flags:
+        spread = tf.maximum(moments[2], velocity)
+        after.append(spread)
+    move = momentum * alpha / (tf.sqrt(spread) + step.constant("epsilon", variable))
+    return variable - move, after
+
+
+_RULES = {"SGD": _sgd, "RMSprop": _rmsprop, "Adam": _adam, "AdamW": _adam}

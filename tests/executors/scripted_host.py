@@ -1,0 +1,205 @@
+"""Hosts of fused trainings without a process: a test says what they say, over a real pipe."""
+
+from __future__ import annotations
+
+import random
+from multiprocessing import Pipe
+
+from support import TrivialExecutor, study
+
+from searchlab.executors.fused import FusedExecutor
+from searchlab.executors.fusedhost import HostProcess
+from searchlab.training.fused.messages import Began, Building, Drop, Ended, Epoch, Submit
+from searchlab.training.job import Job, Work
+from searchlab.trial import Decision, Failure, Outcome, Report, Suggestion, Trial, TrialState
+
+SPEC = study()
+METRIC = SPEC.objective.metric
+
+
+def job(number=0, *, start=0, epochs=3, work=Work.TRIAL, spec=SPEC, **changes) -> Job:
+    """A job; its paths lead nowhere."""
+    params = {"n_hidden": 1, "n_neurons": 1 + number, "learning_rate": 1e-2}
+    trial = Trial(number, Suggestion(params, epochs=epochs), seed=7)
+    return Job(work, trial, spec, None, None, None, start=start, **changes)
+
+
+def complete(number: int, **changes) -> Outcome:
+    return Outcome(number, TrialState.COMPLETE, value=1.0, seconds=5.0, **changes)
+
+
+class ScriptedHost(HostProcess):
+    """One host: a test reads what it was told, and says what it answers."""
+
+    def __init__(self) -> None:
+        self.connection, self.ours = Pipe()
+        self.heard: list = []
+        self.killed = False
+        self.failure = Failure("WorkerDied", "the host process ended with exit code 3")
+
+    def kill(self) -> None:
+        self.killed = True
+        self.connection.close()
+
+    def death(self) -> Failure:
+        self.kill()
+        return self.failure
+
+    def read(self) -> list:
+        """All that it has been told so far."""
+        while not self.ours.closed and self.ours.poll():
+            try:
+                self.heard.append(self.ours.recv())
+            except EOFError:
+                break
+        return self.heard
+
+    def jobs(self) -> dict[int, int]:
+        """The trials that it was given, with the ids of their latest submissions."""
+        return {each.job.trial.number: each.id for each in self.read() if isinstance(each, Submit)}
+
+    def told(self, kind: type) -> list:
+        """The messages of a kind that it was told."""
+        return [each for each in self.read() if isinstance(each, kind)]
+
+    def say(self, *messages) -> None:
+        for message in messages:
+            self.ours.send(message)
+
+    def begin(self, *numbers: int) -> None:
+        """Builds the models of these trials, one after the other."""
+        for number in numbers:
+            self.say(Building(self.jobs()[number]), Began(self.jobs()[number]))
+
+    def report(self, number: int, *epochs: int, last: bool = False) -> None:
+        """Reports these epochs of a trial; `last` marks the last of them."""
+        for epoch in epochs:
+            report = Report(number, 0, epoch, {METRIC: float(epoch)})
+            self.say(Epoch(self.jobs()[number], report, last and epoch == epochs[-1]))
+
+    def end(self, number: int, outcome: Outcome | None = None) -> None:
+        self.say(Ended(self.jobs()[number], outcome or complete(number)))
+
+    def die(self, failure: Failure | None = None) -> None:
+        self.failure = failure or self.failure
+        self.read()
+        self.ours.close()
+
+
+class ScriptedHosts:
+    """Where scripted hosts come from."""
+
+    def __init__(self) -> None:
+        self.hosts: list[ScriptedHost] = []
+        self.indices: list[int] = []
+        self.open = True
+        self.is_ready = True
+
+    def ready(self, timeout: float) -> bool:
+        return self.is_ready
+
+    def start(self, index: int) -> ScriptedHost:
+        self.hosts.append(ScriptedHost())
+        self.indices.append(index)
+        return self.hosts[-1]
+
+    def close(self) -> None:
+        self.open = False
+
+
+class Alone(TrivialExecutor):
+    """In place of the executor with processes; runs a formula."""
+
+    closed = False
+    connections = ()
+
+    def close(self) -> None:
+        super().close()
+        self.closed = True
+
+
+class Bench:
+    """A fused executor with its scripted hosts, and what the loop has heard."""
+
+    def __init__(self, workers: int = 1) -> None:
+        self.source = ScriptedHosts()
+        self.alone: list[Alone] = []
+        self.executor = FusedExecutor(workers, None, self.source, self._alone)
+        self.reports: list[Report] = []
+        self.decide = lambda _: Decision.CONTINUE
+
+    def _alone(self, workers, _directory):
+        self.alone.append(Alone(workers))
+        return self.alone[-1]
+
+    @property
+    def hosts(self) -> list[ScriptedHost]:
+        return self.source.hosts
+
+    def submit(self, *jobs: Job) -> None:
+        for each in jobs:
+            self.executor.submit(each)
+
+    def poll(self, timeout: float = 0.0) -> list[Outcome]:
+        def answer(report):
+            self.reports.append(report)
+            return self.decide(report)
+
+        return self.executor.poll(answer, timeout)
+
+    def settle(self, polls: int = 20) -> list[Outcome]:
+        """Polls until nothing more comes of what the hosts have said."""
+        return [outcome for _ in range(polls) for outcome in self.poll()]
+
+    def heard(self) -> list[tuple[int, int]]:
+        """Trial and epoch of each report so far."""
+        return [(report.number, report.epoch) for report in self.reports]
+
+
+class Player:
+    """Plays the part of hosts whose trainings progress in a random order.
+
+    A trial's n-th report is worth what `value` says of it, so all hosts agree on it.
+    """
+
+    def __init__(self, bench: Bench, seed: int, value) -> None:
+        self._bench, self._value = bench, value
+        self._random = random.Random(seed)  # noqa: S311 - not for secrets
+        self._done: dict[int, int] = {}
+        self._over: set[int] = set()
+
+    def play(self, steps: int = 5) -> None:
+        """Lets some trainings have an epoch."""
+        for _ in range(steps):
+            open_ = [pair for host in self._bench.hosts for pair in self._open(host)]
+            if open_:
+                self._step(*self._random.choice(open_))
+
+    def _open(self, host: ScriptedHost) -> list:
+        if host.killed or host.ours.closed:
+            return []
+        self._over |= {each.id for each in host.told(Drop)}
+        return [(host, each) for each in host.told(Submit) if each.id not in self._over]
+
+    def _step(self, host: ScriptedHost, submit: Submit) -> None:
+        trial = submit.job.trial
+        if submit.id not in self._done:
+            self._done[submit.id] = 0
+            host.say(Building(submit.id), Began(submit.id))
+            return
+        if self._done[submit.id] == trial.suggestion.epochs:
+            value = self._value(trial, trial.suggestion.epochs)
+            outcome = Outcome(
+                trial.number,
+                TrialState.COMPLETE,
+                value,
+                {METRIC: value},
+                (value,),
+                epochs=trial.suggestion.epochs,
+            )
+            host.say(Ended(submit.id, outcome))
+            self._over.add(submit.id)
+            return
+        epoch = self._done[submit.id] = self._done[submit.id] + 1
+        report = Report(trial.number, 0, epoch, {METRIC: self._value(trial, epoch)})
+        host.say(Epoch(submit.id, report, epoch == trial.suggestion.epochs))
