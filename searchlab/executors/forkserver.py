@@ -13,6 +13,10 @@ from multiprocessing import forkserver, resource_tracker
 from searchlab.training.quiet import quiet
 
 
+_IMPORTS = ("searchlab.training.fit", "searchlab.training.fused.host")
+"""What a worker needs; importing it must start nothing."""
+
+
 class ForkServer:
     """Python's fork server, started without waiting for what it imports.
 
@@ -23,7 +27,7 @@ class ForkServer:
     def __init__(self) -> None:
         """Starts the server, or takes the one that this process has already."""
         self.context = multiprocessing.get_context("forkserver")
-        self.context.set_forkserver_preload(["keras", "searchlab.training.fit"])
+        self.context.set_forkserver_preload(["keras", *_IMPORTS])
         self._ready = threading.Event()
         with quiet(), _without_signals():  # it keeps its standard error; workers have files
             forkserver.ensure_running()

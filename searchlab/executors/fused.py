@@ -28,6 +28,7 @@ from searchlab.executors.base import Decide
 from searchlab.executors.fusedhost import Fleet, Flight, ForkedHosts, HostSource
 from searchlab.executors.order import first
 from searchlab.executors.process import ProcessExecutor
+from searchlab.executors.worker import cores
 from searchlab.training.job import Job, Work
 from searchlab.training.outcome import pruned
 from searchlab.trial import Decision, Outcome, Report
@@ -38,11 +39,15 @@ IN_FLIGHT = 64
 LIMITS = "training.limits are kept by training each trial in a process of its own"
 """Why the trials of a study with limits are not fused."""
 
+_MOST_HOSTS = 8
+"""Hosts without being asked for more: each core runs best what no other core has a hand in, but
+each host compiles programs of its own and holds some 500 MB."""
+
 _AT_ONCE = 256  # reports delivered in one `poll`
 
 
 class FusedExecutor:
-    """Up to `IN_FLIGHT` jobs at a time, in `workers` processes."""
+    """Up to `IN_FLIGHT` jobs at a time, in `workers` processes or one a core, if that is more."""
 
     enforces_limits: ClassVar = True
 
@@ -56,13 +61,14 @@ class FusedExecutor:
         """Starts the fork server in the background; returns at once.
 
         Args:
-            workers: how many hosts share the machine.
+            workers: how many processes share the machine at least.
             directory: the study's directory; what trainings print goes to `workers/` in it.
             source: where hosts come from, if not from the fork server.
             processes: makes the executor of jobs that cannot be fused.
         """
         self._workers, self._directory, self._make = workers, directory, processes
-        self._fleet = Fleet(workers, source or ForkedHosts(workers, directory / "workers"))
+        hosts = workers if source else max(workers, min(cores(), _MOST_HOSTS))
+        self._fleet = Fleet(hosts, source or ForkedHosts(hosts, directory / "workers"))
         self._flights: dict[int, Flight] = {}
         self._alone: dict[int, Flight] = {}
         self._processes: ProcessExecutor | None = None

@@ -6,6 +6,7 @@ import os
 import select
 import time
 from collections import deque
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from multiprocessing.connection import Connection, wait
@@ -19,6 +20,7 @@ from searchlab.executors.worker import host
 from searchlab.training.fused.messages import (
     Began,
     Building,
+    Built,
     Decided,
     Declined,
     Drop,
@@ -28,12 +30,19 @@ from searchlab.training.fused.messages import (
     ToHost,
     Worn,
 )
+from searchlab.space import Scalar
 from searchlab.training.job import Job
 from searchlab.trial import Failure, Outcome, TrialState
 
 _LOOK = 0.2  # seconds until what could not be sent or started is tried again
 _AT_ONCE = 100  # messages taken from one host before the others have their turn
 _DEATHS = 2  # hosts that may die under a job before the job is to blame
+
+
+_LEAD = 4
+"""Jobs that a host may have more than another and still get those that are akin to its own."""
+
+_ALIKE = 16  # whole numbers that differ by less are alike; widths are padded to multiples of it
 
 
 class HostProcess(Protocol):
@@ -105,6 +114,7 @@ class Flight:
         since: when its training began, or before that, when its model began to be built.
         began: whether the training has begun.
         reason: why it is trained by itself, if it is.
+        kin: what its params have in common with those of jobs that may share its programs.
     """
 
     job: Job
@@ -115,9 +125,11 @@ class Flight:
     since: float = field(default_factory=time.monotonic)
     began: bool = False
     reason: str | None = None
+    kin: Hashable = field(init=False)
 
     def __post_init__(self) -> None:
         self.line = Line(self.job.trial.number, self.job.start)
+        self.kin = tuple(sorted(_kin(self.job.trial.suggestion.params)))
 
     @property
     def seconds(self) -> float:
@@ -185,6 +197,7 @@ class Fleet:
         self._hosts: list[_Host] = []
         self._queue: deque[Flight] = deque()
         self._ids = count()
+        self._homes: dict[Hashable, _Host] = {}
 
     def run(self, flight: Flight) -> None:
         """Sends a flight to the host with the fewest, as soon as there is one."""
@@ -252,23 +265,31 @@ class Fleet:
             if each.worn and not each.flights:
                 self._hosts.remove(each)
                 each.process.kill()
-        while self._queue and (found := self._place()) is not None:
+        while self._queue and (found := self._place(self._queue[0])) is not None:
             flight = self._queue.popleft()
             flight.id, flight.received = next(self._ids), 0
             found.flights[flight.id] = flight
             found.say(Submit(flight.id, flight.job))
 
-    def _place(self) -> _Host | None:
-        """The host for the next job, a new one if all have jobs and there may be more."""
+    def _place(self, flight: Flight) -> _Host | None:
+        """The host for a job: where its kin are, unless another has much less to do.
+
+        Kin share programs, which take a second to compile. There is a new host if all have jobs
+        and there may be more.
+        """
         fresh = [each for each in self._hosts if not each.worn]
         least = min(fresh, key=lambda each: len(each.flights), default=None)
         idle = least is not None and not least.flights
-        if idle or len(fresh) >= self._workers or not self._source.ready(0):
-            return least
-        taken = {each.index for each in self._hosts}
-        index = next(index for index in count() if index not in taken)
-        self._hosts.append(_Host(self._source.start(index), index))
-        return self._hosts[-1]
+        if not idle and len(fresh) < self._workers and self._source.ready(0):
+            taken = {each.index for each in self._hosts}
+            index = next(index for index in count() if index not in taken)
+            least = _Host(self._source.start(index), index)
+            self._hosts.append(least)
+        home = self._homes.get(flight.kin)
+        if least is None or (home in fresh and len(home.flights) <= len(least.flights) + _LEAD):
+            return home
+        self._homes[flight.kin] = least
+        return least
 
     def _hear(self, at: _Host) -> list[tuple[Flight, str]]:
         """What a host has said so far; the flights that it declines."""
@@ -296,6 +317,8 @@ class Fleet:
             case Building(number):
                 at.building = number
                 at.flights[number].note(began=False)
+            case Built(number):
+                at.building = None if at.building == number else at.building
             case Began(number):
                 at.building = None if at.building == number else at.building
                 if number in at.flights:
@@ -333,3 +356,12 @@ class Fleet:
         """Queues again, before all others, what was at a host that is no more."""
         self._hosts.remove(at)
         self._queue.extendleft(reversed(at.flights.values()))
+
+
+def _kin(params: Mapping[str, Scalar]) -> Iterator[tuple[str, str]]:
+    """What makes two trials' models alike: names, and whole numbers in steps; floats do not."""
+    for name, value in params.items():
+        if isinstance(value, int) and not isinstance(value, bool):
+            yield name, str(value if value < _ALIKE // 2 else -(-value // _ALIKE))
+        elif not isinstance(value, float):
+            yield name, str(value)

@@ -141,9 +141,16 @@ def _print_to(log: Path) -> None:
     faulthandler.register(signal.SIGUSR1)  # before it is killed: where is it?
 
 
+def cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _cores(workers: int) -> int:
     """One worker's share of the machine."""
-    return max(1, (os.cpu_count() or 1) // workers)
+    return max(1, cores() // workers)
 
 
 def _share_machine(threads: int | None) -> None:

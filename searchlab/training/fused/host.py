@@ -9,6 +9,7 @@ the next epoch. It makes no difference to a training in which slot it is and bes
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import threading
@@ -26,6 +27,7 @@ from searchlab.training.fused.fold import Fold
 from searchlab.training.fused.messages import (
     Began,
     Building,
+    Built,
     Decided,
     Declined,
     Drop,
@@ -61,9 +63,15 @@ def serve(connection: Connection, lanes: int) -> None:
         connection: `messages.ToHost` come in, `messages.FromHost` go out.
         lanes: how many epochs run at once.
     """
-    outgoing: queue.SimpleQueue[FromHost] = queue.SimpleQueue()
+    outgoing: queue.Queue[FromHost] = queue.Queue()
     threading.Thread(target=_send, args=(connection, outgoing), daemon=True).start()
-    host = Host(lanes, outgoing.put)
+
+    def say(message: FromHost) -> None:
+        outgoing.put(message)
+        if isinstance(message, Building):  # said before the factory can end the process
+            outgoing.join()
+
+    host = Host(lanes, say)
     while True:
         if not host.pending or connection.poll():
             try:
@@ -124,6 +132,7 @@ class Host:
         except BaseException as error:  # sys.exit in a factory must not end the process
             self._say(Ended(submit.id, failed(submit.job.trial.number, error)))
             return
+        self._say(Built(submit.id))
         if isinstance(run, str):
             self._decline(submit, run)
             return
@@ -177,8 +186,13 @@ class Host:
             if not run.folds:
                 programs = self._study(run.job)[1]
                 size = programs.missing(run.structure, run.sizes)
-                if size is not None and (key := programs.next_key(run.structure, size)) not in self._making:
-                    waiting.append((run.job.start, run.submit.id, partial(self._make, run, size, key), key))
+                if (
+                    size is not None
+                    and (key := programs.next_key(run.structure, size)) not in self._making
+                ):
+                    waiting.append(
+                        (run.job.start, run.submit.id, partial(self._make, run, size, key), key)
+                    )
                 continue
             for fold in run.ready():
                 entry = (run.time(fold), run.submit.id, fold.number, (run, fold))
@@ -308,10 +322,10 @@ def _checked(submit: Submit, reason: str | None) -> Outcome:
     return Outcome(number, TrialState.COMPLETE, value=0.0, unfused=reason)
 
 
-def _send(connection: Connection, outgoing: queue.SimpleQueue[FromHost]) -> None:
+def _send(connection: Connection, outgoing: queue.Queue[FromHost]) -> None:
     """Sends from a thread of its own: a lane must not wait for the executor to read."""
     while True:
-        try:
-            connection.send(outgoing.get())
-        except OSError:
-            return
+        message = outgoing.get()
+        with contextlib.suppress(OSError):  # the executor is gone, and `serve` notices
+            connection.send(message)
+        outgoing.task_done()

@@ -48,8 +48,15 @@ class Building:
 
 
 @dataclass(frozen=True)
+class Built:
+    """From the host: the factory has returned, or raised."""
+
+    id: int
+
+
+@dataclass(frozen=True)
 class Began:
-    """From the host: the model is built and its training may begin."""
+    """From the host: there is a program for the model, and its training begins."""
 
     id: int
 
@@ -96,4 +103,4 @@ class Worn:
 
 
 ToHost = Submit | Decided | Drop
-FromHost = Building | Began | Epoch | Ended | Declined | Worn
+FromHost = Building | Built | Began | Epoch | Ended | Declined | Worn

@@ -57,7 +57,11 @@ class Rule:
     decayed: tuple[bool, ...]
 
     def apply(
-        self, state: Sequence[Any], gradients: Sequence[Any], variables: Sequence[Any], constants: Any
+        self,
+        state: Sequence[Any],
+        gradients: Sequence[Any],
+        variables: Sequence[Any],
+        constants: Any,
     ) -> tuple[list[Any], list[Any]]:
         """One step for all slots.
 
@@ -72,7 +76,9 @@ class Rule:
             The new state and the new variables.
         """
         iterations, rate, *moments = state
-        step = _Step(dict(zip(CONSTANTS, tf.unstack(constants, axis=1), strict=True)), rate, iterations)
+        step = _Step(
+            dict(zip(CONSTANTS, tf.unstack(constants, axis=1), strict=True)), rate, iterations
+        )
         gradients = self._clipped(gradients, step)
         new: list[Any] = []
         new_moments: list[list[Any]] = []
@@ -84,7 +90,9 @@ class Rule:
             after, own = _RULES[self.kind](self.flags, step, gradient, variable, own)
             new.append(after)
             new_moments.append(own)
-        flat = [own[group] for group in range(len(moments) // len(variables)) for own in new_moments]
+        flat = [
+            own[group] for group in range(len(moments) // len(variables)) for own in new_moments
+        ]
         return [iterations + 1, rate, *self._interleaved(flat, len(variables))], new
 
     def _groups(self, moments: Sequence[Any], count: int) -> list[list[Any]]:
@@ -92,25 +100,40 @@ class Rule:
         kinds = len(moments) // count
         if self.kind in ("Adam", "AdamW"):  # momentum and velocity of each variable in turn
             pairs = moments[: 2 * count]
-            return [list(pairs[0::2]), list(pairs[1::2]), *([list(moments[2 * count :])] * (kinds > 2))]
+            return [
+                list(pairs[0::2]),
+                list(pairs[1::2]),
+                *([list(moments[2 * count :])] * (kinds > 2)),
+            ]
         return [list(moments[kind * count : (kind + 1) * count]) for kind in range(kinds)]
 
     def _interleaved(self, flat: list[Any], count: int) -> list[Any]:
         if self.kind not in ("Adam", "AdamW"):
             return flat
-        pairs = [each for pair in zip(flat[:count], flat[count : 2 * count], strict=True) for each in pair]
+        pairs = [
+            each
+            for pair in zip(flat[:count], flat[count : 2 * count], strict=True)
+            for each in pair
+        ]
         return [*pairs, *flat[2 * count :]]
 
     def _clipped(self, gradients: Sequence[Any], step: _Step) -> list[Any]:
         gradients = list(gradients)
         if "clipnorm" in self.flags:
-            return [_to_norm(each, _norm([each]), step.constant("clipnorm", each)) for each in gradients]
+            return [
+                _to_norm(each, _norm([each]), step.constant("clipnorm", each)) for each in gradients
+            ]
         if "global_clipnorm" in self.flags:
             norm = _norm(gradients)
-            return [_to_norm(each, norm, step.constant("global_clipnorm", each)) for each in gradients]
+            return [
+                _to_norm(each, norm, step.constant("global_clipnorm", each)) for each in gradients
+            ]
         if "clipvalue" in self.flags:
             bounds = [step.constant("clipvalue", each) for each in gradients]
-            return [tf.clip_by_value(each, -most, most) for each, most in zip(gradients, bounds, strict=True)]
+            return [
+                tf.clip_by_value(each, -most, most)
+                for each, most in zip(gradients, bounds, strict=True)
+            ]
         return gradients
 
 
@@ -127,7 +150,9 @@ def rule_of(optimizer: Any) -> Rule | str:
     trainable = optimizer._trainable_variables
     if any(getattr(variable, "overwrite_with_gradient", False) for variable in trainable):
         return "it has variables that are overwritten with their gradients"
-    flags = {name for name in ("nesterov", "centered", "amsgrad") if getattr(optimizer, name, False)}
+    flags = {
+        name for name in ("nesterov", "centered", "amsgrad") if getattr(optimizer, name, False)
+    }
     flags |= {name for name in ("momentum", *_CLIPS) if getattr(optimizer, name, None)}
     if optimizer.weight_decay is not None:
         flags.add("weight_decay")

@@ -75,7 +75,7 @@ class State:
         return State(tuple(values[:first]), tuple(values[first:second]), tuple(values[second:]))
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Program:
     """What trains the models of one structure and of one width.
 
@@ -195,12 +195,16 @@ class Program:
         """One model's gradients, new variables that are not trained, and metrics."""
         with tf.GradientTape() as tape:
             tape.watch(trainable)
-            loss, predicted, after = self._loss(trainable, non_trainable, batch, count, masked, True)
+            loss, predicted, after = self._loss(
+                trainable, non_trainable, batch, count, masked, True
+            )
         gradients = tape.gradient(loss, trainable)
         if any(each is None for each in gradients):
             raise NotImplementedError("a variable has no part in the loss")
-        return tuple(gradients), tuple(after), self._measured(
-            metrics, loss, predicted, batch, count, masked
+        return (
+            tuple(gradients),
+            tuple(after),
+            self._measured(metrics, loss, predicted, batch, count, masked),
         )
 
     def _loss(
@@ -246,7 +250,9 @@ class Program:
         compiled = self.source._compile_metrics
         if compiled is not None:  # Keras 3.15 has no public list of the two kinds
             yield from ((each, False) for each in compiled._flat_metrics if each is not None)
-            yield from ((each, True) for each in compiled._flat_weighted_metrics if each is not None)
+            yield from (
+                (each, True) for each in compiled._flat_weighted_metrics if each is not None
+            )
 
     def _evaluation(self, weights: Any, rows: Any, counts: Any, data: Any) -> Any:
         split = len(self.zero.trainable)
@@ -313,4 +319,3 @@ def _zeros(variable: Any) -> np.ndarray:
 def _mask(x: Any, count: Any) -> Any:
     """1 for each of the first `count` rows of a batch, 0 for the others: float32 (rows,)."""
     return tf.cast(tf.range(x.shape[0]) < count, tf.float32)
-

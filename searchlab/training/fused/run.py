@@ -107,9 +107,7 @@ class Run:
         if self.dropped:
             return
         for fold in self.folds:
-            if not (fold.running or fold.over) and (
-                not self.job.synchronous or self._all_decided
-            ):
+            if not (fold.running or fold.over) and (not self.job.synchronous or self._all_decided):
                 yield fold
             if self.job.synchronous and not fold.over:
                 return  # a trial that may be pruned trains its folds one after the other
@@ -136,7 +134,9 @@ class Run:
         """What can be said by now, in order; each thing once."""
         before = 0
         for fold in self.folds:
-            for index, report in enumerate(fold.reports[max(0, self.sent - before) :], self.sent - before):
+            for index, report in enumerate(
+                fold.reports[max(0, self.sent - before) :], self.sent - before
+            ):
                 last = (
                     fold is self.folds[-1]
                     and fold.fitted is not None
