@@ -12,7 +12,6 @@ from multiprocessing import forkserver, resource_tracker
 
 from searchlab.training.quiet import quiet
 
-
 _IMPORTS = ("searchlab.training.fit", "searchlab.training.fused.host")
 """What a worker needs; importing it must start nothing."""
 

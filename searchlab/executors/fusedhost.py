@@ -17,6 +17,7 @@ from searchlab.executors.forkserver import ForkServer
 from searchlab.executors.handle import Child, Place
 from searchlab.executors.order import Line
 from searchlab.executors.worker import host
+from searchlab.space import Scalar
 from searchlab.training.fused.messages import (
     Began,
     Building,
@@ -30,7 +31,6 @@ from searchlab.training.fused.messages import (
     ToHost,
     Worn,
 )
-from searchlab.space import Scalar
 from searchlab.training.job import Job
 from searchlab.trial import Failure, Outcome, TrialState
 

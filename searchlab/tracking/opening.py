@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import shutil
 import sqlite3
 from pathlib import Path
 from urllib.parse import quote
@@ -11,6 +13,8 @@ from urllib.parse import quote
 from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from mlflow.version import VERSION
+from platformdirs import user_cache_path
 
 from searchlab.errors import TrackingError
 from searchlab.tracking.address import sqlite_file
@@ -84,15 +88,40 @@ def _experiment(client: MlflowClient, artifacts: str | None) -> str:
 def _make_database(file: Path) -> None:
     """Makes MLflow's tables under another name, and moves the database when it is whole.
 
-    MLflow cannot go on where a killed process left off in the middle of its migrations, which
-    take seconds: such a database would never be of use again.
+    MLflow cannot go on where a killed process left off in the middle of its migrations: such a
+    database would never be of use again. They take four seconds of a processor that trainings
+    could use, so an empty database is kept in the user's cache directory for the next directory.
     """
     part = file.with_name(f"{file.name}.part")
     for left in part.parent.glob(f"{part.name}*"):  # SQLite's own journal too
         left.unlink()
-    MlflowClient(f"sqlite:///{part}").search_experiments(max_results=1)
+    kept = user_cache_path("searchlab") / f"mlflow-{VERSION}.db"
+    if not _copied(kept, part):
+        MlflowClient(f"sqlite:///{part}").search_experiments(max_results=1)
+        _keep(part, kept)
     _let_readers_be(part)
     part.replace(file)
+
+
+def _copied(kept: Path, part: Path) -> bool:
+    """Takes the empty database that was kept, if it is there and whole."""
+    try:
+        shutil.copyfile(kept, part)
+        with contextlib.closing(sqlite3.connect(part)) as connection:
+            connection.execute("SELECT version_num FROM alembic_version").fetchone()
+            return bool(connection.execute("PRAGMA quick_check").fetchone() == ("ok",))
+    except (OSError, sqlite3.Error):
+        part.unlink(missing_ok=True)
+        return False
+
+
+def _keep(part: Path, kept: Path) -> None:
+    """Keeps an empty database, where that is possible; a killed process leaves no half of one."""
+    scratch = kept.with_name(f".{os.getpid()}-{kept.name}")
+    with contextlib.suppress(OSError):
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(part, scratch)
+        scratch.replace(kept)
 
 
 def _let_readers_be(file: Path) -> None:

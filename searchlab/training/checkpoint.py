@@ -160,6 +160,7 @@ def _variables(model: Any) -> tuple[list[Any], list[Any], list[Any]]:
 
 
 def plain_arrays(variables: Iterable[Any]) -> Arrays:
+    """Variables as arrays of types that NumPy's files know."""
     arrays = (np.asarray(variable) for variable in variables)
     return tuple(each if each.dtype.isbuiltin == 1 else each.astype(np.float32) for each in arrays)
 

@@ -33,6 +33,7 @@ _CLASSES = {
     "Adam": keras.optimizers.Adam,
     "AdamW": keras.optimizers.AdamW,
 }
+_PAIRED = ("Adam", "AdamW")
 _CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
 _UNKNOWN = {
     "use_ema": "keeps a moving average of the weights (use_ema)",
@@ -80,14 +81,16 @@ class Rule:
             dict(zip(CONSTANTS, tf.unstack(constants, axis=1), strict=True)), rate, iterations
         )
         gradients = self._clipped(gradients, step)
+        groups = self._groups(moments, len(variables))
         new: list[Any] = []
         new_moments: list[list[Any]] = []
         for index, (gradient, variable) in enumerate(zip(gradients, variables, strict=True)):
+            before = variable
             if "weight_decay" in self.flags and self.decayed[index]:
                 decay = step.constant("weight_decay", variable)
-                variable -= variable * decay * step.rate(variable)
-            own = [group[index] for group in self._groups(moments, len(variables))]
-            after, own = _RULES[self.kind](self.flags, step, gradient, variable, own)
+                before = variable - variable * decay * step.rate(variable)
+            own = [group[index] for group in groups]
+            after, own = _RULES[self.kind](self.flags, step, gradient, before, own)
             new.append(after)
             new_moments.append(own)
         flat = [
@@ -97,25 +100,17 @@ class Rule:
 
     def _groups(self, moments: Sequence[Any], count: int) -> list[list[Any]]:
         """The moments by kind; see `_interleaved` for the order in which Keras has them."""
-        kinds = len(moments) // count
-        if self.kind in ("Adam", "AdamW"):  # momentum and velocity of each variable in turn
-            pairs = moments[: 2 * count]
-            return [
-                list(pairs[0::2]),
-                list(pairs[1::2]),
-                *([list(moments[2 * count :])] * (kinds > 2)),
-            ]
-        return [list(moments[kind * count : (kind + 1) * count]) for kind in range(kinds)]
+        if self.kind in _PAIRED:
+            pairs, others = moments[: 2 * count], moments[2 * count :]
+            return [list(pairs[0::2]), list(pairs[1::2]), list(others)][: len(moments) // count]
+        return [list(moments[first : first + count]) for first in range(0, len(moments), count)]
 
     def _interleaved(self, flat: list[Any], count: int) -> list[Any]:
-        if self.kind not in ("Adam", "AdamW"):
+        """The moments as Keras has them: of the Adams, both of the first variable, and so on."""
+        if self.kind not in _PAIRED:
             return flat
-        pairs = [
-            each
-            for pair in zip(flat[:count], flat[count : 2 * count], strict=True)
-            for each in pair
-        ]
-        return [*pairs, *flat[2 * count :]]
+        pairs = zip(flat[:count], flat[count : 2 * count], strict=True)
+        return [*(each for pair in pairs for each in pair), *flat[2 * count :]]
 
     def _clipped(self, gradients: Sequence[Any], step: _Step) -> list[Any]:
         gradients = list(gradients)

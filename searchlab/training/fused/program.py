@@ -116,10 +116,9 @@ class Program:
         self.source.reset_metrics()
         self._fresh = tuple(np.asarray(each) for each in self.source.metrics_variables)
         self.names = tuple(sorted(self.source.get_metrics_result()))
-        make = lambda function: tf.function(  # noqa: E731
-            function, jit_compile=self.method.compiled, autograph=False
-        )
-        self._train, self._evaluate = make(self._epoch), make(self._evaluation)
+        how = {"jit_compile": self.method.compiled, "autograph": False}
+        self._train = tf.function(self._epoch, **how)
+        self._evaluate = tf.function(self._evaluation, **how)
 
     def train(
         self, state: State, rows: np.ndarray, counts: np.ndarray, constants: np.ndarray
@@ -180,7 +179,7 @@ class Program:
     ) -> Any:
         """One step of all slots."""
         outputs = self._map(
-            lambda given: self._learn(*given, masked),
+            lambda given: self._learn(given, masked),
             (state.trainable, state.non_trainable, metrics, self._batch(rows, data), count),
         )
         gradients, non_trainable, measured = outputs
@@ -189,10 +188,9 @@ class Program:
         )
         return (tuple(self._constrained(trainable)), non_trainable, tuple(optimizer)), measured
 
-    def _learn(
-        self, trainable: Any, non_trainable: Any, metrics: Any, batch: Any, count: Any, masked: bool
-    ) -> Any:
+    def _learn(self, given: Any, masked: bool) -> Any:
         """One model's gradients, new variables that are not trained, and metrics."""
+        trainable, non_trainable, metrics, batch, count = given
         with tf.GradientTape() as tape:
             tape.watch(trainable)
             loss, predicted, after = self._loss(
@@ -260,8 +258,8 @@ class Program:
         size = _CHUNK
 
         def one(given: Any) -> Any:
-            metrics, batch, count = given[2:]
-            loss, predicted, _ = self._loss(*given[:2], batch, count, True, False)
+            trainable, non_trainable, metrics, batch, count = given
+            loss, predicted, _ = self._loss(trainable, non_trainable, batch, count, True, False)
             return self._measured(metrics, loss, predicted, batch, count, True)
 
         def body(number: Any, metrics: Any) -> Any:

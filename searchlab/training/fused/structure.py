@@ -114,7 +114,7 @@ def widened(model: Any, widths: tuple[int, ...]) -> Any:
 
 
 def _padded(width: int) -> int:
-    step = max(_STEP, 2 ** (width - 1).bit_length() // 8)
+    step = max(_STEP, (1 << (width - 1).bit_length()) // 8)
     return max(_NARROWEST, -(-width // step) * step)
 
 

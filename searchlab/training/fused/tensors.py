@@ -17,7 +17,7 @@ from searchlab.training.preprocessing import Array
 
 @dataclass(frozen=True)
 class Tensors:
-    """All rows of a study: first those for training, then those for early stopping, then the test's.
+    """All rows of a study: those for training, then those for early stopping, then the test's.
 
     Attributes:
         fitted: inputs, targets and, if there are any, weights in the training loss: tensors
