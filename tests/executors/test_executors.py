@@ -5,12 +5,14 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
-from executors.contract import Bench, ExecutorContract, bench, collect  # noqa: F401 - a fixture
+from executors.contract import PARAMS, ExecutorContract, bench, collect  # noqa: F401 - a fixture
 
+from searchlab.executors.fused import FusedExecutor
 from searchlab.executors.inline import InlineExecutor
 from searchlab.executors.process import ProcessExecutor
 from searchlab.trial import Decision, TrialState
@@ -32,6 +34,13 @@ class TestProcess(ExecutorContract):
         return ProcessExecutor(workers, directory)
 
 
+class TestFused(ExecutorContract):
+    """Trainings in the programs of host processes."""
+
+    def make(self, workers, directory):
+        return FusedExecutor(workers, directory)
+
+
 def test_where_a_training_runs_does_not_change_it(bench):  # noqa: F811
     """The inline executor and a worker process give the same scores to the last bit."""
     scores = []
@@ -42,21 +51,91 @@ def test_where_a_training_runs_does_not_change_it(bench):  # noqa: F811
     assert scores[0] == scores[1]
 
 
+def test_what_runs_beside_a_fused_training_does_not_change_it(bench):  # noqa: F811
+    """Alone, beside others and on however many hosts: the same bits, near those of Keras' own."""
+    scores = []
+    for workers, beside in ((1, 0), (1, 5), (3, 5)):
+        executor = FusedExecutor(workers, bench.directory)
+        for number in range(1, beside + 1):
+            params = {**PARAMS, "n_neurons": 10 + number, "learning_rate": 0.01 * number}
+            executor.submit(bench.job(number, params))
+        executor.submit(bench.job())
+        outcome = collect(executor)[1][0]
+        assert outcome.unfused is None
+        scores.append(outcome.scores)
+        executor.close()
+    assert len(set(scores)) == 1
+    inline = InlineExecutor(1, bench.directory)
+    inline.submit(bench.job())
+    assert scores[0] == pytest.approx(collect(inline)[1][0].scores, rel=1e-3)
+
+
+@pytest.mark.parametrize("make", [ProcessExecutor, FusedExecutor])
 @pytest.mark.parametrize(
     ("factory", "message"), [("kills_itself", "killed by SIGKILL"), ("exits", "exit code 3")]
 )
-def test_a_worker_that_dies_costs_only_its_trial(bench, factory, message):  # noqa: F811
-    """A dead worker is a FAIL with how it died and what it printed last, and is replaced."""
-    executor = ProcessExecutor(1, bench.directory)
+def test_a_worker_that_dies_costs_only_its_trial(bench, make, factory, message):  # noqa: F811
+    """A dead process is a FAIL with how it died and what it printed last, and is replaced."""
+    executor = make(1, bench.directory)
     executor.submit(bench.job(0, factory=factory))
-    executor.submit(bench.job(1))
+    for number in (1, 2, 3):  # of fused ones, some are at the same host
+        executor.submit(bench.job(number))
     _, outcomes = collect(executor)
     executor.close()
     assert outcomes[0].state is TrialState.FAIL
     assert message in outcomes[0].error.message
     if factory == "kills_itself":
         assert "last words" in outcomes[0].error.traceback
-    assert outcomes[1].state is TrialState.COMPLETE
+    assert {outcomes[number].state for number in (1, 2, 3)} == {TrialState.COMPLETE}
+
+
+def long(bench, number):  # noqa: F811
+    """A job with time to do something to its process."""
+    job = bench.job(number, {**PARAMS, "learning_rate": 0.002 * (number + 1)})
+    return replace(
+        job, trial=replace(job.trial, suggestion=replace(job.trial.suggestion, epochs=40))
+    )
+
+
+def test_a_host_that_is_killed_in_mid_trial_costs_nothing(bench):  # noqa: F811
+    """What is at a host when somebody uses kill -9 begins anew: the same reports and outcomes."""
+    heard = []
+    for kill in (False, True):
+        executor, seen, killed = FusedExecutor(1, bench.directory), [], []
+
+        def decide(report, executor=executor, seen=seen, killed=killed, kill=kill):
+            seen.append(report)
+            if kill and len(seen) == 50:
+                for host in executor._fleet._hosts:
+                    killed.append(host.process._process.pid)
+                    os.kill(killed[-1], signal.SIGKILL)
+            return Decision.CONTINUE
+
+        for number in range(4):
+            executor.submit(long(bench, number))
+        _, outcomes = collect(executor, decide)
+        executor.close()
+        assert bool(killed) == kill
+        heard.append((seen, {n: replace(each, seconds=0) for n, each in outcomes.items()}))
+    assert {outcome.state for outcome in heard[0][1].values()} == {TrialState.COMPLETE}
+    assert heard[0] == heard[1]
+
+
+@pytest.mark.parametrize("make", [ProcessExecutor, FusedExecutor])
+def test_closing_leaves_no_training_behind(bench, make):  # noqa: F811
+    """After close() in mid-training, only what all executors share is left: the fork server."""
+    before = set(psutil.Process().children(recursive=True))
+    executor = make(2, bench.directory)
+    for number in range(2):
+        executor.submit(long(bench, number))
+    reports = []
+    while not reports:
+        executor.poll(lambda report: reports.append(report) or Decision.CONTINUE, timeout=0.2)
+    shared = set(psutil.Process().children())
+    children = set(psutil.Process().children(recursive=True)) - before - shared
+    assert len(children) >= 2
+    executor.close()
+    assert psutil.wait_procs(children, timeout=2)[1] == []
 
 
 def test_trials_run_at_the_same_time(bench):  # noqa: F811
@@ -86,20 +165,21 @@ def test_workers_are_replaced_before_they_have_grown(bench, monkeypatch):  # noq
     assert len(scores) == 1
 
 
-def test_no_process_outlives_its_driver(tmp_path):
-    """When the driver is killed in the middle of a training, its workers are gone soon after."""
+@pytest.mark.parametrize("make", [ProcessExecutor, FusedExecutor])
+def test_no_process_outlives_its_driver(tmp_path, make):
+    """When the driver is killed in the middle of a training, its processes are gone soon after."""
     script = tmp_path / "driver.py"
     script.write_text(f"""
 import sys
 sys.path[:0] = [{str(Path(__file__).parents[1])!r}]
 from pathlib import Path
 from executors.contract import Bench
-from searchlab.executors.process import ProcessExecutor
+from {make.__module__} import {make.__name__}
 from searchlab.trial import Decision
 
 if __name__ == "__main__":
     bench = Bench(Path({str(tmp_path)!r}) / "study")
-    executor = ProcessExecutor(2, bench.directory)
+    executor = {make.__name__}(2, bench.directory)
     for number in range(2):
         executor.submit(bench.job(number, factory="build"))
     def decide(report):
@@ -107,7 +187,9 @@ if __name__ == "__main__":
         return Decision.CONTINUE
     while True:
         executor.poll(decide, 1)
-        executor.submit(bench.job(number, factory="build"))
+        if executor.free:
+            number += 1
+            executor.submit(bench.job(number, factory="build"))
 """)
     driver = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True)
     assert driver.stdout.readline() == "training\n"

@@ -51,6 +51,29 @@ def told_to_stop(n_neurons, learning_rate, n_hidden):
     return build(n_neurons, learning_rate, n_hidden)
 
 
+def in_a_fused_epoch(n_neurons, learning_rate, n_hidden):
+    from searchlab.training.fused.fold import Fold
+
+    if _second_trial():
+        _kill_at(Fold, "take", nth=3)
+    return build(n_neurons, learning_rate, n_hidden)
+
+
+def ended_not_told(n_neurons, learning_rate, n_hidden):
+    from searchlab.training.fused.run import Run
+
+    if _second_trial():
+        _kill_at(Run, "_complete", after=True)
+    return build(n_neurons, learning_rate, n_hidden)
+
+
+def told_to_forget(n_neurons, learning_rate, n_hidden):
+    from searchlab.training.fused import host
+
+    _kill_if(host.Host, "receive", lambda _, message: isinstance(message, host.Drop))
+    return build(n_neurons, learning_rate, n_hidden)
+
+
 def always(n_neurons, learning_rate, n_hidden):
     if n_neurons % 2:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -75,6 +98,17 @@ def _kill_at(holder, name, nth=1, after=False):
         if len(passages) == nth:
             _kill_once()
         return value
+
+    setattr(holder, name, watched)
+
+
+def _kill_if(holder, name, condition):
+    function = getattr(holder, name)
+
+    def watched(*args):
+        if condition(*args):
+            _kill_once()
+        return function(*args)
 
     setattr(holder, name, watched)
 

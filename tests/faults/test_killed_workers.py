@@ -9,6 +9,7 @@ from support import study
 from searchlab import plugins
 from searchlab.backends.base import Problem
 from searchlab.executors.base import KILLED
+from searchlab.executors.fused import FusedExecutor
 from searchlab.executors.process import ProcessExecutor
 from searchlab.interrupt import Interrupt
 from searchlab.journal import Journal, Resumed, Retried, Started, read_journal
@@ -24,21 +25,33 @@ pytestmark = pytest.mark.keras
 FACTORIES = Path(__file__).with_name("dying_factories.py")
 TRIALS = 5
 PRUNER = {"name": "median", "n_startup_trials": 2}
+EXECUTORS = {"process": ProcessExecutor, "fused": FusedExecutor}
+RETRIED, UNNOTICED = [KILLED], []
+"""The failures of attempts; of fused trainings, only a factory's death is a trial's failure."""
+
 MOMENTS = [
-    "in_the_factory",
-    "in_an_epoch",
-    "model_written_not_moved",
-    "model_moved_not_told",
-    "told_to_stop",
+    ("process", "in_the_factory", RETRIED),
+    ("process", "in_an_epoch", RETRIED),
+    ("process", "model_written_not_moved", RETRIED),
+    ("process", "model_moved_not_told", RETRIED),
+    ("process", "told_to_stop", RETRIED),
+    ("fused", "in_the_factory", RETRIED),
+    ("fused", "in_a_fused_epoch", UNNOTICED),
+    ("fused", "model_written_not_moved", UNNOTICED),
+    ("fused", "model_moved_not_told", UNNOTICED),
+    ("fused", "ended_not_told", UNNOTICED),
+    ("fused", "told_to_forget", UNNOTICED),
 ]
 
 
 @pytest.fixture(scope="module")
-def executor(tmp_path_factory):
-    """One worker, used by all studies here, as a fork server takes seconds to start."""
-    executor = ProcessExecutor(1, tmp_path_factory.mktemp("workers"))
-    yield executor
-    executor.close()
+def executors(tmp_path_factory):
+    """One of each kind, used by all studies here, as a fork server takes seconds to start."""
+    directory = tmp_path_factory.mktemp("workers")
+    executors = {name: make(1, directory / name) for name, make in EXECUTORS.items()}
+    yield executors
+    for each in executors.values():
+        each.close()
 
 
 def run(directory: Path, executor, factory: str) -> StudyRecord:
@@ -72,21 +85,24 @@ def picture(record: StudyRecord) -> list:
 
 
 @pytest.fixture(scope="module")
-def unbroken(executor, tmp_path_factory):
-    """The study of which no worker was killed."""
-    return picture(run(tmp_path_factory.mktemp("unbroken"), executor, "build"))
+def unbroken(executors, tmp_path_factory):
+    """For each executor, the study of which no worker was killed."""
+    return {
+        name: picture(run(tmp_path_factory.mktemp("unbroken"), each, "build"))
+        for name, each in executors.items()
+    }
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
-def test_a_killed_worker_costs_no_trial(tmp_path, executor, unbroken, moment):
+@pytest.mark.parametrize(("name", "moment", "failures"), MOMENTS)
+def test_a_killed_worker_costs_no_trial(tmp_path, executors, unbroken, name, moment, failures):
     """The study is bit for bit that of workers that live, and so is its replay."""
-    record = run(tmp_path, executor, moment)
+    record = run(tmp_path, executors[name], moment)
     assert (tmp_path / "killed").exists(), "somebody was there"
-    assert picture(record) == unbroken
+    assert picture(record) == unbroken[name]
     entries = list(read_journal(tmp_path / "journal.jsonl"))
     retried = [entry.event for entry in entries if isinstance(entry.event, Retried)]
-    assert [event.error.type for event in retried] == [KILLED]
-    assert picture(StudyRecord(entries)) == unbroken
+    assert [event.error.type for event in retried] == failures
+    assert picture(StudyRecord(entries)) == unbroken[name]
     backend = plugins.backend("optuna")(Problem.of(record.spec, "multiclass"))
     replay(backend, entries)
     backend.close()
@@ -94,9 +110,10 @@ def test_a_killed_worker_costs_no_trial(tmp_path, executor, unbroken, moment):
     assert set(files) <= {"fold-0.npz"}, "nothing half written stays"
 
 
-def test_a_trial_that_always_loses_its_worker_is_tried_twice(tmp_path, executor):
+@pytest.mark.parametrize("name", EXECUTORS)
+def test_a_trial_that_always_loses_its_worker_is_tried_twice(tmp_path, executors, name):
     """A second SIGKILL is a FAIL: the kernel, out of memory, would go on for ever."""
-    record = run(tmp_path, executor, "always")
+    record = run(tmp_path, executors[name], "always")
     odd = [t for t in record.trials.values() if t.trial.suggestion.params["n_neurons"] % 2]
     assert odd
     assert all(trial.state is TrialState.FAIL and trial.retries == 1 for trial in odd)
