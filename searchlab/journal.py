@@ -112,6 +112,7 @@ class Stopped:
         test: metrics of the best model on the test rows; empty if it was not tested.
         model_path: the best model, relative to the study's directory, or None.
         failed: the trial whose failure ended the study, as `on_failure: stop` wants; or None.
+        memory: the most bytes that this process and its workers held together, or None.
     """
 
     state: str
@@ -120,6 +121,7 @@ class Stopped:
     test: Mapping[str, float] = field(default_factory=dict)
     model_path: str | None = None
     failed: int | None = None
+    memory: int | None = None
 
 
 Event = Started | Resumed | Asked | Waited | Reported | Retried | Told | Stopped

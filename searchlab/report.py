@@ -78,6 +78,7 @@ def study_json(record: StudyRecord, ids: Ids | None, directory: Path) -> dict[st
         "direction": "maximize" if spec.objective.maximized else "minimize",
         "epochs": record.epochs,
         "seconds": record.seconds,
+        "memory": None if record.stopped is None else record.stopped.memory,
         "tracking_uri": None if ids is None else ids.uri,
         "experiment_id": None if ids is None else ids.experiment_id,
         "run_id": None if ids is None else ids.run_id,
@@ -190,7 +191,10 @@ def _facts(
     yield from _best_facts(record)
     if test := _test(record):
         yield "test", "  ".join(f"{name} {number_text(value)}" for name, value in test.items())
-    yield "trained", f"{record.epochs} model-epochs in {duration_text(record.seconds)}"
+    yield (
+        "trained",
+        f"{record.epochs} model-epochs in {duration_text(record.seconds)}{_memory(record)}",
+    )
     model = _model_path(record, directory)
     if model is not None:
         yield "model", str(model)
@@ -199,6 +203,12 @@ def _facts(
     yield from reasons.failures(record)
     yield from reasons.unfused(record)
     yield from _next_steps(record, file)
+
+
+def _memory(record: StudyRecord) -> str:
+    if record.stopped is None or record.stopped.memory is None:
+        return ""
+    return f", with at most {record.stopped.memory / 1e9:.1f} GB of memory"
 
 
 def _best_facts(record: StudyRecord) -> Iterator[tuple[str, str]]:

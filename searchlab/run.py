@@ -170,7 +170,8 @@ def _work(
                 stopped = Stopped("failed", 0.0, record.best, failed=search.failed)
                 if search.failed is None or interrupt.requested:
                     stopped = _stopped(record, spec, executor, *arguments, say)
-                recorder(replace(stopped, seconds=time.monotonic() - start))
+                seconds, memory = time.monotonic() - start, search.memory.bytes or None
+                recorder(replace(stopped, seconds=seconds, memory=memory))
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from searchlab.errors import StorageError
 from searchlab.executors.base import KILLED, Executor
 from searchlab.interrupt import Interrupt
 from searchlab.journal import Asked, Event, Journal, Reported, Retried, Told, Waited
+from searchlab.memory import PeakMemory
 from searchlab.record import StudyRecord
 from searchlab.replay import Answers
 from searchlab.study.spec import StudySpec
@@ -50,6 +51,7 @@ class Search:
 
     Attributes:
         failed: the trial whose failure ended the study, as `on_failure: stop` wants; or None.
+        memory: what it takes.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Search:
         self._executor, self._recorder, self._interrupt = executor, recorder, interrupt
         self._base, self._directory = base, directory
         self.failed: int | None = None
+        self.memory = PeakMemory()
         self._running: set[int] = set()
         self._exhausted = self._behind = False
         at_once = backend.at_once
@@ -103,6 +106,7 @@ class Search:
                 self._wind_down()
                 return
             self._handle(self._executor.poll(self._decide, _TICK))
+            self.memory.look()
             if self._past(_GRACE):
                 self._prune_the_slow()
 

@@ -15,6 +15,9 @@ from searchlab.training.quiet import quiet
 _IMPORTS = ("searchlab.training.fit", "searchlab.training.fused.host")
 """What a worker needs; importing it must start nothing."""
 
+_imported: set[int] = set()
+"""The servers that this process has had and that have done their imports, by process id."""
+
 
 class ForkServer:
     """Python's fork server, started without waiting for what it imports.
@@ -30,6 +33,9 @@ class ForkServer:
         self._ready = threading.Event()
         with quiet(), _without_signals():  # it keeps its standard error; workers have files
             forkserver.ensure_running()
+        if _pid() in _imported:
+            self._ready.set()
+            return
         threading.Thread(target=self._try, name="searchlab-forkserver", daemon=True).start()
 
     def wait(self, timeout: float) -> bool:
@@ -42,9 +48,11 @@ class ForkServer:
         It would only notice after its imports that nobody needs it any more. A server that is
         ready ends by itself with this process.
         """
-        pid = getattr(forkserver._forkserver, "_forkserver_pid", None)  # not in the public API
+        pid = _pid()
         if not self._ready.is_set() and pid is not None:
             os.kill(pid, signal.SIGKILL)
+            if hasattr(os, "waitid"):  # as long as it can be found, nobody starts another
+                os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
 
     def _try(self) -> None:
         """Starts a process that does nothing, which succeeds once the imports are done."""
@@ -52,7 +60,15 @@ class ForkServer:
             process = self.context.Process(target=_nothing, daemon=True)
             process.start()
             process.join()
+            pid = _pid()
+            if process.exitcode == 0 and pid is not None:
+                _imported.add(pid)
         self._ready.set()
+
+
+def _pid() -> int | None:
+    """The process id of this process' server; not in the public API."""
+    return getattr(forkserver._forkserver, "_forkserver_pid", None)
 
 
 def _nothing() -> None:
