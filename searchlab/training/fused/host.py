@@ -13,6 +13,7 @@ import contextlib
 import os
 import queue
 import threading
+import traceback
 from collections import defaultdict, deque
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import replace
@@ -176,7 +177,11 @@ class Host:
             with self._changed:
                 while (task := self._pick()) is None:
                     self._changed.wait()
-            task()
+            try:
+                task()
+            except BaseException:  # what waits for this task would wait for ever
+                traceback.print_exc()
+                os._exit(1)
 
     def _pick(self) -> _Task | None:
         """The most urgent task, which is the one whose training is furthest behind."""
@@ -184,24 +189,19 @@ class Host:
         ready: defaultdict[Hashable, list[tuple[int, int, int, _Pair]]] = defaultdict(list)
         for run in self._runs.values():
             if not run.folds:
-                programs = self._study(run.job)[1]
-                size = programs.missing(run.structure, run.sizes)
-                if (
-                    size is not None
-                    and (key := programs.next_key(run.structure, size)) not in self._making
-                ):
-                    waiting.append(
-                        (run.job.start, run.submit.id, partial(self._make, run, size, key), key)
-                    )
+                missing = self._study(run.job)[1].missing(run.structure, run.sizes)
+                if missing is not None and missing[1] not in self._making:
+                    make = partial(self._make, run, *missing)
+                    waiting.append((run.job.start, run.submit.id, make, missing[1]))
                 continue
             for fold in run.ready():
                 entry = (run.time(fold), run.submit.id, fold.number, (run, fold))
                 ready[id(fold.program), fold.steps].append(entry)
-        make = min(waiting, key=lambda each: each[:2], default=None)
+        first = min(waiting, key=lambda each: each[:2], default=None)
         batch = min(ready.values(), key=lambda each: min(each)[:3], default=None)
-        if make is not None and (batch is None or make[0] <= min(batch)[0]):
-            self._making.add(make[3])
-            return make[2]
+        if first is not None and (batch is None or first[0] <= min(batch)[0]):
+            self._making.add(first[3])
+            return first[2]
         if batch is None:
             return None
         program = batch[0][3][1].program

@@ -58,23 +58,20 @@ class Programs:
             rows: of an epoch.
         """
         with self._lock:
-            for method in self._methods(structure):
-                key = self.key(structure, method, rows)
-                if key not in self._verified:
-                    return None
-                program = self._verified[key]
-                if program is not None:
-                    return program
-            return self._reasons[structure.text]
+            return self._find(structure, rows)
 
-    def missing(self, structure: Structure, sizes: Sequence[int]) -> int | None:
-        """The first number of rows of an epoch of which it is not known, or None."""
-        return next((size for size in sizes if self.find(structure, size) is None), None)
+    def missing(self, structure: Structure, sizes: Sequence[int]) -> tuple[int, Hashable] | None:
+        """What must be made for trainings of a structure, or None.
 
-    def next_key(self, structure: Structure, rows: int) -> Hashable:
-        """What `make` would make next; two threads should not make the same."""
+        Returns:
+            The first of `sizes` (rows of an epoch) for which there is neither a program nor a
+            reason, and what would be made for it: two threads should not make the same.
+        """
         with self._lock:
-            return self.key(structure, self._methods(structure)[0], rows)
+            for size in sizes:
+                if self._find(structure, size) is None:
+                    return size, self._key(structure, self._methods(structure)[0], size)
+        return None
 
     def make(self, structure: Structure, rows: int, model: Any) -> Program | str:
         """Makes the program for a structure, or says why there can be none.
@@ -86,7 +83,7 @@ class Programs:
         """
         start = None
         while (found := self.find(structure, rows)) is None:
-            method = self._methods(structure)[0]
+            method = self._next_method(structure)
             tail = None if method.masked else rows % self.batch
             program, reason = None, ""
             try:
@@ -102,11 +99,25 @@ class Programs:
             self._note(structure, method, rows, program, reason)
         return found
 
-    def key(self, structure: Structure, method: Method, rows: int) -> Hashable:
+    def _find(self, structure: Structure, rows: int) -> Program | str | None:
+        for method in self._methods(structure):
+            key = self._key(structure, method, rows)
+            if key not in self._verified:
+                return None
+            program = self._verified[key]
+            if program is not None:
+                return program
+        return self._reasons[structure.text]
+
+    def _key(self, structure: Structure, method: Method, rows: int) -> Hashable:
         """What tells programs apart."""
         widths = structure.padded if method.padded else structure.widths
         tail = None if method.masked else rows % self.batch
         return structure.text, structure.rule, widths, method, tail
+
+    def _next_method(self, structure: Structure) -> Method:
+        with self._lock:  # another size of the same structure may fail at the same time
+            return (self._methods(structure) or METHODS[-1:])[0]
 
     def _methods(self, structure: Structure) -> list[Method]:
         """The methods that have not failed for the structure; the last has the last word."""
@@ -121,7 +132,7 @@ class Programs:
     ) -> None:
         with self._lock:
             self.made += 1
-            self._verified[self.key(structure, method, rows)] = program
+            self._verified[self._key(structure, method, rows)] = program
             if program is None:
                 self._refused[structure.text].add(method)
                 self._reasons.setdefault(
