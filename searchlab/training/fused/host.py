@@ -22,6 +22,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
+from keras.src.utils.naming import reset_uids
 
 from searchlab.training.check import check_model, probes
 from searchlab.training.fused.fold import Fold
@@ -47,8 +48,9 @@ from searchlab.training.outcome import failed
 from searchlab.training.prepare import PreparedData, open_data
 from searchlab.trial import Outcome, TrialState
 
-_LIFETIME = 150
-"""Programs that a process compiles before it wants to be replaced: XLA keeps all of them."""
+_LIFETIME = 64
+"""Programs that a process compiles before it wants to be replaced: XLA keeps all of them, at 20 to
+40 MB each."""
 
 Say = Callable[[FromHost], None]
 """Takes a message for the executor, from any thread."""
@@ -148,6 +150,7 @@ class Host:
         with BUILDING:
             if job.work is not Work.CHECK:
                 return prepare_run(submit, data)
+            reset_uids()  # as in a new process
             check_model(job, data)
             *_, middle = probes(job.spec.search_space)
             suggestion = replace(job.trial.suggestion, params=middle)

@@ -6,7 +6,7 @@ those of `keras.optimizers` 3.15 (SGD, RMSprop, Adam, AdamW), in its order of op
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-CONSTANTS = (
+_GIVEN = (
     "momentum",
     "rho",
     "beta_1",
@@ -25,7 +25,12 @@ CONSTANTS = (
     "clipvalue",
     "global_clipnorm",
 )
-"""What may differ from slot to slot besides the learning rate, in the order of their columns."""
+_RESTS = ("rho", "beta_1", "beta_2")
+CONSTANTS = (*_GIVEN, *(f"1 - {name}" for name in _RESTS))
+"""What may differ from slot to slot besides the learning rate, in the order of their columns.
+
+Keras subtracts from 1 in Python: of a beta_2 of 0.9999, 1 - beta_2 in float32 is off by 2e-4.
+"""
 
 _CLASSES = {
     "SGD": keras.optimizers.SGD,
@@ -36,10 +41,11 @@ _CLASSES = {
 _PAIRED = ("Adam", "AdamW")
 _CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
 _UNKNOWN = {
-    "use_ema": "keeps a moving average of the weights (use_ema)",
-    "loss_scale_factor": "scales the loss (loss_scale_factor)",
-    "gradient_accumulation_steps": "adds up gradients (gradient_accumulation_steps)",
+    "use_ema": (False, "keeps a moving average of the weights (use_ema)"),
+    "loss_scale_factor": (None, "scales the loss (loss_scale_factor)"),
+    "gradient_accumulation_steps": (None, "adds up gradients (gradient_accumulation_steps)"),
 }
+"""What no rule does: the value with which Keras does not do it either, and words for the user."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +96,8 @@ class Rule:
                 decay = step.constant("weight_decay", variable)
                 before = variable - variable * decay * step.rate(variable)
             own = [group[index] for group in groups]
-            after, own = _RULES[self.kind](self.flags, step, gradient, before, own)
+            slope = tf.cast(gradient, variable.dtype)
+            after, own = _RULES[self.kind](self.flags, step, slope, before, own)
             new.append(after)
             new_moments.append(own)
         flat = [
@@ -121,7 +128,7 @@ class Rule:
         if "global_clipnorm" in self.flags:
             norm = _norm(gradients)
             return [
-                _to_norm(each, norm, step.constant("global_clipnorm", each)) for each in gradients
+                _to_global(each, norm, step.constant("global_clipnorm", each)) for each in gradients
             ]
         if "clipvalue" in self.flags:
             bounds = [step.constant("clipvalue", each) for each in gradients]
@@ -133,31 +140,60 @@ class Rule:
 
 
 def rule_of(optimizer: Any) -> Rule | str:
-    """The rule of a built Keras optimiser, or why it cannot be stacked."""
-    kind = type(optimizer).__name__
-    if _CLASSES.get(kind) is not type(optimizer):
-        return f"its optimizer {kind} is not one of {', '.join(_CLASSES)}"
-    if not isinstance(optimizer._learning_rate, keras.Variable):
-        return "its learning rate follows a schedule"
-    for name, words in _UNKNOWN.items():
-        if getattr(optimizer, name, None):
-            return f"its optimizer {words}"
-    trainable = optimizer._trainable_variables
-    if any(getattr(variable, "overwrite_with_gradient", False) for variable in trainable):
-        return "it has variables that are overwritten with their gradients"
+    """The rule of a built Keras optimiser, or why it cannot be stacked, in words for the user."""
+    for reason in _refusals(optimizer):
+        return reason
     flags = {
         name for name in ("nesterov", "centered", "amsgrad") if getattr(optimizer, name, False)
     }
-    flags |= {name for name in ("momentum", *_CLIPS) if getattr(optimizer, name, None)}
+    # what is not above 0 Keras ignores
+    flags |= {name for name in ("momentum", *_CLIPS) if (getattr(optimizer, name, None) or 0) > 0}
     if optimizer.weight_decay is not None:
         flags.add("weight_decay")
-    decayed = tuple(bool(optimizer._use_weight_decay(variable)) for variable in trainable)
-    return Rule(kind, frozenset(flags), decayed)
+    return Rule(type(optimizer).__name__, frozenset(flags), _decayed(optimizer))
 
 
 def constants_of(optimizer: Any) -> np.ndarray[Any, Any]:
     """An optimiser's constants, float32 (len(CONSTANTS),); 0 for those that it has not."""
-    return np.array([getattr(optimizer, name, None) or 0.0 for name in CONSTANTS], np.float32)
+    given = [getattr(optimizer, name, None) or 0.0 for name in _GIVEN]
+    rests = [1 - getattr(optimizer, name, 1.0) for name in _RESTS]
+    return np.array([*given, *rests], np.float32)
+
+
+def _refusals(optimizer: Any) -> Iterator[str]:
+    """Why an optimiser cannot be stacked; what comes after the first reason may raise."""
+    kind = type(optimizer)
+    if kind not in _CLASSES.values():
+        own = "a class of its own, " if kind.__name__ in _CLASSES else ""
+        yield f"its optimizer {kind.__name__} is {own}not one of {', '.join(_CLASSES)}"
+    if not optimizer.built:
+        yield "its optimizer is not built"
+    if not isinstance(optimizer._learning_rate, keras.Variable):
+        yield "its learning rate follows a schedule"
+    for name, (off, words) in _UNKNOWN.items():
+        if getattr(optimizer, name) != off:
+            yield f"its optimizer {words}"
+    for name in vars(optimizer):
+        if callable(getattr(kind, name, None)):
+            yield f"its optimizer has a {name} of its own"
+    for name in _GIVEN:
+        if not isinstance(getattr(optimizer, name, None), int | float | np.number | None):
+            yield f"its optimizer's {name} is not a number"
+    if any(getattr(each, "overwrite_with_gradient", False) for each in _trained(optimizer)):
+        yield "it has variables that are overwritten with their gradients"
+
+
+def _decayed(optimizer: Any) -> tuple[bool, ...]:
+    """For each trainable variable, whether weight decay reaches it.
+
+    Keras asks of the `tf.Variable`, whose name ("dense/bias:0") is not the Keras variable's
+    ("bias"), and remembers the first answer: with the other name, it would be its own, too.
+    """
+    return tuple(bool(optimizer._use_weight_decay(each.value)) for each in _trained(optimizer))
+
+
+def _trained(optimizer: Any) -> Sequence[Any]:
+    return optimizer._trainable_variables  # type: ignore[no-any-return]
 
 
 class _Step:
@@ -193,6 +229,12 @@ def _to_norm(gradient: Any, norm: Any, most: Any) -> Any:
     return gradient * most / tf.maximum(norm, most)
 
 
+def _to_global(gradient: Any, norm: Any, most: Any) -> Any:
+    """As Keras' `clip_by_global_norm`: all is NaN if the norm is not finite."""
+    norm = _shaped(norm, gradient)
+    return gradient * (most * tf.minimum(1 / norm, 1 / most) + (norm - norm))
+
+
 def _sgd(flags: frozenset[str], step: _Step, gradient: Any, variable: Any, moments: Any) -> Any:
     move = gradient * step.rate(variable)
     if "momentum" not in flags:
@@ -203,13 +245,13 @@ def _sgd(flags: frozenset[str], step: _Step, gradient: Any, variable: Any, momen
 
 
 def _rmsprop(flags: frozenset[str], step: _Step, gradient: Any, variable: Any, moments: Any) -> Any:
-    rho, epsilon = step.constant("rho", variable), step.constant("epsilon", variable)
-    squares = rho * moments[0] + (1 - rho) * tf.square(gradient)
+    rho, rest = step.constant("rho", variable), step.constant("1 - rho", variable)
+    squares = rho * moments[0] + rest * tf.square(gradient)
     after, spread = [squares], squares
     if "centered" in flags:
-        average = rho * moments[-1] + (1 - rho) * gradient
+        average = rho * moments[-1] + rest * gradient
         spread = squares - tf.square(average)
-    move = step.rate(variable) * gradient / tf.sqrt(spread + epsilon)
+    move = step.rate(variable) * gradient / tf.sqrt(spread + step.constant("epsilon", variable))
     if "momentum" in flags:
         move += step.constant("momentum", variable) * moments[1]
         after.append(move)
@@ -222,8 +264,9 @@ def _adam(flags: frozenset[str], step: _Step, gradient: Any, variable: Any, mome
     first, second = step.constant("beta_1", variable), step.constant("beta_2", variable)
     number = step.number(variable)
     alpha = step.rate(variable) * tf.sqrt(1 - tf.pow(second, number)) / (1 - tf.pow(first, number))
-    momentum = moments[0] + (gradient - moments[0]) * (1 - first)
-    velocity = moments[1] + (tf.square(gradient) - moments[1]) * (1 - second)
+    momentum = moments[0] + (gradient - moments[0]) * step.constant("1 - beta_1", variable)
+    spread = tf.square(gradient) - moments[1]
+    velocity = moments[1] + spread * step.constant("1 - beta_2", variable)
     after, spread = [momentum, velocity], velocity
     if "amsgrad" in flags:
         spread = tf.maximum(moments[2], velocity)

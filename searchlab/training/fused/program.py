@@ -113,6 +113,8 @@ class Program:
         self.columns = -(-longest // _CHUNK) * _CHUNK
         self.paths = [each.path for group in groups for each in group]
         self._constraints = [each.constraint for each in self.template.trainable_variables]
+        weights = self.template.trainable_variables
+        self._penalties = sum(each.regularizer is not None for each in weights)
         self.source.reset_metrics()
         self._fresh = tuple(np.asarray(each) for each in self.source.metrics_variables)
         self.names = tuple(sorted(self.source.get_metrics_result()))
@@ -222,6 +224,8 @@ class Program:
         if masked:
             mask = _mask(x, count)
             w = mask if w is None else w * mask
+        if masked and len(added) > self._penalties:
+            raise NotImplementedError("a layer adds a loss of its own, of all rows of a batch")
         loss = self.source._compile_loss(y, predicted, w)
         if masked:  # Keras' mean over the rows that count
             loss *= x.shape[0] / tf.cast(tf.maximum(count, 1), loss.dtype)

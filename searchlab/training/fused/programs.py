@@ -107,7 +107,7 @@ class Programs:
             program = self._verified[key]
             if program is not None:
                 return program
-        return self._reasons[structure.text]
+        return self._reasons[structure.family]
 
     def _key(self, structure: Structure, method: Method, rows: int) -> Hashable:
         """What tells programs apart."""
@@ -121,9 +121,9 @@ class Programs:
 
     def _methods(self, structure: Structure) -> list[Method]:
         """The methods that have not failed for the structure; the last has the last word."""
-        refused = self._refused[structure.text]
+        refused = self._refused[structure.family]
         left = [each for each in METHODS if each not in refused]
-        if not structure.widths:
+        if not structure.widenable:
             left = [each for each in left if not each.padded]
         return left
 
@@ -134,9 +134,9 @@ class Programs:
             self.made += 1
             self._verified[self._key(structure, method, rows)] = program
             if program is None:
-                self._refused[structure.text].add(method)
+                self._refused[structure.family].add(method)
                 self._reasons.setdefault(
-                    structure.text,
+                    structure.family,
                     f"its stacked program differs from the real model ({reason})",
                 )
 

@@ -8,6 +8,7 @@ to find out, by running the stacked program beside the real model.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,8 @@ _OWN_WAYS = ("train_step", "test_step", "fit", "evaluate", "compute_loss", "comp
 _FORGOTTEN = ("build_config", "name", "seed")
 """Parts of a layer's configuration that do not change what a program computes."""
 
+_NUMBER = re.compile(r"-?\d+\.\d+(e-?\d+)?")
+
 _NARROWEST, _STEP = 32, 16
 """Widths are padded to a multiple of `_STEP`, or of an eighth of the width if that is more: little
 is multiplied in vain, and few programs serve all widths. Below `_NARROWEST` a step is overhead."""
@@ -35,11 +38,19 @@ class Structure:
         text: the model's and the losses' configuration without widths, as JSON.
         rule: how the optimiser updates.
         widths: the units of each hidden Dense layer, in order.
+        widenable: whether wider layers may compute the same. They do not where layers draw random
+            numbers, as dropout does: a wider layer draws others.
     """
 
     text: str
     rule: Rule
     widths: tuple[int, ...]
+    widenable: bool
+
+    @property
+    def family(self) -> str:
+        """What tells which methods work: the text without numbers such as a dropout rate."""
+        return _NUMBER.sub("#", self.text)
 
     @property
     def padded(self) -> tuple[int, ...]:
@@ -78,6 +89,7 @@ def structure_of(model: Any, params: Mapping[str, Any]) -> Structure | str:
         json.dumps(text, sort_keys=True, default=str),
         rule,
         tuple(layer.units for layer in hidden_layers(model)) if hidden else (),
+        bool(hidden) and not any("seed_generator" in each.path for each in model.variables),
     )
 
 
@@ -136,6 +148,8 @@ def _refusal(model: Any) -> str | None:
         return "its model runs eagerly"
     if not model.trainable_variables:
         return "its model has nothing to train"
+    if any(getattr(layer, "activity_regularizer", None) for layer in model._flatten_layers()):
+        return "its model has an activity regularizer"
     if isinstance(model.outputs if hasattr(model, "outputs") else None, list) and (
         len(model.outputs) != 1 or len(model.inputs) != 1
     ):

@@ -18,6 +18,9 @@ from searchlab.training.fused.program import Program, State
 from searchlab.training.fused.widths import pad, unpad
 
 _LOSS = 1e-3  # relative; float32 sums over a batch agree to 1e-6
+_SLOWEST, _FASTEST = 1e-3, 1e-2
+"""Learning rates between which the real model is tried, whatever its own: at a tiny one nothing
+moves that could differ, and at a huge one rounding becomes visible."""
 _UPDATE = 0.05
 """Of the largest update: where a gradient is nothing but rounding (a bias before a batch
 normalisation), Adam makes a step of a visible part of the learning rate of it."""
@@ -38,6 +41,8 @@ class Reference:
         rows = program_data.train
         part = min(rows, batch // 2 + 1) if tail is None else tail
         full = batch if rows >= batch + part else 0
+        rate = float(np.clip(np.asarray(model.optimizer.learning_rate), _SLOWEST, _FASTEST))
+        model.optimizer.learning_rate = rate  # a variable: every training brings its own
         self.before = variables_of(model)
         self.rows = np.arange(full + part, dtype=np.int32)
         self.scored = program_data.validation[: batch + 7]
@@ -72,8 +77,9 @@ def problem(program: Program, reference: Reference, optimizer: Any) -> str | Non
         for name, value in zip(program.names, found, strict=True):
             if not np.isclose(value, wanted[name], rtol=_LOSS, atol=_LOSS / 10, equal_nan=True):
                 return f"{name} is {value:.6g} in place of {wanted[name]:.6g}"
-    after = unpad(state.like([each[0] for each in state.all]), reference.after)
-    return _other_update(reference, after)
+    wide = state.like([each[0] for each in state.all])
+    after = unpad(wide, reference.after)
+    return _other_update(reference, after) or _filled_up(wide, pad(after, program.zero))
 
 
 def variables_of(model: Any) -> State:
@@ -104,6 +110,14 @@ def _other_update(reference: Reference, after: State) -> str | None:
             bad = ~(np.abs(found - wanted) <= allowed) & ~(np.isnan(found) & np.isnan(wanted))
         if bad.any():
             return f"variable {index} is updated otherwise"
+    return None
+
+
+def _filled_up(wide: State, padded: State) -> str | None:
+    """Whether a step has changed what `widths.pad` filled up with zeros."""
+    for index, (found, wanted) in enumerate(zip(wide.all, padded.all, strict=True)):
+        if not np.array_equal(found, wanted, equal_nan=found.dtype.kind == "f"):
+            return f"variable {index} grows beyond its width"
     return None
 
 
