@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+from keras.src.utils.naming import reset_uids
 
 from searchlab.training import factories
 from searchlab.training.checkpoint import Checkpoint, restore
@@ -21,6 +22,7 @@ def build(job: Job, data: PreparedData) -> Any:
     """
     function = factories.load(job.spec.factory.factory, job.base)
     params = {**job.spec.factory.params, **job.trial.suggestion.params}
+    reset_uids()  # else Keras 3.15 names an unnamed metric of each further model otherwise: auc_1
     keras.utils.set_random_seed(job.trial.seed)
     given = {"input_shape": data.summary.input_shape, "meta": data.meta}
     return factories.call(function, params, given)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from keras.src.utils.naming import reset_uids
 
 from searchlab.training.build import build, take_over
 from searchlab.training.checkpoint import (
@@ -159,7 +158,6 @@ class Run:
         fold, job = self.folds[0], self.job
         assert fold.fitted is not None  # noqa: S101 - asked for once the training is over
         try:
-            reset_uids()
             model = build(job, self.data)
             _built(model, self.data)
             restore(model, _checkpoint(unpad(fold.state, fold.narrow)))
@@ -195,7 +193,6 @@ def prepare_run(submit: Submit, data: PreparedData) -> Run | str:
         Exception: what the factory raises, or ModelError of kept weights that do not fit.
     """
     job, suggestion = submit.job, submit.job.trial.suggestion
-    reset_uids()  # else Keras would name the metrics of each further model otherwise: auc_1
     model = build(job, data)
     if not getattr(model, "compiled", False):
         return "its model is not compiled"

@@ -8,7 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
+from keras.src.utils.naming import reset_uids
 from support import study
 
 from searchlab.training import fit
@@ -116,6 +118,7 @@ def run_fused(jobs: list[Job], lanes: int = 2) -> dict[int, Result]:
 
 def run_alone(job: Job) -> Result:
     """The same of the ordinary way."""
+    reset_uids()  # as in a new process: metrics are named by how many there were before
     reports: list[Report] = []
 
     def emit(report: Report) -> Decision:
@@ -154,3 +157,24 @@ def plain(result: Result) -> Result:
     return [replace(each, number=0) for each in reports], replace(
         outcome, number=0, seconds=0, model_path=None
     )
+
+
+def seen_by_fit(rows: int, epochs: int, seed: int) -> list[list[int]]:
+    """The numbers of the rows that `train_step` gets in each epoch."""
+    seen: list[list[int]] = []
+
+    class Spy(keras.Sequential):
+        def train_step(self, data: Any) -> Any:
+            seen[-1] += np.asarray(data[0]).ravel().astype(int).tolist()
+            return super().train_step(data)
+
+    class Begin(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            seen.append([])
+
+    model = Spy([keras.layers.Dense(1)])
+    model.compile(loss="mse", optimizer="sgd", run_eagerly=True)
+    numbers = np.arange(rows, dtype=np.float32)[:, None]
+    keras.utils.set_random_seed(seed)
+    model.fit(numbers, numbers, epochs=epochs, batch_size=64, verbose=0, callbacks=[Begin()])
+    return seen

@@ -135,3 +135,14 @@ def two_outputs(input_shape, rate=0.01):
     model = keras.Model(inputs, outputs)
     model.compile(loss=["sparse_categorical_crossentropy", None], optimizer="sgd")
     return model
+
+
+class Adds(layers.Layer):
+    def call(self, x):
+        self.add_loss(1e-3 * keras.ops.mean(x**2))
+        return x
+
+
+def adds_loss(rate=0.01):
+    model = keras.Sequential([Adds(), layers.Dense(3, "softmax")])
+    return compiled(model, "sparse_categorical_crossentropy", rate)
