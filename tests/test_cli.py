@@ -181,7 +181,7 @@ def build(n_hidden, n_neurons, learning_rate, input_shape, meta):
     os.write(1, b"built below")
     return mlp(n_hidden, n_neurons, learning_rate, input_shape=input_shape, meta=meta)
 """)
-    for executor in ("inline", "process"):
+    for executor in ("inline", "process", "fused"):
         result = searchlab(
             tmp_path, "run", "noisy.yaml", "--json", "--name", executor,
             "--set", f"execution.executor={executor}", "--trials", "1",
@@ -229,22 +229,24 @@ def test_a_factory_that_cannot_work_is_refused_before_trial_0(tmp_path):
 @pytest.mark.keras
 def test_interrupted_locked_and_continued(tmp_path):
     """Ctrl-C leaves with 130; meanwhile a second process gets 3; the next run continues."""
-    write_study(tmp_path / "long.yaml", STUDY.replace("epochs: 3", "epochs: 40"))
-    arguments = ["run", "long.yaml", "--trials", "8", "--set", "training.early_stopping=null"]
+    write_study(tmp_path / "long.yaml", STUDY.replace("epochs: 3", "epochs: 300"))
+    arguments = ["run", "long.yaml", "--trials", "24", "--set", "training.early_stopping=null"]
     command = [sys.executable, "-m", "searchlab", *arguments]
     first = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
     while "trial 1 " not in (line := first.stdout.readline()):
         assert line, "the study ended too soon"
+    first.send_signal(signal.SIGSTOP)  # it may be quicker than the second comes up
     second = searchlab(tmp_path, *arguments)
     assert second.returncode == 3
     assert f"process {first.pid}" in second.stderr
     first.send_signal(signal.SIGINT)
+    first.send_signal(signal.SIGCONT)
     rest = first.communicate(timeout=60)[0]
     assert first.returncode == 130
     assert "searchlab run long.yaml" in rest
     third = searchlab(tmp_path, *arguments, "--json")
     assert third.returncode == 0, third.stderr
-    assert json.loads(third.stdout)["trials_by_state"] == {"COMPLETE": 8}
+    assert json.loads(third.stdout)["trials_by_state"] == {"COMPLETE": 24}
 
 
 @pytest.mark.keras

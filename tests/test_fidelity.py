@@ -37,11 +37,22 @@ space:
 search: {backend: randomized, trials: 4, seed: 42}
 training: {epochs: 6, early_stopping: {patience: 2}}
 evaluation: {folds: 3}
-execution: {executor: inline}
 """
 
 
-def run(directory: Path, overrides=None):
+@pytest.fixture(params=["inline", "fused"])
+def run(request, place):
+    """Runs the study with an executor, and with changes."""
+
+    def run(changes=None):
+        changes = {"name": "fidelity", **(changes or {})}
+        changes["name"] = f"{changes['name']}-{request.param}"
+        return run_file(place, {**changes, "execution.executor": request.param})
+
+    return run
+
+
+def run_file(directory: Path, overrides):
     file = load_study(directory / "study.yaml", overrides, [plugins.check])
     return run_study(file, directory, lambda _: [MemoryTracker()], Interrupt(), lambda _: None)
 
@@ -60,7 +71,8 @@ def place(tmp_path_factory):
     return directory
 
 
-def plain_script(directory: Path):
+@pytest.fixture(scope="module")
+def plain_results(place):
     """What a user would write by hand: RandomizedSearchCV(KerasRegressor(build_model), ...)."""
     import keras
     import pandas as pd
@@ -70,8 +82,8 @@ def plain_script(directory: Path):
     from sklearn.preprocessing import StandardScaler
 
     namespace: dict = {}
-    exec((directory / "factory.py").read_text(), namespace)  # noqa: S102 - our own text
-    frame = pd.read_csv(directory / "diabetes.csv")
+    exec((place / "factory.py").read_text(), namespace)  # noqa: S102 - our own text
+    frame = pd.read_csv(place / "diabetes.csv")
     X, y = frame.drop(columns="y"), frame["y"]
     X_full, _, y_full, _ = train_test_split(X, y, random_state=42)
     X_train, X_valid, y_train, y_valid = train_test_split(X_full, y_full, random_state=42)
@@ -104,10 +116,9 @@ def plain_script(directory: Path):
     return search.cv_results_
 
 
-def test_randomized_scores_what_scikit_learn_and_scikeras_score(place):
+def test_randomized_scores_what_scikit_learn_and_scikeras_score(plain_results, run):
     """Candidates, order, and each split's score are those of a plain script with this seed."""
-    record = run(place)
-    results = plain_script(place)
+    record, results = run(), plain_results
     for number, params in enumerate(results["params"]):
         trial = record.trials[number]
         assert trial.trial.suggestion.params == pytest.approx(params)
@@ -117,19 +128,19 @@ def test_randomized_scores_what_scikit_learn_and_scikeras_score(place):
 
 
 @pytest.mark.parametrize("backend", sorted(plugins.BACKENDS))
-def test_switching_the_backend_is_all_it_takes(place, backend):
+def test_switching_the_backend_is_all_it_takes(place, run, backend):
     """Every backend runs the same file, and its best trial becomes a tested model."""
     name = f"switch-{backend}"
-    record = run(place, {"search.backend": backend, "name": name, "search.trials": 3})
+    record = run({"search.backend": backend, "name": name, "search.trials": 3})
     assert record.state == "finished"
     assert sum(record.counts().values()) == 3
-    assert (place / ".searchlab" / name / record.stopped.model_path).is_file()
+    assert (place / ".searchlab" / record.spec.name / record.stopped.model_path).is_file()
     assert set(record.stopped.test) == {"loss"}
     for trial in record.trials.values():
         assert record.spec.search_space.contains(trial.trial.suggestion.params)
 
 
-def test_a_training_stops_early_and_keeps_its_best_weights(place):
+def test_a_training_stops_early_and_keeps_its_best_weights(run):
     """With patience 2 a fast learner stops before its epochs are used up."""
     overrides = {
         "name": "early",
@@ -138,22 +149,24 @@ def test_a_training_stops_early_and_keeps_its_best_weights(place):
         "evaluation": {"holdout": 0.3},
         "search.trials": 1,
     }
-    record = run(place, overrides)
+    record = run(overrides)
     losses = [report.metrics["val_loss"] for report in record.trials[0].reports]
     assert len(losses) < 200
     assert min(losses) == losses[-3]
 
 
-def test_the_model_of_a_holdout_study_is_the_best_trials_own(place):
+def test_the_model_of_a_holdout_study_is_the_best_trials_own(place, run):
     """Loaded again, the study's model gives the test loss that was recorded."""
     import keras
 
     from searchlab.training.prepare import open_data, prepare
 
-    record = run(place, {"name": "own", "evaluation": {"holdout": 0.3}, "search.trials": 2})
+    record = run({"name": "own", "evaluation": {"holdout": 0.3}, "search.trials": 2})
     prepare(record.spec, place, place / "data-again")
     data = open_data(place / "data-again")
-    model = keras.saving.load_model(place / ".searchlab/own/best/model.keras", safe_mode=True)
+    model = keras.saving.load_model(
+        place / ".searchlab" / record.spec.name / "best" / "model.keras", safe_mode=True
+    )
     loss = model.evaluate(data.x_test, data.y_test, verbose=0)
     assert loss == pytest.approx(record.stopped.test["loss"], rel=1e-6)
 

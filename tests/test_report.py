@@ -75,7 +75,7 @@ def rendered(renderable: RenderableType, width: int = 160) -> str:
 
 def test_json_has_the_study_with_its_best() -> None:
     """The JSON object names the best trial with exact params, and where everything lies."""
-    stopped = Stopped("finished", 12.5, 0, {"loss": 0.25}, "best/model.keras")
+    stopped = Stopped("finished", 12.5, 0, {"loss": 0.25}, "best/model.keras", memory=3_000_000)
     study = record(complete(0, 0.2), complete(1, 0.3), then=(stopped,))
     assert report.study_json(study, Ids(), DIRECTORY) == {
         "name": "tiny",
@@ -87,6 +87,7 @@ def test_json_has_the_study_with_its_best() -> None:
         "direction": "minimize",
         "epochs": 14,
         "seconds": 12.5,
+        "memory": 3_000_000,
         "tracking_uri": "sqlite:///mlflow.db",
         "experiment_id": "1",
         "run_id": "study-run",

@@ -17,7 +17,6 @@ TINY = {
     "search.trials": 2,
     "training.epochs": 2,
     "space.n_neurons": {"int": [1, 8]},
-    "execution.executor": "inline",
 }
 
 
@@ -39,4 +38,5 @@ def test_a_ready_study_runs(path, tmp_path):
     assert record.state == "finished"
     assert len(record.trials) == 2
     assert record.best is not None
+    assert {trial.outcome.unfused for trial in record.trials.values()} == {None}
     assert (tmp_path / ".searchlab" / record.spec.name / "best" / "model.keras").is_file()

@@ -166,6 +166,17 @@ def test_workers_are_replaced_before_they_have_grown(bench, monkeypatch):  # noq
 
 
 @pytest.mark.parametrize("make", [ProcessExecutor, FusedExecutor])
+def test_a_new_executor_takes_over_from_one_closed_at_once(bench, monkeypatch, make):  # noqa: F811
+    """Closing ends a fork server that may be importing; what comes next gets one of its own."""
+    monkeypatch.setattr("searchlab.executors.forkserver._imported", set())
+    make(1, bench.directory).close()
+    executor = make(1, bench.directory)
+    executor.submit(bench.job())
+    assert collect(executor)[1][0].state is TrialState.COMPLETE
+    executor.close()
+
+
+@pytest.mark.parametrize("make", [ProcessExecutor, FusedExecutor])
 def test_no_process_outlives_its_driver(tmp_path, make):
     """When the driver is killed in the middle of a training, its processes are gone soon after."""
     script = tmp_path / "driver.py"

@@ -165,6 +165,15 @@ def test_limits_that_cannot_be_kept_are_refused(tmp_path, changes, message):
     assert any(message in problem for problem in refused.value.problems)
 
 
+@pytest.mark.parametrize("execution", ["", "execution: {executor: process}\n"])
+def test_limits_go_with_every_executor_that_has_processes(tmp_path, execution):
+    """The default keeps them too: it gives each training of such a study a process of its own."""
+    text = "name: a\ndata: {dataset: iris}\nspace: {n_hidden: {int: [0, 3]}}\nsearch: {trials: 3}\n"
+    limits = "training: {limits: {seconds: 5, memory: 2GB}}\n"
+    path = write_study(tmp_path / "a.yaml", f"{text}{limits}{execution}")
+    assert load_study(path, {}, [plugins.check]).spec.training.limits.seconds == 5
+
+
 def test_a_model_whose_check_hangs_is_refused_in_time(tmp_path):
     """`searchlab run` does not wait for ever before trial 0: the limits hold for the check too."""
     from searchlab.interrupt import Interrupt

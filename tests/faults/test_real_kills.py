@@ -1,6 +1,6 @@
-"""kill -9 of the real program: Keras trainings in worker processes, Optuna, MLflow on SQLite.
+"""kill -9 of the real program: Keras trainings in other processes, Optuna, MLflow on SQLite.
 
-Takes two minutes. For more kills, and as many studies as wanted, set how many and run it alone:
+Takes four minutes. For more kills, and as many studies as wanted, set how many and run it alone:
 
     SEARCHLAB_KILLS=50 python -m pytest tests/faults/test_real_kills.py
 """
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
@@ -24,9 +25,7 @@ from searchlab.home import StudyHome
 pytestmark = [pytest.mark.keras, pytest.mark.slow]
 
 KILLS = int(os.environ.get("SEARCHLAB_KILLS", "6"))  # of the driver; a third as many of workers
-TRIALS = 6 + KILLS
-EPOCHS = 12
-STUDY = f"""\
+STUDY = """\
 name: small
 data: {{dataset: digits, scale: minmax}}
 space:
@@ -34,18 +33,46 @@ space:
   n_neurons: {{int: [8, 64], log: true}}
   learning_rate: {{float: [1.0e-4, 1.0e-1], log: true}}
 objective: {{metric: val_accuracy}}
-search: {{backend: optuna, trials: {TRIALS}, seed: 42, options: {{pruner: median}}}}
-training: {{epochs: {EPOCHS}}}
+search: {{backend: optuna, trials: {trials}, seed: 42, options: {{pruner: median}}}}
+training: {{epochs: {epochs}}}
 evaluation: {{holdout: 0.25}}
+execution: {{executor: {executor}}}
 """
+
+
+@dataclass(frozen=True)
+class Case:
+    """A study that is killed, and how often.
+
+    Attributes:
+        executor: what runs its trainings.
+        trials: how many.
+        epochs: of each.
+        open: how many trials are in flight at once.
+        lines: by how many lines the journal grows until the driver is killed, at least and at most.
+        apart: by how many at least until a worker is killed: a trial must not lose them too often.
+    """
+
+    executor: str
+    trials: int
+    epochs: int
+    open: int
+    lines: tuple[int, int]
+    apart: int
+
+
+CASES = [
+    Case("process", 6 + KILLS, 12, 1, (3, 24), 15),
+    Case("fused", 8 + 3 * KILLS, 60, 8, (15, 120), 4 * 63),
+]
 
 
 class Program:
     """`searchlab run` in a directory, as often as it takes."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, case: Case) -> None:
         directory.mkdir()
-        (directory / "study.yaml").write_text(STUDY)
+        (directory / "study.yaml").write_text(STUDY.format(**asdict(case)))
         self.directory = directory
         self._process: subprocess.Popen | None = None
 
@@ -72,8 +99,8 @@ class Program:
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
 
-    def kill_worker(self) -> None:
-        """Kills the worker that is in mid-trial."""
+    def kill_workers(self) -> None:
+        """Kills the worker that is in mid-trial, or all hosts."""
         driver = psutil.Process(self._process.pid)
         for worker in set(driver.children(recursive=True)) - set(driver.children()):
             worker.kill()
@@ -83,41 +110,37 @@ def _lines(journal: Path) -> int:
     return journal.read_bytes().count(b"\n") if journal.exists() else 0
 
 
-@pytest.fixture(scope="module")
-def unbroken(tmp_path_factory):
-    """The study that was never killed."""
-    program = Program(tmp_path_factory.mktemp("real") / "unbroken")
-    program.start()
-    return program.finish()
-
-
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.executor)
 def test_a_real_study_killed_again_and_again_is_the_one_never_killed(
-    tmp_path, unbroken, record_property
+    tmp_path, record_property, case
 ):
     """Kills of the driver at any moment, of workers in mid-trial: the same trials, bit for bit."""
-    generator, program, kills = random.Random(7), Program(tmp_path / "broken"), 0  # noqa: S311
-    workers = KILLS // 3
+    program = Program(tmp_path / "unbroken", case)
+    program.start()
+    unbroken = program.finish()
+    program = Program(tmp_path / "broken", case)
+    generator, kills, workers = random.Random(7), 0, KILLS // 3  # noqa: S311
     program.start()
     for number in range(KILLS):
         if number % 3 == 2:  # while it starts up, prepares, replays
             time.sleep(generator.uniform(0, 10))
-        elif not program.wait_for_lines(generator.randint(3, 24)):
+        elif not program.wait_for_lines(generator.randint(*case.lines)):
             break
         time.sleep(generator.uniform(0, 0.2))
         program.kill()
         kills += 1
         program.start()
     for _ in range(workers):
-        # More lines than a trial has, so that none loses its worker twice.
-        if program.wait_for_lines(generator.randint(EPOCHS + 3, EPOCHS + 8)):
-            program.kill_worker()
+        if program.wait_for_lines(generator.randint(case.apart, case.apart + 5)):
+            program.kill_workers()
             kills += 1
     broken = program.finish()
     print(f"{kills} kills")
     record_property("cases", kills)
     assert kills == KILLS + workers
     for study in (broken, unbroken):
-        study.check(TRIALS)
+        study.check(case.trials, case.open)
+        assert {trial.outcome.unfused for trial in study.record.trials.values()} == {None}
     assert broken.picture() == unbroken.picture()
     assert broken.mlflow_picture() == unbroken.mlflow_picture()
     with closing(sqlite3.connect(program.directory / "mlflow.db")) as database:
