@@ -24,7 +24,7 @@ from searchlab.home import StudyHome
 
 pytestmark = [pytest.mark.keras, pytest.mark.slow]
 
-KILLS = int(os.environ.get("SEARCHLAB_KILLS", "6"))  # of the driver; a third as many of workers
+KILLS = int(os.environ.get("SEARCHLAB_KILLS", "3"))  # of the driver; a third as many of workers
 STUDY = """\
 name: small
 data: {{dataset: digits, scale: minmax}}
