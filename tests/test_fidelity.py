@@ -127,6 +127,7 @@ def test_randomized_scores_what_scikit_learn_and_scikeras_score(plain_results, r
     assert record.best == int(np.argmax(results["mean_test_score"]))
 
 
+@pytest.mark.parametrize("run", ["fused"], indirect=True)
 @pytest.mark.parametrize("backend", sorted(plugins.BACKENDS))
 def test_switching_the_backend_is_all_it_takes(place, run, backend):
     """Every backend runs the same file, and its best trial becomes a tested model."""
