@@ -76,6 +76,11 @@ class Report:
     epoch: int
     metrics: Mapping[str, float]
 
+    @property
+    def diverged(self) -> str | None:
+        """The first metric that is not finite, or None."""
+        return next((name for name, v in self.metrics.items() if not math.isfinite(v)), None)
+
 
 @dataclass(frozen=True)
 class Failure:

@@ -18,7 +18,6 @@ itself cannot be stacked, or the study has limits, all its trials are trained th
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -141,8 +140,7 @@ class FusedExecutor:
 
     def _answer(self, flight: Flight, report: Report, decision: Decision) -> Outcome | None:
         """Does what was decided on a report; the outcome of a trial that is told to stop."""
-        diverged = not all(map(math.isfinite, report.metrics.values()))
-        if decision is Decision.STOP and diverged:
+        if decision is Decision.STOP and report.diverged is not None:
             return None  # its host says next that it is a FAIL
         if decision not in (Decision.STOP, Decision.ABANDON):
             if flight.job.synchronous:

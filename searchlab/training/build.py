@@ -28,12 +28,18 @@ def build(job: Job, data: PreparedData) -> Any:
     return factories.call(function, params, given)
 
 
+def make_variables(model: Any, data: PreparedData) -> None:
+    """Lets a compiled model and its optimiser make their variables, if they have none yet."""
+    if not model.built:
+        model(keras.Input(data.summary.input_shape))  # symbolic: for any number of rows, as in fit
+    model.optimizer.build(model.trainable_variables)
+
+
 def take_over(model: Any, checkpoint: Checkpoint, data: PreparedData) -> None:
     """Gives a model another training's weights and the state of its optimiser.
 
     Raises:
         ModelError: if they do not fit the model.
     """
-    if not model.built:
-        model(keras.Input(data.summary.input_shape))  # symbolic: for any number of rows, as in fit
+    make_variables(model, data)
     restore(model, checkpoint)

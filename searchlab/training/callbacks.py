@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -38,7 +37,7 @@ class Reporter(keras.callbacks.Callback):  # type: ignore[misc]
         self.last = Report(self._number, self._fold, epoch + 1, metrics)
         self.epochs += 1
         self.decision = self._emit(self.last)
-        self.diverged = next((n for n, v in metrics.items() if not math.isfinite(v)), None)
+        self.diverged = self.last.diverged
         if self.decision is not Decision.CONTINUE or self.diverged is not None:
             self.model.stop_training = True
 

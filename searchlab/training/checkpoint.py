@@ -11,7 +11,7 @@ import contextlib
 import os
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -20,15 +20,10 @@ import numpy as np
 
 from searchlab.errors import ModelError, StorageError
 
-Arrays = tuple[np.ndarray[Any, Any], ...]
-
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The variables of a trained model and of its optimiser, in Keras' order.
-
-    Types that NumPy's files do not know (bfloat16 and narrower) are widened to float32, which
-    loses nothing.
+    """The variables of a model and of its optimiser, in Keras' order; or those of several, stacked.
 
     Attributes:
         trainable: those of `model.trainable_variables`.
@@ -36,9 +31,22 @@ class Checkpoint:
         optimizer: those of `model.optimizer.variables`.
     """
 
-    trainable: Arrays
-    non_trainable: Arrays
-    optimizer: Arrays
+    trainable: tuple[Any, ...]
+    non_trainable: tuple[Any, ...]
+    optimizer: tuple[Any, ...]
+
+    @property
+    def all(self) -> tuple[Any, ...]:
+        """All variables, one after the other."""
+        return (*self.trainable, *self.non_trainable, *self.optimizer)
+
+    def like(self, values: Sequence[Any]) -> Checkpoint:
+        """Other values in the groups of this one."""
+        first = len(self.trainable)
+        second = first + len(self.non_trainable)
+        return Checkpoint(
+            tuple(values[:first]), tuple(values[first:second]), tuple(values[second:])
+        )
 
 
 def checkpoint_file(directory: Path, number: int, fold: int) -> Path:
@@ -52,8 +60,8 @@ def best_file(directory: Path) -> Path:
 
 
 def checkpoint_of(model: Any) -> Checkpoint:
-    """The checkpoint of a built and compiled Keras model."""
-    return Checkpoint(*(plain_arrays(variables) for variables in _variables(model)))
+    """A copy of the variables of a built and compiled Keras model, as arrays."""
+    return Checkpoint(*(tuple(map(np.array, variables)) for variables in _variables(model)))
 
 
 def restore(model: Any, checkpoint: Checkpoint) -> None:
@@ -79,11 +87,14 @@ def restore(model: Any, checkpoint: Checkpoint) -> None:
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     """Writes a checkpoint; under `path` there is all of it or nothing.
 
+    Types that NumPy's files do not know (bfloat16 and narrower) are widened to float32, which
+    loses nothing.
+
     Raises:
         StorageError: if it cannot be written.
     """
     arrays = {
-        f"{group.name}_{index}": value
+        f"{group.name}_{index}": _plain(value)
         for group in fields(checkpoint)
         for index, value in enumerate(getattr(checkpoint, group.name))
     }
@@ -159,10 +170,8 @@ def _variables(model: Any) -> tuple[list[Any], list[Any], list[Any]]:
     return model.trainable_variables, model.non_trainable_variables, model.optimizer.variables
 
 
-def plain_arrays(variables: Iterable[Any]) -> Arrays:
-    """Variables as arrays of types that NumPy's files know."""
-    arrays = (np.asarray(variable) for variable in variables)
-    return tuple(each if each.dtype.isbuiltin == 1 else each.astype(np.float32) for each in arrays)
+def _plain(value: Any) -> Any:
+    return value if value.dtype.isbuiltin == 1 else value.astype(np.float32)
 
 
 def _shown(shapes: list[tuple[int, ...]]) -> str:

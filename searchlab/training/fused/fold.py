@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from searchlab.training.callbacks import early_stopping
-from searchlab.training.fused.program import Program, State
+from searchlab.training.checkpoint import Checkpoint
+from searchlab.training.fused.program import Program
 from searchlab.training.outcome import Fitted, diverged_error
 from searchlab.training.preprocessing import Array
 from searchlab.trial import Report
@@ -20,15 +20,15 @@ class _Model:
     def __init__(self, fold: Fold, metrics: Any) -> None:
         self._fold, self.metrics, self.stop_training = fold, metrics, False
 
-    def get_weights(self) -> State:
+    def get_weights(self) -> Checkpoint:
         return self._fold.state
 
-    def set_weights(self, weights: State) -> None:
+    def set_weights(self, weights: Checkpoint) -> None:
         # The optimiser's variables stay, and so do the states of seed generators, as in Keras.
         state = self._fold.state
         pairs = zip(weights.non_trainable, state.non_trainable, strict=True)
         kept = tuple(best if best.dtype.kind == "f" else now for best, now in pairs)
-        self._fold.state = State(weights.trainable, kept, state.optimizer)
+        self._fold.state = Checkpoint(weights.trainable, kept, state.optimizer)
 
 
 @dataclass(eq=False)
@@ -47,6 +47,7 @@ class Fold:
         epoch: the epochs done, with those of an earlier trial that it continues.
         epochs: up to which epoch it goes.
         reports: of the epochs done.
+        sent: how many of them have been said.
         fitted: what came of it, once it has ended.
         error: why it failed, if it did.
         running: whether a lane is at it.
@@ -57,12 +58,13 @@ class Fold:
     program: Program
     rows: Array
     score: Array
-    state: State
-    narrow: State
+    state: Checkpoint
+    narrow: Checkpoint
     constants: Array
     epoch: int
     epochs: int
     reports: list[Report] = field(default_factory=list)
+    sent: int = 0
     fitted: Fitted | None = None
     error: BaseException | None = None
     running: bool = False
@@ -90,14 +92,14 @@ class Fold:
         """Whether it has a score or has failed."""
         return self.fitted is not None or self.error is not None
 
-    def take(self, state: State, metrics: Mapping[str, float]) -> None:
+    def take(self, state: Checkpoint, metrics: Mapping[str, float]) -> None:
         """Takes in an epoch, and stops early if it is time."""
         self.state = state
         self.epoch += 1
         self.reports.append(Report(self.trial, self.number, self.epoch, dict(metrics)))
         for callback in self._callbacks:
             callback.on_epoch_end(self.epoch - 1, dict(metrics))
-        bad = next((name for name, value in metrics.items() if not math.isfinite(value)), None)
+        bad = self.reports[-1].diverged
         if bad is not None:
             self.error = diverged_error(bad, self.epoch, self.number)
         elif self.trained:

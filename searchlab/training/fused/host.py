@@ -25,6 +25,7 @@ import numpy as np
 from keras.src.utils.naming import reset_uids
 
 from searchlab.training.check import check_model, probes
+from searchlab.training.checkpoint import Checkpoint
 from searchlab.training.fused.fold import Fold
 from searchlab.training.fused.messages import (
     Began,
@@ -39,7 +40,7 @@ from searchlab.training.fused.messages import (
     ToHost,
     Worn,
 )
-from searchlab.training.fused.program import Program, State
+from searchlab.training.fused.program import Program
 from searchlab.training.fused.programs import BUILDING, Programs
 from searchlab.training.fused.run import Run, prepare_run
 from searchlab.training.fused.tensors import Tensors
@@ -145,18 +146,18 @@ class Host:
             self._changed.notify_all()
 
     def _built(self, submit: Submit) -> Run | str:
-        data, _ = self._study(submit.job)
         job = submit.job
+        data, programs = self._study(job)
         with BUILDING:
             if job.work is not Work.CHECK:
-                return prepare_run(submit, data)
+                return prepare_run(submit, data, programs)
             reset_uids()  # as in a new process
             check_model(job, data)
             *_, middle = probes(job.spec.search_space)
             suggestion = replace(job.trial.suggestion, params=middle)
             probe = replace(job, trial=replace(job.trial, suggestion=suggestion))
             try:
-                return prepare_run(replace(submit, job=probe), data)
+                return prepare_run(replace(submit, job=probe), data, programs)
             except Exception as error:  # the trials will tell which params the factory refuses
                 return f"it cannot be built with the middle of the space: {error}"
 
@@ -192,7 +193,7 @@ class Host:
         ready: defaultdict[Hashable, list[tuple[int, int, int, _Pair]]] = defaultdict(list)
         for run in self._runs.values():
             if not run.folds:
-                missing = self._study(run.job)[1].missing(run.structure, run.sizes)
+                missing = run.programs.missing(run.structure, run.sizes)
                 if missing is not None and missing[1] not in self._making:
                     make = partial(self._make, run, *missing)
                     waiting.append((run.job.start, run.submit.id, make, missing[1]))
@@ -214,12 +215,11 @@ class Host:
         return partial(self._advance, program, pairs)
 
     def _make(self, run: Run, size: int, key: Hashable) -> None:
-        _, programs = self._study(run.job)
-        programs.make(run.structure, size, run.model)
+        run.programs.make(run.structure, size, run.model)
         with self._changed:
             self._making.discard(key)
             self._place()
-            if programs.made > _LIFETIME and not self._worn:
+            if run.programs.made > _LIFETIME and not self._worn:
                 self._worn = True
                 self._say(Worn())
             self._changed.notify_all()
@@ -227,7 +227,7 @@ class Host:
     def _place(self) -> None:
         """Gives programs to the runs that have been waiting for one that is now there."""
         for number, run in list(self._runs.items()):
-            programs = self._study(run.job)[1]
+            programs = run.programs
             if run.folds or programs.missing(run.structure, run.sizes) is not None:
                 continue
             found = {size: programs.find(run.structure, size) for size in run.sizes}
@@ -277,10 +277,9 @@ def _epoch(program: Program, folds: list[Fold]) -> None:
     if not training:
         return
     state, constants = _stacked(program, training)
-    rows, counts = _table(program, [fold.rows for fold in training])
-    state, logs = program.train(state, rows, counts, constants)
-    rows, counts = _table(program, [program.data.validation] * len(training))
-    unseen = program.evaluate(state, rows, counts)
+    state, logs = program.train(state, *program.table([each.rows for each in training]), constants)
+    validation = [program.data.validation] * len(training)
+    unseen = program.evaluate(state, *program.table(validation))
     for slot, fold in enumerate(training):
         metrics = dict(zip(program.names, logs[slot].tolist(), strict=True))
         values = zip(program.names, unseen[slot].tolist(), strict=True)
@@ -294,30 +293,14 @@ def _score(program: Program, pairs: list[_Pair]) -> None:
         return
     folds = [fold for _, fold in pairs]
     state, _ = _stacked(program, folds)
-    scores = program.evaluate(state, *_table(program, [fold.score for fold in folds]))
+    scores = program.evaluate(state, *program.table([fold.score for fold in folds]))
     for (run, fold), values in zip(pairs, scores, strict=False):
         named = zip(program.names, values.tolist(), strict=True)
         run.score(fold, {f"val_{name}": value for name, value in named})
 
 
-def _stacked(program: Program, folds: list[Fold]) -> tuple[State, np.ndarray]:
-    """The variables and constants of some trainings in the slots of their program."""
-    empty = program.slots - len(folds)
-    states = [fold.state.all for fold in folds]
-    state = program.zero.like(
-        [np.stack([*each, *[each[0]] * empty]) for each in zip(*states, strict=True)]
-    )
-    return state, np.stack([*[f.constants for f in folds], *[folds[0].constants] * empty])
-
-
-def _table(program: Program, rows: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Row numbers for the first slots, and how many; the others have none."""
-    table = np.zeros((program.slots, program.columns), np.int32)
-    counts = np.zeros(program.slots, np.int32)
-    for slot, each in enumerate(rows):
-        table[slot, : len(each)] = each
-        counts[slot] = len(each)
-    return table, counts
+def _stacked(program: Program, folds: list[Fold]) -> tuple[Checkpoint, np.ndarray]:
+    return program.stacked([fold.state for fold in folds], [fold.constants for fold in folds])
 
 
 def _checked(submit: Submit, reason: str | None) -> Outcome:

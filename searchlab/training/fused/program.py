@@ -16,6 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from searchlab.training.checkpoint import Checkpoint
 from searchlab.training.fused.optimizers import Rule
 from searchlab.training.fused.randomness import exact
 from searchlab.training.fused.tensors import Tensors
@@ -49,32 +50,6 @@ class Method:
         return ", ".join(words)
 
 
-@dataclass(frozen=True)
-class State:
-    """The variables of one training, or stacked those of several (slots, ...).
-
-    Attributes:
-        trainable: those of the model, in Keras' order.
-        non_trainable: likewise, with the states of seed generators.
-        optimizer: those of the optimiser.
-    """
-
-    trainable: tuple[Any, ...]
-    non_trainable: tuple[Any, ...]
-    optimizer: tuple[Any, ...]
-
-    @property
-    def all(self) -> tuple[Any, ...]:
-        """All variables, one after the other."""
-        return (*self.trainable, *self.non_trainable, *self.optimizer)
-
-    def like(self, values: Sequence[Any]) -> State:
-        """Other values in the groups of this state."""
-        first = len(self.trainable)
-        second = first + len(self.non_trainable)
-        return State(tuple(values[:first]), tuple(values[first:second]), tuple(values[second:]))
-
-
 @dataclass(eq=False, repr=False)
 class Program:
     """What trains the models of one structure and of one width.
@@ -102,19 +77,20 @@ class Program:
     tail: int
     slots: int
     data: Tensors
-    zero: State = field(init=False)
+    zero: Checkpoint = field(init=False)
 
     def __post_init__(self) -> None:
         optimizer = type(self.source.optimizer).from_config(self.source.optimizer.get_config())
         optimizer.build(self.template.trainable_variables)
         groups = (self.template.trainable_variables, self.template.non_trainable_variables)
-        self.zero = State(*(tuple(map(_zeros, group)) for group in (*groups, optimizer.variables)))
+        self.zero = Checkpoint(
+            *(tuple(map(_zeros, group)) for group in (*groups, optimizer.variables))
+        )
         longest = self.data.longest + self.batch
         self.columns = -(-longest // _CHUNK) * _CHUNK
         self.paths = [each.path for group in groups for each in group]
-        self._constraints = [each.constraint for each in self.template.trainable_variables]
-        weights = self.template.trainable_variables
-        self._penalties = sum(each.regularizer is not None for each in weights)
+        self._constraints = [each.constraint for each in groups[0]]
+        self._penalties = sum(each.regularizer is not None for each in groups[0])
         self.source.reset_metrics()
         self._fresh = tuple(np.asarray(each) for each in self.source.metrics_variables)
         self.names = tuple(sorted(self.source.get_metrics_result()))
@@ -122,9 +98,30 @@ class Program:
         self._train = tf.function(self._epoch, **how)
         self._evaluate = tf.function(self._evaluation, **how)
 
+    def stacked(
+        self, states: Sequence[Checkpoint], constants: Sequence[np.ndarray]
+    ) -> tuple[Checkpoint, np.ndarray]:
+        """The states and the optimisers' constants of some trainings in the first slots.
+
+        The other slots are filled with those of the first training.
+        """
+        places = [*range(len(states)), *[0] * (self.slots - len(states))]
+        groups = zip(*(state.all for state in states), strict=True)
+        state = self.zero.like([np.stack([each[place] for place in places]) for each in groups])
+        return state, np.stack([constants[place] for place in places])
+
+    def table(self, rows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """The row numbers for the first slots, and how many; the others have none."""
+        table = np.zeros((self.slots, self.columns), np.int32)
+        counts = np.zeros(self.slots, np.int32)
+        for slot, each in enumerate(rows):
+            table[slot, : len(each)] = each
+            counts[slot] = len(each)
+        return table, counts
+
     def train(
-        self, state: State, rows: np.ndarray, counts: np.ndarray, constants: np.ndarray
-    ) -> tuple[State, np.ndarray]:
+        self, state: Checkpoint, rows: np.ndarray, counts: np.ndarray, constants: np.ndarray
+    ) -> tuple[Checkpoint, np.ndarray]:
         """One epoch for all slots.
 
         Args:
@@ -140,7 +137,7 @@ class Program:
             values, logs = self._train(state.all, rows, counts, constants, self.data.fitted)
         return state.like([each.numpy() for each in values]), logs.numpy()
 
-    def evaluate(self, state: State, rows: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    def evaluate(self, state: Checkpoint, rows: np.ndarray, counts: np.ndarray) -> np.ndarray:
         """The metrics (slots, len(names)) on any rows; arguments as for `train`."""
         weights = (*state.trainable, *state.non_trainable)
         with exact():
@@ -154,7 +151,7 @@ class Program:
         def step(number: Any, state: Any, metrics: Any, size: int, masked: bool) -> Any:
             batch = tf.slice(rows, [0, number * self.batch], [self.slots, size])
             count = tf.clip_by_value(counts - number * self.batch, 0, size)
-            return self._step(State(*state), metrics, batch, count, constants, data, masked)
+            return self._step(Checkpoint(*state), metrics, batch, count, constants, data, masked)
 
         longest = tf.reduce_max(counts)  # of masked steps the last may be partly empty
         steps = (longest + (self.batch - 1 if self.method.masked else 0)) // self.batch
@@ -167,11 +164,11 @@ class Program:
         _, state, metrics = tf.while_loop(lambda number, *_: number < steps, body, start)
         if not self.method.masked and self.tail:
             state, metrics = step(steps, state, metrics, self.tail, False)
-        return State(*state).all, self._results(metrics)
+        return Checkpoint(*state).all, self._results(metrics)
 
     def _step(
         self,
-        state: State,
+        state: Checkpoint,
         metrics: Any,
         rows: Any,
         count: Any,
@@ -222,10 +219,10 @@ class Program:
             trainable, non_trainable, x, **wanted, return_losses=True
         )
         if masked:
+            if len(added) > self._penalties:
+                raise NotImplementedError("a layer adds a loss of its own, of all rows of a batch")
             mask = _mask(x, count)
             w = mask if w is None else w * mask
-        if masked and len(added) > self._penalties:
-            raise NotImplementedError("a layer adds a loss of its own, of all rows of a batch")
         loss = self.source._compile_loss(y, predicted, w)
         if masked:  # Keras' mean over the rows that count
             loss *= x.shape[0] / tf.cast(tf.maximum(count, 1), loss.dtype)
@@ -305,7 +302,7 @@ class Program:
         return vectorized(function, given, loops=not self.method.compiled)
 
 
-def _parts(state: State) -> Any:
+def _parts(state: Checkpoint) -> Any:
     return state.trainable, state.non_trainable, state.optimizer
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from typing import Any
 
+from searchlab.training.checkpoint import restore
 from searchlab.training.fused.program import Method, Program
 from searchlab.training.fused.structure import Structure, widened
 from searchlab.training.fused.tensors import Tensors
 from searchlab.training.fused.verify import Reference, problem
+from searchlab.trial import Failure
+from searchlab.wording import reason_text
 
 METHODS = (
     Method(padded=True, masked=True, compiled=True),
@@ -88,14 +92,14 @@ class Programs:
             program, reason = None, ""
             try:
                 if start is not None:
-                    _put_back(model, start)
+                    restore(model, start)
                 reference = Reference(model, self.data, self.batch, tail)
                 start = reference.before
                 candidate = self._program(structure, method, tail or 0, model)
                 reason = problem(candidate, reference, model.optimizer) or ""
                 program = None if reason else candidate
             except Exception as error:  # whatever TensorFlow says of what it cannot stack
-                reason = f"{type(error).__name__}: {_first_line(error)}"
+                reason = _reason(error)
             self._note(structure, method, rows, program, reason)
         return found
 
@@ -145,25 +149,14 @@ class Programs:
         if method.padded and structure.padded != structure.widths:
             with BUILDING:
                 template = widened(model, structure.padded)
-        size = sum(int(each.shape.num_elements() or 0) for each in _shapes(template))
+        size = sum(math.prod(each.shape) for each in template.trainable_variables)
         times = next((times for most, times in _TIMES if size <= most), 1)
         slots = times * (self.folds if _FEWEST <= self.folds <= _MOST else _FEWEST)
         return Program(model, template, structure.rule, method, self.batch, tail, slots, self.data)
 
 
-def _shapes(model: Any) -> list[Any]:
-    return [each.value for each in model.trainable_variables]
-
-
-def _put_back(model: Any, state: Any) -> None:
-    variables = (
-        *model.trainable_variables,
-        *model.non_trainable_variables,
-        *model.optimizer.variables,
-    )
-    for variable, value in zip(variables, state.all, strict=True):
-        variable.assign(value)
-
-
-def _first_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:3000]
+def _reason(error: Exception) -> str:
+    """What went wrong, in a line; TensorFlow tells in the last one what a trace has raised."""
+    kind = type(error).__name__
+    *_, last = str(error).strip().splitlines() or ["no message"]
+    return reason_text(Failure(kind, last.strip().removeprefix(f"{kind}: ")))

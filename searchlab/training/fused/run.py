@@ -5,18 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from searchlab.training.build import build, take_over
+from searchlab.training.build import build, make_variables, take_over
 from searchlab.training.checkpoint import (
     Checkpoint,
     best_file,
     checkpoint_file,
+    checkpoint_of,
     load_checkpoint,
-    plain_arrays,
-    restore,
     save_checkpoint,
     save_model,
 )
@@ -24,14 +24,15 @@ from searchlab.training.final import final_outcome, final_rows, own_checkpoint
 from searchlab.training.fused.fold import Fold
 from searchlab.training.fused.messages import Ended, Epoch, FromHost, Submit
 from searchlab.training.fused.optimizers import constants_of
-from searchlab.training.fused.program import Program, State
+from searchlab.training.fused.program import Program
+from searchlab.training.fused.programs import Programs
 from searchlab.training.fused.structure import Structure, structure_of
 from searchlab.training.fused.tensors import order
-from searchlab.training.fused.verify import variables_of
 from searchlab.training.fused.widths import pad, unpad
 from searchlab.training.job import Job, Work
 from searchlab.training.outcome import check_weights, complete, failed
 from searchlab.training.prepare import PreparedData
+from searchlab.training.splits import Folds
 from searchlab.trial import Outcome
 
 
@@ -42,27 +43,29 @@ class Run:
     Attributes:
         submit: the submission.
         data: the prepared data.
+        programs: those of the study.
         model: the Keras model, until its programs have been found.
         structure: of the model.
         starts: the variables that each training starts from; one for all if they are the same.
+        first: the epochs that its trainings have behind them.
         parts: the rows to fit, in the order of an epoch, and to score of each training, int32.
         begun: when it was submitted, by the monotonic clock.
         folds: its trainings, once there are programs for them.
         decided: how many reports have been answered CONTINUE.
-        sent: how many reports have been said.
         dropped: whether nobody wants to hear of it any more.
     """
 
     submit: Submit
     data: PreparedData
+    programs: Programs
     model: Any
     structure: Structure
-    starts: list[State]
+    starts: list[Checkpoint]
+    first: int
     parts: list[tuple[np.ndarray, np.ndarray]]
     begun: float = field(default_factory=time.monotonic)
     folds: list[Fold] = field(default_factory=list)
     decided: int = 0
-    sent: int = 0
     dropped: bool = False
 
     @property
@@ -79,10 +82,6 @@ class Run:
         """Makes the trainings, once there is a program for each of `sizes`."""
         job, suggestion = self.job, self.job.trial.suggestion
         constants = constants_of(self.model.optimizer)
-        own = job.work is Work.FINAL and own_checkpoint(job) is not None
-        first = suggestion.epochs if own else suggestion.initial_epoch
-        if job.work is Work.FINAL and not own:
-            first = 0
         starts = self.starts * len(self.parts) if len(self.starts) == 1 else self.starts
         for number, (rows, score) in enumerate(self.parts):
             program = programs[len(rows)]
@@ -95,7 +94,7 @@ class Run:
                 pad(starts[number], program.zero),
                 starts[number],
                 constants,
-                first,
+                self.first,
                 suggestion.epochs,
             )
             fold.watch(job.spec.training.early_stopping, program.source.metrics)
@@ -124,27 +123,18 @@ class Run:
             check_weights(zip(fold.program.paths, weights, strict=True))
             fold.finish(metrics)
             if self.job.keep and self.job.work is Work.TRIAL:
-                save_checkpoint(
-                    _checkpoint(state), checkpoint_file(self.job.directory, fold.trial, fold.number)
-                )
+                file = checkpoint_file(self.job.directory, fold.trial, fold.number)
+                save_checkpoint(state, file)
         except Exception as error:
             fold.error = error
 
     def news(self) -> Iterator[FromHost]:
         """What can be said by now, in order; each thing once."""
-        before = 0
         for fold in self.folds:
-            for index, report in enumerate(
-                fold.reports[max(0, self.sent - before) :], self.sent - before
-            ):
-                last = (
-                    fold is self.folds[-1]
-                    and fold.fitted is not None
-                    and index == len(fold.reports) - 1
-                )
-                self.sent += 1
-                yield Epoch(self.submit.id, report, last)
-            before += len(fold.reports)
+            for report in fold.reports[fold.sent :]:
+                fold.sent += 1
+                ended = fold.fitted is not None and fold.sent == len(fold.reports)
+                yield Epoch(self.submit.id, report, ended and fold is self.folds[-1])
             if fold.error is not None:
                 yield from self._end(_raised(fold.trial, fold.error))
                 return
@@ -159,8 +149,7 @@ class Run:
         assert fold.fitted is not None  # noqa: S101 - asked for once the training is over
         try:
             model = build(job, self.data)
-            _built(model, self.data)
-            restore(model, _checkpoint(unpad(fold.state, fold.narrow)))
+            take_over(model, unpad(fold.state, fold.narrow), self.data)
             save_model(model, best_file(job.directory))
             outcome = final_outcome(job, fold.fitted.metrics, fold.fitted.epochs)
         except Exception as error:
@@ -183,7 +172,7 @@ class Run:
         yield Ended(self.submit.id, replace(outcome, seconds=time.monotonic() - self.begun))
 
 
-def prepare_run(submit: Submit, data: PreparedData) -> Run | str:
+def prepare_run(submit: Submit, data: PreparedData, programs: Programs) -> Run | str:
     """Builds the model of a submission, and reads what each of its trainings starts from.
 
     Returns:
@@ -196,51 +185,39 @@ def prepare_run(submit: Submit, data: PreparedData) -> Run | str:
     model = build(job, data)
     if not getattr(model, "compiled", False):
         return "its model is not compiled"
-    _built(model, data)
+    make_variables(model, data)
     params = {**job.spec.factory.params, **suggestion.params}
     structure = structure_of(model, params)
     if isinstance(structure, str):
         return structure
-    starts = []
-    own = own_checkpoint(job) if job.work is Work.FINAL else None
-    if own is not None:
-        files = [own]
-    elif suggestion.resume_from is not None and job.work is Work.TRIAL:
-        files = [
-            checkpoint_file(job.directory, suggestion.resume_from, fold)
-            for fold in range(len(data.folds))
-        ]
-    else:
-        files = []
-        starts.append(variables_of(model))
+    files, first = _kept(job, len(data.folds))
+    starts = [] if files else [checkpoint_of(model)]
     for file in files:
         take_over(model, load_checkpoint(file), data)
-        starts.append(variables_of(model))
+        starts.append(checkpoint_of(model))
     parts = [
         (fit[order(len(fit), job.trial.seed)].astype(np.int32), score.astype(np.int32))
-        for fit, score in _parts(job, data)
+        for fit, score in _parts(job, data, programs)
     ]
-    return Run(submit, data, model, structure, starts, parts)
+    return Run(submit, data, programs, model, structure, starts, first, parts)
 
 
-def _parts(job: Job, data: PreparedData) -> list[tuple[np.ndarray, np.ndarray]]:
+def _kept(job: Job, folds: int) -> tuple[list[Path], int]:
+    """The checkpoints that a job starts from, if any, and the epochs behind them."""
+    suggestion = job.trial.suggestion
+    if job.work is Work.FINAL:
+        own = own_checkpoint(job)
+        return ([], 0) if own is None else ([own], suggestion.epochs)
+    if suggestion.resume_from is None:
+        return [], 0
+    files = [checkpoint_file(job.directory, suggestion.resume_from, each) for each in range(folds)]
+    return files, suggestion.initial_epoch
+
+
+def _parts(job: Job, data: PreparedData, programs: Programs) -> Folds:
     if job.work is not Work.FINAL:
-        return list(data.folds)
-    others = len(data.x_train) + len(data.x_validation)
-    return [(final_rows(job, data), np.arange(others, others + len(data.x_test)))]
-
-
-def _built(model: Any, data: PreparedData) -> None:
-    import keras
-
-    if not model.built:
-        model(keras.Input(data.summary.input_shape))
-    model.optimizer.build(model.trainable_variables)
-
-
-def _checkpoint(state: State) -> Checkpoint:
-    groups = (state.trainable, state.non_trainable, state.optimizer)
-    return Checkpoint(*(plain_arrays(group) for group in groups))
+        return data.folds
+    return ((final_rows(job, data), programs.data.test),)
 
 
 def _raised(number: int, error: BaseException) -> Outcome:

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -47,12 +48,12 @@ class Structure:
     widths: tuple[int, ...]
     widenable: bool
 
-    @property
+    @cached_property
     def family(self) -> str:
         """What tells which methods work: the text without numbers such as a dropout rate."""
         return _NUMBER.sub("#", self.text)
 
-    @property
+    @cached_property
     def padded(self) -> tuple[int, ...]:
         """The widths of a program that trainings of several widths can share."""
         return tuple(_padded(width) for width in self.widths)

@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from searchlab.training.checkpoint import Checkpoint, checkpoint_of
 from searchlab.training.fused.optimizers import constants_of
-from searchlab.training.fused.program import Program, State
+from searchlab.training.fused.program import Program
+from searchlab.training.fused.tensors import Tensors
 from searchlab.training.fused.widths import pad, unpad
 
 _LOSS = 1e-3  # relative; float32 sums over a batch agree to 1e-6
@@ -29,32 +31,32 @@ normalisation), Adam makes a step of a visible part of the learning rate of it."
 class Reference:
     """What a real model does with a few rows."""
 
-    def __init__(self, model: Any, program_data: Any, batch: int, tail: int | None) -> None:
+    def __init__(self, model: Any, data: Tensors, batch: int, tail: int | None) -> None:
         """Trains and evaluates a model, which changes it.
 
         Args:
             model: built and compiled, its optimiser built.
-            program_data: the study's `Tensors`.
+            data: the study's rows.
             batch: rows of a step.
             tail: rows of the last step, or None for about half a batch.
         """
-        rows = program_data.train
+        rows = data.train
         part = min(rows, batch // 2 + 1) if tail is None else tail
         full = batch if rows >= batch + part else 0
         rate = float(np.clip(np.asarray(model.optimizer.learning_rate), _SLOWEST, _FASTEST))
         model.optimizer.learning_rate = rate  # a variable: every training brings its own
-        self.before = variables_of(model)
+        self.before = checkpoint_of(model)
         self.rows = np.arange(full + part, dtype=np.int32)
-        self.scored = program_data.validation[: batch + 7]
+        self.scored = data.validation[: batch + 7]
         model.reset_metrics()
         logs: Mapping[str, Any] = {}
         for few in (self.rows[:full], self.rows[full:]):
             if len(few):
-                logs = model.train_step(_taken(program_data.fitted, few))
+                logs = model.train_step(_taken(data.fitted, few))
         self.logs = {name: float(value) for name, value in logs.items()}
-        self.after = variables_of(model)
+        self.after = checkpoint_of(model)
         model.reset_metrics()
-        logs = model.test_step(_taken(program_data.scored, self.scored))
+        logs = model.test_step(_taken(data.scored, self.scored))
         self.score = {name: float(value) for name, value in logs.items()}
         model.reset_metrics()
 
@@ -65,14 +67,10 @@ def problem(program: Program, reference: Reference, optimizer: Any) -> str | Non
     Raises:
         Exception: whatever TensorFlow raises of what it cannot stack or compile.
     """
-    slots = program.slots
     start = pad(reference.before, program.zero)
-    state = start.like([_first(each, slots) for each in start.all])
-    constants = np.repeat(constants_of(optimizer)[None], slots, axis=0)
-    rows, counts = in_first_slot(reference.rows, program.columns, slots)
-    state, logs = program.train(state, rows, counts, constants)
-    rows, counts = in_first_slot(reference.scored, program.columns, slots)
-    scores = program.evaluate(state, rows, counts)
+    state, constants = program.stacked([start], [constants_of(optimizer)])
+    state, logs = program.train(state, *program.table([reference.rows]), constants)
+    scores = program.evaluate(state, *program.table([reference.scored]))
     for wanted, found in ((reference.logs, logs[0]), (reference.score, scores[0])):
         for name, value in zip(program.names, found, strict=True):
             if not np.isclose(value, wanted[name], rtol=_LOSS, atol=_LOSS / 10, equal_nan=True):
@@ -82,22 +80,7 @@ def problem(program: Program, reference: Reference, optimizer: Any) -> str | Non
     return _other_update(reference, after) or _filled_up(wide, pad(after, program.zero))
 
 
-def variables_of(model: Any) -> State:
-    """A copy of a model's variables."""
-    groups = (model.trainable_variables, model.non_trainable_variables, model.optimizer.variables)
-    return State(*(tuple(np.array(each) for each in group) for group in groups))
-
-
-def in_first_slot(rows: np.ndarray, columns: int, slots: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows for the first slot of a program, and none for the others."""
-    table = np.zeros((slots, columns), np.int32)
-    table[0, : len(rows)] = rows
-    counts = np.zeros(slots, np.int32)
-    counts[0] = len(rows)
-    return table, counts
-
-
-def _other_update(reference: Reference, after: State) -> str | None:
+def _other_update(reference: Reference, after: Checkpoint) -> str | None:
     pairs = list(zip(reference.before.trainable, reference.after.trainable, strict=True))
     moved = max((float(np.nanmax(np.abs(b - a), initial=0)) for a, b in pairs), default=0.0)
     for index, (wanted, found) in enumerate(zip(reference.after.all, after.all, strict=True)):
@@ -113,18 +96,12 @@ def _other_update(reference: Reference, after: State) -> str | None:
     return None
 
 
-def _filled_up(wide: State, padded: State) -> str | None:
+def _filled_up(wide: Checkpoint, padded: Checkpoint) -> str | None:
     """Whether a step has changed what `widths.pad` filled up with zeros."""
     for index, (found, wanted) in enumerate(zip(wide.all, padded.all, strict=True)):
         if not np.array_equal(found, wanted, equal_nan=found.dtype.kind == "f"):
             return f"variable {index} grows beyond its width"
     return None
-
-
-def _first(value: np.ndarray, slots: int) -> np.ndarray:
-    stacked = np.zeros((slots, *value.shape), value.dtype)
-    stacked[0] = value
-    return stacked
 
 
 def _taken(data: Any, rows: np.ndarray) -> Any:

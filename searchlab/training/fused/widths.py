@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from searchlab.training.fused.program import State
+from searchlab.training.checkpoint import Checkpoint
 
 
-def pad(state: State, wide: State) -> State:
+def pad(state: Checkpoint, wide: Checkpoint) -> Checkpoint:
     """A training's variables, filled up with zeros to the shapes of a wider state."""
     return state.like([_filled(each, into) for each, into in zip(state.all, wide.all, strict=True)])
 
 
-def unpad(state: State, narrow: State) -> State:
+def unpad(state: Checkpoint, narrow: Checkpoint) -> Checkpoint:
     """The part of a wider state's variables that has the shapes of a narrower one."""
     pairs = zip(state.all, narrow.all, strict=True)
     return state.like([np.array(each[_corner(like)]) for each, like in pairs])
