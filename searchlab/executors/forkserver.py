@@ -24,12 +24,15 @@ class ForkServer:
 
     Attributes:
         context: where processes are made; starting one waits until the server is ready.
+        lifeline: the reading end of a pipe that breaks when this process ends, or at `close`; for
+            processes that must not outlive it.
     """
 
     def __init__(self) -> None:
         """Starts the server, or takes the one that this process has already."""
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(["keras", *_IMPORTS])
+        self.lifeline, self._line = os.pipe()
         self._ready = threading.Event()
         with quiet(), _without_signals():  # it keeps its standard error; workers have files
             forkserver.ensure_running()
@@ -43,12 +46,16 @@ class ForkServer:
         return self._ready.wait(timeout)
 
     def close(self) -> None:
-        """Ends the server if it is still importing.
+        """Breaks the lifeline, and ends the server if it is still importing; may be called twice.
 
         It would only notice after its imports that nobody needs it any more. A server that is
         ready ends by itself with this process.
         """
-        pid = _pid()
+        if self._line < 0:
+            return
+        os.close(self._line)
+        os.close(self.lifeline)
+        self._line, pid = -1, _pid()
         if not self._ready.is_set() and pid is not None:
             os.kill(pid, signal.SIGKILL)
             if hasattr(os, "waitid"):  # as long as it can be found, nobody starts another

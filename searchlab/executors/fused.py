@@ -24,7 +24,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from searchlab.executors.base import Decide
-from searchlab.executors.fusedhost import Fleet, Flight, ForkedHosts, HostSource
+from searchlab.executors.fleet import Fleet
+from searchlab.executors.flight import Flight
+from searchlab.executors.hosts import ForkedHosts, HostSource
 from searchlab.executors.order import first
 from searchlab.executors.process import ProcessExecutor
 from searchlab.executors.worker import cores

@@ -12,7 +12,6 @@ open. When that process dies, however it dies, the lifeline breaks and the worke
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -41,7 +40,6 @@ class ProcessExecutor:
             workers: how many trainings run at once.
             directory: the study's directory; what trainings print goes to `workers/` in it.
         """
-        self._lifeline, self._line = os.pipe()
         self._logs = directory / "workers"
         self._size = workers
         self._workers: list[Worker] = []
@@ -98,11 +96,7 @@ class ProcessExecutor:
             worker.kill()
         self._workers.clear()
         self._queue.clear()
-        if self._line >= 0:
-            os.close(self._line)
-            os.close(self._lifeline)
-            self._line = -1
-            self._server.close()
+        self._server.close()
 
     def _dispatch(self) -> None:
         while self._queue:
@@ -120,7 +114,7 @@ class ProcessExecutor:
     def _new_worker(self) -> Worker:
         taken = {worker.index for worker in self._workers}
         index = next(index for index in range(self._size) if index not in taken)
-        place = Place(index, self._size, self._logs, self._lifeline)
+        place = Place(index, self._size, self._logs, self._server.lifeline)
         worker = Worker(self._server.context, place)
         self._workers.append(worker)
         return worker

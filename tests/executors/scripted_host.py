@@ -8,7 +8,7 @@ from multiprocessing import Pipe
 from support import TrivialExecutor, study
 
 from searchlab.executors.fused import FusedExecutor
-from searchlab.executors.fusedhost import HostProcess
+from searchlab.executors.hosts import HostProcess
 from searchlab.training.fused.messages import Began, Building, Drop, Ended, Epoch, Submit
 from searchlab.training.job import Job, Work
 from searchlab.trial import Decision, Failure, Outcome, Report, Suggestion, Trial, TrialState

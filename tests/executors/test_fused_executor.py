@@ -75,7 +75,7 @@ def test_the_loop_hears_the_same_however_the_trainings_progress(seed, workers):
 @pytest.mark.parametrize("seed", range(3))
 def test_hosts_that_die_change_nothing_that_is_heard(seed, monkeypatch):
     """Trainings that begin anew on another host are heard once, in the same order."""
-    monkeypatch.setattr("searchlab.executors.fusedhost._DEATHS", 99)
+    monkeypatch.setattr("searchlab.executors.fleet._DEATHS", 99)
     bench = Bench(2)
     player, rounds = Player(bench, seed, bowl), count(1)
 

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import select
-import time
 from collections import deque
-from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Hashable
 from itertools import count
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
-from typing import Protocol
 
-from searchlab.executors.forkserver import ForkServer
-from searchlab.executors.handle import Child, Place
-from searchlab.executors.order import Line
-from searchlab.executors.worker import host
-from searchlab.space import Scalar
+from searchlab.executors.flight import Flight
+from searchlab.executors.hosts import HostProcess, HostSource
 from searchlab.training.fused.messages import (
     Began,
     Building,
@@ -31,121 +23,13 @@ from searchlab.training.fused.messages import (
     ToHost,
     Worn,
 )
-from searchlab.training.job import Job
-from searchlab.trial import Failure, Outcome, TrialState
 
 _LOOK = 0.2  # seconds until what could not be sent or started is tried again
 _AT_ONCE = 100  # messages taken from one host before the others have their turn
 _DEATHS = 2  # hosts that may die under a job before the job is to blame
 
-
 _LEAD = 4
 """Jobs that a host may have more than another and still get those that are akin to its own."""
-
-_ALIKE = 16  # whole numbers that differ by less are alike; widths are padded to multiples of it
-
-
-class HostProcess(Protocol):
-    """A host's process; `handle.Child` is one."""
-
-    connection: Connection
-
-    def kill(self) -> None:
-        """Ends it at once."""
-
-    def death(self) -> Failure:
-        """Why it is gone."""
-
-
-class HostSource(Protocol):
-    """Where host processes come from."""
-
-    def ready(self, timeout: float) -> bool:
-        """Waits until one can be started, at most `timeout` seconds; whether it can."""
-
-    def start(self, index: int) -> HostProcess:
-        """Starts one; `index` is a number that no other living one has."""
-
-    def close(self) -> None:
-        """Starts no more; may be called twice."""
-
-
-class ForkedHosts:
-    """Host processes from the fork server, which end when the process of the loop does."""
-
-    def __init__(self, workers: int, logs: Path) -> None:
-        """Starts the fork server in the background."""
-        self._lifeline, self._line = os.pipe()
-        self._workers, self._logs = workers, logs
-        self._server = ForkServer()
-
-    def ready(self, timeout: float) -> bool:
-        """Whether the fork server has done its imports."""
-        return self._server.wait(timeout)
-
-    def start(self, index: int) -> Child:
-        """Starts a host.
-
-        Raises:
-            SearchlabError: if there can be none.
-        """
-        place = Place(index, self._workers, self._logs, self._lifeline)
-        return Child(self._server.context, place, "host", host)
-
-    def close(self) -> None:
-        """Breaks the lifeline."""
-        if self._line >= 0:
-            os.close(self._line)
-            os.close(self._lifeline)
-            self._line = -1
-            self._server.close()
-
-
-@dataclass(eq=False)
-class Flight:
-    """A job that is in flight.
-
-    Attributes:
-        job: the job.
-        line: what has come of it.
-        id: of its latest submission to a host.
-        received: the reports of that submission, also those that an earlier one had made.
-        deaths: how many hosts have died under it with nobody else to blame.
-        since: when its training began, or before that, when its model began to be built.
-        began: whether the training has begun.
-        reason: why it is trained by itself, if it is.
-        kin: what its params have in common with those of jobs that may share its programs.
-    """
-
-    job: Job
-    line: Line = field(init=False)
-    id: int = -1
-    received: int = 0
-    deaths: int = 0
-    since: float = field(default_factory=time.monotonic)
-    began: bool = False
-    reason: str | None = None
-    kin: Hashable = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.line = Line(self.job.trial.number, self.job.start)
-        self.kin = tuple(sorted(_kin(self.job.trial.suggestion.params)))
-
-    @property
-    def seconds(self) -> float:
-        """How long it has taken so far."""
-        return time.monotonic() - self.since
-
-    def note(self, began: bool) -> None:
-        """Notes the time at which its model is built or its training begins, the first time."""
-        if not self.began:
-            self.since, self.began = time.monotonic(), began
-
-    def fail(self, failure: Failure) -> None:
-        """Ends it as the death of its host does."""
-        number = self.line.number
-        outcome = Outcome(number, TrialState.FAIL, seconds=self.seconds, error=failure)
-        self.line.end(outcome)
 
 
 class _Host:
@@ -356,12 +240,3 @@ class Fleet:
         """Queues again, before all others, what was at a host that is no more."""
         self._hosts.remove(at)
         self._queue.extendleft(reversed(at.flights.values()))
-
-
-def _kin(params: Mapping[str, Scalar]) -> Iterator[tuple[str, str]]:
-    """What makes two trials' models alike: names, and whole numbers in steps; floats do not."""
-    for name, value in params.items():
-        if isinstance(value, int) and not isinstance(value, bool):
-            yield name, str(value if value < _ALIKE // 2 else -(-value // _ALIKE))
-        elif not isinstance(value, float):
-            yield name, str(value)
