@@ -23,6 +23,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, Self, get_args
 
 from searchlab.errors import JournalError
+from searchlab.study.ending import Ending
 from searchlab.trial import Failure, Outcome, Report, Suggestion, Trial, TrialState
 
 
@@ -58,6 +59,7 @@ class Resumed:
     seconds: float | None
     executor: str
     workers: int
+    ending: Ending = field(default_factory=Ending)
 
 
 @dataclass(frozen=True)
@@ -102,15 +104,50 @@ class Told:
 
 
 @dataclass(frozen=True)
+class Confirmed:
+    """A trial was trained again with another seed, after the search.
+
+    Attributes:
+        seed: the seed.
+        outcome: what came of it, under the trial's number; COMPLETE or FAIL.
+        best_epochs: the epoch at which each fold's training was best, in early stopping's eyes.
+    """
+
+    seed: int
+    outcome: Outcome
+    best_epochs: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A simple model was fitted to the rows of the study's model, and measured on the test rows.
+
+    Attributes:
+        baseline: its name, such as "linear".
+        metrics: the study's metrics on the test rows, those that such a model has; empty if it
+            failed.
+        seconds: how long it took.
+        error: why it failed, or None.
+    """
+
+    baseline: str
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    error: Failure | None = None
+
+
+@dataclass(frozen=True)
 class Stopped:
     """A process left the study.
 
     Attributes:
         state: "finished", "failed" (no trial completed, or `failed` is set) or "interrupted".
         seconds: how long this process worked on the study.
-        best: the number of the best trial, or None.
-        test: metrics of the best model on the test rows; empty if it was not tested.
-        model_path: the best model, relative to the study's directory, or None.
+        best: the number of the trial with the best objective, or None.
+        winner: the number of the trial that the study's model is made of, or None.
+        epochs: how many epochs the study's model was refitted for, or None if it was not.
+        test: metrics of the study's model on the test rows; empty if there is none.
+        model_path: the study's model, relative to the study's directory, or None.
         failed: the trial whose failure ended the study, as `on_failure: stop` wants; or None.
         memory: the most bytes that this process and its workers held together, or None.
     """
@@ -118,13 +155,17 @@ class Stopped:
     state: str
     seconds: float
     best: int | None = None
+    winner: int | None = None
+    epochs: int | None = None
     test: Mapping[str, float] = field(default_factory=dict)
     model_path: str | None = None
     failed: int | None = None
     memory: int | None = None
 
 
-Event = Started | Resumed | Asked | Waited | Reported | Retried | Told | Stopped
+Event = (
+    Started | Resumed | Asked | Waited | Reported | Retried | Told | Confirmed | Compared | Stopped
+)
 _EVENTS = {kind.__name__: kind for kind in get_args(Event)}
 
 
@@ -255,6 +296,14 @@ def _event(kind: type[Event], values: dict[str, Any]) -> Event:
         return Retried(values["number"], Failure(**values["error"]))
     if kind is Told:
         return Told(_outcome(values["outcome"]))
+    if kind is Confirmed:
+        epochs = tuple(values["best_epochs"])
+        return Confirmed(values["seed"], _outcome(values["outcome"]), epochs)
+    if kind is Compared:
+        error = values["error"]
+        values = {**values, "error": None if error is None else Failure(**error)}
+    if kind is Resumed:
+        values = {**values, "ending": Ending(**values["ending"])}
     return kind(**{name: value for name, value in values.items() if name != "time"})
 
 

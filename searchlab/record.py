@@ -10,7 +10,19 @@ from pydantic import ValidationError
 
 from searchlab.clock import Clock
 from searchlab.errors import JournalError
-from searchlab.journal import Asked, Entry, Reported, Resumed, Retried, Started, Stopped, Told
+from searchlab.journal import (
+    Asked,
+    Compared,
+    Confirmed,
+    Entry,
+    Reported,
+    Resumed,
+    Retried,
+    Started,
+    Stopped,
+    Told,
+)
+from searchlab.study.ending import Ending
 from searchlab.study.spec import StudySpec
 from searchlab.trial import Outcome, Report, Trial, TrialState
 
@@ -55,6 +67,8 @@ class StudyRecord:
         budget: the latest budget and workers, or None before the first.
         stopped: how the last process left the study, or None while one is at it (or died).
         best: the number of the best COMPLETE trial, the earliest of equals, or None.
+        confirmations: what came of trainings with other seeds, by trial and seed.
+        baselines: the simple models that there are to compare with, by name.
         clock: the logical time.
     """
 
@@ -64,6 +78,8 @@ class StudyRecord:
         self.budget: Resumed | None = None
         self.stopped: Stopped | None = None
         self.best: int | None = None
+        self.confirmations: dict[tuple[int, int], Confirmed] = {}
+        self.baselines: dict[str, Compared] = {}
         self.clock = Clock()
         self._spec: StudySpec | None = None
         self._seconds = 0.0
@@ -96,6 +112,12 @@ class StudyRecord:
                 self._retry(event.number, entry.time)
             case Told():
                 self._end(event.outcome, entry.time)
+            case Confirmed():
+                self.confirmations[self._trial(event.outcome.number).trial.number, event.seed] = (
+                    event
+                )
+            case Compared():
+                self.baselines[event.baseline] = event
             case Stopped():
                 self.stopped = event
                 self._seconds += event.seconds
@@ -128,6 +150,11 @@ class StudyRecord:
     def best_trial(self) -> TrialRecord | None:
         """The best COMPLETE trial."""
         return None if self.best is None else self.trials[self.best]
+
+    @property
+    def ending(self) -> Ending:
+        """What the latest process does with the best trials once the search is over."""
+        return Ending() if self.budget is None else self.budget.ending
 
     def counts(self) -> dict[str, int]:
         """The number of trials by state; states without a trial are left out."""

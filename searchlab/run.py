@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 from searchlab import plugins
 from searchlab.backends.base import Problem
 from searchlab.errors import ModelError, StudyChangedError
+from searchlab.finish import Finish, Say
 from searchlab.home import StudyHome
 from searchlab.interrupt import Interrupt
 from searchlab.journal import Entry, Journal, Resumed, Started, Stopped, read_journal
 from searchlab.record import StudyRecord
-from searchlab.registry import finish, run_to_end
 from searchlab.replay import replay
 from searchlab.search import Recorder, Search
 from searchlab.study.file import StudyFile
@@ -26,7 +26,7 @@ from searchlab.study.spec import StudySpec, differences
 from searchlab.tracking.base import Tracker, Trackers
 from searchlab.training import factories
 from searchlab.training.job import Job, Work
-from searchlab.trial import Suggestion, Trial, TrialState
+from searchlab.trial import Decision, Outcome, Report, Suggestion, Trial, TrialState
 
 if TYPE_CHECKING:
     from searchlab.executors.base import Executor
@@ -45,9 +45,6 @@ _PACKAGES = (
 
 MakeTrackers = Callable[[Path], Sequence[Tracker]]
 """Makes the trackers of a study, given the study's directory."""
-
-Say = Callable[[str], None]
-"""Takes a line about what is being done before the first trial and after the last."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +121,8 @@ def _complete(record: StudyRecord, spec: StudySpec) -> bool:
         return False
     if record.stopped is not None and record.stopped.failed is not None:
         return spec.search.on_failure == "stop"
+    if record.budget.ending != spec.ending:
+        return False
     trials, seconds = spec.search.trials, spec.search.seconds
     more_trials = _more(trials, record.budget.trials, len(record.trials))
     more_seconds = _more(seconds, record.budget.seconds, record.seconds)
@@ -164,12 +163,12 @@ def _work(
                     recorder(_started(place, summary))
                 recorder(_resumed(spec))
                 start = time.monotonic()
-                arguments = (place.base, directory, interrupt)
-                search = Search(spec, backend, answers, executor, recorder, *arguments)
+                arguments = (executor, recorder, place.base, directory, interrupt)
+                search = Search(spec, backend, answers, *arguments)
                 search.run()
                 stopped = Stopped("failed", 0.0, record.best, failed=search.failed)
                 if search.failed is None or interrupt.requested:
-                    stopped = _stopped(record, spec, executor, *arguments, say)
+                    stopped = _stopped(record, Finish(spec, *arguments, say), interrupt)
                 seconds, memory = time.monotonic() - start, search.memory.bytes or None
                 recorder(replace(stopped, seconds=seconds, memory=memory))
 
@@ -202,12 +201,24 @@ def _try_model(place: _Place, executor: Executor, interrupt: Interrupt) -> None:
     trial = Trial(0, Suggestion({}, epochs=1), spec.search.seed)
     directory = place.home.directory
     executor.submit(Job(Work.CHECK, trial, spec, place.base, place.home.data, directory))
-    outcome = run_to_end(executor, interrupt)
+    outcome = _run_to_end(executor, interrupt)
     if outcome is not None and outcome.state is TrialState.FAIL:
         assert outcome.error is not None  # noqa: S101 - a FAIL has one
         known = outcome.error.type == ModelError.__name__
         what = outcome.error.message if known else f"{outcome.error.type}: {outcome.error.message}"
         raise ModelError(what)
+
+
+def _run_to_end(executor: Executor, interrupt: Interrupt) -> Outcome | None:
+    """Waits for the one job of an executor; None if the interrupt was set before its end."""
+
+    def decide(_: Report) -> Decision:
+        return Decision.ABANDON if interrupt.requested else Decision.CONTINUE
+
+    while not (executor.idle or interrupt.requested):
+        for outcome in executor.poll(decide, timeout=0.2):
+            return outcome
+    return None
 
 
 def _started(place: _Place, summary: DataSummary) -> Started:
@@ -224,29 +235,28 @@ def _started(place: _Place, summary: DataSummary) -> Started:
 
 def _resumed(spec: StudySpec) -> Resumed:
     search, execution = spec.search, spec.execution
-    return Resumed(search.trials, search.seconds, execution.executor, execution.workers)
+    budget = (search.trials, search.seconds, execution.executor, execution.workers)
+    return Resumed(*budget, spec.ending)
 
 
-def _stopped(
-    record: StudyRecord,
-    spec: StudySpec,
-    executor: Executor,
-    base: Path,
-    directory: Path,
-    interrupt: Interrupt,
-    say: Say,
-) -> Stopped:
+def _stopped(record: StudyRecord, finish: Finish, interrupt: Interrupt) -> Stopped:
     """Makes the study's model, unless the study was interrupted or nothing succeeded."""
-    final = None
+    made = None
     if not interrupt.requested and record.best is not None:
-        say("making the study's model and testing it")
-        final = finish(record, spec, executor, base, directory, interrupt)
+        made = finish.run()
     stopped = Stopped("interrupted", 0.0, record.best)
     if interrupt.requested:
         return stopped
-    if final is None:
+    if made is None:
         return replace(stopped, state="failed")
-    return replace(stopped, state="finished", test=dict(final.metrics), model_path=final.model_path)
+    return replace(
+        stopped,
+        state="finished",
+        winner=made.winner,
+        epochs=made.epochs,
+        test=dict(made.outcome.metrics),
+        model_path=made.outcome.model_path,
+    )
 
 
 def _versions() -> dict[str, str]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from searchlab.backends.base import Backend
+from searchlab.confirmation import best_trials
 from searchlab.errors import StorageError
 from searchlab.executors.base import KILLED, Executor
 from searchlab.interrupt import Interrupt
@@ -236,9 +237,10 @@ class Search:
         """Removes models that nothing can ask for any more."""
         if self._backend.resumes_weights:
             return
-        best = self._recorder.record.best
+        record = self._recorder.record
+        best = {trial.trial.number for trial in best_trials(record, max(1, record.ending.top))}
         for path in (self._directory / "models").glob("*"):
-            if path.name != str(best) and int(path.name) not in self._running:
+            if int(path.name) not in best | self._running:
                 shutil.rmtree(path, ignore_errors=True)
 
 

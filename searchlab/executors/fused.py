@@ -11,9 +11,10 @@ Hosts are children of the fork server, supervised like workers. One that dies co
 factory it was calling; the others begin anew on another host, and what they had reported before is
 skipped.
 
-Trials whose model cannot be stacked are trained by a `ProcessExecutor`. They are exempt from the
-order: their reports are decided on as they come, and they hold nobody back. If the study's model
-itself cannot be stacked, or the study has limits, all its trials are trained that way.
+Trials whose model cannot be stacked are trained by a `ProcessExecutor`, and baselines are fitted
+there. They are exempt from the order: their reports are decided on as they come, and they hold
+nobody back. If the study's model itself cannot be stacked, or the study has limits, all its trials
+are trained that way.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ class FusedExecutor:
         if self._reason is None and not (limits.seconds is None and limits.memory is None):
             self._stop_fusing(LIMITS)
         flight = Flight(job)
-        if self._reason is not None:
+        if self._reason is not None or job.work is Work.BASELINE:
             self._run_alone(flight, self._reason)
         else:
             self._flights[job.trial.number] = flight
@@ -177,7 +178,7 @@ class FusedExecutor:
                 del self._flights[number]
                 self._run_alone(flight, reason)
 
-    def _run_alone(self, flight: Flight, reason: str) -> None:
+    def _run_alone(self, flight: Flight, reason: str | None) -> None:
         flight.reason, flight.received = reason, 0
         self._alone[flight.line.number] = flight
         self._by_process().submit(flight.job)

@@ -56,6 +56,8 @@ def load_study(
             ]
         )
     values = study_text.plain(node)
+    # Studies of one file, whatever --name gives them, compete for the same registered model.
+    values.setdefault("registered_model", values.get("name"))
     for key, value in (overrides or {}).items():
         _override(values, key, value)
     of_yaml = list(study_text.problems(node))

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from searchlab.space import SearchSpace
+from searchlab.study.ending import Confirm, ConfirmSpec, Ending
 from searchlab.study.fields import MisplacedError, Part, PlainValues
 from searchlab.study.limits import OnFailure, RetrySpec
 from searchlab.study.params import ParamSpec, check_space
@@ -212,7 +213,24 @@ def _known_name(value: str) -> str:
 
 
 class StudySpec(Part):
-    """A whole study file."""
+    """A whole study file.
+
+    Attributes:
+        name: the study's name, and that of its directory and its run.
+        data: the data set.
+        model: the model factory.
+        space: the search space.
+        objective: what the search makes better.
+        search: which library searches, and how long.
+        training: how each training goes.
+        evaluation: what scores a trial.
+        execution: where trainings run.
+        confirm: how the best trials are trained again at the end; 0 leaves it out.
+        refit: whether the winner is fitted to all rows but the test's for the study's model.
+        baselines: whether simple models are fitted to the same rows, to compare with.
+        registered_model: under which name the study's model is registered in MLflow; null for
+            not at all. `file.load_study` fills in the name that the file gives the study.
+    """
 
     name: Annotated[str, AfterValidator(_known_name)]
     data: DataSpec
@@ -223,6 +241,10 @@ class StudySpec(Part):
     training: TrainingSpec = TrainingSpec()
     evaluation: EvaluationSpec = EvaluationSpec(holdout=0.2)
     execution: ExecutionSpec = ExecutionSpec()
+    confirm: Confirm = ConfirmSpec()
+    refit: bool = True
+    baselines: bool = True
+    registered_model: Annotated[str, AfterValidator(_known_name)] | None = None
 
     @field_validator("space")
     @classmethod
@@ -254,6 +276,11 @@ class StudySpec(Part):
         """The model factory, however short the file names it."""
         return ModelSpec(factory=self.model) if isinstance(self.model, str) else self.model
 
+    @property
+    def ending(self) -> Ending:
+        """What is done with the best trials once the search is over."""
+        return Ending(self.confirm.top, self.confirm.seeds, self.refit, self.baselines)
+
     def as_dict(self) -> dict[str, Any]:
         """The study as plain values, every default written out; `from_dict` reads it again."""
         return self.model_dump(mode="json", by_alias=True)
@@ -283,6 +310,10 @@ _MAY_CHANGE = (
     "training.limits",
     "execution.executor",
     "execution.workers",
+    "confirm",
+    "refit",
+    "baselines",
+    "registered_model",
 )
 
 

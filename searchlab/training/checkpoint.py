@@ -54,11 +54,6 @@ def checkpoint_file(directory: Path, number: int, fold: int) -> Path:
     return directory / "models" / str(number) / f"fold-{fold}.npz"
 
 
-def best_file(directory: Path) -> Path:
-    """Where the study's model is kept in a study's directory."""
-    return directory / "best" / "model.keras"
-
-
 def checkpoint_of(model: Any) -> Checkpoint:
     """A copy of the variables of a built and compiled Keras model, as arrays."""
     return Checkpoint(*(tuple(map(np.array, variables)) for variables in _variables(model)))

@@ -1,59 +1,83 @@
-"""The study's model: what FINAL does before and after its one training.
+"""The models that a study leaves: what their jobs do before and after their one training.
 
-After cross-validation the model is fitted to all training rows, which no fold's model has seen;
-after a hold-out it is the best trial's own model, trained again if its checkpoint has been lost.
+FINAL makes the winner's own model, with early stopping. After cross-validation it is fitted to all
+training rows, which no fold's model has seen; after a hold-out it is the trial's own model, trained
+again if its checkpoint has been lost. REFIT fits the winner to the early-stopping rows too, for the
+number of epochs that its trial says. Only the study's model is measured on the test rows, which is
+the refitted one if there is one.
 """
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from searchlab.training.checkpoint import best_file, checkpoint_file, is_whole, moved_to
-from searchlab.training.job import Job
+from searchlab.training.checkpoint import checkpoint_file, is_whole
+from searchlab.training.job import Job, Work
 from searchlab.training.outcome import objective
+from searchlab.training.package import model_file, write_package
 from searchlab.training.prepare import PreparedData
 from searchlab.training.preprocessing import Array
 from searchlab.trial import Outcome, TrialState
 
 
 def final_rows(job: Job, data: PreparedData) -> Array:
-    """The rows (n,) to which the study's model is fitted, counted within the training rows."""
+    """The rows (n,) that a model is fitted to; a REFIT's go on with the early-stopping rows.
+
+    Args:
+        job: a FINAL or a REFIT job.
+        data: the prepared data.
+
+    Returns:
+        The numbers of rows, counted within the training rows, after which those for early
+        stopping come.
+    """
+    if job.work is Work.REFIT:
+        return np.arange(len(data.x_train) + len(data.x_validation))
     if job.spec.evaluation.folds is None:
         return data.folds[0][0]
     return np.arange(len(data.x_train))
 
 
+def tests(job: Job) -> bool:
+    """Whether the job's model is the study's, which is measured on the test rows.
+
+    Any other model is measured on the early-stopping rows: the test rows are used once.
+    """
+    return job.work is Work.REFIT or not job.spec.refit
+
+
 def own_checkpoint(job: Job) -> Path | None:
-    """The best trial's checkpoint where its model is the study's, or None: it must be trained."""
+    """The winner's checkpoint where its model is the study's, or None: it must be trained."""
+    if job.work is not Work.FINAL or job.spec.evaluation.folds is not None:
+        return None
     file = checkpoint_file(job.directory, job.trial.number, 0)
-    return file if job.spec.evaluation.folds is None and is_whole(file) else None
+    return file if is_whole(file) else None
 
 
-def final_outcome(job: Job, metrics: Mapping[str, float], epochs: int) -> Outcome:
-    """Puts the preprocessing beside the study's model, and says what it is worth.
+def final_outcome(job: Job, model: object, metrics: Mapping[str, float], epochs: int) -> Outcome:
+    """Packs a model with all that its use needs, and says what it is worth.
 
     Args:
-        job: the FINAL job; its model has been written to `best_file(job.directory)`.
-        metrics: those on the test rows, named `val_...`.
+        job: the FINAL or REFIT job.
+        model: the trained Keras model.
+        metrics: those on the rows that it is measured on, named `val_...`.
         epochs: the epochs of the one training; 0 if the trial's checkpoint was taken.
 
     Raises:
         ModelError: if the model does not measure the objective.
         FloatingPointError: if the objective is not finite.
-        StorageError: if the preprocessing cannot be written.
+        StorageError: if the package cannot be written.
     """
-    target = best_file(job.directory)
-    with moved_to(target.with_name("preprocessing.skops")) as scratch:
-        shutil.copyfile(job.data / "preprocessing.skops", scratch)
+    value = objective(metrics, job.spec.objective.metric)
+    target = write_package(model, job)
     return Outcome(
         job.trial.number,
         TrialState.COMPLETE,
-        value=objective(metrics, job.spec.objective.metric),
+        value=value,
         metrics={name.removeprefix("val_"): value for name, value in metrics.items()},
         epochs=epochs,
-        model_path=target.relative_to(job.directory).as_posix(),
+        model_path=model_file(target).relative_to(job.directory).as_posix(),
     )

@@ -10,18 +10,17 @@ from typing import Any, Self
 
 import keras
 
+from searchlab.training.baselines import fit_baseline
 from searchlab.training.build import build, take_over
 from searchlab.training.callbacks import Emit, Reporter, early_stopping
 from searchlab.training.check import check_model
 from searchlab.training.checkpoint import (
-    best_file,
     checkpoint_file,
     checkpoint_of,
     load_checkpoint,
     save_checkpoint,
-    save_model,
 )
-from searchlab.training.final import final_outcome, final_rows, own_checkpoint
+from searchlab.training.final import final_outcome, final_rows, own_checkpoint, tests
 from searchlab.training.job import Job, Work
 from searchlab.training.outcome import (
     Fitted,
@@ -50,8 +49,7 @@ class _Rows:
     @classmethod
     def of(cls, data: PreparedData, rows: Array, x_score: Any, y_score: Any, w_score: Any) -> Self:
         """Training rows to fit, by their numbers, and any rows to score."""
-        weights = data.training_weights(rows)
-        return cls(data.x_train[rows], data.y_train[rows], weights, x_score, y_score, w_score)
+        return cls(*data.fitting(rows), x_score, y_score, w_score)
 
 
 class _Ended(Exception):  # noqa: N818 - a way out, not an error
@@ -97,8 +95,10 @@ def _run(job: Job, data: PreparedData, emit: Emit) -> Outcome:
             return Outcome(job.trial.number, TrialState.COMPLETE, value=0.0)
         case Work.TRIAL:
             return _trial(job, data, emit)
-        case Work.FINAL:
+        case Work.FINAL | Work.REFIT:
             return _final(job, data, emit)
+        case Work.BASELINE:
+            return fit_baseline(job, data)
 
 
 def _trial(job: Job, data: PreparedData, emit: Emit) -> Outcome:
@@ -107,29 +107,33 @@ def _trial(job: Job, data: PreparedData, emit: Emit) -> Outcome:
         w_score = None if data.w_train is None else data.w_train[score_rows]
         rows = _Rows.of(data, fit_rows, data.x_train[score_rows], data.y_train[score_rows], w_score)
         try:
-            fitted.append(_fit(job, data, rows, fold, emit))
+            model, score = _fit(job, data, rows, fold, emit)
         except _Ended as end:
             before = sum(each.epochs for each in fitted)
             raise _Ended(end.decision, end.epochs + before, end.last) from None
+        fitted.append(score)
+        if job.keep:
+            kept = checkpoint_file(job.directory, job.trial.number, fold)
+            save_checkpoint(checkpoint_of(model), kept)
     return complete(job, fitted)
 
 
 def _final(job: Job, data: PreparedData, emit: Emit) -> Outcome:
+    score = (data.x_validation, data.y_validation, data.w_validation)
+    if tests(job):
+        score = (data.x_test, data.y_test, data.w_test)
     kept = own_checkpoint(job)
     if kept is None:
-        fit_rows = final_rows(job, data)
-        rows = _Rows.of(data, fit_rows, data.x_test, data.y_test, data.w_test)
-        fitted = _fit(job, data, rows, 0, emit)
-        return final_outcome(job, fitted.metrics, fitted.epochs)
+        rows = _Rows.of(data, final_rows(job, data), *score)
+        model, fitted = _fit(job, data, rows, 0, emit)
+        return final_outcome(job, model, fitted.metrics, fitted.epochs)
     model = build(job, data)
     take_over(model, load_checkpoint(kept), data)
-    save_model(model, best_file(job.directory))
-    metrics = _evaluate(model, data.x_test, data.y_test, data.w_test, job)
-    return final_outcome(job, metrics, 0)
+    return final_outcome(job, model, _evaluate(model, *score, job), 0)
 
 
-def _fit(job: Job, data: PreparedData, rows: _Rows, fold: int, emit: Emit) -> Fitted:
-    """Trains one model, scores it on rows that it has not seen, and keeps it if it should."""
+def _fit(job: Job, data: PreparedData, rows: _Rows, fold: int, emit: Emit) -> tuple[Any, Fitted]:
+    """Trains one model and scores it on rows that it has not seen."""
     trial, training = job.trial, job.spec.training
     model = build(job, data)
     first = 0
@@ -140,6 +144,7 @@ def _fit(job: Job, data: PreparedData, rows: _Rows, fold: int, emit: Emit) -> Fi
     _whole_epochs(model, len(rows.x), training.batch_size)
     reporter = Reporter(trial.number, fold, emit)
     keras.utils.set_random_seed(trial.seed)
+    watched = job.work is not Work.REFIT  # which is fitted to the early-stopping rows
     model.fit(
         rows.x,
         rows.y,
@@ -147,8 +152,10 @@ def _fit(job: Job, data: PreparedData, rows: _Rows, fold: int, emit: Emit) -> Fi
         epochs=trial.suggestion.epochs,
         initial_epoch=first,
         batch_size=training.batch_size,
-        validation_data=(data.x_validation, data.y_validation, data.w_validation),
-        callbacks=[*early_stopping(training.early_stopping), reporter],
+        validation_data=(data.x_validation, data.y_validation, data.w_validation)
+        if watched
+        else None,
+        callbacks=[*(early_stopping(training.early_stopping) if watched else []), reporter],
         verbose=0,
     )
     if reporter.diverged is not None:
@@ -157,16 +164,7 @@ def _fit(job: Job, data: PreparedData, rows: _Rows, fold: int, emit: Emit) -> Fi
         raise _Ended(reporter.decision, reporter.epochs, reporter.last)
     check_weights((weight.path, weight) for weight in model.weights)
     metrics = _evaluate(model, rows.x_score, rows.y_score, rows.w_score, job)
-    _keep(model, job, fold)
-    return Fitted(metrics, reporter.epochs)
-
-
-def _keep(model: Any, job: Job, fold: int) -> None:
-    if job.work is Work.FINAL:
-        save_model(model, best_file(job.directory))
-    elif job.keep:
-        kept = checkpoint_file(job.directory, job.trial.number, fold)
-        save_checkpoint(checkpoint_of(model), kept)
+    return model, Fitted(metrics, reporter.epochs)
 
 
 def _whole_epochs(model: Any, rows: int, batch_size: int) -> None:

@@ -18,7 +18,11 @@ class Work(StrEnum):
     TRIAL = "TRIAL"
     """Train the trial on each fold (or the hold-out's rest) and score it."""
     FINAL = "FINAL"
-    """Make the study's model of its best trial, and measure it on the test rows."""
+    """Make the winner's own model, with early stopping, and measure it; see `training.final`."""
+    REFIT = "REFIT"
+    """Fit the winner to all rows but the test's, and measure its model on the test rows."""
+    BASELINE = "BASELINE"
+    """Fit a simple model to the rows of the study's model, and measure it on the test rows."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +36,11 @@ class Job:
         base: the directory of the study file, from which its relative paths start.
         data: the directory of the prepared data.
         directory: the study's directory; trained weights go to `models/7/fold-0.npz` for trial 7,
-            the study's model to `best/model.keras`.
+            the winner's own model to `best/`, the refitted one to `refit/`.
         keep: whether the trained weights are written.
         synchronous: whether the training waits for a decision after each epoch.
         start: the logical time at which it starts, in reports; see `executors.fused`.
+        baseline: which simple model a BASELINE fits.
     """
 
     work: Work
@@ -47,3 +52,4 @@ class Job:
     keep: bool = False
     synchronous: bool = False
     start: int = 0
+    baseline: str | None = None

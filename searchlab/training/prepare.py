@@ -117,21 +117,30 @@ class PreparedData:
     class_weight: Mapping[int, float] | None
     meta: dict[str, Any]
 
-    def training_weights(self, rows: Array) -> Array | None:
-        """The weights in the training loss of some training rows, float32 (len(rows),).
+    def fitting(self, rows: Array) -> tuple[Array, Array, Array | None]:
+        """Some rows as a training is given them.
 
         Args:
-            rows: the rows (n,), counted within the training rows.
+            rows: the rows (n,), counted within the training rows, after which those for early
+                stopping come.
 
         Returns:
-            The weight of each row times that of its class; None if there are neither.
+            The inputs (n, *input_shape), the targets (n,), and the weights in the training loss,
+            float32 (n,): the weight of each row times that of its class; None if there are neither.
         """
-        w = None if self.w_train is None else self.w_train[rows]
+        x, y = self._at(rows, "x"), self._at(rows, "y")
+        w = None if self.w_train is None else self._at(rows, "w")
         if self.class_weight is None:
-            return w
+            return x, y, w
         by_class = [self.class_weight[number] for number in range(len(self.summary.classes))]
-        weights: Array = np.array(by_class, np.float32)[self.y_train[rows]]
-        return weights if w is None else weights * w
+        weights: Array = np.array(by_class, np.float32)[y]
+        return x, y, weights if w is None else weights * w
+
+    def _at(self, rows: Array, axis: str) -> Array:
+        train, validation = getattr(self, f"{axis}_train"), getattr(self, f"{axis}_validation")
+        if len(rows) == 0 or rows.max() < len(train):
+            return np.asarray(train[rows])
+        return np.concatenate([train, validation])[rows]
 
 
 def prepare(spec: StudySpec, base: Path, directory: Path) -> DataSummary:

@@ -160,7 +160,7 @@ def test_weights_follow_their_rows_through_the_split(tmp_path, evaluation):
         assert w.dtype == np.float32
         np.testing.assert_allclose(w, x[:, 0] / 10, rtol=1e-6)
     fit, _ = data.folds[0]
-    np.testing.assert_array_equal(data.training_weights(fit), data.w_train[fit])
+    np.testing.assert_array_equal(data.fitting(fit)[2], data.w_train[fit])
 
 
 def test_a_study_without_weights_has_none(tmp_path):
@@ -168,7 +168,7 @@ def test_a_study_without_weights_has_none(tmp_path):
     data = prepared(tmp_path, spec_of())
     assert data.summary.columns == ("a", "b", "w")
     assert (data.w_train, data.w_validation, data.w_test, data.class_weight) == (None,) * 4
-    assert data.training_weights(np.arange(3)) is None
+    assert data.fitting(np.arange(3))[2] is None
 
 
 def test_other_weights_are_another_data_set(tmp_path):
@@ -200,7 +200,7 @@ def test_balanced_is_scikit_learns_formula_on_the_training_rows(tmp_path):
     expected = compute_class_weight("balanced", classes=np.arange(3), y=y)
     assert data.class_weight == dict(enumerate(expected))
     rows = np.arange(len(y))
-    np.testing.assert_array_equal(data.training_weights(rows), expected[y].astype(np.float32))
+    np.testing.assert_array_equal(data.fitting(rows)[2], expected[y].astype(np.float32))
 
 
 def test_class_weights_go_by_label_and_multiply_row_weights(tmp_path):
@@ -210,7 +210,7 @@ def test_class_weights_go_by_label_and_multiply_row_weights(tmp_path):
     assert data.class_weight == {0: 1.0, 1: 1.0, 2: 5.0}
     rows = data.folds[0][0]
     expected = np.where(data.y_train[rows] == 2, 5, 1) * data.w_train[rows]
-    np.testing.assert_allclose(data.training_weights(rows), expected, rtol=1e-6)
+    np.testing.assert_allclose(data.fitting(rows)[2], expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize(("labels", "key"), [((0, 1), "1"), ((False, True), "true")])

@@ -248,19 +248,20 @@ class Host:
         except BaseException as error:  # no training may end a lane
             for _, fold in pairs:
                 fold.error = fold.error or error
-        final = None
+        made = []
         with self._changed:
             for run, fold in pairs:
                 fold.running = False
-                if run.job.work is Work.FINAL and fold.fitted is not None:
-                    final = run
+                if run.job.work is not Work.TRIAL and fold.fitted is not None:
+                    made.append(run)
                 self._tell(run, run.news())
             self._changed.notify_all()
-        if final is not None and not final.dropped:
-            with BUILDING:
-                news = list(final.final())
-            with self._changed:
-                self._tell(final, news)
+        for run in made:
+            if not run.dropped:
+                with BUILDING:
+                    news = list(run.final())
+                with self._changed:
+                    self._tell(run, news)
 
     def _tell(self, run: Run, news: Iterable[FromHost]) -> None:
         if run.submit.id not in self._runs:

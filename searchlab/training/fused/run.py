@@ -13,14 +13,12 @@ import numpy as np
 from searchlab.training.build import build, make_variables, take_over
 from searchlab.training.checkpoint import (
     Checkpoint,
-    best_file,
     checkpoint_file,
     checkpoint_of,
     load_checkpoint,
     save_checkpoint,
-    save_model,
 )
-from searchlab.training.final import final_outcome, final_rows, own_checkpoint
+from searchlab.training.final import final_outcome, final_rows, own_checkpoint, tests
 from searchlab.training.fused.fold import Fold
 from searchlab.training.fused.messages import Ended, Epoch, FromHost, Submit
 from searchlab.training.fused.optimizers import constants_of
@@ -97,7 +95,8 @@ class Run:
                 self.first,
                 suggestion.epochs,
             )
-            fold.watch(job.spec.training.early_stopping, program.source.metrics)
+            stopping = None if job.work is Work.REFIT else job.spec.training.early_stopping
+            fold.watch(stopping, program.source.metrics)
             self.folds.append(fold)
         self.model, self.starts = None, []
 
@@ -144,14 +143,13 @@ class Run:
             yield from self._end(self._complete())
 
     def final(self) -> Iterator[FromHost]:
-        """Writes the study's model, which the one training of a FINAL job has made."""
+        """Writes the model that the one training of a FINAL or REFIT job has made."""
         fold, job = self.folds[0], self.job
         assert fold.fitted is not None  # noqa: S101 - asked for once the training is over
         try:
             model = build(job, self.data)
             take_over(model, unpad(fold.state, fold.narrow), self.data)
-            save_model(model, best_file(job.directory))
-            outcome = final_outcome(job, fold.fitted.metrics, fold.fitted.epochs)
+            outcome = final_outcome(job, model, fold.fitted.metrics, fold.fitted.epochs)
         except Exception as error:
             outcome = failed(job.trial.number, error)
         yield from self._end(outcome)
@@ -205,19 +203,19 @@ def prepare_run(submit: Submit, data: PreparedData, programs: Programs) -> Run |
 def _kept(job: Job, folds: int) -> tuple[list[Path], int]:
     """The checkpoints that a job starts from, if any, and the epochs behind them."""
     suggestion = job.trial.suggestion
-    if job.work is Work.FINAL:
-        own = own_checkpoint(job)
-        return ([], 0) if own is None else ([own], suggestion.epochs)
-    if suggestion.resume_from is None:
+    if (own := own_checkpoint(job)) is not None:
+        return [own], suggestion.epochs
+    if suggestion.resume_from is None or job.work is not Work.TRIAL:
         return [], 0
     files = [checkpoint_file(job.directory, suggestion.resume_from, each) for each in range(folds)]
     return files, suggestion.initial_epoch
 
 
 def _parts(job: Job, data: PreparedData, programs: Programs) -> Folds:
-    if job.work is not Work.FINAL:
+    if job.work is Work.TRIAL:
         return data.folds
-    return ((final_rows(job, data), programs.data.test),)
+    score = programs.data.test if tests(job) else programs.data.validation
+    return ((final_rows(job, data), score),)
 
 
 def _raised(number: int, error: BaseException) -> Outcome:
