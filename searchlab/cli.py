@@ -195,7 +195,8 @@ def schema() -> None:
 def list_studies(as_json: bool) -> None:
     """List the studies of this directory."""
     from searchlab.home import StudyHome, load_record, study_names
-    from searchlab.report import list_table, study_json
+    from searchlab.report.plain import study_json
+    from searchlab.report.tables import list_table
     from searchlab.tracking.state import read_ids
 
     cwd = Path.cwd()
@@ -217,7 +218,9 @@ def list_studies(as_json: bool) -> None:
 def show(name: str, as_json: bool) -> None:
     """Show a study with all of its trials."""
     from searchlab.home import StudyHome, load_record
-    from searchlab.report import show_json, show_table, summary
+    from searchlab.report.plain import show_json
+    from searchlab.report.summary import summary
+    from searchlab.report.tables import show_table
     from searchlab.tracking.state import read_ids
 
     record, home = load_record(name, Path.cwd()), StudyHome(name, Path.cwd()).directory
@@ -237,7 +240,8 @@ def show(name: str, as_json: bool) -> None:
 def best(name: str, as_json: bool) -> None:
     """Show the best trial of a study: its value, its params, its model."""
     from searchlab.home import StudyHome, load_record
-    from searchlab.report import best_text, study_json
+    from searchlab.report.plain import study_json
+    from searchlab.report.summary import best_text
     from searchlab.tracking.state import read_ids
 
     record, home = load_record(name, Path.cwd()), StudyHome(name, Path.cwd()).directory

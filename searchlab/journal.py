@@ -144,23 +144,23 @@ class Stopped:
         state: "finished", "failed" (no trial completed, or `failed` is set) or "interrupted".
         seconds: how long this process worked on the study.
         best: the number of the trial with the best objective, or None.
-        winner: the number of the trial that the study's model is made of, or None.
-        epochs: how many epochs the study's model was refitted for, or None if it was not.
         test: metrics of the study's model on the test rows; empty if there is none.
         model_path: the study's model, relative to the study's directory, or None.
         failed: the trial whose failure ended the study, as `on_failure: stop` wants; or None.
         memory: the most bytes that this process and its workers held together, or None.
+        winner: the number of the trial that the study's model is made of, or None.
+        epochs: how many epochs the study's model was refitted for, or None if it was not.
     """
 
     state: str
     seconds: float
     best: int | None = None
-    winner: int | None = None
-    epochs: int | None = None
     test: Mapping[str, float] = field(default_factory=dict)
     model_path: str | None = None
     failed: int | None = None
     memory: int | None = None
+    winner: int | None = None
+    epochs: int | None = None
 
 
 Event = (

@@ -54,7 +54,8 @@ def warn_of_backlog(tracker: MlflowTracker, name: str, option: str | None) -> No
 def print_study(record: StudyRecord, file: Path, output: TextIO | None, console: Console) -> None:
     """Writes what a study came to: as JSON to `output` if given, else in words."""
     from searchlab.home import StudyHome
-    from searchlab.report import study_json, summary
+    from searchlab.report.plain import study_json
+    from searchlab.report.summary import summary
     from searchlab.tracking.state import read_ids
 
     if record.started is None:  # interrupted before the first trial

@@ -20,6 +20,15 @@ STATE_STYLES = {
 }
 """The colour of each trial state and study state, in the order they are listed."""
 
+BASELINES = {
+    "dummy": "always the same answer",
+    "linear": "linear regression",
+    "logistic": "logistic regression",
+    "perceptron": "the Perceptron",
+    "boosting": "histogram gradient boosting",
+}
+"""What each simple model is that a study's network is compared with; all are scikit-learn's."""
+
 _LONGEST = 200  # characters of an error in one line
 _LARGE, _HUGE = 1e4, 1e9  # between them, numbers are written with all digits before the point
 _SIXTY = 60

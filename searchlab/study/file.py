@@ -13,7 +13,7 @@ import yaml
 from searchlab.errors import StudyFileError
 from searchlab.study import text as study_text
 from searchlab.study.problems import Check, Finder, Keys, line_of
-from searchlab.study.spec import StudySpec
+from searchlab.study.spec import StudySpec, is_name
 
 _LARGEST = 50_000  # bytes; a study file is written by a person
 
@@ -56,8 +56,7 @@ def load_study(
             ]
         )
     values = study_text.plain(node)
-    # Studies of one file, whatever --name gives them, compete for the same registered model.
-    values.setdefault("registered_model", values.get("name"))
+    own_name = values.get("name")
     for key, value in (overrides or {}).items():
         _override(values, key, value)
     of_yaml = list(study_text.problems(node))
@@ -66,6 +65,10 @@ def load_study(
     if spec is None or of_yaml or finder.problems:
         source = _Source(path, node, frozenset(overrides or ()))
         raise StudyFileError(source.lines(of_yaml, finder.problems))
+    if "registered_model" not in values:
+        # Studies of one file, whatever --name gives them, compete for the same registered model.
+        name = own_name if is_name(own_name) else spec.name
+        spec = spec.model_copy(update={"registered_model": name})
     return StudyFile(spec, path, text)
 
 

@@ -202,8 +202,13 @@ class ExecutionSpec(Part):
     workers: Annotated[int, Field(ge=1, le=256)] = 1
 
 
+def is_name(value: object) -> bool:
+    """Whether a study or a registered model can have this name."""
+    return isinstance(value, str) and _NAME.fullmatch(value) is not None
+
+
 def _known_name(value: str) -> str:
-    if not _NAME.fullmatch(value):
+    if not is_name(value):
         shown = repr(value) if len(value) <= _LONGEST_NAME else f"{value[:20]!r}..."
         raise ValueError(
             f"{shown} is no study name: use up to {_LONGEST_NAME} letters, digits, '.', '_' and "

@@ -21,18 +21,8 @@ ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".npz")
 """The kinds of files that a data set can be read from."""
 
 
-BASELINES: Mapping[str, str] = {
-    "dummy": "always the same answer",
-    "linear": "linear regression",
-    "logistic": "logistic regression",
-    "perceptron": "the Perceptron",
-    "boosting": "histogram gradient boosting",
-}
-"""What each simple model is that a study's network is compared with; all are scikit-learn's."""
-
-
 def baselines(task: str) -> tuple[str, ...]:
-    """Those of `BASELINES` that fit a task: "regression", "binary" or "multiclass"."""
+    """The simple models that fit a task: "regression", "binary" or "multiclass"."""
     linear = ("linear",) if task == "regression" else ("logistic", "perceptron")
     return ("dummy", *linear, "boosting")
 

@@ -169,7 +169,8 @@ def test_every_process_tries_the_model_before_it_trains(run, monkeypatch):
     assert works == ["CHECK", *["TRIAL"] * 3]
     works.clear()
     run(bowl, **{"search.on_failure": "continue"})
-    assert works == ["CHECK", *["TRIAL"] * 3, "FINAL"]
+    confirming = ["BASELINE"] * 4 + ["TRIAL"] * 9
+    assert works == ["CHECK", *["TRIAL"] * 3, *confirming, "FINAL", "REFIT"]
     works.clear()
     run(bowl, **{"search.on_failure": "continue"})
     assert works == [], "there is nothing left to do"

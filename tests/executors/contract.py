@@ -10,7 +10,7 @@ import pytest
 from support import study
 
 from searchlab.training.job import Job, Work
-from searchlab.training.prepare import prepare
+from searchlab.training.prepare import open_data, prepare
 from searchlab.trial import Decision, Report, Suggestion, Trial, TrialState
 
 FACTORIES = Path(__file__).parent / "trial_factories.py"
@@ -142,14 +142,41 @@ class ExecutorContract:
         assert outcomes[1].value < first.value
         assert (bench.directory / outcomes[1].model_path).is_file()
 
-    def test_the_final_job_leaves_a_tested_model(self, executor, bench):
-        """The study's model is refitted on all training rows, tested once, and written down."""
-        executor.submit(bench.job(0, work=Work.FINAL, keep=True))
+    @pytest.mark.parametrize(("work", "place"), [(Work.FINAL, "best"), (Work.REFIT, "refit")])
+    def test_a_model_is_left_with_its_preprocessing(self, executor, bench, work, place):
+        """The winner's own model and the refitted one lie side by side, each whole."""
+        executor.submit(bench.job(0, work=work))
         outcome = collect(executor)[1][0]
         assert set(outcome.metrics) == {"loss", "accuracy"}
-        assert outcome.model_path == "best/model.keras"
-        assert (bench.directory / "best" / "model.keras").is_file()
-        assert (bench.directory / "best" / "preprocessing.skops").is_file()
+        assert outcome.model_path == f"{place}/model.keras"
+        assert (bench.directory / place / "model.keras").is_file()
+        assert (bench.directory / place / "preprocessing.skops").is_file()
+
+    @pytest.mark.parametrize("refit", [True, False])
+    def test_the_test_rows_are_used_once(self, executor, bench, refit):
+        """By the study's model alone; one that is refitted later is measured on other rows."""
+        import keras
+
+        data = open_data(bench.directory / "data")
+        spec = bench.spec.model_copy(update={"refit": refit, "model": "mlp"})
+        executor.submit(bench.job(0, work=Work.FINAL, spec=spec))
+        outcome = collect(executor)[1][0]
+        model = keras.models.load_model(bench.directory / "best" / "model.keras")
+        rows = (data.x_validation, data.y_validation) if refit else (data.x_test, data.y_test)
+        measured = model.evaluate(*rows, verbose=0, return_dict=True)
+        assert outcome.metrics == pytest.approx(measured, rel=1e-5)
+
+    def test_a_baseline_is_fitted_beside_trainings(self, executor, bench):
+        """It has the network's metrics, and the trainings end as without it."""
+        executor.submit(bench.job(0))
+        executor.submit(bench.job(1, work=Work.BASELINE, baseline="logistic"))
+        executor.submit(bench.job(2, work=Work.BASELINE, baseline="perceptron"))
+        outcomes = collect(executor)[1]
+        assert outcomes[0].state is TrialState.COMPLETE
+        assert set(outcomes[1].metrics) == {"loss", "accuracy"}
+        assert outcomes[1].metrics["accuracy"] > 0.8
+        assert set(outcomes[2].metrics) == {"accuracy"}, "the Perceptron knows no probabilities"
+        assert outcomes[1].unfused is None
 
     def test_closing_in_the_middle_ends_everything_at_once(self, bench):
         """close() does not wait for a training, and may be called twice."""

@@ -263,7 +263,7 @@ def test_weighted_training_equals_keras_sample_weight(tmp_path, weight, class_we
 
     outcome = run(job, emit)
     assert outcome.state is TrialState.COMPLETE, outcome.error
-    final = run(replace(job, work=Work.FINAL), emit)
+    final = run(replace(job, work=Work.FINAL, spec=spec.model_copy(update={"refit": False})), emit)
 
     fit, score = data.folds[0]
     y = np.asarray(data.y_train)[fit]

@@ -225,12 +225,14 @@ def test_the_studys_model_can_be_loaded_and_is_worth_what_is_said(benches, folds
     import keras
     from training.fused.fused_support import EPOCHS, Driver
 
-    from searchlab.training.checkpoint import best_file
+    from searchlab.training.package import model_file, package_directory
     from searchlab.training.prepare import open_data
 
     bench = benches(folds=folds)
     job = replace(bench.job(20 + lost, optimizer="momentum"), keep=True)
-    best_file(bench.directory).unlink(missing_ok=True)
+    job = replace(job, spec=job.spec.model_copy(update={"refit": False}))
+    kept = model_file(package_directory(bench.directory, Work.FINAL))
+    kept.unlink(missing_ok=True)
     driver = Driver()
     if not lost:
         driver.run([job])
@@ -238,12 +240,29 @@ def test_the_studys_model_can_be_loaded_and_is_worth_what_is_said(benches, folds
     assert outcome.state is TrialState.COMPLETE, outcome.error
     again = EPOCHS if folds or lost else 0
     assert (len(reports), outcome.epochs) == (again, again)
-    model = keras.models.load_model(best_file(bench.directory))
+    model = keras.models.load_model(kept)
     data = open_data(job.data)
     metrics = model.evaluate(data.x_test, data.y_test, verbose=0, return_dict=True)
     assert set(metrics) == set(outcome.metrics)
     for name, value in metrics.items():
         np.testing.assert_allclose(outcome.metrics[name], value, rtol=1e-5)
+
+
+@pytest.mark.parametrize("data", [None, WEIGHTED], ids=["iris", "weighted"])
+def test_a_refit_is_fits_on_all_rows_but_the_tests(benches, data):
+    """It trains all its epochs, early stopping or not, on the early-stopping rows too."""
+    from training.fused.fused_support import Driver, assert_same, run_alone
+
+    bench = benches(data, class_weight="balanced").early(patience=1, min_delta=9.0)
+    job = replace(bench.job(1, epochs=12, optimizer="Adam"), work=Work.REFIT)
+    found, wanted = Driver().run([job])[1], run_alone(job)
+    assert [report.epoch for report in found[0]] == list(range(1, 13))
+    plain = [replace(report, metrics={"loss": report.metrics["loss"]}) for report in found[0]]
+    assert {name for report in wanted[0] for name in report.metrics} == {"loss", "accuracy"}
+    alone = [replace(report, metrics={"loss": report.metrics["loss"]}) for report in wanted[0]]
+    assert_same((plain, found[1]), (alone, wanted[1]))
+    fewer = run_alone(replace(job, work=Work.FINAL))
+    assert len(fewer[0]) < 12, "early stopping would have ended it"
 
 
 def test_a_synchronous_job_waits_for_each_decision(benches):
