@@ -33,7 +33,7 @@ name: $name  # the study's name in lists and in MLflow
 
 data:
 $data
-  test: 0.2  # the fraction of all rows kept for one test of the best model, at the end
+  test: 0.2  # the fraction of all rows kept for one test of the study's model, at the end
   validation: 0.2  # the fraction of the other rows that early stopping looks at
   scale: $scale  # numeric features: standard, minmax or none; fitted on training rows only
 
@@ -77,6 +77,12 @@ evaluation:  # what scores a trial: one of the two
   holdout: 0.2  # one training, scored on this fraction of the training rows
   # folds: 3  # cross-validation: slower, and less noise
 
+# What follows the search:
+confirm: {top: 3, seeds: 3}  # the best 3 trials are trained with 3 other seeds; 0 for none
+refit: true  # the winner is trained again on all rows but the test's
+baselines: true  # simple models on the same rows: is the network worth it?
+# registered_model: $plain  # in MLflow; the study's name if left out, null for none
+
 execution:  # where trainings run; does not change what they compute
   # executor: process  # each training in a process of its own, never several in one program
   workers: 1  # worker processes
@@ -106,7 +112,8 @@ def init_text(dataset: str | None, csv: Path | None, target: str | None, file: P
         data = _csv_lines(csv, target, file)
     scale = "minmax" if dataset == "fashion_mnist" else "standard"  # pixels have one scale
     return _STUDY.substitute(
-        name=_study_name(file),
+        name=_quoted(_study_name(file)),
+        plain=_study_name(file),
         file=_listed([file.name]),
         data="\n".join(f"  {line}" for line in data),
         scale=scale,
@@ -235,4 +242,4 @@ def _quoted(text: str) -> str:
 def _study_name(file: Path) -> str:
     """The file's name with what a study name cannot have replaced."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", file.stem).lstrip("._-")[:80]
-    return _quoted(name or "study")
+    return name or "study"

@@ -37,6 +37,9 @@ space:
 search: {backend: randomized, trials: 4, seed: 42}
 training: {epochs: 6, early_stopping: {patience: 2}}
 evaluation: {folds: 3}
+confirm: 0
+refit: false
+baselines: false
 """
 
 

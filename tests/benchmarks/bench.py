@@ -100,6 +100,12 @@ class Bench:
         return self.study("book", {"search.trials": self.scale.book})
 
     @cached_property
+    def ended(self) -> Ran:
+        """The book's search, and all that follows one by default."""
+        ending = {"confirm": {"top": 3, "seeds": 3}, "refit": True, "baselines": True}
+        return self.study("ended", {"search.trials": self.scale.book, **ending})
+
+    @cached_property
     def hundred(self) -> Ran:
         """The book's search with more candidates."""
         return self.study("hundred", {"search.trials": self.scale.hundred})

@@ -68,15 +68,19 @@ class Ran:
         return [outcome.value for outcome in self.outcomes]
 
 
+PLAIN: Mapping[str, Any] = {"confirm": 0, "refit": False, "baselines": False}
+"""What leaves out all that a plain script does not do once its search is over."""
+
+
 def book(changes: Mapping[str, Any], executor: str) -> dict[str, Any]:
-    """The book's study (`studies/california_housing.yaml`) with parts of it changed.
+    """The book's study (`studies/california_housing.yaml`) with parts of it changed, and `PLAIN`.
 
     Args:
         changes: whole values by dotted key, such as `{"search.trials": 100}`.
         executor: the name of the executor.
     """
     study: dict[str, Any] = yaml.safe_load(_BOOK.read_text())
-    for key, value in {**changes, "execution.executor": executor}.items():
+    for key, value in {**PLAIN, **changes, "execution.executor": executor}.items():
         *path, last = key.split(".")
         part = study
         for name in path:

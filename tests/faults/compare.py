@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from searchlab.confirmation import standings
 from searchlab.home import StudyHome
 from searchlab.journal import Asked, Entry, Reported, Resumed, Told, read_journal
 from searchlab.record import StudyRecord, TrialRecord
@@ -40,7 +41,9 @@ class Finished:
         return {
             "trials": [_timeless(trial) for trial in self.record.trials.values()],
             "best": self.record.best,
-            "end": None if stopped is None else (stopped.state, stopped.test, stopped.model_path),
+            "end": None if stopped is None else replace(stopped, seconds=0.0, memory=None),
+            "confirmed": standings(self.record),
+            "baselines": {name: each.metrics for name, each in self.record.baselines.items()},
         }
 
     def mlflow_picture(self) -> dict[int, Any]:
@@ -71,6 +74,8 @@ class Finished:
         told = [e.event.outcome.number for e in self.entries if isinstance(e.event, Told)]
         assert asked == list(range(trials)), "the budget is exact, and nothing is asked twice"
         assert sorted(told) == asked, "each trial ends once"
+        assert kinds.count("Confirmed") == len(self.record.confirmations), "each once"
+        assert kinds.count("Compared") == len(self.record.baselines), "each once"
         open_now: set[int] = set()
         for entry in self.entries:
             match entry.event:

@@ -36,6 +36,7 @@ objective: {{metric: val_accuracy}}
 search: {{backend: optuna, trials: {trials}, seed: 42, options: {{pruner: median}}}}
 training: {{epochs: {epochs}}}
 evaluation: {{holdout: 0.25}}
+confirm: {{top: 2, seeds: 1}}
 execution: {{executor: {executor}}}
 """
 
