@@ -1,4 +1,4 @@
-"""What follows the search: what it adds to the book's study, and what a script would take for it."""
+"""What follows the search: what it adds to the book's study, and what a script would take."""
 
 from __future__ import annotations
 
