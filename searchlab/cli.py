@@ -255,6 +255,48 @@ def best(name: str, as_json: bool) -> None:
 
 @cli.command()
 @click.argument("name")
+@click.option("--output", type=click.Path(path_type=Path), help="The page [default: NAME.html].")
+@_errors_are_lines
+def report(name: str, output: Path | None) -> None:
+    """Write one HTML page about a study: its result, pictures and trials."""
+    from searchlab.home import load_record
+    from searchlab.pages.page import write_page
+    from searchlab.pages.report import report_page
+
+    path = output or Path(f"{name}.html")
+    write_page(path, report_page(load_record(name, Path.cwd())))
+    click.echo(path)
+
+
+@cli.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME NAME...")
+@click.option("--output", type=click.Path(path_type=Path), help="An HTML page to write, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@_errors_are_lines
+def compare(names: tuple[str, ...], output: Path | None, as_json: bool) -> None:
+    """Show studies side by side; with --output also their best so far over time."""
+    from searchlab.home import load_record
+    from searchlab.report import comparison
+
+    records = [load_record(name, Path.cwd()) for name in dict.fromkeys(names)]
+    compared = comparison.compare(records)
+    if output is not None:
+        from searchlab.pages.compare import compare_page
+        from searchlab.pages.page import write_page
+
+        write_page(output, compare_page(records))
+    if as_json:
+        print_json({**compared.as_json(), "page": None if output is None else str(output)})
+        return
+    console().print(comparison.compare_table(compared))
+    for line in comparison.remarks(compared):
+        click.echo(line)
+    if output is not None:
+        click.echo(output)
+
+
+@cli.command()
+@click.argument("name")
 @click.option("--tracking-uri", help="MLflow store or server [default: ./mlflow.db].")
 @_errors_are_lines
 def sync(name: str, tracking_uri: str | None) -> None:

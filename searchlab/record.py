@@ -38,6 +38,8 @@ class TrialRecord:
         outcome: how it ended, or None while it has not.
         reports: the epochs so far, in order; those of an interrupted attempt are dropped.
         retries: how often its training failed and was begun anew.
+        elapsed: wall time in seconds that processes had spent on the study when the outcome was
+            recorded, or None.
     """
 
     trial: Trial
@@ -46,6 +48,7 @@ class TrialRecord:
     outcome: Outcome | None = None
     reports: list[Report] = field(default_factory=list)
     retries: int = 0
+    elapsed: float | None = None
 
     @property
     def state(self) -> TrialState:
@@ -185,7 +188,7 @@ class StudyRecord:
 
     def _end(self, outcome: Outcome, time: float) -> None:
         trial = self._trial(outcome.number)
-        trial.outcome, trial.ended = outcome, time
+        trial.outcome, trial.ended, trial.elapsed = outcome, time, self.seconds
         if outcome.state is TrialState.COMPLETE and outcome.value is not None:
             best = self.best_trial
             value = None if best is None or best.outcome is None else best.outcome.value

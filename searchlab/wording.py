@@ -41,6 +41,11 @@ def number_text(value: float | None) -> str:
     return f"{value:.0f}" if _LARGE <= abs(value) < _HUGE else f"{value:.4g}"
 
 
+def confirmed_text(mean: float | None, spread: float | None) -> str:
+    """A confirmed score for people: `0.9711 ± 0.0035`."""
+    return number_text(mean) + ("" if spread is None else f" ± {spread:.2g}")
+
+
 def duration_text(seconds: float) -> str:
     """A duration for people: `12.3 s`, `2 min 05 s`, `3 h 07 min`."""
     if round(seconds, 1) < _SIXTY:

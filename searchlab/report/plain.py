@@ -117,6 +117,16 @@ def test_metrics(record: StudyRecord) -> Mapping[str, float]:
     return {} if record.stopped is None else record.stopped.test
 
 
+def test_metric(record: StudyRecord) -> str:
+    """What the objective's metric is called on the test rows."""
+    return record.spec.objective.metric.removeprefix("val_")
+
+
+def test_value(record: StudyRecord) -> float | None:
+    """That metric of the study's model; None if it is not known or not finite."""
+    return finite(test_metrics(record).get(test_metric(record)))
+
+
 def model_path(record: StudyRecord, directory: Path) -> Path | None:
     """The study's model; None if there is none."""
     path = None if record.stopped is None else record.stopped.model_path

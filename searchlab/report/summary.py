@@ -15,11 +15,12 @@ from rich.text import Text
 from searchlab import reasons
 from searchlab.confirmation import Standing, standing_of, standings, winner
 from searchlab.record import StudyRecord
-from searchlab.report.plain import Ids, model_path, test_metrics, value_of
+from searchlab.report.plain import Ids, model_path, test_metrics, test_value, value_of
 from searchlab.space import Scalar
 from searchlab.wording import (
     BASELINES,
     STATE_STYLES,
+    confirmed_text,
     duration_text,
     number_text,
     reason_text,
@@ -127,7 +128,7 @@ def _confirmed_facts(record: StudyRecord) -> Iterator[tuple[str, str]]:
     ranked = standings(record)
     scores = [_score(standing) for standing in ranked]
     width = max(map(len, scores), default=0)
-    tested = test_metrics(record).get(record.spec.objective.metric.removeprefix("val_"))
+    tested = test_value(record)
     for place, (standing, score) in enumerate(zip(ranked, scores, strict=True)):
         line = f"{score:<{width}}  in the search {number_text(standing.search)}"
         if standing == standing_of(record) and tested is not None:
@@ -138,9 +139,7 @@ def _confirmed_facts(record: StudyRecord) -> Iterator[tuple[str, str]]:
 def _score(standing: Standing) -> str:
     """A confirmed score with its spread."""
     seeds = len(standing.scores) + standing.failed
-    text = "-" if standing.mean is None else number_text(standing.mean)
-    if standing.spread is not None:
-        text += f" ± {standing.spread:.2g}"
+    text = confirmed_text(standing.mean, standing.spread)
     failed = f", {standing.failed} failed" if standing.failed else ""
     return f"{text} ({seeds} seed{'s' if seeds > 1 else ''}{failed})"
 

@@ -18,6 +18,7 @@ LAYERS = [
     ["search", "replay", "finish", "scaffold", "home"],
     ["plugins"],
     ["backends", "executors", "tracking"],
+    ["pages"],
     ["training"],
     ["report", "reasons"],
     ["wording", "confirmation"],
