@@ -25,7 +25,7 @@ COLORS = ["#3b82f6", "#10b981", "#a855f7", "#ef4444", "#06b6d4", "#84cc16", "#ec
 """Colours of lines that are to be told apart, other than the winner's."""
 
 _LONGEST = 28  # characters of a text in a picture
-_WORST, _FAR = 0.9, 3.0  # values worse than most by more than this many times their spread
+_WORST = 0.9  # the part of the values that is always in sight
 _ROOM = 0.06  # of an axis, beyond the outermost value
 
 
@@ -89,22 +89,29 @@ def best_so_far(values: Sequence[float], maximize: bool) -> Iterator[float]:
         yield best
 
 
-def shown_range(values: Sequence[float], maximize: bool) -> tuple[float, float, str]:
+def shown_range(
+    values: Sequence[float], maximize: bool, far: float = 3.0
+) -> tuple[float, float, str]:
     """The part of an axis on which values can be told apart.
 
     A training that all but diverged would squash the others into a line.
+
+    Args:
+        values: at least one, all finite.
+        maximize: whether higher is better.
+        far: how far from the best a value may be, in distances that nine tenths keep.
 
     Returns:
         The low end, the high end, and a sentence on the values that lie outside, or "".
     """
     by_rank = sorted(values, reverse=maximize)
     best, usual = by_rank[0], by_rank[int(_WORST * (len(by_rank) - 1))]
-    limit = best + _FAR * (usual - best)
+    limit = best + far * (usual - best)
     inside = [value for value in by_rank if (value >= limit if maximize else value <= limit)]
     worst, outside = inside[-1], len(by_rank) - len(inside)
     room = _ROOM * abs(worst - best) or abs(best) * _ROOM or _ROOM
     note = ""
     if outside:
-        are = "trial is" if outside == 1 else "trials are"
-        note = f"{outside} {are} far worse, up to {number_text(by_rank[-1])}, and not in sight."
+        lie = "trial is" if outside == 1 else "trials are"
+        note = f"{outside} {lie} outside the picture, the worst at {number_text(by_rank[-1])}."
     return min(best, worst) - room, max(best, worst) + room, note

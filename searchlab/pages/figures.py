@@ -161,7 +161,7 @@ def learning_curves(record: StudyRecord) -> Figure | None:
     if not curves:
         return None
     everything = [value for _, _, curve in curves for _, value in curve]
-    low, high, _ = shown_range(everything, record.spec.objective.maximized)
+    low, high, _ = shown_range(everything, record.spec.objective.maximized, far=1.0)
     traces = [
         {
             "type": "scatter",

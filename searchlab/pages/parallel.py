@@ -20,7 +20,7 @@ from searchlab.wording import number_text, scalar_text
 _PAIR = 2  # with a single trial or param there is nothing to compare
 _SHADES = ("#94a3b8", "#7da2cf", "#5f94e0", "#3b82f6", "#1d5fe0")  # from the worst to the best
 _UNUSED = -0.16  # where a line passes the axis of a param that its trial does not have
-_AXIS = 92  # CSS pixels between axes, at least
+_AXIS = 108  # CSS pixels between axes, at least
 
 
 def parallel_coordinates(record: StudyRecord) -> Figure | None:

@@ -87,7 +87,8 @@ def data(record: StudyRecord) -> Iterator[tuple[str, str]]:
 def environment(record: StudyRecord) -> Iterator[tuple[str, str]]:
     """Label and text of what the study ran with."""
     if record.budget is not None:
-        yield "executor", f"{record.budget.executor}, {record.budget.workers} workers"
+        workers = record.budget.workers
+        yield "executor", f"{record.budget.executor}, {workers} worker{'s' * (workers > 1)}"
     if record.stopped is not None and record.stopped.memory is not None:
         yield "memory", f"at most {record.stopped.memory / 1e9:.1f} GB"
     versions = {} if record.started is None else record.started.versions
