@@ -1,11 +1,10 @@
-"""What a study's run gets when a process leaves the study: tables, pictures, the best model."""
+"""What a study's run gets when a process leaves the study: tables, the report, the best model."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import logging
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,22 +43,20 @@ def finish(
     client.log_text(state.run_id, tables.as_csv(columns, rows), "trials.csv")
     shown = json.dumps([{"path": "trials.json", "type": "table"}])
     log_values(client, state.run_id, tags={"mlflow.loggedArtifacts": shown})
-    _charts(client, state.run_id, record)
+    _report(client, state.run_id, record)
     _model(client, where, state, batch.process, record)
     client.set_terminated(state.run_id, _STATUS[record.state], milliseconds(batch.time))
 
 
-def _charts(client: MlflowClient, run_id: str, record: StudyRecord) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            from searchlab.tracking.charts import write_charts  # imports Optuna
+def _report(client: MlflowClient, run_id: str, record: StudyRecord) -> None:
+    try:
+        from searchlab.pages.report import report_page  # its pictures may import Optuna
 
-            pages = write_charts(record, Path(folder))
-        except Exception:  # a picture is an extra: it must not keep back what was measured
-            _log.warning("the charts of %s could not be drawn", record.spec.name, exc_info=True)
-            return
-        for page in pages:
-            client.log_artifact(run_id, str(page), "charts")
+        page = report_page(record)
+    except Exception:  # a page is an extra: it must not keep back what was measured
+        _log.warning("the report of %s could not be made", record.spec.name, exc_info=True)
+        return
+    client.log_text(run_id, page, "report.html")
 
 
 def _model(

@@ -87,7 +87,7 @@ POINTS = {
     "outbox: note written, not moved": Point(_MOVE, caller=_STATE, nth=2),
     "outbox: note moved": Point(_MOVE, after=True, caller=_STATE, nth=2),
     "outbox: tables sent, study's run open": Point(f"{_CLIENT}.log_text", after=True, nth=3),
-    "outbox: charts half sent": Point(f"{_CLIENT}.log_artifact", after=True, nth=1),
+    "outbox: report sent, study's run open": Point(f"{_CLIENT}.log_text", after=True, nth=4),
 }
 
 

@@ -153,8 +153,8 @@ def test_the_study_run_shows_settings_results_data_and_files(uri, home, monkeypa
     dataset = run.inputs.dataset_inputs[0].dataset
     assert (dataset.name, len(dataset.digest)) == ("california", 36)
     assert json.loads(dataset.profile)["rows"] == 20640
-    assert artifacts(uri, run.info.run_id) >= {"study.yaml", "trials.json", "trials.csv", "charts"}
-    assert "charts/learning_curves.html" in artifacts(uri, run.info.run_id, "charts")
+    expected = {"study.yaml", "trials.json", "trials.csv", "report.html"}
+    assert artifacts(uri, run.info.run_id) >= expected
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)  # load_table looks there, not in its client
     table = MlflowClient(uri).load_table(run.info.experiment_id, "trials.json", [run.info.run_id])
     assert list(table["state"]) == ["COMPLETE", "PRUNED", "FAIL", "COMPLETE"]
@@ -406,7 +406,7 @@ def test_a_server_that_dies_and_returns_gets_everything_once(folder, home):
         assert tracker.pending == 0
         found = picture(server.uri)
         run_id = read_ids(home).run_id
-        assert "charts/learning_curves.html" in artifacts(server.uri, run_id, "charts")
+        assert "report.html" in artifacts(server.uri, run_id)
     finally:
         server.kill()
     direct = f"sqlite:///{folder / 'direct.db'}"
@@ -424,7 +424,7 @@ def test_a_plain_mlflow_ui_shows_the_embedded_store(folder, home):
     try:
         listing = json.loads(server.get(f"/api/2.0/mlflow/artifacts/list?run_id={run_id}"))
         assert "trials.json" in {file["path"] for file in listing["files"]}
-        page = server.get(f"/get-artifact?path=charts/learning_curves.html&run_uuid={run_id}")
+        page = server.get(f"/get-artifact?path=report.html&run_uuid={run_id}")
         assert b"Plotly.newPlot" in page
     finally:
         server.kill()
