@@ -81,6 +81,23 @@ def test_the_verdict_says_which_wins(test, verdict):
     assert ("orth it" in page.text.replace("Is the network worth it?", "")) == bool(verdict)
 
 
+def test_the_highest_wins_where_higher_is_better():
+    """For an accuracy the highest is first, and the sentence agrees."""
+    then = (
+        Compared("dummy", {"accuracy": 0.5, "loss": 2.0}, 1.0),
+        Compared("logistic", {"accuracy": 0.75, "loss": 1.0}, 1.0),
+        Stopped("finished", 9.0, 0, test={"accuracy": 0.9, "loss": 3.0}, winner=0),
+    )
+    page = read(many(maximize=True, then=then))
+    assert page.tables[0] == [
+        ["model", "accuracy", "loss"],
+        ["the tuned network", "0.9", "3"],
+        ["logistic regression", "0.75", "1"],
+        ["always the same answer", "0.5", "2"],
+    ]
+    assert "Worth it: the network has accuracy 0.9, and logistic regression" in page.text
+
+
 def test_a_simple_model_without_the_metric_or_that_failed_comes_last():
     """The Perceptron has no loss; a failure is told with its reason."""
     failure = Failure("MemoryError", "too large")
