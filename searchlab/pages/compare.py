@@ -13,7 +13,7 @@ from itertools import accumulate
 from searchlab.pages.figure import COLORS, Figure, plain, shown_range
 from searchlab.pages.page import drawn, render
 from searchlab.record import StudyRecord, TrialRecord
-from searchlab.report.comparison import compare, remarks, texts
+from searchlab.report.comparison import COLUMNS, compare, remarks, texts
 from searchlab.trial import TrialState
 
 AXES: dict[str, Callable[[list[TrialRecord]], Iterable[float]]] = {
@@ -31,6 +31,7 @@ def compare_page(records: Sequence[StudyRecord]) -> str:
         "compare.html.j2",
         names=[record.spec.name for record in records],
         best=comparison.best,
+        heads=COLUMNS,
         rows=[(line, texts(line), _color(place)) for place, line in enumerate(comparison.studies)],
         remarks=remarks(comparison),
         figures=drawn([partial(best_over, axis) for axis in AXES], records),

@@ -20,6 +20,7 @@ from searchlab.wording import number_text, scalar_text
 _PAIR = 2  # with a single trial or param there is nothing to compare
 _SHADES = ("#94a3b8", "#7da2cf", "#5f94e0", "#3b82f6", "#1d5fe0")  # from the worst to the best
 _UNUSED = -0.16  # where a line passes the axis of a param that its trial does not have
+_MOST = 100  # lines; more are a carpet
 _AXIS = 108  # CSS pixels between axes, at least
 
 
@@ -30,15 +31,17 @@ def parallel_coordinates(record: StudyRecord) -> Figure | None:
     domains = {name: domain for name, domain in record.spec.search_space if name in used}
     if len(trials) < _PAIR or len(domains) < _PAIR:
         return None
-    low, high, note = shown_range([value for _, value in trials], record.spec.objective.maximized)
-    ends = (high, low) if record.spec.objective.maximized else (low, high)
+    ends, note = _ends([value for _, value in trials], record.spec.objective.maximized)
+    best, count = chosen(record), len(trials)
+    if count > _MOST:
+        step = (count - 1) / (_MOST - 1)
+        picked = {round(step * line) for line in range(_MOST)}
+        trials = [pair for rank, pair in enumerate(trials) if rank in picked or pair[0] is best]
+        note = f"Of the {count:,} trials, these are {_MOST} from the best to the worst. {note}"
     lines = [_line(trial, value, ends, domains) for trial, value in trials]
     groups = _by_rank(list(zip(trials, lines, strict=True)))
     traces = [_trace(group, shade, 1.2) for group, shade in zip(groups, _SHADES, strict=True)]
-    best = chosen(record)
-    top = [
-        pair for pair in zip(trials, lines, strict=True) if best is not None and pair[0][0] is best
-    ]
+    top = [pair for pair in zip(trials, lines, strict=True) if pair[0][0] is best]
     traces = [trace for trace in traces if trace["x"]] + [_trace(top, WINNER, 3.5)]
     return Figure(
         "parallel",
@@ -63,12 +66,20 @@ def place(value: Scalar, domain: Domain) -> float:
     return 0.5 if high == low else min(1.0, max(0.0, (number - low) / (high - low)))
 
 
+def _ends(values: Sequence[float], maximize: bool) -> tuple[tuple[float, float], str]:
+    """The objective at the top and at the bottom of its axis, and what lies below that."""
+    low, high, note = shown_range(values, maximize)
+    low, high = max(low, min(values)), min(high, max(values))
+    return ((high, low) if maximize else (low, high)), note
+
+
 def _line(
     trial: TrialRecord, value: float, ends: tuple[float, float], domains: dict[str, Domain]
 ) -> list[float]:
     """The height at which a trial passes each axis; `ends` are the best and worst objective."""
     best, worst = ends
-    objective = min(1.0, max(0.0, (value - worst) / (best - worst)))
+    along = 0.5 if best == worst else (value - worst) / (best - worst)
+    objective = min(1.0, max(0.0, along))
     params = trial.trial.suggestion.params
     return [
         objective,

@@ -16,6 +16,9 @@ from searchlab.report.plain import test_value, value_of
 from searchlab.report.tables import FirstThatFits, plain_table
 from searchlab.wording import clock_text, confirmed_text, data_text, number_text
 
+COLUMNS = ("trials", "best", "confirmed", "test", "epochs", "time")
+"""What each of the texts of a study is."""
+
 _PAIR = 2
 _INCOMPARABLE = {"data", "metrics", "directions"}  # where these differ, no study is the best
 
@@ -95,7 +98,7 @@ def compare_table(comparison: Comparison) -> RenderableType:
     """One row a study, the best one marked; two lines each where there is no room."""
     wide, narrow = plain_table("study", "backend", "data"), plain_table("study")
     for table in (wide, narrow):
-        for name in ("trials", "best", "confirmed", "test", "epochs", "time"):
+        for name in COLUMNS:
             table.add_column(name, justify="right", no_wrap=True)
     for line in comparison.studies:
         best = line.name == comparison.best
@@ -109,7 +112,7 @@ def compare_table(comparison: Comparison) -> RenderableType:
 
 
 def texts(line: Line) -> list[str]:
-    """Trials, best, confirmed, test, epochs and time of a study, for people."""
+    """What a study has in each of `COLUMNS`, for people."""
     return [
         str(line.trials),
         number_text(line.best),

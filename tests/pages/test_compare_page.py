@@ -142,7 +142,7 @@ def test_the_page_has_the_table_and_three_pictures_of_all_studies():
         assert [trace["name"] for trace in figure["data"]] == ["housing", "other"]
     rows = page.tables[0]
     assert rows[1][0].startswith("* housing")
-    assert rows[1][3:6] == ["0.125", "0.25 ± 0.04", "0.4062"]
+    assert rows[1][2:5] == ["0.125", "0.25 ± 0.04", "0.4062"]
     for tag, attributes in page.tags:
         assert not {"src", "href"} & attributes.keys(), tag
 

@@ -114,6 +114,15 @@ def test_the_best_objective_is_on_top():
         assert max(heights, key=heights.get) == best
 
 
+def test_of_very_many_trials_a_hundred_are_drawn_from_the_best_to_the_worst():
+    """A thousand lines are a carpet; the best, the worst and the winner are always among them."""
+    study = record(*(make.trial(n, value=1.0 + n) for n in range(250)))
+    figure = parallel_coordinates(study)
+    assert len(lines(figure)) == 100
+    assert {"trial 0", "trial 249"} <= lines(figure).keys()
+    assert "Of the 250 trials, these are 100" in figure.note
+
+
 def test_choices_of_any_type_and_conditional_params_are_drawn():
     """None and booleans are choices like any other; a trial without a param is marked so."""
     figure = parallel_coordinates(many())

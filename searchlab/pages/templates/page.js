@@ -18,7 +18,7 @@
       paper_bgcolor: clear, plot_bgcolor: clear, font: font, autosize: true,
       margin: { l: 8, r: 12, t: 12, b: 8 }, hovermode: "closest", dragmode: false,
       hoverlabel: { bgcolor: color("--card"), bordercolor: line, font: { color: ink }, align: "left" },
-      legend: { orientation: "h", x: 0, xanchor: "left", y: 1.02, yanchor: "bottom" },
+      legend: { orientation: "h", x: 0, xanchor: "left", y: 1.02, yanchor: "bottom", font: { size: 11 } },
     };
     const layout = Object.assign(base, figure.layout);
     for (const key of ["xaxis", "yaxis"]) {
