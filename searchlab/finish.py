@@ -20,7 +20,7 @@ from searchlab.search import Recorder
 from searchlab.study.spec import StudySpec
 from searchlab.training.job import Job, Work
 from searchlab.training.names import baselines
-from searchlab.trial import Decision, Outcome, Report, Suggestion, Trial
+from searchlab.trial import Decision, Failure, Outcome, Report, Suggestion, Trial
 
 Say = Callable[[str], None]
 """Takes a line about what is being done before the first trial and after the last."""
@@ -34,11 +34,13 @@ class Finished:
         winner: the trial that it was made of.
         epochs: how many epochs it was refitted for, or None if it was not.
         outcome: its metrics on the test rows, and where it is.
+        refit_error: why it could not be refitted, or None.
     """
 
     winner: int
     epochs: int | None
     outcome: Outcome
+    refit_error: Failure | None = None
 
 
 @dataclass
@@ -81,6 +83,7 @@ class Finish:
         self._next = len(self._record.trials)  # jobs need numbers that no trial has
         self._tasks: dict[int, _Task] = {}
         self._made: dict[Work, Outcome] = {}
+        self._refit_error: Failure | None = None
 
     def run(self) -> Finished | None:
         """Makes the study's model.
@@ -104,10 +107,18 @@ class Finish:
         if epochs is not None:
             self._submit(Work.REFIT, chosen, self._again(chosen, epochs))
         self._wait(Work.FINAL, Work.REFIT, Work.BASELINE)
+        error = self._refit_error
+        if error is not None and not self._interrupt.requested:
+            # Rows that were not among the training rows can be too much for it: outliers, say.
+            self._say("the refit failed; taking the trial's own model and testing it")
+            own = self._spec.model_copy(update={"refit": False})
+            self._submit(Work.FINAL, chosen, chosen.trial, spec=own)
+            self._wait(Work.FINAL)
+            epochs = None
         if self._interrupt.requested:
             return None
         outcome = self._made[Work.FINAL if epochs is None else Work.REFIT]
-        return Finished(chosen.trial.number, epochs, outcome)
+        return Finished(chosen.trial.number, epochs, outcome, error)
 
     def _confirm(self) -> None:
         """Has the best trials trained with seeds that the search has not seen."""
@@ -134,12 +145,17 @@ class Finish:
         return Trial(number, Suggestion(of.trial.suggestion.params, epochs), of.trial.seed)
 
     def _submit(
-        self, work: Work, of: TrialRecord, trial: Trial, baseline: str | None = None
+        self,
+        work: Work,
+        of: TrialRecord,
+        trial: Trial,
+        baseline: str | None = None,
+        spec: StudySpec | None = None,
     ) -> None:
         job = Job(
             work,
             trial,
-            self._spec,
+            spec or self._spec,
             self._base,
             self._directory / "data",
             self._directory,
@@ -179,6 +195,8 @@ class Finish:
                 self._recorder(Compared(name, metrics, outcome.seconds, error))
             case work if error is None:
                 self._made[work] = outcome
+            case Work.REFIT:
+                self._refit_error = error
             case _:
                 assert error is not None  # noqa: S101 - the case before
                 raise SearchlabError(

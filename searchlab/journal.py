@@ -150,6 +150,7 @@ class Stopped:
         memory: the most bytes that this process and its workers held together, or None.
         winner: the number of the trial that the study's model is made of, or None.
         epochs: how many epochs the study's model was refitted for, or None if it was not.
+        refit_error: why the winner could not be refitted, so that its own model was taken; or None.
     """
 
     state: str
@@ -161,6 +162,7 @@ class Stopped:
     memory: int | None = None
     winner: int | None = None
     epochs: int | None = None
+    refit_error: Failure | None = None
 
 
 Event = (
@@ -299,9 +301,10 @@ def _event(kind: type[Event], values: dict[str, Any]) -> Event:
     if kind is Confirmed:
         epochs = tuple(values["best_epochs"])
         return Confirmed(values["seed"], _outcome(values["outcome"]), epochs)
-    if kind is Compared:
-        error = values["error"]
-        values = {**values, "error": None if error is None else Failure(**error)}
+    if kind in (Compared, Stopped):
+        name = "error" if kind is Compared else "refit_error"
+        error = values[name]
+        values = {**values, name: None if error is None else Failure(**error)}
     if kind is Resumed:
         values = {**values, "ending": Ending(**values["ending"])}
     return kind(**{name: value for name, value in values.items() if name != "time"})

@@ -256,6 +256,7 @@ def _stopped(record: StudyRecord, finish: Finish, interrupt: Interrupt) -> Stopp
         epochs=made.epochs,
         test=dict(made.outcome.metrics),
         model_path=made.outcome.model_path,
+        refit_error=made.refit_error,
     )
 
 

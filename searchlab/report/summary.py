@@ -82,6 +82,9 @@ def _facts(
     yield from _best_facts(record)
     if test := test_metrics(record):
         yield "test", _metrics(test)
+    if record.stopped is not None and record.stopped.refit_error is not None:
+        why = reason_text(record.stopped.refit_error)
+        yield "refit", f"failed ({why}): the study's model is the trial's own"
     yield from _baseline_facts(record)
     yield (
         "trained",

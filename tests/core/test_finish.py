@@ -11,7 +11,7 @@ from searchlab.confirmation import standings
 from searchlab.errors import SearchlabError, StorageError
 from searchlab.executors.base import KILLED
 from searchlab.interrupt import Interrupt
-from searchlab.journal import Compared, Confirmed, read_journal
+from searchlab.journal import Compared, Confirmed, Stopped, read_journal
 from searchlab.run import run_study
 from searchlab.study.file import load_study
 from searchlab.tracking.memory import MemoryTracker
@@ -200,10 +200,22 @@ def test_a_worker_killed_from_outside_costs_nothing_the_first_time(run):
     assert all(each.error is None for each in record.baselines.values())
 
 
+def test_a_refit_that_fails_leaves_the_winners_own_model(run, tmp_path):
+    """It is then the study's, and so it is tested; the record says why it was not refitted."""
+    executor = Noting({Work.REFIT: Failure("FloatingPointError", "diverged")})
+    record = run(executor)
+    assert executor.works()[-3:] == ["FINAL", "REFIT", "FINAL"]
+    assert [job.spec.refit for job in executor.jobs[-3:]] == [True, True, False]
+    assert record.state == "finished"
+    assert record.stopped.epochs is None
+    assert record.stopped.refit_error == Failure("FloatingPointError", "diverged")
+    assert events(tmp_path, Stopped) == [record.stopped], "it is in the journal as it was said"
+
+
 def test_a_model_that_cannot_be_made_says_so_and_all_trials_are_kept(run):
     """The error names the trial and the reason; the next process tries again."""
     with pytest.raises(SearchlabError, match="could not be made into the study's model: Val"):
-        run(Noting({Work.REFIT: Failure("ValueError", "diverged")}))
+        run(Noting({Work.FINAL: Failure("ValueError", "diverged")}))
     with pytest.raises(StorageError, match="the disk is full"):
         run(Noting({Work.FINAL: Failure("StorageError", "the disk is full")}))
     assert run(Noting()).state == "finished"
