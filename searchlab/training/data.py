@@ -11,6 +11,7 @@ import datetime
 import hashlib
 import json
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -154,7 +155,9 @@ def _read_dataset(name: str) -> Raw:
     fetched = name == "california_housing"
     loader = getattr(sklearn.datasets, f"{'fetch' if fetched else 'load'}_{name}")
     try:
-        bunch = loader(as_frame=True)
+        with warnings.catch_warnings():  # scikit-learn warns of each try to download it
+            warnings.simplefilter("ignore")
+            bunch = loader(as_frame=True)
     except OSError as error:
         raise _not_fetched(name, "SCIKIT_LEARN_DATA", error) from None
     return Raw(name, f"sklearn:{name}", bunch.data, bunch.target, str(bunch.target.name))
