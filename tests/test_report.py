@@ -24,6 +24,7 @@ from searchlab.journal import (
     Stopped,
     Told,
 )
+from searchlab.pages.report import report_page
 from searchlab.record import StudyRecord
 from searchlab.report import plain, summary, tables
 from searchlab.space import Scalar
@@ -192,6 +193,15 @@ def test_summary_has_search_confirmed_and_test_score_side_by_side() -> None:
     baselines = lines.index("baselines linear regression loss 0.75")
     assert lines[baselines + 1] == "histogram gradient boosting MemoryError: [red]too large"
     assert lines[baselines - 1] == "test loss 0.28 mae 0.4"
+
+
+def test_summary_says_why_there_was_no_refit() -> None:
+    """The reason stands in a line of its own, in the terminal as on the page."""
+    error = Failure("FloatingPointError", "[red]diverged")
+    stopped = Stopped("finished", 1.0, 0, {"loss": 0.3}, "best/model.keras", refit_error=error)
+    study = record(complete(0, 0.2), then=(stopped,))
+    assert "FloatingPointError: [red]diverged" in rendered(summary.summary(study, None, DIRECTORY))
+    assert "its refit failed: FloatingPointError: [red]diverged" in report_page(study)
 
 
 def test_json_has_confirmation_and_baselines() -> None:

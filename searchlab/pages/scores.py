@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from searchlab.confirmation import fresh_seeds, standing_of, standings
 from searchlab.record import StudyRecord, TrialRecord
 from searchlab.report.plain import test_value
-from searchlab.wording import confirmed_text, number_text
+from searchlab.wording import confirmed_text, number_text, reason_text
 
 _PAIR = 2
 
@@ -120,6 +120,8 @@ def _tested(record: StudyRecord) -> Score:
     made = "trained on the training rows"
     if stopped.epochs is not None:
         made = f"refitted for {stopped.epochs} epochs on all other rows"
+    if stopped.refit_error is not None:
+        made += f" (its refit failed: {reason_text(stopped.refit_error)})"
     return Score("test", _text(value), f"The study's model, {made}, on {on} used once.")
 
 
