@@ -45,7 +45,7 @@ def models_json(versions: Sequence[Version]) -> list[dict[str, Any]]:
 
 
 def models_table(versions: Sequence[Version]) -> RenderableType:
-    """One version a line, or two lines each where there is no room."""
+    """One version a line, or, where there is no room, its scores beside the rest in some lines."""
     wide, narrow = plain_table("model"), plain_table("model")
     wide.add_column("version", justify="right", no_wrap=True)
     wide.add_column("alias", no_wrap=True)
@@ -54,22 +54,21 @@ def models_table(versions: Sequence[Version]) -> RenderableType:
     wide.add_column("trial", justify="right", no_wrap=True)
     for table in (wide, narrow):
         for name in ("search", "confirmed", "test"):
-            table.add_column(name, justify="right", no_wrap=table is wide)
-        table.add_column("made", no_wrap=table is wide)
+            table.add_column(name, justify="right", no_wrap=table is wide or name != "confirmed")
+    wide.add_column("made", no_wrap=True)
     for each in versions:
-        scores = (number_text(each.search), _confirmed(each), number_text(each.test), _made(each))
+        scores = (number_text(each.search), _confirmed(each), number_text(each.test))
         texts = (Text(each.study), Text(_data(each)), Text(each.metric))
-        number = str(each.version)
-        wide.add_row(Text(each.name), number, _aliases(each), *texts, str(each.trial), *scores)
-        source = f"{each.metric} of {each.study}, trial {each.trial}, on {_data(each)}"
-        head = Text.assemble(f"{each.name} {number} ", _aliases(each), "\n", (source, "dim"))
+        number, trial, made = str(each.version), str(each.trial), _made(each)
+        wide.add_row(Text(each.name), number, _aliases(each), *texts, trial, *scores, made)
+        more = f"{each.study}, trial {trial}\n{each.metric} on {_data(each)}, {made}"
+        head = Text.assemble(f"{each.name} {number} ", _aliases(each), "\n", (more, "dim"))
         narrow.add_row(head, *scores)
     return FirstThatFits(wide, narrow)
 
 
 def _json(version: Version) -> dict[str, Any]:
     values = asdict(version)
-    del values["decided"]
     for name in ("created", "promoted"):
         if values[name] is not None:
             values[name] = datetime.fromtimestamp(values[name], UTC).isoformat(timespec="seconds")
@@ -82,7 +81,7 @@ def _confirmed(version: Version) -> str:
 
 
 def _data(version: Version) -> str:
-    return f"{version.data.partition('@')[0]}@{version.digest[:_DIGEST]}"
+    return f"{version.data}@{version.digest[:_DIGEST]}"
 
 
 def _made(version: Version) -> str:

@@ -1,13 +1,13 @@
 """Who is champion: the alias that a new version of a registered model gets, and promoting one.
 
-A version's alias is decided once, when the version is made, and a tag then says so. Sending a study
-again, to a store that has it, therefore never takes an alias back from a version that has won, or
-was promoted, since.
+A version's alias is decided once, when the version is made: its verdict, a tag, stands. Sending
+a study again, to a store that has it, therefore never takes an alias back from a version that has
+won, or was promoted, since.
 
 Between reading who is champion and setting who is lie a few milliseconds, and MLflow has no call
 that does both. Of two studies that finish within them, the one that sets it last is champion, even
-if the other is better. A program that dies before the tag is set decides again when the study is
-sent next; a version that was promoted in the meantime stays champion all the same.
+if the other is better. A program that dies before it has tagged its verdict decides again when the
+study is sent next; a version that was promoted in the meantime stays champion all the same.
 """
 
 from __future__ import annotations
@@ -31,22 +31,21 @@ def decide(client: MlflowClient, mine: Version) -> str:
     Raises:
         Exception: whatever MLflow raises.
     """
-    if mine.decided:
+    if mine.verdict:
         return mine.verdict
     made = {each.version: each for each in made_versions(client, mine.name)}
     number = aliases_of(client, mine.name).get(CHAMPION, 0)
     if number == mine.version:  # an interrupted try came as far as this, or somebody was faster
-        said = mine.verdict if mine.verdict.startswith(CHAMPION) else f"{CHAMPION}: set by hand"
+        said = f"{CHAMPION}: it had the alias already"
     elif number and number not in made:
         said = f"{CANDIDATE}: version {number} was not made by searchlab"
     else:
         said = verdict(mine, made.get(number))
-    _tag(client, mine, "verdict", said)
     if said.startswith(CHAMPION):
         crown(client, mine)
     else:
         client.set_registered_model_alias(mine.name, CANDIDATE, str(mine.version))
-    _tag(client, mine, "decided", "true")
+    _tag(client, mine, "verdict", said)
     return said
 
 
@@ -96,7 +95,6 @@ def promote(client: MlflowClient, chosen: Version) -> int | None:
         _tag(client, chosen, "promoted", now)
         said = f"{CHAMPION}: promoted" + (f" over version {before}" if before else "")
         _tag(client, chosen, "verdict", said)
-        _tag(client, chosen, "decided", "true")
     crown(client, chosen)
     return before
 

@@ -14,13 +14,16 @@ from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 from searchlab.confirmation import standing_of
 from searchlab.record import StudyRecord
 from searchlab.tracking.alias import decide
-from searchlab.tracking.dataset import dataset_label
 from searchlab.tracking.registry import PREFIX, Version, made_versions
 from searchlab.tracking.state import Registration, State
 from searchlab.tracking.tables import result
 from searchlab.tracking.values import log_values
 
 _PROBLEM = f"{PREFIX}registry_error"
+_DESCRIPTION = (
+    "Keras models that searchlab has found. `champion` is the one with the best confirmed score "
+    "on its data; `candidate` is the latest that was made since and did not take its place."
+)
 _HOPELESS = {  # another try would get the same answer; everything else may pass
     "CUSTOMER_UNAUTHORIZED",
     "ENDPOINT_NOT_FOUND",
@@ -88,7 +91,7 @@ def _make_registered_model(client: MlflowClient, name: str) -> None:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
         try:
-            client.create_registered_model(name)
+            client.create_registered_model(name, description=_DESCRIPTION)
         except MlflowException as other:
             if other.error_code != "RESOURCE_ALREADY_EXISTS":  # another process was faster
                 raise
@@ -125,18 +128,17 @@ def _tags(state: State, record: StudyRecord) -> dict[str, str]:
     assert started is not None and stopped is not None  # noqa: S101, PT018 - it is finished
     assert stopped.winner is not None  # noqa: S101 - it has a model
     winner, standing = record.trials[stopped.winner], standing_of(record)
-    values = {
-        "study": spec.name,
-        "study_id": state.study,
-        "trial": stopped.winner,
-        "data": dataset_label(started.data),
-        "digest": started.data.get("digest"),
-        "metric": spec.objective.metric,
-        "direction": "maximize" if spec.objective.maximized else "minimize",
-        "search": None if winner.outcome is None else winner.outcome.value,
+    values = {  # MLflow's pages list them in this order
         "confirmed": None if standing is None else standing.mean,
         "spread": None if standing is None else standing.spread,
+        "search": None if winner.outcome is None else winner.outcome.value,
         "test": stopped.test.get(spec.objective.metric.removeprefix("val_")),
+        "metric": spec.objective.metric,
+        "direction": "maximize" if spec.objective.maximized else "minimize",
+        "study": spec.name,
+        "trial": stopped.winner,
+        "data": f"{started.data.get('name')}@{started.data.get('digest')}",
+        "study_id": state.study,
         "model": state.model,
     }
     return {f"{PREFIX}{key}": str(value) for key, value in values.items() if value is not None}

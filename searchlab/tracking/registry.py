@@ -32,14 +32,14 @@ class Version:
         confirmed: its mean over fresh seeds, or None if it was not confirmed.
         spread: its sample standard deviation over the seeds, or None.
         test: the objective's metric on the test rows, or None if it was not measured.
-        data: the data set's name and the beginning of its digest.
-        digest: the data set's whole digest.
+        data: the data set's name.
+        digest: the digest of its content.
         model: SHA-256 of the model's file.
         run_id: the study's run.
         created: when it was made, in seconds since the epoch.
         promoted: when it was last promoted by hand, in seconds since the epoch, or None.
-        verdict: which alias it was given and why, such as "champion: no other champion".
-        decided: whether it was given that alias.
+        verdict: which alias it was given and why, such as "champion: no other champion"; "" while
+            it was given none.
     """
 
     name: str
@@ -61,7 +61,6 @@ class Version:
     created: float
     promoted: float | None
     verdict: str
-    decided: bool
 
 
 def made_versions(client: MlflowClient, name: str | None = None) -> list[Version]:
@@ -100,6 +99,7 @@ def _version(found: Any, aliases: Mapping[str, int]) -> Version:
     """A version as MLflow has it; a number that someone has spoilt is as one that is not there."""
     tags = {key.removeprefix(PREFIX): value for key, value in found.tags.items()}
     number = int(found.version)
+    data, _, digest = tags.get("data", "").partition("@")
     return Version(
         name=found.name,
         version=number,
@@ -113,14 +113,13 @@ def _version(found: Any, aliases: Mapping[str, int]) -> Version:
         confirmed=_number(tags, "confirmed"),
         spread=_number(tags, "spread"),
         test=_number(tags, "test"),
-        data=tags.get("data", ""),
-        digest=tags.get("digest", ""),
+        data=data,
+        digest=digest,
         model=tags.get("model", ""),
         run_id=found.run_id or "",
         created=found.creation_timestamp / 1000,
         promoted=_time(tags, "promoted"),
         verdict=tags.get("verdict", ""),
-        decided="decided" in tags,
     )
 
 

@@ -30,29 +30,33 @@ def description(record: StudyRecord) -> str:
         lines.append(f"Best of the search: trial {best.trial.number} with {_text(best)}.")
         if stopped is not None and stopped.winner is not None:
             best = record.trials[stopped.winner]
-            lines.append(result(record))
+            lines.append(f"The study's model: {result(record)}")
         lines += ["", *_params(best)]
     return "\n".join([*lines, *_baselines(record)])
 
 
 def result(record: StudyRecord) -> str:
-    """A sentence about the model of a finished study and its scores."""
+    """A sentence about the model of a finished study: first what it is worth."""
     stopped, standing = record.stopped, standing_of(record)
     if stopped is None or stopped.winner is None:
         return ""
-    spec, winner = record.spec, record.trials[stopped.winner]
-    scores = f"{spec.objective.metric} {_text(winner)} in the search"
+    metric, winner = record.spec.objective.metric, record.trials[stopped.winner]
+    parts = [f"{metric} {_text(winner)} in the search"]
     if standing is not None:
         spread = "" if standing.spread is None else f" ± {standing.spread:.2g}"
-        count = len(standing.scores)
-        scores += f", {standing.mean:.4g}{spread} confirmed with {count} fresh seeds"
+        seeds = f"{len(standing.scores)} fresh seeds"
+        parts = [
+            f"{standing.mean:.4g}{spread} {metric} confirmed with {seeds} "
+            f"({_text(winner)} in the search)"
+        ]
     if stopped.test:
         tested = ", ".join(f"{name} {value:.4g}" for name, value in stopped.test.items())
-        scores += f", {tested} on the test rows"
+        parts.append(f"{tested} on the test rows")
     fitted = "trained with early stopping"
     if stopped.epochs is not None:
         fitted = f"refitted for {stopped.epochs} epochs on all rows but the test's"
-    return f"The model is trial {stopped.winner}'s of study {spec.name}: {scores}; {fitted}."
+    parts.append(f"trial {stopped.winner} of study {record.spec.name}, {fitted}")
+    return f"{'; '.join(parts)}."
 
 
 def trials_table(record: StudyRecord) -> tuple[list[str], list[list[Any]]]:
