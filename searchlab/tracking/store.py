@@ -26,8 +26,8 @@ from searchlab.tracking.projection import (
 )
 from searchlab.tracking.state import State, TrialRun
 from searchlab.tracking.values import log_values, milliseconds
-from searchlab.wording import BASELINES
 from searchlab.trial import Failure, TrialState
+from searchlab.wording import BASELINES
 
 _STATUS = {
     TrialState.COMPLETE: "FINISHED",

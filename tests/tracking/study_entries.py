@@ -102,7 +102,7 @@ def small_study(folds: int | None = None, model_path: str | None = None) -> list
     events += trial(1, "PRUNED", 0.9, folds=folds or 1)
     events += [asked(2), reported(2, 1, loss=float("nan")), told(2, "FAIL", None)]
     events += trial(3, value=0.25, folds=folds or 1)
-    events += [Stopped("finished", 20.0, 3, 3, test={"loss": 0.3}, model_path=model_path)]
+    events += [Stopped("finished", 20.0, 3, winner=3, test={"loss": 0.3}, model_path=model_path)]
     return timed(*events)
 
 
