@@ -217,7 +217,8 @@ def test_an_extended_study_makes_another_version(uri, studies, light):
 
 def test_of_a_study_that_ended_twice_the_last_end_counts(uri, home, light, monkeypatch):
     """Sent anew in small batches, its first end neither logs nor registers today's model file."""
-    monkeypatch.setattr(outbox, "_LARGEST", 5)
+    entries = make.ended_study()
+    monkeypatch.setattr(outbox, "_LARGEST", len(entries))  # a batch ends with its first end
     ends, real = [], finish.finish
 
     def counted(*args):
@@ -225,7 +226,6 @@ def test_of_a_study_that_ended_twice_the_last_end_counts(uri, home, light, monke
         real(*args)
 
     monkeypatch.setattr("searchlab.tracking.store.finish", counted)
-    entries = make.ended_study()
     again = make.timed(entries[1].event, entries[-1].event, begin=entries[-1].time + 9)
     (home / "refit").mkdir()
     (home / "refit" / "model.keras").write_text("the last")
