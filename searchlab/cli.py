@@ -321,6 +321,45 @@ def ui(port: int) -> None:
 
 
 @cli.command()
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
+@click.option("--tracking-uri", help="MLflow store or server [default: ./mlflow.db].")
+@_errors_are_lines
+def models(as_json: bool, tracking_uri: str | None) -> None:
+    """List the registered models with their versions and scores."""
+    from searchlab.models import list_models, models_json, models_table
+    from searchlab.tracking.address import redact, resolve_uri
+
+    uri = resolve_uri(tracking_uri, Path.cwd())
+    versions = list_models(uri)
+    if as_json:
+        print_json(models_json(versions))
+    elif versions:
+        console().print(models_table(versions))
+    else:
+        click.echo(f"no registered models in {redact(uri)} yet: a study that finishes makes one")
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--version", type=click.IntRange(min=1), help="A version of the model NAME.")
+@click.option("--tracking-uri", help="MLflow store or server [default: ./mlflow.db].")
+@_errors_are_lines
+def promote(name: str, version: int | None, tracking_uri: str | None) -> None:
+    """Make a study's model the champion, whatever its score.
+
+    NAME is a study of this directory, or a registered model: its candidate, or any --version.
+    """
+    from searchlab.promote import promote_model
+    from searchlab.tracking.address import resolve_uri
+
+    done = promote_model(name, version, Path.cwd(), resolve_uri(tracking_uri, Path.cwd()))
+    before = "there was none before" if done.before is None else f"before: version {done.before}"
+    if done.before == done.version:
+        before = "as before"
+    click.echo(f"champion of {done.name}: version {done.version} ({before})")
+
+
+@cli.command()
 @click.option("--dataset", help="A data set that a library ships or fetches, such as digits.")
 @click.option("--csv", type=click.Path(path_type=Path), help="Your own CSV file.")
 @click.option("--target", help="The column of the CSV file to predict.")

@@ -36,7 +36,8 @@ def searchlab(directory: Path, *arguments: str, **settings):
 def test_help_answers_at_once_for_every_command():
     """`--help` works for the program and each command."""
     listing = searchlab(Path.cwd(), "--help").stdout
-    for command in ("run", "validate", "schema", "list", "show", "best", "sync", "ui", "init"):
+    commands = ("run", "validate", "schema", "list", "show", "best", "sync", "ui", "init")
+    for command in (*commands, "models", "promote"):
         assert command in listing
         assert searchlab(Path.cwd(), command, "--help").returncode == 0
 

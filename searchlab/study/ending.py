@@ -40,9 +40,11 @@ class Ending:
         seeds: how many trainings confirm each.
         refit: whether the winner is fitted to all rows but the test's.
         baselines: whether there are simple models to compare with.
+        registered_model: under which name the study's model is registered; None for not at all.
     """
 
     top: int = 0
     seeds: int = 0
     refit: bool = False
     baselines: bool = False
+    registered_model: str | None = None

@@ -284,7 +284,8 @@ class StudySpec(Part):
     @property
     def ending(self) -> Ending:
         """What is done with the best trials once the search is over."""
-        return Ending(self.confirm.top, self.confirm.seeds, self.refit, self.baselines)
+        confirm = (self.confirm.top, self.confirm.seeds)
+        return Ending(*confirm, self.refit, self.baselines, self.registered_model)
 
     def as_dict(self) -> dict[str, Any]:
         """The study as plain values, every default written out; `from_dict` reads it again."""

@@ -15,6 +15,7 @@ from searchlab.record import StudyRecord
 from searchlab.tracking import tables
 from searchlab.tracking.log_model import ModelFile, log_model
 from searchlab.tracking.projection import Batch
+from searchlab.tracking.registered import register
 from searchlab.tracking.state import State
 from searchlab.tracking.values import log_values, milliseconds
 
@@ -44,7 +45,8 @@ def finish(
     shown = json.dumps([{"path": "trials.json", "type": "table"}])
     log_values(client, state.run_id, tags={"mlflow.loggedArtifacts": shown})
     _report(client, state.run_id, record)
-    _model(client, where, state, batch.process, record)
+    if _model(client, where, state, batch.process, record):
+        state.registered = register(client, state, record)
     client.set_terminated(state.run_id, _STATUS[record.state], milliseconds(batch.time))
 
 
@@ -61,20 +63,20 @@ def _report(client: MlflowClient, run_id: str, record: StudyRecord) -> None:
 
 def _model(
     client: MlflowClient, where: Where, state: State, process: int, record: StudyRecord
-) -> None:
-    """Logs the best model, unless the store has this very file."""
-    best, stopped = record.best_trial, record.stopped
-    if best is None or stopped is None or stopped.model_path is None:
-        return
+) -> bool:
+    """Logs the study's model, unless the store has this very file; whether there is one."""
+    stopped = record.stopped
+    if stopped is None or stopped.winner is None or stopped.model_path is None:
+        return False
     path = where.directory / stopped.model_path
     if not path.exists():
-        return
+        return False
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     if digest == state.model:
-        return
+        return True
     extras = tuple(extra for extra in [path.with_name("preprocessing.skops")] if extra.exists())
-    tags = {"searchlab.model": digest, "searchlab.trial": str(best.trial.number)}
-    params = best.trial.suggestion.params
+    tags = {"searchlab.model": digest, "searchlab.trial": str(stopped.winner)}
+    params = record.trials[stopped.winner].trial.suggestion.params
     model_id = _find_model(client, state, digest)
     if not model_id:
         file = ModelFile(
@@ -91,6 +93,7 @@ def _model(
         model_id = logged.model_id
         _tell_problem(client, state.run_id, logged.problem, [path, *extras])
     state.model, state.model_id = digest, model_id
+    return True
 
 
 def _find_model(client: MlflowClient, state: State, digest: str) -> str:

@@ -18,6 +18,12 @@ _SETTINGS = {
 }
 
 
+def settle() -> None:
+    """Gives MLflow our settings, where the user has none, before it reads them."""
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
+
+
 class MlflowTracker:
     """Sends a study to MLflow without ever holding it up.
 
@@ -40,8 +46,7 @@ class MlflowTracker:
             drain_seconds: how long `close` may wait for a store that answers.
             hurry: whether the program has been interrupted, so that `close` must be quick.
         """
-        for name, value in _SETTINGS.items():  # before MLflow reads them
-            os.environ.setdefault(name, value)
+        settle()
         self._outbox = Outbox(uri, directory, drain_seconds, hurry)
 
     @property

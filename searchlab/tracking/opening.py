@@ -38,10 +38,7 @@ def open_store(uri: str) -> tuple[MlflowClient, str]:
         TrackingError: if the experiment has been deleted.
         Exception: whatever MLflow raises while the store is away.
     """
-    for name in ("mlflow", "alembic", "urllib3"):  # the outbox tells of problems once, itself
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    if not uri.startswith("http"):
-        _fail_at_once()
+    _speak_up(uri)
     file = sqlite_file(uri)
     if file is None:
         client = MlflowClient(uri)
@@ -55,6 +52,30 @@ def open_store(uri: str) -> tuple[MlflowClient, str]:
         artifacts = file.parent / "mlartifacts" / quote(experiment_name(), safe="")
         experiment = _experiment(client, artifacts.as_uri())
     return client, experiment
+
+
+def open_registry(uri: str) -> MlflowClient:
+    """Connects to a store that is there, and makes nothing in it.
+
+    Args:
+        uri: a URI from `resolve_uri`.
+
+    Raises:
+        TrackingError: if it is a file that does not exist.
+    """
+    _speak_up(uri)
+    file = sqlite_file(uri)
+    if file is not None and not file.exists():
+        raise TrackingError(f"there is no {file.name} here yet: searchlab run makes it")
+    return MlflowClient(uri)
+
+
+def _speak_up(uri: str) -> None:
+    """Lets a store that cannot be used raise an error, at once, and log nothing."""
+    for name in ("mlflow", "alembic", "urllib3"):  # we tell of problems once, ourselves
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    if not uri.startswith("http"):
+        _fail_at_once()
 
 
 def _fail_at_once() -> None:

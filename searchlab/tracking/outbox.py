@@ -154,6 +154,9 @@ class Outbox:
                 if not entries:
                     return
                 self._batch = self._planner.plan(entries)
+                # What follows the end of a process is another one taking the study up: what its
+                # end adds to the run, and the model that was the best then, are no more of use.
+                self._batch.stopped = self._batch.stopped and not self._waiting
             try:
                 store.send(self._batch, self._planner.record)
             finally:

@@ -15,7 +15,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from searchlab.journal import Asked, Entry, Reported, Resumed, Retried, Started, Stopped, Told
+from searchlab.confirmation import standing_of
+from searchlab.journal import (
+    Asked,
+    Compared,
+    Confirmed,
+    Entry,
+    Reported,
+    Resumed,
+    Retried,
+    Started,
+    Stopped,
+    Told,
+)
 from searchlab.record import StudyRecord
 from searchlab.trial import Outcome, Report, Trial, TrialState
 
@@ -57,6 +69,14 @@ class TrialUpdate:
     non_finite: dict[str, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class BaselineUpdate:
+    """A simple model that was fitted, and when that ended."""
+
+    compared: Compared
+    ended: float
+
+
 @dataclass
 class Batch:
     """What some consecutive entries change.
@@ -66,6 +86,7 @@ class Batch:
         created: when the study was created.
         time: when the last of them was written.
         trials: the changes by trial number.
+        baselines: the simple models that there are to compare with.
         points: new points of the study's run.
         process: which process wrote the last of them, counted from 1; the step of the metrics
             that each process leaves behind.
@@ -78,6 +99,7 @@ class Batch:
     created: float = 0.0
     time: float = 0.0
     trials: dict[int, TrialUpdate] = field(default_factory=dict)
+    baselines: list[BaselineUpdate] = field(default_factory=list)
     points: list[Point] = field(default_factory=list)
     process: int = 0
     fresh: bool = False
@@ -129,6 +151,10 @@ class Planner:
                 self._begin(batch, self.record.trials[number].trial, entry.time)
             case Told(outcome):
                 self._end(batch, outcome, entry.time)
+            case Confirmed() as confirmed:
+                batch.points += confirmed_points(confirmed, entry.time)
+            case Compared() as compared:
+                batch.baselines.append(BaselineUpdate(compared, entry.time))
             case Stopped() as stopped:
                 self._stop(batch, stopped, entry.time)
         if self.record.best != best:
@@ -184,8 +210,20 @@ class Planner:
             **{f"trials/{state.lower()}": counts.get(state, 0) for state in states},
             "epochs": self.record.epochs,
             "seconds": self.record.seconds,
+            **self._scores(event),
             **{f"test/{name}": value for name, value in event.test.items()},
         }
+
+    def _scores(self, event: Stopped) -> dict[str, float]:
+        """What the search said of the trial that the study's model is made of, and what seeds."""
+        winner = None if event.winner is None else self.record.trials[event.winner].outcome
+        standing = standing_of(self.record)
+        scores = {
+            "search/objective": None if winner is None else winner.value,
+            "confirmed/objective": None if standing is None else standing.mean,
+            "confirmed/spread": None if standing is None else standing.spread,
+        }
+        return {name: value for name, value in scores.items() if value is not None}
 
 
 def report_points(report: Report, time: float, folds: int) -> list[Point]:
@@ -205,6 +243,21 @@ def outcome_points(outcome: Outcome, time: float) -> list[Point]:
     if len(outcome.scores) > 1:
         values |= {f"fold_{fold}/objective": score for fold, score in enumerate(outcome.scores)}
     return _finite(Point(name, value, time) for name, value in values.items())
+
+
+def confirmed_points(confirmed: Confirmed, time: float) -> list[Point]:
+    """What a trial's training with another seed came to; the seed is the step."""
+    value = confirmed.outcome.value
+    name = f"confirmed/trial_{confirmed.outcome.number}"
+    return [] if value is None else _finite([Point(name, value, time, confirmed.seed)])
+
+
+def baseline_points(update: BaselineUpdate) -> list[Point]:
+    """The numbers of a simple model; `duration` in seconds."""
+    metrics = update.compared.metrics
+    values = {"duration": update.compared.seconds}
+    values |= {metric_name(f"test/{name}"): value for name, value in metrics.items()}
+    return _finite(Point(name, value, update.ended) for name, value in values.items())
 
 
 def study_params(started: Started, record: StudyRecord) -> dict[str, Any]:

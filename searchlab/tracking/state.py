@@ -5,11 +5,29 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 _FILE = "mlflow.json"
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What became of a study's model in the model registry, when it came there.
+
+    Attributes:
+        name: the registered model.
+        version: its version, or "" if there is none.
+        alias: the alias that the version was given, "champion" or "candidate"; "" without one.
+        reason: why it was given that alias, such as "0.281 beats 0.290 of version 2"; or why
+            there is no version.
+    """
+
+    name: str
+    version: str
+    alias: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -23,6 +41,7 @@ class TrackingIds:
         trials: the run of each trial by the trial's number.
         sent: how many entries of the journal the store has.
         model_id: the best model that was logged last, or "" for none.
+        registered: what became of it in the model registry, or None if it was to go to none.
     """
 
     uri: str
@@ -31,6 +50,7 @@ class TrackingIds:
     trials: Mapping[int, str]
     sent: int
     model_id: str
+    registered: Registration | None
 
 
 @dataclass(frozen=True)
@@ -51,9 +71,11 @@ class State:
         experiment_id: the experiment, or "" before it is known.
         run_id: the study's run, or "" before it is known.
         trials: the run of each trial's latest attempt.
+        baselines: the run of each simple model.
         sent: how many entries of the journal have been sent.
         model: SHA-256 of the model file that was logged last, or "".
         model_id: MLflow's identity of that model, or "" if it could only be kept as a file.
+        registered: what became of that model in the model registry.
     """
 
     study: str
@@ -61,9 +83,11 @@ class State:
     experiment_id: str = ""
     run_id: str = ""
     trials: dict[int, TrialRun] = field(default_factory=dict)
+    baselines: dict[str, str] = field(default_factory=dict)
     sent: int = 0
     model: str = ""
     model_id: str = ""
+    registered: Registration | None = None
 
     @classmethod
     def load(cls, directory: Path, study: str, uri: str) -> State:
@@ -75,7 +99,8 @@ class State:
 
     def save(self, directory: Path) -> None:
         """Writes the state so that a crash leaves either the old file or the new one."""
-        values = {**vars(self), "trials": {n: [*vars(r).values()] for n, r in self.trials.items()}}
+        trials = {number: [*vars(run).values()] for number, run in self.trials.items()}
+        values = {**asdict(self), "trials": trials}
         part = directory / f"{_FILE}.part"
         with part.open("w", encoding="utf-8") as file:
             json.dump(values, file)
@@ -96,6 +121,7 @@ def read_ids(directory: Path) -> TrackingIds | None:
         trials={number: run.run_id for number, run in state.trials.items()},
         sent=state.sent,
         model_id=state.model_id,
+        registered=state.registered,
     )
 
 
@@ -104,6 +130,8 @@ def _read(directory: Path) -> State | None:
     try:
         values: dict[str, Any] = json.loads((directory / _FILE).read_text(encoding="utf-8"))
         trials = {int(number): TrialRun(*run) for number, run in values.pop("trials").items()}
-        return State(**values, trials=trials)
+        registered = values.pop("registered", None)
+        registration = None if registered is None else Registration(**registered)
+        return State(**values, trials=trials, registered=registration)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None

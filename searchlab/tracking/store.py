@@ -17,10 +17,17 @@ from searchlab.record import StudyRecord
 from searchlab.tracking import tables
 from searchlab.tracking.dataset import dataset_input, dataset_label
 from searchlab.tracking.finish import Where, finish
-from searchlab.tracking.projection import Batch, TrialUpdate, study_params
+from searchlab.tracking.projection import (
+    BaselineUpdate,
+    Batch,
+    TrialUpdate,
+    baseline_points,
+    study_params,
+)
 from searchlab.tracking.state import State, TrialRun
 from searchlab.tracking.values import log_values, milliseconds
-from searchlab.trial import TrialState
+from searchlab.trial import Failure, TrialState
+from searchlab.wording import BASELINES
 
 _STATUS = {
     TrialState.COMPLETE: "FINISHED",
@@ -64,6 +71,8 @@ class MlflowStore:
         self._study(batch, record)
         for update in batch.trials.values():
             self._trial(update, record)
+        for baseline in batch.baselines:
+            self._baseline(baseline, record)
         if batch.stopped:
             finish(self._client, self._where, self.state, batch, record)
         self._certain = True
@@ -77,11 +86,15 @@ class MlflowStore:
             state.run_id = state.run_id or run.info.run_id
         if not state.run_id:
             return
-        state.trials = {}
+        state.trials, state.baselines = {}, {}
         parent = f"tags.`mlflow.parentRunId` = '{state.run_id}'"
         for run in self._runs(f"{mine} and {parent}"):
-            number = int(run.data.tags["searchlab.trial"])
-            found = TrialRun(run.info.run_id, int(run.data.tags["searchlab.attempt"]))
+            tags = run.data.tags
+            if "searchlab.baseline" in tags:
+                state.baselines[tags["searchlab.baseline"]] = run.info.run_id
+                continue
+            number = int(tags["searchlab.trial"])
+            found = TrialRun(run.info.run_id, int(tags["searchlab.attempt"]))
             known = state.trials.get(number)
             if known is None or known.attempt < found.attempt:
                 state.trials[number] = found
@@ -110,25 +123,30 @@ class MlflowStore:
                 log_values(self._client, run_id, params=study_params(started, record))
             self._client.update_run(run_id, status="RUNNING")
         tags = {"searchlab.state": record.state, "mlflow.note.content": tables.description(record)}
-        if record.budget is not None:
-            budget = {key: value for key, value in vars(record.budget).items() if value is not None}
-            tags |= {f"searchlab.{key}": str(value) for key, value in budget.items()}
-        best = record.best_trial
+        tags |= _budget_tags(record)
+        best, stopped = record.best_trial, record.stopped
         if batch.improved and best is not None:
             params = best.trial.suggestion.params
             tags["searchlab.best_trial"] = str(best.trial.number)
             tags |= {f"best.{name}": str(value) for name, value in params.items()}
-            self._forget_best(set(record.spec.search_space.domains) - set(params))
+            # conditional params that an earlier best trial had
+            inactive = set(record.spec.search_space.domains) - set(params)
+            self._forget({f"best.{name}" for name in inactive})
+        if stopped is not None and stopped.winner is not None:
+            tags["searchlab.winner"] = str(stopped.winner)
+            if stopped.epochs is None:
+                self._forget({"searchlab.refit_epochs"})  # an earlier process may have refitted
+            else:
+                tags["searchlab.refit_epochs"] = str(stopped.epochs)
         log_values(self._client, run_id, batch.points, tags=tags)
 
-    def _forget_best(self, inactive: set[str]) -> None:
-        """Takes away the tags of conditional params that an earlier best trial had."""
-        if not inactive:
+    def _forget(self, names: set[str]) -> None:
+        """Takes away tags of the study's run that say what is no longer so."""
+        if not names:
             return
         tags = self._client.get_run(self.state.run_id).data.tags
-        for name in inactive:
-            if f"best.{name}" in tags:
-                self._client.delete_tag(self.state.run_id, f"best.{name}")
+        for name in names & set(tags):
+            self._client.delete_tag(self.state.run_id, name)
 
     def _create_study(self, batch: Batch, record: StudyRecord) -> None:
         spec = record.spec
@@ -171,11 +189,42 @@ class MlflowStore:
         log_values(self._client, known.run_id, update.points, params, _end_tags(update))
         if update.ended is None:
             return
-        error = None if update.outcome is None else update.outcome.error
-        if error is not None and error.traceback:
-            self._client.log_text(known.run_id, error.traceback, "error.txt")
+        self._traceback(known.run_id, None if update.outcome is None else update.outcome.error)
         status = "KILLED" if update.outcome is None else _STATUS[update.outcome.state]
         self._client.set_terminated(known.run_id, status, milliseconds(update.ended))
+
+    def _baseline(self, update: BaselineUpdate, record: StudyRecord) -> None:
+        error = update.compared.error
+        run_id = self.state.baselines.get(update.compared.baseline)
+        run_id = run_id or self._create_baseline(update, record)
+        tags = {} if error is None else _error_tag(error)
+        log_values(self._client, run_id, baseline_points(update), tags=tags)
+        self._traceback(run_id, error)
+        status = "FINISHED" if error is None else "FAILED"
+        self._client.set_terminated(run_id, status, milliseconds(update.ended))
+
+    def _create_baseline(self, update: BaselineUpdate, record: StudyRecord) -> str:
+        name = update.compared.baseline
+        tags = {
+            **self._common(record),
+            "mlflow.parentRunId": self.state.run_id,
+            "mlflow.note.content": f"scikit-learn, on the rows of the study's model: "
+            f"{BASELINES.get(name, name)}.",
+            "searchlab.kind": "baseline",
+            "searchlab.baseline": name,
+        }
+        run = self._client.create_run(
+            self.state.experiment_id,
+            start_time=milliseconds(update.ended - update.compared.seconds),
+            tags=tags,
+            run_name=f"baseline {name}",
+        )
+        self.state.baselines[name] = run.info.run_id
+        return str(run.info.run_id)
+
+    def _traceback(self, run_id: str, error: Failure | None) -> None:
+        if error is not None and error.traceback:
+            self._client.log_text(run_id, error.traceback, "error.txt")
 
     def _create_trial(self, update: TrialUpdate, record: StudyRecord) -> TrialRun:
         trial, suggestion = update.trial, update.trial.suggestion
@@ -211,11 +260,25 @@ def _end_tags(update: TrialUpdate) -> dict[str, str]:
     tags = {"searchlab.state": str(update.outcome.state)}
     error = update.outcome.error
     if error is not None:
-        tags["searchlab.error"] = f"{error.type}: {error.message}"[:1000]
+        tags |= _error_tag(error)
     if update.non_finite:
         since = (f"{name} from step {step}" for name, step in update.non_finite.items())
         tags["searchlab.non_finite"] = "; ".join(since)[:1000]
     return tags
+
+
+def _error_tag(error: Failure) -> dict[str, str]:
+    return {"searchlab.error": f"{error.type}: {error.message}"[:1000]}
+
+
+def _budget_tags(record: StudyRecord) -> dict[str, str]:
+    """What the latest process was given, and what it does at the end."""
+    if record.budget is None:
+        return {}
+    values = {**vars(record.budget), **vars(record.budget.ending)}
+    del values["ending"]
+    values["confirm"] = f"top {values.pop('top')}, {values.pop('seeds')} seeds"
+    return {f"searchlab.{key}": str(value) for key, value in values.items() if value is not None}
 
 
 def _user() -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
-from searchlab.errors import TrackingError
+from searchlab.errors import SearchlabError, TrackingError
 from searchlab.tracking.address import redact, scrub
 
 _LONGEST = 300  # characters
@@ -21,6 +22,21 @@ def reason(error: Exception, uri: str) -> str:
         For example "http://127.0.0.1:5000 does not answer (connection refused)".
     """
     return scrub(_reason(error, redact(uri)), uri)[:_LONGEST]
+
+
+@contextmanager
+def told(uri: str) -> Iterator[None]:
+    """Has whatever a store raises become one line.
+
+    Raises:
+        TrackingError: in place of anything but our own errors.
+    """
+    try:
+        yield
+    except SearchlabError:
+        raise
+    except Exception as error:  # a library's, a server's, a disk's
+        raise TrackingError(reason(error, uri)) from None
 
 
 def _reason(error: Exception, shown: str) -> str:

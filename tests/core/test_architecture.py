@@ -14,7 +14,7 @@ LAYERS = [
     ["__main__"],
     ["cli"],
     ["printing"],
-    ["run", "sync", "signals"],
+    ["run", "sync", "promote", "models", "signals"],
     ["search", "replay", "finish", "scaffold", "home"],
     ["plugins"],
     ["backends", "executors", "tracking"],

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import itertools
 
-from searchlab.journal import Asked, Entry, Event, Reported, Resumed, Started, Stopped, Told
+from searchlab.journal import (
+    Asked,
+    Compared,
+    Confirmed,
+    Entry,
+    Event,
+    Reported,
+    Resumed,
+    Started,
+    Stopped,
+    Told,
+)
+from searchlab.study.ending import Ending
 from searchlab.study.spec import StudySpec
 from searchlab.trial import Failure, Outcome, Report, Suggestion, Trial, TrialState
 
@@ -48,9 +60,9 @@ def timed(*events: Event, begin: float = BEGIN) -> list[Entry]:
     return [Entry(event, begin + 1.25 * n) for n, event in enumerate(events)]
 
 
-def started(of: StudySpec) -> Started:
+def started(of: StudySpec, digest: str = str(DATA["digest"])) -> Started:
     """The event that creates a study."""
-    return Started(of.as_dict(), f"name: {of.name}\n", data=DATA)
+    return Started(of.as_dict(), f"name: {of.name}\n", data={**DATA, "digest": digest})
 
 
 def asked(number: int, **extra: int) -> Asked:
@@ -90,5 +102,40 @@ def small_study(folds: int | None = None, model_path: str | None = None) -> list
     events += trial(1, "PRUNED", 0.9, folds=folds or 1)
     events += [asked(2), reported(2, 1, loss=float("nan")), told(2, "FAIL", None)]
     events += trial(3, value=0.25, folds=folds or 1)
-    events += [Stopped("finished", 20.0, 3, {"loss": 0.3}, model_path)]
+    events += [Stopped("finished", 20.0, 3, winner=3, test={"loss": 0.3}, model_path=model_path)]
     return timed(*events)
+
+
+def confirmed(number: int, seed: int, value: float | None) -> Confirmed:
+    """A trial's training with another seed; it fails without a value."""
+    if value is None:
+        return Confirmed(seed, Outcome(number, TrialState.FAIL, error=FAILURE))
+    return Confirmed(seed, Outcome(number, TrialState.COMPLETE, value, seconds=1.0), (2,))
+
+
+BASELINES = (
+    Compared("dummy", {"loss": 1.3}, 0.25),
+    Compared("linear", {"loss": 0.5}, 0.5),
+    Compared("boosting", error=FAILURE),
+)
+
+
+def ended_study(
+    scores: tuple[float, ...] = (0.27, 0.29),
+    name: str = "housing",
+    model: str | None = "houses",
+    digest: str = str(DATA["digest"]),
+    maximize: bool = False,
+    begin: float = BEGIN,
+) -> list[Entry]:
+    """Two trials of 0.5 and 0.25; the second is confirmed with these scores, and is the model."""
+    ending = Ending(1, len(scores), refit=True, baselines=True, registered_model=model)
+    events: list[Event] = [started(spec(name=name, maximize=maximize), digest)]
+    events += [Resumed(2, None, "inline", 2, ending)]
+    events += trial(0, value=0.25 if maximize else 0.5) + trial(1, value=0.5 if maximize else 0.25)
+    events += BASELINES
+    events += [confirmed(1, 8 + n, value) for n, value in enumerate(scores)]
+    test = {"accuracy" if maximize else "loss": 0.3}
+    path = "refit/model.keras"
+    events += [Stopped("finished", 20.0, 1, winner=1, epochs=2, test=test, model_path=path)]
+    return timed(*events, begin=begin)

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 import study_entries as make
 from mlflow import MlflowClient
-from mlflow.entities import ViewType
 from mlflow_server import Server
+from store_support import artifacts, history, put_model, runs, track
 
 from searchlab.errors import TrackingError
 from searchlab.journal import Stopped
@@ -26,62 +26,12 @@ from searchlab.tracking.mlflow import MlflowTracker
 from searchlab.tracking.state import read_ids
 
 
-@pytest.fixture
-def uri(database, tmp_path, monkeypatch):
-    """An empty store of its own for each test."""
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.delenv("MLFLOW_EXPERIMENT_NAME", raising=False)
-    shutil.copy(database, tmp_path / "mlflow.db")
-    return resolve_uri(None, tmp_path)
-
-
-@pytest.fixture
-def home(tmp_path):
-    """The study's directory."""
-    (tmp_path / "study").mkdir()
-    return tmp_path / "study"
-
-
-def track(uri, home, entries, before=(), drain_seconds=60.0):
-    """One process that follows the study: replays what was before, then records."""
-    tracker = MlflowTracker(uri, home, drain_seconds)
-    tracker.replay(list(before))
-    for entry in entries:
-        tracker.record(entry)
-    tracker.close()
-    return tracker
-
-
-def runs(uri, view=ViewType.ACTIVE_ONLY):
-    """All runs of the store by name; a name twice is an error."""
-    client = MlflowClient(uri)
-    experiments = [one.experiment_id for one in client.search_experiments()]
-    found = client.search_runs(experiments, run_view_type=view)
-    assert len({run.info.run_name for run in found}) == len(found)
-    return {run.info.run_name: run for run in found}
-
-
-def history(uri, run):
-    """Every stored point of a run: name, step, time and value."""
-    client = MlflowClient(uri)
-    return Counter(
-        (point.key, point.step, point.timestamp, point.value)
-        for name in run.data.metrics
-        for point in client.get_metric_history(run.info.run_id, name)
-    )
-
-
 def picture(uri):
     """All that the store shows, without the identities of runs."""
     return {
         name: (run.info.status, run.data.params, run.info.end_time, history(uri, run))
         for name, run in runs(uri).items()
     }
-
-
-def artifacts(uri, run_id, path=None):
-    """The paths of a run's files below `path`."""
-    return {item.path for item in MlflowClient(uri).list_artifacts(run_id, path)}
 
 
 def test_a_study_becomes_a_run_with_a_nested_run_for_each_trial(uri, home):
@@ -358,7 +308,7 @@ def test_processes_that_start_at_once_share_a_new_store(tmp_path):
     """Four first studies in an empty directory: all arrive in one experiment."""
     code = (
         "import sys; from pathlib import Path; import study_entries as make;"
-        "from test_mlflow import track; home = Path(sys.argv[2]); home.mkdir();"
+        "from store_support import track; home = Path(sys.argv[2]); home.mkdir();"
         "entries = make.timed(make.started(make.spec()), make.RESUMED, *make.trial(0),"
         " begin=float(sys.argv[3]));"
         "assert track(sys.argv[1], home, entries, drain_seconds=200).pending == 0"
@@ -428,25 +378,6 @@ def test_a_plain_mlflow_ui_shows_the_embedded_store(folder, home):
         assert b"<title>housing" in page
     finally:
         server.kill()
-
-
-@pytest.fixture(scope="module")
-def model_file(tmp_path_factory):
-    """A small trained-like model, as a training leaves it."""
-    code = (
-        "import sys, keras; keras.utils.set_random_seed(int(sys.argv[2]));"
-        "keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]).save(sys.argv[1])"
-    )
-    path = tmp_path_factory.mktemp("models") / "model.keras"
-    subprocess.run([sys.executable, "-c", code, str(path), "1"], check=True, capture_output=True)
-    return path
-
-
-def put_model(home, model_file):
-    """Lays the best model where a finished study has it."""
-    (home / "best").mkdir()
-    shutil.copy(model_file, home / "best" / "model.keras")
-    (home / "best" / "preprocessing.skops").write_bytes(b"steps")
 
 
 @pytest.mark.keras

@@ -1,0 +1,52 @@
+"""Sending studies to a real store, and what the store shows afterwards."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+
+from mlflow import MlflowClient
+from mlflow.entities import ViewType
+
+from searchlab.tracking.mlflow import MlflowTracker
+
+
+def track(uri, home, entries, before=(), drain_seconds=60.0):
+    """One process that follows the study: replays what was before, then records."""
+    tracker = MlflowTracker(uri, home, drain_seconds)
+    tracker.replay(list(before))
+    for entry in entries:
+        tracker.record(entry)
+    tracker.close()
+    return tracker
+
+
+def runs(uri, view=ViewType.ACTIVE_ONLY):
+    """All runs of the store by name; a name twice is an error."""
+    client = MlflowClient(uri)
+    experiments = [one.experiment_id for one in client.search_experiments()]
+    found = client.search_runs(experiments, run_view_type=view)
+    assert len({run.info.run_name for run in found}) == len(found)
+    return {run.info.run_name: run for run in found}
+
+
+def history(uri, run):
+    """Every stored point of a run: name, step, time and value."""
+    client = MlflowClient(uri)
+    return Counter(
+        (point.key, point.step, point.timestamp, point.value)
+        for name in run.data.metrics
+        for point in client.get_metric_history(run.info.run_id, name)
+    )
+
+
+def artifacts(uri, run_id, path=None):
+    """The paths of a run's files below `path`."""
+    return {item.path for item in MlflowClient(uri).list_artifacts(run_id, path)}
+
+
+def put_model(home, model_file):
+    """Lays the winner's model where a finished study has it."""
+    (home / "best").mkdir()
+    shutil.copy(model_file, home / "best" / "model.keras")
+    (home / "best" / "preprocessing.skops").write_bytes(b"steps")

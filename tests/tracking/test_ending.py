@@ -1,0 +1,118 @@
+"""What follows a search, in a real store: confirmation, the winner's scores, and baselines."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import study_entries as make
+from mlflow import MlflowClient
+from store_support import history, runs, track
+
+from searchlab.journal import Resumed, Stopped
+from searchlab.record import StudyRecord
+from searchlab.study.ending import Ending
+from searchlab.tracking import tables
+from searchlab.tracking.state import read_ids
+
+
+def test_the_scores_of_the_winner_stand_side_by_side(uri, home):
+    """The study's run has the search's score, the confirmed one with its spread, and the test's."""
+    track(uri, home, make.ended_study(scores=(0.27, 0.29)))
+    run = runs(uri)["housing"]
+    found = {name: run.data.metrics[name] for name in ("search/objective", "test/loss")}
+    assert found == {"search/objective": 0.25, "test/loss": 0.3}
+    assert run.data.metrics["confirmed/objective"] == pytest.approx(0.28)
+    assert run.data.metrics["confirmed/spread"] == pytest.approx(0.02 / 2**0.5)
+    tags = run.data.tags
+    assert (tags["searchlab.winner"], tags["searchlab.refit_epochs"]) == ("1", "2")
+    assert (tags["searchlab.confirm"], tags["searchlab.refit"]) == ("top 1, 2 seeds", "True")
+    words = tags["mlflow.note.content"]
+    assert "0.28 ± 0.014 val_loss confirmed with 2 fresh seeds (0.25 in the search)" in words
+    assert "loss 0.3 on the test rows; trial 1 of study housing, refitted for 2 epochs" in words
+    assert "| **the study's model** | 0.3 |" in words
+    assert "| linear regression | 0.5 |" in words
+
+
+def test_each_confirming_training_is_a_point_as_soon_as_it_ends(uri, home):
+    """Before the study ends its run has the scores by seed, and none for a seed that failed."""
+    entries = make.ended_study(scores=(0.27, 0.29))[:-1]
+    failed = make.timed(make.confirmed(0, 8, None), begin=entries[-1].time + 1)
+    track(uri, home, [*entries, *failed])
+    run = runs(uri)["housing"]
+    points = MlflowClient(uri).get_metric_history(run.info.run_id, "confirmed/trial_1")
+    assert [(point.step, point.value) for point in points] == [(8, 0.27), (9, 0.29)]
+    assert "confirmed/trial_0" not in run.data.metrics
+    assert "confirmed/objective" not in run.data.metrics
+
+
+def test_each_simple_model_is_a_nested_run(uri, home):
+    """It has its name, its metrics on the test rows, its time; a failed one says why it failed."""
+    track(uri, home, make.ended_study())
+    found = runs(uri)
+    linear, boosting = found["baseline linear"], found["baseline boosting"]
+    assert linear.data.tags["mlflow.parentRunId"] == found["housing"].info.run_id
+    assert linear.data.tags["searchlab.kind"] == "baseline"
+    assert "linear regression" in linear.data.tags["mlflow.note.content"]
+    assert linear.data.metrics == {"test/loss": 0.5, "duration": 0.5}
+    assert linear.info.end_time - linear.info.start_time == 500
+    assert (linear.info.status, boosting.info.status) == ("FINISHED", "FAILED")
+    assert boosting.data.tags["searchlab.error"] == "ValueError: units must be above 0"
+    text = MlflowClient(uri).download_artifacts(boosting.info.run_id, "error.txt")
+    assert Path(text).read_text() == make.FAILURE.traceback
+
+
+@pytest.mark.parametrize("call", ["create_run", "log_batch", "set_terminated"])
+def test_what_follows_the_search_is_there_once(uri, home, call, monkeypatch):
+    """Lost answers and a lost mlflow.json double neither a run nor a point."""
+    entries = make.ended_study()
+    begun = len(entries) - 6  # what follows is the end phase
+    track(uri, home, entries[:begun])
+    real, failed = getattr(MlflowClient, call), []
+
+    def the_answer_is_lost(self, *args, **kwargs):
+        answer = real(self, *args, **kwargs)
+        if len(failed) < 3:
+            failed.append(call)
+            raise ConnectionError("the answer was lost")
+        return answer
+
+    monkeypatch.setattr(MlflowClient, call, the_answer_is_lost)
+    assert track(uri, home, entries[begun:], before=entries[:begun]).pending == 0
+    assert len(failed) == 3
+    once = {name: history(uri, run) for name, run in runs(uri).items()}
+    (home / "mlflow.json").unlink()
+    track(uri, home, [], before=entries)
+    found = runs(uri)
+    assert {name: history(uri, run) for name, run in found.items()} == once
+    assert sorted(found) == [
+        "baseline boosting", "baseline dummy", "baseline linear", "housing",
+        "trial-0000", "trial-0001",
+    ]  # fmt: skip
+    assert all(count == 1 for points in once.values() for count in points.values())
+    assert set(read_ids(home).trials) == {0, 1}
+
+
+def test_a_study_that_is_no_longer_refitted_forgets_the_epochs(uri, home):
+    """A later process without the refit leaves no tag of the earlier one."""
+    entries = make.ended_study()
+    track(uri, home, entries)
+    ending = Ending(1, 2, refit=False, baselines=True)
+    later = Stopped("finished", 5.0, 1, winner=1, test={"loss": 0.4}, model_path="best/x.keras")
+    more = make.timed(Resumed(2, None, "inline", 2, ending), later, begin=entries[-1].time + 9)
+    track(uri, home, more, before=entries)
+    run = runs(uri)["housing"]
+    assert "searchlab.refit_epochs" not in run.data.tags
+    assert "trained with early stopping" in run.data.tags["mlflow.note.content"]
+    assert run.data.metrics["test/loss"] == 0.4
+
+
+def test_the_table_of_trials_has_the_confirmed_scores(uri, home):
+    """A column with the mean of those that were confirmed, empty for the others."""
+    columns, rows = tables.trials_table(StudyRecord(make.ended_study()))
+    values = [row[columns.index("confirmed")] for row in rows]
+    assert values == [None, pytest.approx(0.28)]
+    assert columns.index("confirmed") == columns.index("objective") + 1
+    assert json.loads(tables.as_json(columns, rows))["data"][0][columns.index("confirmed")] is None
+    assert "confirmed" not in tables.trials_table(StudyRecord(make.small_study()))[0]
