@@ -1,0 +1,66 @@
+"""Writing predictions to a file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from searchlab.errors import InputError
+
+_WRITERS: Mapping[str, Callable[[pd.DataFrame, Path], None]] = {
+    ".csv": lambda table, path: table.to_csv(path, index=False),
+    ".csv.gz": lambda table, path: table.to_csv(path, index=False, compression="gzip"),
+    ".tsv": lambda table, path: table.to_csv(path, index=False, sep="\t"),
+    ".tsv.gz": lambda table, path: table.to_csv(path, index=False, sep="\t", compression="gzip"),
+    ".parquet": lambda table, path: table.to_parquet(path, index=False),
+    ".npz": lambda table, path: _arrays(table, path),
+}
+
+
+def check_output(path: Path, source: Path) -> None:
+    """Refuses a file that predictions cannot be written to, before anything is predicted.
+
+    Raises:
+        InputError: if it is of an unknown kind, or is the file that the rows are read from.
+    """
+    _ending(path)
+    if path.exists() and source.exists() and path.samefile(source):
+        raise InputError(f"{path} is the input file: give --output another name")
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Writes predictions as CSV, TSV, Parquet or NPZ, by the file's ending.
+
+    The file is there whole or not at all; one that is there is replaced.
+
+    Raises:
+        InputError: if the ending is unknown.
+        OSError: if it cannot be written.
+    """
+    ending = _ending(path)
+    scratch = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        _WRITERS[ending](table, scratch)
+        scratch.replace(path)
+    finally:
+        with suppress(OSError):
+            scratch.unlink(missing_ok=True)
+
+
+def _ending(path: Path) -> str:
+    for ending in _WRITERS:
+        if path.name.lower().endswith(ending):
+            return ending
+    raise InputError(f"{path}: unknown kind of file: give one of {', '.join(_WRITERS)}")
+
+
+def _arrays(table: pd.DataFrame, path: Path) -> None:
+    columns = {str(name): table[name].to_numpy() for name in table}
+    text = {name: each.astype(str) for name, each in columns.items() if each.dtype == object}
+    with path.open("wb") as file:  # NumPy adds an ending to a name
+        np.savez(file, allow_pickle=False, **{**columns, **text})
