@@ -12,8 +12,8 @@ from searchlab.training.package import CODE, PREPROCESSING, model_file
 from searchlab.training.preprocessing import load_preprocessing
 from searchlab.training.quiet import quiet
 
-_INSIDE = "data"
-"""Where the package is in a model that MLflow keeps."""
+_INSIDE = "data/*"
+"""Where the package is in a model that MLflow keeps; see `flavor.save_model`."""
 
 
 def package_in(path: Path) -> Path:
@@ -26,7 +26,7 @@ def package_in(path: Path) -> Path:
         PackageError: if there is none.
     """
     directory = path.parent if path.is_file() else path
-    for package in (directory, directory / _INSIDE):
+    for package in (directory, *directory.glob(_INSIDE)):
         if (package / MANIFEST).is_file():
             return package
     kept = model_file(directory).is_file()

@@ -37,11 +37,16 @@ def encode(target: pd.Series[Any], schema: RowSchema) -> Array:
     found = target.map(_key).map(numbers)
     unknown = np.flatnonzero(found.isna())
     if len(unknown):
-        known = [str(label) for label in schema.labels]
-        near = did_you_mean(str(target.iloc[int(unknown[0])]), known)
-        listed = f"; it knows {', '.join(known[:10])}{', ...' if len(known) > 10 else ''}"  # noqa: PLR2004
-        raise _wrong(target, int(unknown[0]), f"is a class that the model does not know{near or listed}")
+        position = int(unknown[0])
+        raise _wrong(target, position, _unknown(str(target.iloc[position]), schema))
     return found.to_numpy(np.int64)
+
+
+def _unknown(label: str, schema: RowSchema) -> str:
+    known = [str(each) for each in schema.labels]
+    more = ", ..." if len(known) > 10 else ""  # noqa: PLR2004
+    listed = f"; it knows {', '.join(known[:10])}{more}"
+    return f"is a class that the model does not know{did_you_mean(label, known) or listed}"
 
 
 def scores(y: Array, predicted: Array, *, classes: bool) -> dict[str, float]:
@@ -68,11 +73,11 @@ def scores(y: Array, predicted: Array, *, classes: bool) -> dict[str, float]:
 
 def _key(label: Any) -> Any:
     """Numbers are compared as numbers, whatever their type; text as text."""
-    if isinstance(label, str):
-        return label
-    return float(label) if isinstance(label, bool | int | float | np.number | np.bool_) else str(label)
+    numbers = (bool, int, float, np.number, np.bool_)
+    return float(label) if isinstance(label, numbers) else str(label)
 
 
 def _wrong(target: pd.Series[Any], position: int, what: str) -> DataError:
-    row = target.index[position]
-    return DataError(f"row {row}: the target {target.name!r} is {target.iloc[position]!r}, which {what}")
+    value, row = target.iloc[position], target.index[position]
+    shown = "" if pd.isna(value) else f" is {str(value)!r}, which"
+    return DataError(f"row {row}: the target {target.name!r}{shown} {what}")

@@ -33,14 +33,14 @@ class Outputs:
 
     def quantities(self, outputs: Array) -> Array:
         """The predicted quantities, float32 (n,), of outputs (n,) or (n, 1)."""
-        return outputs.reshape(len(outputs)).astype(np.float32)
+        return np.asarray(outputs.reshape(len(outputs)), np.float32)
 
     def numbers(self, outputs: Array) -> Array:
         """The numbers of the predicted classes, int64 (n,), of outputs (n, units)."""
         if self._margins and self._one(outputs):
-            return (outputs.reshape(len(outputs)) > 0).astype(np.int64)
+            return np.asarray(outputs.reshape(len(outputs)) > 0, np.int64)
         scores = outputs if self._margins else self.probabilities(outputs)
-        return scores[:, : self._classes].argmax(axis=1)
+        return np.asarray(scores[:, : self._classes].argmax(axis=1))
 
     def probabilities(self, outputs: Array) -> Array:
         """The probability of each class, float64 (n, classes), of outputs (n, units).

@@ -70,4 +70,4 @@ def _arrays(path: Path, schema: RowSchema) -> Input:
 
 
 def _column(frame: pd.DataFrame, name: str | None) -> pd.Series[Any] | None:
-    return frame[name] if name in frame else None
+    return None if name is None else frame.get(name)

@@ -14,7 +14,7 @@ from searchlab.training.rows import RowSchema
 Array = np.ndarray[Any, Any]
 
 Rows = pd.DataFrame | Array | Sequence[Any]
-"""A frame, a list of dicts, or an array (rows, columns), or (rows, height, width, ...) of images."""
+"""A frame, a list of dicts, an array (rows, columns), or images (rows, height, width, ...)."""
 
 
 def as_rows(rows: Rows, schema: RowSchema) -> pd.DataFrame | Array:

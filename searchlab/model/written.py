@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -12,13 +13,24 @@ import pandas as pd
 
 from searchlab.errors import InputError
 
+
+def _write_arrays(table: pd.DataFrame, path: Path) -> None:
+    """Writes an NPZ file. `np.savez` takes no array named `file`."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in table:
+            values = table[name].to_numpy()
+            array = values.astype(str) if values.dtype == object else values
+            with archive.open(f"{name}.npy", "w") as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)
+
+
 _WRITERS: Mapping[str, Callable[[pd.DataFrame, Path], None]] = {
     ".csv": lambda table, path: table.to_csv(path, index=False),
     ".csv.gz": lambda table, path: table.to_csv(path, index=False, compression="gzip"),
     ".tsv": lambda table, path: table.to_csv(path, index=False, sep="\t"),
     ".tsv.gz": lambda table, path: table.to_csv(path, index=False, sep="\t", compression="gzip"),
     ".parquet": lambda table, path: table.to_parquet(path, index=False),
-    ".npz": lambda table, path: _arrays(table, path),
+    ".npz": _write_arrays,
 }
 
 
@@ -57,10 +69,3 @@ def _ending(path: Path) -> str:
         if path.name.lower().endswith(ending):
             return ending
     raise InputError(f"{path}: unknown kind of file: give one of {', '.join(_WRITERS)}")
-
-
-def _arrays(table: pd.DataFrame, path: Path) -> None:
-    columns = {str(name): table[name].to_numpy() for name in table}
-    text = {name: each.astype(str) for name, each in columns.items() if each.dtype == object}
-    with path.open("wb") as file:  # NumPy adds an ending to a name
-        np.savez(file, allow_pickle=False, **{**columns, **text})

@@ -63,12 +63,11 @@ class RowSchema:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> RowSchema:
         """The schema that `as_dict` wrote."""
-        return cls(
-            **{
-                name: tuple(value) if isinstance(value, list) else value
-                for name, value in values.items()
-            }
-        )
+        plain: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in values.items()
+        }
+        return cls(**plain)
 
     def natural(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Tidied rows without a missing number with the types that the data set has them in."""
