@@ -49,6 +49,22 @@ def _unknown(label: str, schema: RowSchema) -> str:
     return f"is a class that the model does not know{did_you_mean(label, known) or listed}"
 
 
+def row_weights(weights: pd.Series[Any]) -> Array:
+    """The weights of rows, float32 (n,).
+
+    Raises:
+        DataError: if one is no finite number of 0 or more.
+    """
+    values = pd.to_numeric(weights, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    wrong = np.flatnonzero(~((values >= 0) & np.isfinite(values)))
+    if len(wrong):
+        row = weights.index[int(wrong[0])]
+        raise DataError(
+            f"row {row}: the weight {weights.name!r} is no finite number of 0 or more: correct it"
+        )
+    return values.astype(np.float32)
+
+
 def scores(y: Array, predicted: Array, *, classes: bool) -> dict[str, float]:
     """What Keras' own metrics do not say.
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from searchlab.errors import DataError
 from searchlab.model.code import PackagedCode
-from searchlab.model.measure import encode, scores
+from searchlab.model.measure import encode, row_weights, scores
 from searchlab.model.outputs import Outputs
 from searchlab.model.rows import Rows, as_rows
 from searchlab.training.manifest import Manifest
@@ -119,7 +119,7 @@ class Model:
         y = encode(pd.Series(target), self.manifest.rows)
         if len(y) != len(checked) or len(y) == 0:
             raise DataError(f"there are {len(checked)} rows and {len(y)} targets: give one a row")
-        w = None if weights is None else np.asarray(weights, np.float32)
+        w = None if weights is None else row_weights(pd.Series(weights))
         with self._code.active():
             x = self._preprocessing.transform(checked)
             values = self.keras.evaluate(

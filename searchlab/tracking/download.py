@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from mlflow import MlflowClient
@@ -29,6 +30,7 @@ def download(uri: str, model: str, folder: Path) -> Path:
         PackageError: if the store has no such model.
         Exception: whatever MLflow raises while the store is away.
     """
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     try:
         found = download_artifacts(model, dst_path=str(folder), tracking_uri=uri, registry_uri=uri)
     except MlflowException as error:

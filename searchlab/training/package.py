@@ -13,10 +13,11 @@ from searchlab.errors import StorageError
 from searchlab.training.code import copy_code, imported_packages
 from searchlab.training.example import FILES
 from searchlab.training.job import Job, Work
-from searchlab.training.manifest import Manifest
+from searchlab.training.manifest import MANIFEST, Manifest
 from searchlab.training.prepare import DataSummary, read_schema
 from searchlab.training.whole import whole_directory
 
+MODEL = "model.keras"
 PREPROCESSING = "preprocessing.skops"
 CODE = "code"
 
@@ -28,7 +29,7 @@ def package_directory(directory: Path, work: Work) -> Path:
 
 def model_file(package: Path) -> Path:
     """The Keras model of a package."""
-    return package / "model.keras"
+    return package / MODEL
 
 
 def write_package(
@@ -69,6 +70,19 @@ def write_package(
             "give write access, then run the study again: it is made again"
         ) from error
     return package
+
+
+def copy_package(package: Path, directory: Path) -> None:
+    """Copies what belongs to a package, and nothing else, into an existing directory.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    for name in (MODEL, PREPROCESSING, MANIFEST, *FILES):
+        if (package / name).exists():
+            shutil.copyfile(package / name, directory / name)
+    if (package / CODE).is_dir():
+        shutil.copytree(package / CODE, directory / CODE)
 
 
 def _manifest(

@@ -24,7 +24,7 @@ LAYERS = [
     ["wording", "confirmation"],
     ["record", "clock", "journal"],
     ["study"],
-    ["trial", "space", "interrupt"],
+    ["trial", "space", "interrupt", "loopback"],
     ["errors"],
 ]
 SEPARATE = {"backends", "executors", "tracking"}

@@ -1,4 +1,4 @@
-"""Writing predictions to a file."""
+"""From a file of raw rows to a file of predictions."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import zipfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import pandas as pd
 
-from searchlab.errors import InputError
+from searchlab.errors import DataError, InputError
+from searchlab.model.model import Model
+from searchlab.model.raw import read_input
 
 
 def _write_arrays(table: pd.DataFrame, path: Path) -> None:
@@ -32,6 +35,19 @@ _WRITERS: Mapping[str, Callable[[pd.DataFrame, Path], None]] = {
     ".parquet": lambda table, path: table.to_parquet(path, index=False),
     ".npz": _write_arrays,
 }
+
+
+def predict_file(model: Model, path: Path) -> pd.DataFrame:
+    """Predicts the rows of a file: see `Model.table`.
+
+    Raises:
+        DataError: if the file cannot be read, or its rows are not like those of the data set.
+    """
+    rows = read_input(path, model.manifest.rows).rows
+    try:
+        return model.table(rows)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
 
 
 def check_output(path: Path, source: Path) -> None:
@@ -62,6 +78,11 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
     finally:
         with suppress(OSError):
             scratch.unlink(missing_ok=True)
+
+
+def print_table(table: pd.DataFrame, output: TextIO) -> None:
+    """Writes predictions as CSV."""
+    table.to_csv(output, index=False)
 
 
 def _ending(path: Path) -> str:
