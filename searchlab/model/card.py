@@ -105,7 +105,7 @@ def _use(of: Manifest) -> Iterator[str]:
 def _limits(of: Manifest) -> Iterator[str]:
     yield "- The scores hold for rows like those of the data set, and for no others."
     if of.refitted:
-        yield "- The model was fitted to all rows but the test's, with no early stopping of its own:"
+        yield "- The model was fitted to all rows but the test's, with no early stopping:"
         yield "  other trainings have told for how many epochs."
     if of.measured == "test":
         yield "- The test rows were not used for anything else; the search's score is the luckiest"
