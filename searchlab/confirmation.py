@@ -121,6 +121,16 @@ def standing_of(record: StudyRecord) -> Standing | None:
     return next(ranked, None)
 
 
+def known_scores(trial: TrialRecord, record: StudyRecord) -> dict[str, float]:
+    """A trial's `search` score, and once all are confirmed its `confirmed` one and its `spread`."""
+    number = trial.trial.number
+    standing = next((each for each in standings(record) if each.number == number), None)
+    found = {"search": None if trial.outcome is None else trial.outcome.value}
+    if standing is not None:
+        found |= {"confirmed": standing.mean, "spread": standing.spread}
+    return {name: value for name, value in found.items() if value is not None}
+
+
 def epochs_of(trial: TrialRecord, record: StudyRecord) -> int:
     """For how many epochs a trial's model is refitted: the median of its trainings' best epochs.
 

@@ -6,6 +6,7 @@
     │   ├── StudyChangedError             2      another study already has this name
     │   ├── DataError                     2      the data set: column, row, remedy
     │   ├── ModelError                    2      the model factory: its name, remedy
+    │   ├── PackageError                  2      a model to be used: where it is, remedy
     │   └── MissingPackageError           2      an optional library is not installed
     ├── StudyLockedError                  3      another process holds this study
     ├── JournalError                      2      the journal cannot be read or written
@@ -55,6 +56,10 @@ class DataError(InputError):
 
 class ModelError(InputError):
     """A model factory cannot be used; raised before trial 0."""
+
+
+class PackageError(InputError):
+    """A packaged model cannot be found, loaded or used."""
 
 
 class MissingPackageError(InputError):

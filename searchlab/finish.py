@@ -10,7 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from searchlab.confirmation import best_epochs, candidates, epochs_of, missing, winner
+from searchlab.confirmation import (
+    best_epochs,
+    candidates,
+    epochs_of,
+    known_scores,
+    missing,
+    winner,
+)
 from searchlab.errors import SearchlabError, StorageError
 from searchlab.executors.base import KILLED, Executor
 from searchlab.interrupt import Interrupt
@@ -161,6 +168,8 @@ class Finish:
             self._directory,
             start=self._record.clock.now,
             baseline=baseline,
+            of=of.trial.number,
+            scores=known_scores(of, self._record),
         )
         self._tasks[trial.number] = _Task(job, of.trial.number)
         self._executor.submit(job)

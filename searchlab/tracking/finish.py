@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,7 +73,6 @@ def _model(
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     if digest == state.model:
         return True
-    extras = tuple(extra for extra in [path.with_name("preprocessing.skops")] if extra.exists())
     tags = {"searchlab.model": digest, "searchlab.trial": str(stopped.winner)}
     params = record.trials[stopped.winner].trial.suggestion.params
     model_id = _find_model(client, state, digest)
@@ -83,15 +81,14 @@ def _model(
             uri=where.uri,
             experiment_id=state.experiment_id,
             run_id=state.run_id,
-            path=path,
-            extras=extras,
+            package=path.parent,
             params=params,
             tags=tags,
             step=process,
         )
         logged = log_model(file)
         model_id = logged.model_id
-        _tell_problem(client, state.run_id, logged.problem, [path, *extras])
+        _tell_problem(client, state.run_id, logged.problem, path.parent)
     state.model, state.model_id = digest, model_id
     return True
 
@@ -105,11 +102,10 @@ def _find_model(client: MlflowClient, state: State, digest: str) -> str:
     return ""
 
 
-def _tell_problem(client: MlflowClient, run_id: str, problem: str, files: Iterable[Path]) -> None:
-    """Keeps a model that only its author's code can load as the file it is, and says why."""
+def _tell_problem(client: MlflowClient, run_id: str, problem: str, package: Path) -> None:
+    """Keeps a model that only its author's code can load as the files it is, and says why."""
     if problem:
-        for file in files:
-            client.log_artifact(run_id, str(file), "model_files")
+        client.log_artifacts(run_id, str(package), "model_files")
         log_values(client, run_id, tags={"searchlab.model_error": problem})
     elif "searchlab.model_error" in client.get_run(run_id).data.tags:
         client.delete_tag(run_id, "searchlab.model_error")

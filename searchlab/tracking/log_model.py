@@ -16,7 +16,7 @@ from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 from typing import Any
 
-from searchlab.errors import TrackingError
+from searchlab.errors import SearchlabError, TrackingError
 from searchlab.training.quiet import quiet
 
 _SECONDS = 300.0  # a slow disk, a large model, a server far away; not a hang that lasts for ever
@@ -30,8 +30,7 @@ class ModelFile:
         uri: the tracking URI, with its password.
         experiment_id: the experiment of the run.
         run_id: the run that made the model.
-        path: the `.keras` file.
-        extras: files that are needed to use the model, such as its preprocessing.
+        package: the model with all that its use needs: see `training.package`.
         params: the params that the model was made with.
         tags: tags of the logged model.
         step: the step whose metrics of the run are those of the model.
@@ -40,8 +39,7 @@ class ModelFile:
     uri: str
     experiment_id: str
     run_id: str
-    path: Path
-    extras: tuple[Path, ...] = ()
+    package: Path
     params: Mapping[str, Any] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     step: int = 0
@@ -56,7 +54,7 @@ class LoggedModel:
 
 
 def log_model(model: ModelFile) -> LoggedModel:
-    """Logs a model with its signature and requirements.
+    """Logs a model with its signature, an example, its requirements and its code.
 
     Raises:
         TrackingError: if the store did not take it; another try may succeed.
@@ -80,7 +78,7 @@ def log_model(model: ModelFile) -> LoggedModel:
         child.join()
         ours.close()
     if kind == "store":
-        raise TrackingError(f"{model.path}: the model could not be logged: {text}")
+        raise TrackingError(f"{model.package}: the model could not be logged: {text}")
     return LoggedModel(model_id=text) if kind == "logged" else LoggedModel(problem=text)
 
 
@@ -90,86 +88,47 @@ def _child(answer: Connection, model: ModelFile, settings: dict[str, str]) -> No
         os.dup2(nowhere.fileno(), 1)
         os.dup2(nowhere.fileno(), 2)
     os.environ.update(settings)  # the fork server may have started before they were set
+    # MLflow would add the files of a uv project that is in the working directory by chance.
+    os.environ["MLFLOW_UV_AUTO_DETECT"] = "false"
     try:
-        import keras  # only in the child
+        from searchlab.model.loading import load_package  # Keras is imported in the child only
 
-        loaded = keras.saving.load_model(model.path, safe_mode=True)
+        load_package(model.package)
     except Exception as error:  # whatever a foreign class does when it is rebuilt
         answer.send(("model", _line(error)))
         return
     try:
-        answer.send(("logged", _log(loaded, model)))
+        answer.send(("logged", _log(model)))
     except Exception as error:
         answer.send(("store", _line(error)))
 
 
-def _log(loaded: Any, model: ModelFile) -> str:
+def _log(model: ModelFile) -> str:
     import mlflow
-    import mlflow.keras
     from mlflow.models import Model
+
+    from searchlab.model import flavor
 
     mlflow.set_tracking_uri(model.uri)
     mlflow.set_experiment(experiment_id=model.experiment_id)  # a model takes the active one
     info = Model.log(
         artifact_path=None,
         name="model",
-        flavor=mlflow.keras,
+        flavor=flavor,
         run_id=model.run_id,
         params={name: str(value) for name, value in model.params.items()},
         tags=dict(model.tags),
         step=model.step,
-        model=loaded,
-        signature=_signature(loaded),
-        pip_requirements=_requirements(),
+        package=model.package,
+        validate_serving_input=False,  # it has just been loaded
     )
-    client = mlflow.MlflowClient(model.uri)
-    for extra in model.extras:
-        client.log_model_artifact(info.model_id, str(extra))
     # Only a model with this tag is whole: see `finish._find_model`.
+    client = mlflow.MlflowClient(model.uri)
     client.set_logged_model_tags(info.model_id, {"searchlab.whole": "true"})
     return str(info.model_id)
 
 
-def _signature(loaded: Any) -> Any:
-    """Shapes without the batch (-1), and dtypes; several inputs or outputs go by their names."""
-    from mlflow.models import ModelSignature
-    from mlflow.types import Schema
-
-    return ModelSignature(
-        inputs=Schema(_specs(loaded.inputs)), outputs=Schema(_specs(loaded.outputs))
-    )
-
-
-def _specs(tensors: list[Any]) -> list[Any]:
-    import numpy as np
-    from mlflow.types import TensorSpec
-
-    return [
-        TensorSpec(
-            np.dtype(tensor.dtype),
-            tuple(-1 if size is None else size for size in tensor.shape),
-            name=tensor.name if len(tensors) > 1 else None,
-        )
-        for tensor in tensors
-    ]
-
-
-def _requirements() -> list[str]:
-    """What `mlflow models serve` installs; MLflow would take 13 seconds to find out itself.
-
-    The versions are asked of the modules: TensorFlow is also published under other names.
-    """
-    import keras
-    import numpy as np
-    import tensorflow as tf
-
-    return [
-        f"keras=={keras.__version__}",
-        f"tensorflow=={tf.__version__}",
-        f"numpy=={np.__version__}",
-    ]
-
-
 def _line(error: Exception) -> str:
     text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}"[:400]
+    named = text if isinstance(error, SearchlabError) else f"{type(error).__name__}: {text}"
+    return named[:400]

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 from searchlab.errors import TrackingError
+from searchlab.loopback import HOST, refuse_taken
 from searchlab.tracking.address import redact, resolve_uri, sqlite_file
-
-_HOST = "127.0.0.1"
 
 
 def serve_ui(cwd: Path, port: int) -> int:
@@ -25,7 +23,8 @@ def serve_ui(cwd: Path, port: int) -> int:
         The exit code of MLflow's server; 0 after Ctrl-C.
 
     Raises:
-        TrackingError: if there is no store, it is not a file, or the port is taken.
+        TrackingError: if there is no store, or it is not a file.
+        InputError: if the port is taken.
     """
     uri = resolve_uri(None, cwd)
     file = sqlite_file(uri)
@@ -36,9 +35,9 @@ def serve_ui(cwd: Path, port: int) -> int:
         )
     if not file.exists():
         raise TrackingError(f"there is no {file.name} here yet: searchlab run makes it")
-    _refuse_taken(port)
-    print(f"MLflow UI on http://{_HOST}:{port} (Ctrl-C to stop)", flush=True)  # noqa: T201
-    command = ["mlflow", "server", "--backend-store-uri", uri, "--host", _HOST, "--port", str(port)]
+    refuse_taken(port)
+    print(f"MLflow UI on http://{HOST}:{port} (Ctrl-C to stop)", flush=True)  # noqa: T201
+    command = ["mlflow", "server", "--backend-store-uri", uri, "--host", HOST, "--port", str(port)]
     # One worker and no job runner: a third of the memory, and ready sooner.
     environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     command += ["--workers", "1", "--artifacts-destination", str(file.parent / "mlartifacts")]
@@ -48,15 +47,3 @@ def serve_ui(cwd: Path, port: int) -> int:
         )
     except KeyboardInterrupt:
         return 0
-
-
-def _refuse_taken(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((_HOST, port))
-        except OSError:
-            raise TrackingError(
-                f"port {port} of {_HOST} cannot be used (is another server on it?): give another "
-                "--port"
-            ) from None

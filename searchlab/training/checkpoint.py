@@ -1,8 +1,9 @@
-"""What is kept of a training: its variables in a `.npz` file, and the study's model as `.keras`.
+"""What is kept of a training: its variables in a `.npz` file.
 
 Writing a `.keras` file costs as much as several epochs of a small model, and trainings that share
 a program have no Keras model each. So trials keep their bare variables, which `restore` puts into
-a model that the factory has built; only the study's model becomes a `.keras` file.
+a model that the factory has built; only the study's model becomes a `.keras` file: see
+`training.package`.
 """
 
 from __future__ import annotations
@@ -124,16 +125,6 @@ def is_whole(path: Path) -> bool:
             return archive.testzip() is None
     except (OSError, zipfile.BadZipFile, zlib.error):
         return False
-
-
-def save_model(model: Any, path: Path) -> None:
-    """Writes a Keras model as a `.keras` file; under `path` there is all of it or nothing.
-
-    Raises:
-        StorageError: if it cannot be written.
-    """
-    with moved_to(path) as scratch:
-        model.save(scratch)
 
 
 @contextlib.contextmanager

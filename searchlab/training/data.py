@@ -59,6 +59,7 @@ class Table:
         kinds: how each column of a frame is made into numbers; empty for images.
         digest: SHA-256 over names, types and values; the same data gives the same digest.
         w: the weights of the rows, float32 (n,), finite and 0 or more; None if there are none.
+        whole: the number columns that the data set has as whole numbers.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Table:
     kinds: Mapping[str, Kind]
     digest: str
     w: np.ndarray[Any, Any] | None = None
+    whole: frozenset[str] = frozenset()
 
 
 def load(spec: DataSpec, base: Path) -> Table:
@@ -87,15 +89,18 @@ def load(spec: DataSpec, base: Path) -> Table:
         raise raw.error("there are no rows: give a file with data")
     y, task = _target(raw, spec.task)
     w = _weights(raw)
-    X, kinds = raw.X, dict[str, Kind]()
+    X, kinds, whole = raw.X, dict[str, Kind](), frozenset[str]()
     if isinstance(X, pd.DataFrame):
         kinds = {str(name): _kind(raw, str(name), X[name]) for name in X}
+        numbers = (name for name, kind in kinds.items() if kind == "number")
+        whole = frozenset(name for name in numbers if pd.api.types.is_integer_dtype(X[name]))
         try:
             X = tidy(X, kinds)
         except DataError as error:
             raise raw.error(str(error)) from None
     named = [(raw.target, y)] if w is None else [(raw.target, y), (str(spec.weight), w)]
-    return Table(raw.name, raw.source, X, y, raw.target, task, kinds, _digest(X, named), w)
+    digest = _digest(X, named)
+    return Table(raw.name, raw.source, X, y, raw.target, task, kinds, digest, w, whole)
 
 
 def tidy(frame: pd.DataFrame, kinds: Mapping[str, Kind]) -> pd.DataFrame:

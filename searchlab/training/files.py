@@ -13,7 +13,8 @@ import gzip
 import re
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,34 +71,81 @@ def read_file(spec: DataSpec, base: Path) -> Raw:
     """
     path = base / str(spec.path)
     source = path.name if Path(str(spec.path)).is_absolute() else str(spec.path)
+    ending = find_file(path, source, "correct data.path")
+    name = path.name[: -len(ending)]
+    with reading(source):
+        if ending == ".npz":
+            return _read_npz(spec, path, name, source)
+        return _from_frame(spec, read_frame(path, source), name, source)
+
+
+def find_file(path: Path, source: str, remedy: str) -> str:
+    """The ending of a file that is there.
+
+    Args:
+        path: the file.
+        source: how to call it.
+        remedy: what to do if there is none.
+
+    Raises:
+        DataError: if there is none, or it is of an unknown kind.
+    """
     ending = next((end for end in ENDINGS[::-1] if path.name.lower().endswith(end)), None)
     if ending is None:
         raise DataError(f"{source}: unknown kind of file: give one of {', '.join(ENDINGS)}")
     if not path.is_file():
         near = did_you_mean(path.name, [p.name for p in path.parent.glob("*")])
-        raise DataError(f"{source}: no such file{near}: correct data.path")
-    name = path.name[: -len(ending)]
+        raise DataError(f"{source}: no such file{near}: {remedy}")
+    return ending
+
+
+@contextmanager
+def reading(source: str) -> Iterator[None]:
+    """Turns what libraries say of a file that cannot be read into one line."""
     try:
-        if ending == ".npz":
-            return _read_npz(spec, path, name, source)
-        if ending == ".parquet":
-            frame = pd.read_parquet(path).reset_index(drop=True)
-            frame.index += 1
-        else:
-            frame = _read_csv(path, source, "\t" if "tsv" in ending else ",")
+        yield
     except _UNREADABLE as error:
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(
             f"{source}: cannot be read ({why}): write it again (text as UTF-8)"
         ) from None
-    return _from_frame(spec, frame, name, source)
 
 
-def _read_csv(path: Path, source: str, separator: str) -> pd.DataFrame:
+def read_frame(path: Path, source: str, text: Collection[str] = ()) -> pd.DataFrame:
+    """Reads a CSV, TSV or Parquet file.
+
+    Args:
+        path: the file.
+        source: how to call it.
+        text: the columns that are text even if all of it looks like numbers.
+
+    Returns:
+        A frame whose index has the numbers of the rows by which the user knows them.
+
+    Raises:
+        DataError: if rows are cut short, or a name stands there twice.
+    """
+    if path.name.lower().endswith(".parquet"):
+        frame = pd.read_parquet(path).reset_index(drop=True)
+        frame.index += 1
+    else:
+        separator = "\t" if ".tsv" in path.name.lower() else ","
+        frame = _read_csv(path, source, separator, text)
+    frame.columns = pd.Index([str(column) for column in frame.columns])
+    _check_names(list(frame.columns), source)
+    return frame
+
+
+def _read_csv(path: Path, source: str, separator: str, text: Collection[str]) -> pd.DataFrame:
     """Reads a CSV file; the index has the row numbers of the file, from 2."""
     _check_cells(path, source, separator)
     frame = pd.read_csv(
-        path, sep=separator, index_col=False, low_memory=False, skip_blank_lines=False
+        path,
+        sep=separator,
+        index_col=False,
+        low_memory=False,
+        skip_blank_lines=False,
+        dtype=dict.fromkeys(text, str),
     )
     frame.index += 2
     return frame.dropna(how="all")  # empty rows at the end, as spreadsheets leave them
@@ -127,9 +175,7 @@ def _check_names(names: list[str], source: str) -> None:
 
 
 def _from_frame(spec: DataSpec, frame: pd.DataFrame, name: str, source: str) -> Raw:
-    frame.columns = pd.Index([str(column) for column in frame.columns])
     names = list(frame.columns)
-    _check_names(names, source)
     for wanted, key in [*_named(spec), *((name, "drop") for name in spec.drop)]:
         if wanted not in names:
             hint = did_you_mean(str(wanted), names) or f"; the columns are {_listed(names)}"
@@ -151,24 +197,15 @@ def _named(spec: DataSpec) -> list[tuple[str, str]]:
 
 
 def _read_npz(spec: DataSpec, path: Path, name: str, source: str) -> Raw:
-    opened = np.load(path, allow_pickle=False)
-    if not isinstance(opened, np.lib.npyio.NpzFile):
-        raise DataError(f"{source}: holds a single array: write features and target with np.savez")
-    with opened:
+    with open_arrays(path, source) as opened:
         names = list(opened.files)
         for wanted, of in _named(spec):
             if wanted not in names:
                 hint = did_you_mean(wanted, names) or f"; the arrays are {_listed(names)}"
                 raise DataError(f"{source}: no array {wanted!r}{hint}: correct data.{of}")
-        no_features = {spec.target, spec.weight, *spec.drop}
-        others = [array for array in names if array not in no_features]
-        key = next((array for array in ("X", "x") if array in others), others[0] if others else "")
-        if not key or (len(others) > 1 and key not in {"X", "x"}):
-            raise DataError(
-                f"{source}: which array has the features? Name it X (it has {_listed(names)})"
-            )
+        key = features_name(names, {spec.target, spec.weight, *spec.drop}, source)
         X, columns = opened[key], {wanted: opened[wanted] for wanted, _ in _named(spec)}
-    _check_arrays(source, key, X, columns)
+    check_arrays(source, key, X, columns)
     rows = {n: pd.Series(each.reshape(len(X)), name=n) for n, each in columns.items()}
     y, weight = rows[str(spec.target)], None if spec.weight is None else rows[spec.weight]
     if X.ndim > 2:  # noqa: PLR2004 - a matrix has columns; anything deeper is images
@@ -177,9 +214,47 @@ def _read_npz(spec: DataSpec, path: Path, name: str, source: str) -> Raw:
     return Raw(name, source, frame, y, str(spec.target), weight)
 
 
-def _check_arrays(
+def open_arrays(path: Path, source: str) -> np.lib.npyio.NpzFile:
+    """Opens an NPZ file.
+
+    Raises:
+        DataError: if it is a NumPy file of another kind.
+    """
+    opened = np.load(path, allow_pickle=False)
+    if not isinstance(opened, np.lib.npyio.NpzFile):
+        raise DataError(f"{source}: holds a single array: write features and target with np.savez")
+    return opened
+
+
+def features_name(names: Sequence[str], no_features: Collection[str | None], source: str) -> str:
+    """Which of the arrays in a file has the features: X, x, or the only one left.
+
+    Raises:
+        DataError: if that is not clear.
+    """
+    others = [array for array in names if array not in no_features]
+    key = next((array for array in ("X", "x") if array in others), others[0] if others else "")
+    if not key or (len(others) > 1 and key not in {"X", "x"}):
+        raise DataError(
+            f"{source}: which array has the features? Name it X (it has {_listed(list(names))})"
+        )
+    return key
+
+
+def check_arrays(
     source: str, key: str, X: np.ndarray[Any, Any], columns: Mapping[str, np.ndarray[Any, Any]]
 ) -> None:
+    """Refuses arrays that do not fit together, and features that are no finite numbers.
+
+    Args:
+        source: how to call the file.
+        key: the name of the features.
+        X: the features.
+        columns: the other arrays, by name, one value a row.
+
+    Raises:
+        DataError: naming the array and what is wrong with it.
+    """
     if X.ndim < 2 or 0 in X.shape[1:]:  # noqa: PLR2004
         raise DataError(
             f"{source}: {key} has the shape {X.shape}: give it (rows, features) or more"

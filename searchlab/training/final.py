@@ -57,11 +57,14 @@ def own_checkpoint(job: Job) -> Path | None:
     return file if is_whole(file) else None
 
 
-def final_outcome(job: Job, model: object, metrics: Mapping[str, float], epochs: int) -> Outcome:
+def final_outcome(
+    job: Job, data: PreparedData, model: object, metrics: Mapping[str, float], epochs: int
+) -> Outcome:
     """Packs a model with all that its use needs, and says what it is worth.
 
     Args:
         job: the FINAL or REFIT job.
+        data: the prepared data.
         model: the trained Keras model.
         metrics: those on the rows that it is measured on, named `val_...`.
         epochs: the epochs of the one training; 0 if the trial's checkpoint was taken.
@@ -72,12 +75,13 @@ def final_outcome(job: Job, model: object, metrics: Mapping[str, float], epochs:
         StorageError: if the package cannot be written.
     """
     value = objective(metrics, job.spec.objective.metric)
-    target = write_package(model, job)
+    named = {name.removeprefix("val_"): each for name, each in metrics.items()}
+    target = write_package(model, job, data.summary, named, tested=tests(job))
     return Outcome(
         job.trial.number,
         TrialState.COMPLETE,
         value=value,
-        metrics={name.removeprefix("val_"): value for name, value in metrics.items()},
+        metrics=named,
         epochs=epochs,
         model_path=model_file(target).relative_to(job.directory).as_posix(),
     )

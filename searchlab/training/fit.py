@@ -126,10 +126,10 @@ def _final(job: Job, data: PreparedData, emit: Emit) -> Outcome:
     if kept is None:
         rows = _Rows.of(data, final_rows(job, data), *score)
         model, fitted = _fit(job, data, rows, 0, emit)
-        return final_outcome(job, model, fitted.metrics, fitted.epochs)
+        return final_outcome(job, data, model, fitted.metrics, fitted.epochs)
     model = build(job, data)
     take_over(model, load_checkpoint(kept), data)
-    return final_outcome(job, model, _evaluate(model, *score, job), 0)
+    return final_outcome(job, data, model, _evaluate(model, *score, job), 0)
 
 
 def _fit(job: Job, data: PreparedData, rows: _Rows, fold: int, emit: Emit) -> tuple[Any, Fitted]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -41,6 +42,8 @@ class Job:
         synchronous: whether the training waits for a decision after each epoch.
         start: the logical time at which it starts, in reports; see `executors.fused`.
         baseline: which simple model a BASELINE fits.
+        of: the trial that a FINAL's or a REFIT's model is made of; its own number if None.
+        scores: what is known of that trial: see `training.manifest.Manifest`.
     """
 
     work: Work
@@ -53,3 +56,5 @@ class Job:
     synchronous: bool = False
     start: int = 0
     baseline: str | None = None
+    of: int | None = None
+    scores: Mapping[str, float] = field(default_factory=dict)

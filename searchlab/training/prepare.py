@@ -22,6 +22,7 @@ import pandas as pd
 from searchlab.errors import DataError
 from searchlab.study.spec import StudySpec
 from searchlab.training.data import Table, load
+from searchlab.training.example import save_example
 from searchlab.training.preprocessing import (
     CHUNK,
     Array,
@@ -30,11 +31,13 @@ from searchlab.training.preprocessing import (
     moments,
     save_preprocessing,
 )
+from searchlab.training.rows import RowSchema
 from searchlab.training.splits import Folds, Splitter, split
 from searchlab.training.weights import check_parts, class_weights
 
 _PARTS = ("train", "validation", "test")
 _SUMMARY, _FOLDS, _PREPROCESSING = "summary.json", "folds.npz", "preprocessing.skops"
+_ROWS = "rows.json"
 
 
 @dataclass(frozen=True)
@@ -212,11 +215,18 @@ def open_data(directory: Path) -> PreparedData:
     )
 
 
+def read_schema(directory: Path) -> RowSchema:
+    """What the raw rows look like that the data in a directory were prepared from."""
+    saved = json.loads((directory / _ROWS).read_text(encoding="utf-8"))
+    return RowSchema.from_dict(saved)
+
+
 # ---- writing
 
 
 def _write(table: Table, spec: StudySpec, directory: Path) -> DataSummary:
-    y, classes = _encoded(table)
+    y, labels = _encoded(table)
+    classes = tuple(map(str, labels))
     parts, folds = split(Splitter(y, classes, spec.search.seed), spec)
     if table.w is not None:
         check_parts(table.w, parts, folds)
@@ -250,15 +260,18 @@ def _write(table: Table, spec: StudySpec, directory: Path) -> DataSummary:
         "class_weight": weights,
     }
     (directory / _SUMMARY).write_text(json.dumps(saved, indent=1), encoding="utf-8")
+    schema = RowSchema.of(table, spec.data, summary.task, labels)
+    (directory / _ROWS).write_text(json.dumps(schema.as_dict(), indent=1), encoding="utf-8")
+    save_example(table.X, schema, parts["train"], directory)
     return summary
 
 
-def _encoded(table: Table) -> tuple[Array, tuple[str, ...]]:
-    """The target as a model learns it, and the classes as text."""
+def _encoded(table: Table) -> tuple[Array, tuple[Any, ...]]:
+    """The target as a model learns it, and the classes as the data set has them."""
     if table.task == "regression":
         return table.y.astype(np.float32), ()
     classes, numbers = np.unique(table.y, return_inverse=True)
-    return numbers.astype(np.int64), tuple(str(value) for value in classes.tolist())
+    return numbers.astype(np.int64), tuple(classes.tolist())
 
 
 def _write_inputs(

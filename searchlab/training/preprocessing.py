@@ -25,8 +25,10 @@ Array = np.ndarray[Any, Any]
 CHUNK = 1024
 """How many rows to transform at a time, so that images never stand in memory twice."""
 
+WIDEST = 200
+"""The columns that one column of categories or text becomes, at most."""
+
 _TRUSTED = ["numpy.dtype"]  # beyond scikit-learn's own classes, which skops trusts by itself
-_WIDEST = 200  # columns that one column of categories or text becomes, at most
 
 
 class Preprocessing(Protocol):
@@ -202,14 +204,14 @@ def _transformer(kinds: Mapping[str, Kind], scale: str) -> ColumnTransformer:
     # Filling is always part of it: values may be missing in rows that come later only.
     numbers = make_pipeline(SimpleImputer(strategy="median"), *scalers[scale])
     categories = OneHotEncoder(
-        handle_unknown="infrequent_if_exist", max_categories=_WIDEST, sparse_output=False
+        handle_unknown="infrequent_if_exist", max_categories=WIDEST, sparse_output=False
     )
     steps = [
         ("number", numbers, names["number"]),
         ("boolean", SimpleImputer(strategy="most_frequent"), names["boolean"]),
         ("category", categories, names["category"]),
         *(
-            (f"text{index}", TfidfVectorizer(max_features=_WIDEST), name)
+            (f"text{index}", TfidfVectorizer(max_features=WIDEST), name)
             for index, name in enumerate(names["text"])
         ),
     ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 
+import numpy as np
+import pandas as pd
 import pytest
+from packages import package_of
 
 from searchlab.tracking.address import resolve_uri
+from searchlab.training.package import model_file as model_file_of
 
 
 @pytest.fixture
@@ -29,11 +31,7 @@ def home(tmp_path):
 
 @pytest.fixture(scope="session")
 def model_file(tmp_path_factory):
-    """A small trained-like model, as a training leaves it."""
-    code = (
-        "import sys, keras; keras.utils.set_random_seed(int(sys.argv[2]));"
-        "keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]).save(sys.argv[1])"
-    )
-    path = tmp_path_factory.mktemp("models") / "model.keras"
-    subprocess.run([sys.executable, "-c", code, str(path), "1"], check=True, capture_output=True)
-    return path
+    """The Keras file of a small model, beside all that its use needs, as a training leaves it."""
+    values = np.random.default_rng(1).normal(size=(60, 4))
+    frame = pd.DataFrame(values, columns=["a", "b", "c", "y"])
+    return model_file_of(package_of(tmp_path_factory.mktemp("models"), frame))

@@ -47,6 +47,4 @@ def artifacts(uri, run_id, path=None):
 
 def put_model(home, model_file):
     """Lays the winner's model where a finished study has it."""
-    (home / "best").mkdir()
-    shutil.copy(model_file, home / "best" / "model.keras")
-    (home / "best" / "preprocessing.skops").write_bytes(b"steps")
+    shutil.copytree(model_file.parent, home / "best")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import mlflow
 import numpy as np
+import pandas as pd
 import pytest
 import study_entries as make
 from mlflow import MlflowClient
@@ -24,6 +25,7 @@ from searchlab.journal import Stopped
 from searchlab.tracking.address import redact, resolve_uri
 from searchlab.tracking.mlflow import MlflowTracker
 from searchlab.tracking.state import read_ids
+from searchlab.training.preprocessing import load_preprocessing
 
 
 def picture(uri):
@@ -398,12 +400,18 @@ def test_the_best_model_is_logged_once_and_can_be_used(uri, home, model_file, mo
     assert {(metric.key, metric.value) for metric in models[0].metrics} >= {("test/loss", 0.3)}
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     model = mlflow.pyfunc.load_model(f"models:/{ids.model_id}")
-    assert model.metadata.signature.inputs.inputs[0].shape == (-1, 3)
+    assert model.metadata.signature.inputs.input_names() == ["a", "b", "c"]
     folder = Path(mlflow.artifacts.download_artifacts(f"models:/{ids.model_id}"))
-    assert (folder / "preprocessing.skops").read_bytes() == b"steps"
+    assert (folder / "data" / "best" / "preprocessing.skops").exists()
     needed = {line.split("==")[0] for line in (folder / "requirements.txt").open()}
-    assert needed >= {"keras", "tensorflow", "numpy"}
-    assert model.predict(np.ones((2, 3), "float32")).shape == (2, 1)
+    assert needed >= {"keras", "tensorflow", "numpy", "pandas", "scikit-learn", "skops"}
+    rows = pd.DataFrame(np.ones((2, 3)), columns=["c", "b", "a"])
+    answers = model.predict(rows)
+    assert list(answers.columns) == ["y"]
+    kept = mlflow.keras.load_model(f"models:/{ids.model_id}")
+    steps = load_preprocessing(home / "best" / "preprocessing.skops")
+    wanted = kept.predict(steps.transform(rows), verbose=0)[:, 0]
+    np.testing.assert_allclose(answers["y"], wanted, rtol=1e-5)
     assert all(count == 1 for count in history(uri, runs(uri)["housing"]).values())
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import mlflow
 import numpy as np
+import pandas as pd
 import pytest
 import study_entries as make
 from mlflow import MlflowClient
@@ -72,7 +73,7 @@ def studies(tmp_path):
         if model_file is None:
             (home / "refit" / "model.keras").write_text(name)
         else:
-            shutil.copy(model_file, home / "refit" / "model.keras")
+            shutil.copytree(model_file.parent, home / "refit", dirs_exist_ok=True)
         entries = make.ended_study(name=name, **study)
         tracker = track(uri, home, entries, drain_seconds=200)
         assert (tracker.pending, tracker.problem) == (0, None)
@@ -382,6 +383,7 @@ def test_a_champion_on_a_server_can_be_loaded(database, tmp_path, studies, model
         assert [int(each["version"]) for each in linked] == [2]
         monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
         model = mlflow.pyfunc.load_model("models:/houses@champion")
-        assert np.asarray(model.predict(np.ones((2, 3), "float32"))).shape == (2, 1)
+        rows = pd.DataFrame(np.ones((2, 3)), columns=["a", "b", "c"])
+        assert model.predict(rows).shape == (2, 1)
     finally:
         server.kill()

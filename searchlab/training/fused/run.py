@@ -149,7 +149,8 @@ class Run:
         try:
             model = build(job, self.data)
             take_over(model, unpad(fold.state, fold.narrow), self.data)
-            outcome = final_outcome(job, model, fold.fitted.metrics, fold.fitted.epochs)
+            metrics, epochs = fold.fitted.metrics, fold.fitted.epochs
+            outcome = final_outcome(job, self.data, model, metrics, epochs)
         except Exception as error:
             outcome = failed(job.trial.number, error)
         yield from self._end(outcome)

@@ -1,0 +1,1 @@
+"""Trained models in use: loading them, predicting raw rows, serving, exporting."""

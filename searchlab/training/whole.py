@@ -1,0 +1,40 @@
+"""Directories that are there whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def whole_directory(path: Path) -> Iterator[Path]:
+    """A new directory to fill, which takes its place once the block is left without an error.
+
+    One that is there is replaced. What a killed process has left is taken away by the next one.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    scratch = path.with_name(f".{os.getpid()}-{path.name}")
+    old = path.with_name(f"{scratch.name}.old")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _clean(path)
+    try:
+        scratch.mkdir()
+        yield scratch
+        if path.exists():
+            path.rename(old)
+        scratch.rename(path)
+    finally:
+        _clean(path)
+
+
+def _clean(path: Path) -> None:
+    ours = re.compile(rf"\.\d+-{re.escape(path.name)}(\.old)?")
+    for left in path.parent.iterdir():
+        if ours.fullmatch(left.name):
+            shutil.rmtree(left, ignore_errors=True)

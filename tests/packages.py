@@ -1,0 +1,69 @@
+"""Real packaged models of small data sets, made in this process as a study's end makes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from searchlab.study.spec import StudySpec
+from searchlab.training.job import Job, Work
+from searchlab.training.prepare import prepare
+from searchlab.trial import Decision, Suggestion, Trial, TrialState
+
+PARAMS = {"n_hidden": 1, "n_neurons": 8, "learning_rate": 0.05}
+
+
+def package_of(directory: Path, data, factory: str = "mlp", target: str = "y", **more) -> Path:
+    """Trains a model on a frame, or on arrays by name, and returns its package.
+
+    Args:
+        directory: a fresh directory; a factory's file is named relative to it.
+        data: a frame, which becomes a CSV file, or a dict of arrays, which becomes an NPZ file.
+        factory: the model factory.
+        target: the target.
+        more: further keys of the study file's `data`.
+    """
+    if isinstance(data, pd.DataFrame):
+        name = "rows.csv"
+        data.to_csv(directory / name, index=False)
+    else:
+        name = "rows.npz"
+        np.savez(directory / name, **data)
+    spec = StudySpec.from_dict(
+        {
+            "name": "small",
+            "data": {"path": name, "target": target, **more},
+            "model": factory,
+            "space": {"n_neurons": {"int": [4, 8]}},
+            "training": {"epochs": 3, "batch_size": 16},
+        }
+    )
+    prepare(spec, directory, directory / "data")
+    return train(spec, directory)
+
+
+def train(spec: StudySpec, directory: Path) -> Path:
+    """Trains on data that have been prepared."""
+    from searchlab.training.fit import run
+
+    trial = Trial(9, Suggestion(PARAMS, epochs=3), seed=7)
+    job = Job(Work.REFIT, trial, spec, directory, directory / "data", directory, of=4)
+    outcome = run(job, lambda report: Decision.CONTINUE)
+    assert outcome.state is TrialState.COMPLETE, outcome.error
+    return (directory / outcome.model_path).parent
+
+
+def table(rows: int = 120, seed: int = 1) -> pd.DataFrame:
+    """Numbers, whole numbers, booleans, categories, with a quantity `y`."""
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {
+            "size": rng.normal(size=rows),
+            "rooms": rng.integers(1, 6, size=rows),
+            "garden": rng.random(rows) < 0.5,
+            "town": rng.choice(["Bern", "Graz", "Linz"], size=rows),
+        }
+    )
+    return frame.assign(y=frame["size"] * 2 + frame["rooms"] + frame["garden"])
