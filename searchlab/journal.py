@@ -293,8 +293,7 @@ def _decode(path: Path, number: int, line: bytes) -> Entry:
 
 def _event(kind: type[Event], values: dict[str, Any]) -> Event:
     if kind is Started:
-        known = tuple(Known(**each) for each in values.pop("known", ()))
-        return Started(known=known, **{k: each for k, each in values.items() if k != "time"})
+        values["known"] = tuple(Known(**each) for each in values.get("known", ()))
     if kind is Asked:
         trial = values["trial"]
         return Asked(Trial(**{**trial, "suggestion": Suggestion(**trial["suggestion"])}))

@@ -224,8 +224,9 @@ def _distribution(domain: Domain) -> Any:
 
     if isinstance(domain, Choice):
         return CategoricalDistribution(range(len(domain.values)))
-    kind = IntDistribution if isinstance(domain, Int) else FloatDistribution
-    return kind(domain.low, domain.high, step=domain.step, log=domain.log)
+    if isinstance(domain, Int):
+        return IntDistribution(domain.low, domain.high, step=domain.step, log=domain.log)
+    return FloatDistribution(domain.low, domain.high, step=domain.step, log=domain.log)
 
 
 def _split(value: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -15,7 +15,6 @@ from searchlab.space import Choice, Domain, Float, Int, Scalar, SearchSpace, ide
 from searchlab.training.quiet import quiet
 from searchlab.trial import Decision, Outcome, Report, Suggestion, TrialState
 
-
 _MOST = 5
 """Candidates, at most, that have params which are known already."""
 

@@ -243,7 +243,7 @@ class StudySpec(Part):
     confirm: Confirm = ConfirmSpec()
     refit: bool = True
     baselines: bool = True
-    registered_model: Annotated[str, AfterValidator(_known_name)] | None = None
+    registered_model: StudyName | None = None
 
     @field_validator("space")
     @classmethod

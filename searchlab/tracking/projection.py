@@ -22,7 +22,7 @@ from searchlab.trial import Outcome, Report, Trial, TrialState
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_\-. /:]")
 
 _NEW = ("known", "initial")
-"""What a study's first entry once did not have: left at nothing, it does not change its identity."""
+"""What a study's first entry once did not have; nothing in it leaves the identity as it was."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ LAYERS = [
     ["__main__"],
     ["cli"],
     ["printing"],
-    ["run", "sync", "signals"],
+    ["run", "reproduce", "sync", "signals"],
+    ["earlier"],
     ["search", "replay", "finish", "scaffold", "home"],
     ["plugins"],
     ["backends", "executors", "tracking"],
@@ -23,7 +24,7 @@ LAYERS = [
     ["wording", "confirmation"],
     ["record", "clock", "journal"],
     ["study"],
-    ["trial", "space", "interrupt"],
+    ["trial", "space", "interrupt", "versions"],
     ["errors"],
 ]
 SEPARATE = {"backends", "executors", "tracking"}
