@@ -89,12 +89,12 @@ class Reproduction:
             yield f"  {label:8}  {name} was {then or 'not there'}, is {now or 'not there'}"
 
     def _verdict(self) -> str:
+        error = self.again.error
         if self.same:
-            error = self.again.error
             return "same" if error is None else f"same, fails again: {error.type}"
         if self.difference:
             return f"not the same: differs by {abs(self.difference):.3g}"
-        return "not the same"
+        return "not the same" if error is None else f"not the same: fails now: {error.type}"
 
 
 def reproduce(

@@ -36,7 +36,18 @@ def searchlab(directory: Path, *arguments: str, **settings):
 def test_help_answers_at_once_for_every_command():
     """`--help` works for the program and each command."""
     listing = searchlab(Path.cwd(), "--help").stdout
-    for command in ("run", "validate", "schema", "list", "show", "best", "sync", "ui", "init"):
+    for command in (
+        "run",
+        "validate",
+        "schema",
+        "list",
+        "show",
+        "best",
+        "reproduce",
+        "sync",
+        "ui",
+        "init",
+    ):
         assert command in listing
         assert searchlab(Path.cwd(), command, "--help").returncode == 0
 
@@ -64,6 +75,7 @@ def test_init_validate_schema_round(tmp_path):
         (["run", "good.yaml", "--trials", "many"], "not a valid integer"),
         (["show", "nothing"], "there is no study 'nothing' in this directory; there is: none yet"),
         (["best", "nothing"], "there is no study 'nothing'"),
+        (["reproduce", "nothing"], "there is no study 'nothing'"),
         (["ui"], "there is no mlflow.db here yet"),
         (["init", "--dataset", "digit"], "digits"),
         (["nonsense"], "No such command"),

@@ -19,9 +19,15 @@ from searchlab.journal import (
     Waited,
     read_journal,
 )
-from searchlab.trial import Failure, Outcome, Report, Suggestion, Trial, TrialState
+from searchlab.trial import Failure, Known, Outcome, Report, Suggestion, Trial, TrialState
 
 EVENTS = [
+    Started(
+        study={"name": "b"},
+        text="",
+        known=(Known("a", 3, {"x": 0.1, "b": True, "i": 1}, 0.5),),
+        initial={"study": "a", "digest": "0"},
+    ),
     Started(study={"name": "ä"}, text="name: ä\n", data={"digest": "1"}, versions={"keras": "3"}),
     Resumed(trials=3, seconds=None, executor="inline", workers=1),
     Asked(Trial(0, Suggestion({"x": 0.1, "b": True, "n": None, "s": "a\nb"}, epochs=3), seed=42)),
