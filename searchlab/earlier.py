@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from searchlab.errors import InputError
 from searchlab.home import StudyHome, load_record
@@ -17,8 +17,10 @@ from searchlab.journal import Started
 from searchlab.record import StudyRecord
 from searchlab.space import identity
 from searchlab.study.spec import StudySpec
-from searchlab.training import initial
 from searchlab.trial import Known, TrialState
+
+if TYPE_CHECKING:
+    from searchlab.training.initial import Source
 
 _WARM_START, _INITIAL_WEIGHTS = "search.warm_start", "model.initial_weights"
 
@@ -33,7 +35,7 @@ class Heritage:
     """
 
     known: tuple[Known, ...] = ()
-    source: initial.Source | None = None
+    source: Source | None = None
 
 
 def inherit(
@@ -58,7 +60,7 @@ def inherit(
     return Heritage(known, _take_model(spec, home))
 
 
-def recorded_source(started: Started, directory: Path) -> initial.Source | None:
+def recorded_source(started: Started, directory: Path) -> Source | None:
     """Whose model gave a study its initial weights, if any; its copy must be as it was.
 
     Raises:
@@ -66,6 +68,8 @@ def recorded_source(started: Started, directory: Path) -> initial.Source | None:
     """
     if not started.initial:
         return None
+    from searchlab.training import initial  # imports NumPy
+
     source, file = initial.Source(**started.initial), initial.model_file(directory)
     try:
         whole = initial.digest_of(file) == source.digest
@@ -127,10 +131,12 @@ def _differences(spec: StudySpec, data: Mapping[str, Any], record: StudyRecord) 
         yield f"has another objective (the {way} {one.metric})"
 
 
-def _take_model(spec: StudySpec, home: StudyHome) -> initial.Source | None:
+def _take_model(spec: StudySpec, home: StudyHome) -> Source | None:
     wanted = spec.factory.initial
     if wanted is None:
         return None
+    from searchlab.training import initial  # imports NumPy
+
     record = _record(wanted.study, home.cwd, _INITIAL_WEIGHTS)
     path = None if record.stopped is None else record.stopped.model_path
     file = None if path is None else StudyHome(wanted.study, home.cwd).directory / path

@@ -22,7 +22,7 @@ from searchlab.home import StudyHome, load_record
 from searchlab.interrupt import Interrupt
 from searchlab.journal import Entry, Resumed, Told, read_journal
 from searchlab.record import StudyRecord, TrialRecord
-from searchlab.training import factories, initial
+from searchlab.training import factories
 from searchlab.training.job import Job, Work
 from searchlab.trial import Decision, Outcome, Report, TrialState
 from searchlab.versions import installed
@@ -152,6 +152,7 @@ class _Place:
         Raises:
             InputError: if one of them is not what it was.
         """
+        from searchlab.training import initial  # imports NumPy
         from searchlab.training.prepare import prepare  # imports pandas and scikit-learn
 
         trial = f"trial {number} cannot be reproduced"

@@ -22,12 +22,6 @@ from searchlab.journal import (
 from searchlab.trial import Failure, Known, Outcome, Report, Suggestion, Trial, TrialState
 
 EVENTS = [
-    Started(
-        study={"name": "b"},
-        text="",
-        known=(Known("a", 3, {"x": 0.1, "b": True, "i": 1}, 0.5),),
-        initial={"study": "a", "digest": "0"},
-    ),
     Started(study={"name": "ä"}, text="name: ä\n", data={"digest": "1"}, versions={"keras": "3"}),
     Resumed(trials=3, seconds=None, executor="inline", workers=1),
     Asked(Trial(0, Suggestion({"x": 0.1, "b": True, "n": None, "s": "a\nb"}, epochs=3), seed=42)),
@@ -37,6 +31,12 @@ EVENTS = [
     Waited(2),
     Told(Outcome(1, TrialState.FAIL, error=Failure("ValueError", "no", "Traceback"))),
     Told(Outcome(2, TrialState.PRUNED, 0.5, unfused="its optimizer (Ftrl)")),
+    Started(
+        study={"name": "b"},
+        text="",
+        known=(Known("a", 3, {"x": 0.1, "b": True, "i": 1}, 0.5),),
+        initial={"study": "a", "digest": "0"},
+    ),
     Stopped("finished", 1.5, best=0, test={"loss": 0.2}, model_path="best/model.keras"),
 ]
 

@@ -268,7 +268,7 @@ _STUDY = [
     edit("warm start", "  seed: 42", "  seed: 42\n  warm_start: a", SEED + 1, "search.warm_start",
           "must be a list, such as [houses]"),
     edit("no study", "  seed: 42", "  seed: 42\n  warm_start: [../a]", SEED + 1,
-          "search.warm_start", "is no study name: use up to 80 letters"),
+          "search.warm_start.0", "is no study name: use up to 80 letters"),
     edit("own weights", "factory: mlp", "initial_weights: small, factory: mlp", MODEL,
           "model.initial_weights", "names small, which is this study"),
     edit("no weights", "factory: mlp", "initial_weights: 3, factory: mlp", MODEL,
