@@ -297,6 +297,33 @@ def compare(names: tuple[str, ...], output: Path | None, as_json: bool) -> None:
 
 @cli.command()
 @click.argument("name")
+@click.option("--trial", type=click.IntRange(min=0), help="The trial's number [default: the best].")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@_errors_are_lines
+def reproduce(name: str, trial: int | None, as_json: bool) -> None:
+    """Train a trial of a study again, and say whether the value is the same."""
+    from searchlab.interrupt import Interrupt
+    from searchlab.reproduce import reproduce as train_again
+    from searchlab.signals import signals
+
+    interrupt = Interrupt()
+    with standard_output(as_json) as output, signals(interrupt):
+        terminal = console(output)
+
+        def say(line: str) -> None:
+            if not as_json:
+                terminal.print(f"[dim]{line} ...")
+
+        result = train_again(name, Path.cwd(), trial, interrupt, say)
+        if as_json:
+            print_json(result.as_dict(), output)
+        else:
+            terminal.print("\n".join(result.lines()), markup=False, soft_wrap=True)
+    raise click.exceptions.Exit(0 if result.same else _FAILED)
+
+
+@cli.command()
+@click.argument("name")
 @click.option("--tracking-uri", help="MLflow store or server [default: ./mlflow.db].")
 @_errors_are_lines
 def sync(name: str, tracking_uri: str | None) -> None:

@@ -5,6 +5,7 @@
 * `mlflow.json`: what MLflow has already been told.
 * `data/`: the prepared data, only while the study runs.
 * `models/<trial>/`: trained models that may still be needed.
+* `initial/`: a copy of the model that gives the initial weights.
 * `best/`: the study's model and its preprocessing.
 * `workers/`: what trainings printed.
 """
@@ -32,10 +33,12 @@ class StudyHome:
 
     Attributes:
         directory: the directory itself.
+        cwd: the working directory, where other studies live too.
     """
 
     def __init__(self, name: str, cwd: Path) -> None:
-        self.directory = cwd.resolve() / _ROOT / name
+        self.cwd = cwd.resolve()
+        self.directory = self.cwd / _ROOT / name
 
     @property
     def journal(self) -> Path:

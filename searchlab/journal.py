@@ -24,7 +24,7 @@ from typing import Any, BinaryIO, Self, get_args
 
 from searchlab.errors import JournalError
 from searchlab.study.ending import Ending
-from searchlab.trial import Failure, Outcome, Report, Suggestion, Trial, TrialState
+from searchlab.trial import Failure, Known, Outcome, Report, Suggestion, Trial, TrialState
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,9 @@ class Started:
         data: what the data set is (`training.prepare.DataSummary` as plain values).
         factory: the SHA-256 of the model factory's source file, or "" for a built-in one.
         versions: versions of the libraries by package.
+        known: what the studies in `search.warm_start` had found, best first.
+        initial: where the initial weights come from (`training.initial.Source` as plain values),
+            or nothing.
     """
 
     study: Mapping[str, Any]
@@ -46,6 +49,8 @@ class Started:
     data: Mapping[str, Any] = field(default_factory=dict)
     factory: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
+    known: tuple[Known, ...] = ()
+    initial: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -289,6 +294,8 @@ def _decode(path: Path, number: int, line: bytes) -> Entry:
 
 
 def _event(kind: type[Event], values: dict[str, Any]) -> Event:
+    if kind is Started:
+        values["known"] = tuple(Known(**each) for each in values.get("known", ()))
     if kind is Asked:
         trial = values["trial"]
         return Asked(Trial(**{**trial, "suggestion": Suggestion(**trial["suggestion"])}))

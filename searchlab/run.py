@@ -6,13 +6,13 @@ import contextlib
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from importlib import metadata
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from searchlab import plugins
 from searchlab.backends.base import Problem
+from searchlab.earlier import Heritage, inherit
 from searchlab.errors import ModelError, StudyChangedError
 from searchlab.finish import Finish, Say
 from searchlab.home import StudyHome
@@ -27,21 +27,11 @@ from searchlab.tracking.base import Tracker, Trackers
 from searchlab.training import factories
 from searchlab.training.job import Job, Work
 from searchlab.trial import Decision, Outcome, Report, Suggestion, Trial, TrialState
+from searchlab.versions import installed
 
 if TYPE_CHECKING:
     from searchlab.executors.base import Executor
     from searchlab.training.prepare import DataSummary
-
-_PACKAGES = (
-    "tensorflow",
-    "tensorflow-cpu",
-    "keras",
-    "keras-tuner",
-    "optuna",
-    "scikit-learn",
-    "scikeras",
-    "numpy",
-)
 
 MakeTrackers = Callable[[Path], Sequence[Tracker]]
 """Makes the trackers of a study, given the study's directory."""
@@ -150,7 +140,9 @@ def _work(
     executor = plugins.executor(spec.execution.executor, spec.execution.workers, directory)
     with contextlib.closing(executor), _data(place, record, interrupt, say) as summary:
         with interrupt.at_once():
-            backend = plugins.backend(spec.search.backend)(Problem.of(spec, summary.task))
+            heritage = inherit(spec, summary.as_dict(), place.home, record.started)
+            problem = Problem.of(spec, summary.task, heritage.known)
+            backend = plugins.backend(spec.search.backend)(problem)
         with contextlib.closing(backend):
             with interrupt.at_once():
                 answers = replay(backend, entries)
@@ -160,7 +152,7 @@ def _work(
             with Journal(place.home.journal) as journal:
                 recorder = Recorder(journal, record, tracker)
                 if record.started is None:
-                    recorder(_started(place, summary))
+                    recorder(_started(place, summary, heritage))
                 recorder(_resumed(spec))
                 start = time.monotonic()
                 arguments = (executor, recorder, place.base, directory, interrupt)
@@ -221,7 +213,7 @@ def _run_to_end(executor: Executor, interrupt: Interrupt) -> Outcome | None:
     return None
 
 
-def _started(place: _Place, summary: DataSummary) -> Started:
+def _started(place: _Place, summary: DataSummary, heritage: Heritage) -> Started:
     spec = place.file.spec
     return Started(
         study=spec.as_dict(),
@@ -229,7 +221,9 @@ def _started(place: _Place, summary: DataSummary) -> Started:
         file=str(place.file.path.resolve()),
         data=summary.as_dict(),
         factory=factories.source_digest(spec, place.base),
-        versions=_versions(),
+        versions=installed(),
+        known=heritage.known,
+        initial={} if heritage.source is None else asdict(heritage.source),
     )
 
 
@@ -258,12 +252,3 @@ def _stopped(record: StudyRecord, finish: Finish, interrupt: Interrupt) -> Stopp
         model_path=made.outcome.model_path,
         refit_error=made.refit_error,
     )
-
-
-def _versions() -> dict[str, str]:
-    """The versions of the installed libraries that results depend on."""
-    versions = {}
-    for package in _PACKAGES:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            versions[package] = metadata.version(package)
-    return versions

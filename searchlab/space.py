@@ -216,6 +216,11 @@ class SearchSpace:
         )
 
 
+def identity(params: Params) -> frozenset[tuple[str, type, Scalar]]:
+    """What is equal for the same points alone; tells 1, 1.0 and True apart."""
+    return frozenset((name, type(value), value) for name, value in params.items())
+
+
 def _same(a: Scalar, b: Scalar) -> bool:
     """Equality that tells 1, 1.0 and True apart."""
     return type(a) is type(b) and a == b

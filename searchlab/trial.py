@@ -61,6 +61,23 @@ class Trial:
 
 
 @dataclass(frozen=True)
+class Known:
+    """A COMPLETE trial of another study on the same search space, data and objective.
+
+    Attributes:
+        study: the other study's name.
+        number: the trial's number in it.
+        params: a point of the search space, as plain Python values.
+        value: the objective, finite.
+    """
+
+    study: str
+    number: int
+    params: Params
+    value: float
+
+
+@dataclass(frozen=True)
 class Report:
     """The metrics at the end of one epoch of one training.
 

@@ -37,7 +37,8 @@ def test_help_answers_at_once_for_every_command():
     """`--help` works for the program and each command."""
     listing = searchlab(Path.cwd(), "--help").stdout
     commands = ("run", "validate", "schema", "list", "show", "best", "sync", "ui", "init")
-    for command in (*commands, "models", "promote"):
+    of_models = ("predict", "evaluate", "serve", "export", "models", "promote")
+    for command in (*commands, "report", "compare", "reproduce", *of_models):
         assert command in listing
         assert searchlab(Path.cwd(), command, "--help").returncode == 0
 
@@ -65,6 +66,7 @@ def test_init_validate_schema_round(tmp_path):
         (["run", "good.yaml", "--trials", "many"], "not a valid integer"),
         (["show", "nothing"], "there is no study 'nothing' in this directory; there is: none yet"),
         (["best", "nothing"], "there is no study 'nothing'"),
+        (["reproduce", "nothing"], "there is no study 'nothing'"),
         (["ui"], "there is no mlflow.db here yet"),
         (["init", "--dataset", "digit"], "digits"),
         (["nonsense"], "No such command"),

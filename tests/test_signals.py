@@ -90,11 +90,11 @@ SLACK = 3.0  # for a machine that is shared with other tests
 
 
 class Program:
-    """`searchlab run` in a directory, in a session of its own."""
+    """`searchlab run`, or another of its commands, in a directory, in a session of its own."""
 
-    def __init__(self, directory: Path, *arguments: str):
+    def __init__(self, directory: Path, *arguments: str, what=("run", "small.yaml")):
         self.directory = directory
-        command = [sys.executable, "-m", "searchlab", "run", "small.yaml", *arguments]
+        command = [sys.executable, "-m", "searchlab", *what, *arguments]
         self.process = subprocess.Popen(
             command, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             start_new_session=True,
@@ -284,6 +284,26 @@ def test_a_signal_while_mlflow_hangs(directory):
         errors = program.end(FIRST)
     assert program.orphans() == []
     assert "searchlab sync small" in errors
+
+
+@pytest.mark.parametrize("directory", ["alone"], indirect=True)
+def test_a_signal_while_a_trial_is_reproduced(directory, tmp_path_factory, monkeypatch):
+    """`reproduce` leaves an endless epoch in time, and no process and no file of it stays."""
+    continue_to_the_end(directory, "--trials", "1")
+    (directory / "epoch").unlink()
+    before = sorted(directory.rglob("*"))
+    scratch = tmp_path_factory.mktemp("scratch")
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    hold(directory, "epoch")
+    program = Program(directory, what=("reproduce", "small"))
+    program.wait_for("epoch")
+    program.signal(signal.SIGINT, whole_group=True)
+    program.end(FIRST)
+    assert program.orphans() == []
+    assert list(scratch.iterdir()) == []
+    for name in ("epoch", "hold-epoch"):
+        (directory / name).unlink()
+    assert sorted(directory.rglob("*")) == before
 
 
 def test_the_time_budget_is_kept_even_within_an_epoch(directory):

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from searchlab.space import SearchSpace
 from searchlab.study.spec import StudySpec
-from searchlab.trial import Decision, Outcome, Report, Suggestion
+from searchlab.trial import Decision, Known, Outcome, Report, Suggestion
 
 
 class Options(BaseModel):
@@ -33,6 +33,7 @@ class Problem:
         task: "regression", "binary" or "multiclass".
         seed: at least 1; the same seed gives the same suggestions.
         options: the backend's own options, checked by its `Options`.
+        known: trials of other studies on this space to begin with, of distinct params, best first.
     """
 
     space: SearchSpace
@@ -44,9 +45,10 @@ class Problem:
     seed: int
     task: str = "regression"
     options: Mapping[str, Any] = field(default_factory=dict)
+    known: tuple[Known, ...] = ()
 
     @classmethod
-    def of(cls, spec: StudySpec, task: str) -> Problem:
+    def of(cls, spec: StudySpec, task: str, known: tuple[Known, ...] = ()) -> Problem:
         """The problem that a study file poses on data with this kind of target."""
         return cls(
             space=spec.search_space,
@@ -58,6 +60,7 @@ class Problem:
             seed=spec.search.seed,
             task=task,
             options=spec.search.options,
+            known=known,
         )
 
 
@@ -93,6 +96,10 @@ class Backend(Protocol):
     instance, as options may decide."""
     needs_trials: ClassVar[bool]
     """Whether `search.trials` must be given."""
+    tries_known: ClassVar[bool]
+    """Whether it begins by trying the best of `Problem.known` again. How many does not depend on
+    `Problem.trials`, which may be raised. A backend that does not takes all of `known` for trials
+    of its own, and goes on from there."""
 
     def __init__(self, problem: Problem) -> None:
         """Makes the library's own search object."""

@@ -11,7 +11,7 @@ Machine Learning Research 18 (2018), https://jmlr.org/papers/v18/16-558.html.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Annotated, Any, ClassVar
 
@@ -20,7 +20,10 @@ from pydantic import Field
 from searchlab.backends import base
 from searchlab.space import Choice, Domain, Int, Scalar, SearchSpace, When
 from searchlab.training.quiet import quiet
-from searchlab.trial import Decision, Outcome, Report, Suggestion, TrialState
+from searchlab.trial import Decision, Known, Outcome, Report, Suggestion, TrialState
+
+_SHARE = 3
+"""One in so many trials of the first rung, at most, has params that are known already."""
 
 
 class HyperbandOptions(base.Options):
@@ -37,7 +40,11 @@ class HyperbandOptions(base.Options):
 
 
 class HyperbandBackend:
-    """Runs brackets of successive halving with Keras Tuner's oracle."""
+    """Runs brackets of successive halving with Keras Tuner's oracle.
+
+    The first trials of the first bracket have the best params that are known already, as many as
+    are a third of its first rung. The others are drawn as if they were the first.
+    """
 
     Options: ClassVar[type[base.Options]] = HyperbandOptions
     prunes: bool = False
@@ -45,6 +52,7 @@ class HyperbandBackend:
     resumes_weights: ClassVar[bool] = True
     at_once: int | None = None  # it promotes when a rung has ended, and draws all else blindly
     needs_trials: ClassVar[bool] = False
+    tries_known: ClassVar[bool] = True
 
     def __init__(self, problem: base.Problem) -> None:
         self._problem = problem
@@ -120,10 +128,26 @@ def _oracle(problem: base.Problem, options: HyperbandOptions) -> Any:
         tune_new_entries=False,
         allow_new_entries=False,
     )
+    _begin_with(oracle, problem.known, problem.space)
     oracle.verbose = 0
     oracle.save = lambda: None
     oracle._save_trial = lambda trial: None  # noqa: ARG005 - the signature is Keras Tuner's
     return oracle
+
+
+def _begin_with(oracle: Any, known: Sequence[Known], space: SearchSpace) -> None:
+    """Lets an oracle try known params before it draws any.
+
+    Keras Tuner 1.4.8 has no way to give Hyperband its first params; all that are new come from
+    the oracle's `_random_values`.
+    """
+    most = max(1, oracle._get_size(oracle._current_bracket, 0) // _SHARE)
+    first = [
+        {name: _stored(space.domains[name], value) for name, value in each.params.items()}
+        for each in known[:most]
+    ]
+    draw = oracle._random_values
+    oracle._random_values = lambda: first.pop(0) if first else draw()
 
 
 def _hyperparameters(space: SearchSpace) -> Any:

@@ -19,9 +19,9 @@ from pydantic import field_validator
 
 from searchlab.backends import base
 from searchlab.errors import InputError, MissingPackageError
-from searchlab.space import Choice, Domain, Int, Scalar
+from searchlab.space import Choice, Domain, Int, Scalar, SearchSpace
 from searchlab.study.fields import either
-from searchlab.trial import Decision, Outcome, Report, Suggestion, TrialState
+from searchlab.trial import Decision, Known, Outcome, Report, Suggestion, TrialState
 
 if TYPE_CHECKING:
     import optuna
@@ -107,6 +107,7 @@ class OptunaBackend:
     with one, with 64 only what a random search does, and then nothing is pruned either. None with a
     sampler and a pruner that do not learn from other trials."""
     needs_trials: ClassVar[bool] = False
+    tries_known: ClassVar[bool] = False
 
     def __init__(self, problem: base.Problem) -> None:
         import optuna  # validating a study must not import it
@@ -127,6 +128,9 @@ class OptunaBackend:
                 sampler=_make("sampler", options.sampler, _sampler_defaults(problem, options)),
                 pruner=_make("pruner", options.pruner, {}),
             )
+            # The best come last: of many trials, TPE gives the older ones less weight.
+            known = reversed(problem.known)
+            self._study.add_trials([_complete(each, problem.space) for each in known])
 
     def ask(self, number: int) -> Suggestion | None:
         """The next suggestion; None once a sampler has tried the whole space.
@@ -159,7 +163,8 @@ class OptunaBackend:
             return Decision.CONTINUE
         trial = self._trials[report.number]
         trial.report(value, report.fold * self._problem.epochs + report.epoch)
-        return Decision.STOP if trial.should_prune() else Decision.CONTINUE
+        with _quiet():
+            return Decision.STOP if trial.should_prune() else Decision.CONTINUE
 
     def tell(self, outcome: Outcome) -> None:
         """Takes the end of a trial. A pruned one counts with its last intermediate value."""
@@ -192,6 +197,36 @@ def _suggest(trial: optuna.Trial, name: str, domain: Domain) -> Scalar:
     if isinstance(domain, Int):
         return trial.suggest_int(name, domain.low, domain.high, step=domain.step, log=domain.log)
     return trial.suggest_float(name, domain.low, domain.high, step=domain.step, log=domain.log)
+
+
+def _complete(known: Known, space: SearchSpace) -> optuna.trial.FrozenTrial:
+    """A trial of another study as Optuna would have stored it."""
+    import optuna
+
+    distributions, params = {}, {}
+    for name, value in known.params.items():
+        domain = space.domains[name]
+        distribution = distributions[name] = _distribution(domain)
+        if isinstance(domain, Choice):
+            params[name] = domain.index(value)
+        else:  # another library may have rounded a step or a logarithm past the end
+            params[name] = min(max(value, distribution.low), distribution.high)
+    return optuna.trial.create_trial(params=params, distributions=distributions, value=known.value)
+
+
+def _distribution(domain: Domain) -> Any:
+    """What `_suggest` samples from, so that a sampler takes both for the same param."""
+    from optuna.distributions import (
+        CategoricalDistribution,
+        FloatDistribution,
+        IntDistribution,
+    )
+
+    if isinstance(domain, Choice):
+        return CategoricalDistribution(range(len(domain.values)))
+    if isinstance(domain, Int):
+        return IntDistribution(domain.low, domain.high, step=domain.step, log=domain.log)
+    return FloatDistribution(domain.low, domain.high, step=domain.step, log=domain.log)
 
 
 def _split(value: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -270,10 +305,15 @@ def _make(kind: Kind, value: str | Mapping[str, Any], defaults: Mapping[str, Any
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps Optuna's remarks on its own experimental features, and on rounded steps, to itself."""
+    """Keeps some of Optuna's remarks to itself.
+
+    They are those on its own experimental features, on rounded steps, and on a best trial without
+    intermediate values, as one of another study is.
+    """
     from optuna.exceptions import ExperimentalWarning
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         warnings.filterwarnings("ignore", message="The distribution is specified by")
+        warnings.filterwarnings("ignore", message="The best trial has no intermediate values")
         yield

@@ -7,12 +7,16 @@ as the study's, over two empty rows.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from searchlab.backends import base
-from searchlab.space import Choice, Domain, Float, Int, Scalar, SearchSpace
+from searchlab.space import Choice, Domain, Float, Int, Scalar, SearchSpace, identity
 from searchlab.training.quiet import quiet
 from searchlab.trial import Decision, Outcome, Report, Suggestion, TrialState
+
+_MOST = 5
+"""Candidates, at most, that have params which are known already."""
 
 
 class RandomizedOptions(base.Options):
@@ -26,6 +30,9 @@ class RandomizedBackend:
     candidates end with the grid. scikit-learn 1.9 draws such a space in one way up to 1 % of the
     grid, in another up to 99 %, and in a third above. Raising the number of trials of a study
     across one of these bounds changes the candidates, which its replay then notices.
+
+    The first candidates are the best params that are known already, five at most, and then those
+    that would be the first.
     """
 
     Options: ClassVar[type[base.Options]] = RandomizedOptions
@@ -34,6 +41,7 @@ class RandomizedBackend:
     resumes_weights: ClassVar[bool] = False
     at_once: int | None = None  # its candidates are drawn before the first outcome
     needs_trials: ClassVar[bool] = True
+    tries_known: ClassVar[bool] = True
 
     def __init__(self, problem: base.Problem) -> None:
         with quiet():
@@ -57,8 +65,7 @@ class RandomizedBackend:
         if params is None:
             return None
         space = self._problem.space
-        plain = {name: _plain(domain, params[name]) for name, domain in space}
-        return Suggestion(space.active(plain), self._problem.epochs)
+        return Suggestion(_point(space, params), self._problem.epochs)
 
     def report(self, report: Report) -> Decision:  # noqa: ARG002
         """CONTINUE: randomized search looks at no intermediate value."""
@@ -103,9 +110,10 @@ class _LogInt:
 
 
 def _search(problem: base.Problem, estimator: Any, scoring: Any) -> Any:
-    from sklearn.model_selection import RandomizedSearchCV
+    from searchlab.backends.bridge import PREFIX
+    from searchlab.backends.known_first import KnownFirstSearchCV
 
-    return RandomizedSearchCV(
+    search = KnownFirstSearchCV(
         estimator,
         _distributions(problem.space),
         n_iter=problem.trials,
@@ -114,6 +122,21 @@ def _search(problem: base.Problem, estimator: Any, scoring: Any) -> Any:
         cv=[([0], [1])] * problem.folds,
         pre_dispatch="all",
         random_state=problem.seed,
+    )
+    search.first = [
+        {PREFIX + name: value for name, value in each.params.items()}
+        for each in problem.known[:_MOST]
+    ]
+    search.identity = lambda candidate: identity(
+        _point(problem.space, {name.removeprefix(PREFIX): v for name, v in candidate.items()})
+    )
+    return search
+
+
+def _point(space: SearchSpace, params: Mapping[str, Any]) -> dict[str, Scalar]:
+    """The point of the space behind drawn params; those that are known lack inactive ones."""
+    return space.active(
+        {name: _plain(domain, params[name]) for name, domain in space if name in params}
     )
 
 

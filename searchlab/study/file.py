@@ -12,8 +12,9 @@ import yaml
 
 from searchlab.errors import StudyFileError
 from searchlab.study import text as study_text
+from searchlab.study.others import is_name
 from searchlab.study.problems import Check, Finder, Keys, line_of
-from searchlab.study.spec import StudySpec, is_name
+from searchlab.study.spec import StudySpec
 
 _LARGEST = 50_000  # bytes; a study file is written by a person
 

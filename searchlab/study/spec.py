@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from searchlab.space import SearchSpace
 from searchlab.study.ending import Confirm, ConfirmSpec, Ending
 from searchlab.study.fields import MisplacedError, Part, PlainValues
 from searchlab.study.limits import OnFailure, RetrySpec
+from searchlab.study.others import InitialWeights, InitialWeightsSpec, StudyName
 from searchlab.study.params import ParamSpec, check_space
 from searchlab.study.training import TrainingSpec, unseen
 
-_LONGEST_NAME = 80
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _MINIMIZED = ("loss", "error", "mse", "mae", "rmse", "msle", "mape", "deviance", "crossentropy")
 _MAXIMIZED = ("accuracy", "acc", "auc", "precision", "recall", "r2", "score", "f1", "iou")
 _SURE: dict[str, str] = {"loss": "minimize", "accuracy": "maximize", "auc": "maximize"}
@@ -82,10 +80,18 @@ class ModelSpec(Part):
     Attributes:
         factory: `mlp`, `path/to/file.py:function` or `package.module:function`.
         params: fixed keyword arguments of the factory.
+        initial_weights: another study, whose model gives the first layers their initial weights.
     """
 
     factory: str
     params: dict[str, PlainValues] = Field(default_factory=dict)
+    initial_weights: InitialWeights | None = None
+
+    @property
+    def initial(self) -> InitialWeightsSpec | None:
+        """Where the first layers' weights come from, however short the file names it."""
+        given = self.initial_weights
+        return InitialWeightsSpec(study=given) if isinstance(given, str) else given
 
 
 def _model_kind(value: Any) -> str | None:
@@ -154,6 +160,8 @@ class SearchSpec(Part):
         on_failure: what a failed trial does: `continue` with the others, `{retry: N}` trains it
             again first, `stop` ends the study.
         options: the backend's own options.
+        warm_start: studies of the same working directory, on the same space and data, with whose
+            trials the backend begins.
     """
 
     backend: str = "optuna"
@@ -162,6 +170,7 @@ class SearchSpec(Part):
     seed: Annotated[int, Field(ge=1, le=2**31 - 1)] = 42
     on_failure: OnFailure = "continue"
     options: dict[str, Any] = Field(default_factory=dict)
+    warm_start: tuple[StudyName, ...] = ()
 
     @property
     def retries(self) -> int:
@@ -202,21 +211,6 @@ class ExecutionSpec(Part):
     workers: Annotated[int, Field(ge=1, le=256)] = 1
 
 
-def is_name(value: object) -> bool:
-    """Whether a study or a registered model can have this name."""
-    return isinstance(value, str) and _NAME.fullmatch(value) is not None
-
-
-def _known_name(value: str) -> str:
-    if not is_name(value):
-        shown = repr(value) if len(value) <= _LONGEST_NAME else f"{value[:20]!r}..."
-        raise ValueError(
-            f"{shown} is no study name: use up to {_LONGEST_NAME} letters, digits, '.', '_' and "
-            "'-', of which the first is a letter or a digit"
-        )
-    return value
-
-
 class StudySpec(Part):
     """A whole study file.
 
@@ -237,7 +231,7 @@ class StudySpec(Part):
             not at all. `file.load_study` fills in the name that the file gives the study.
     """
 
-    name: Annotated[str, AfterValidator(_known_name)]
+    name: StudyName
     data: DataSpec
     model: _Model = "mlp"
     space: Annotated[dict[str, ParamSpec], Field(min_length=1)]
@@ -249,7 +243,7 @@ class StudySpec(Part):
     confirm: Confirm = ConfirmSpec()
     refit: bool = True
     baselines: bool = True
-    registered_model: Annotated[str, AfterValidator(_known_name)] | None = None
+    registered_model: StudyName | None = None
 
     @field_validator("space")
     @classmethod
@@ -268,6 +262,18 @@ class StudySpec(Part):
             raise MisplacedError(
                 ("training", "class_weight"),
                 "is for classes, and data.task is regression: leave it out",
+            )
+        if self.name in self.search.warm_start:
+            raise MisplacedError(
+                ("search", "warm_start"),
+                f"names {self.name}, which is this study: name others, or give this one another "
+                "name",
+            )
+        if self.factory.initial is not None and self.factory.initial.study == self.name:
+            raise MisplacedError(
+                ("model", "initial_weights"),
+                f"names {self.name}, which is this study: name another, or give this one another "
+                "name",
             )
         return self
 

@@ -48,6 +48,7 @@ _LISTS = {
     "choice": "[relu, elu]",
     "in": "[2, 3]",
     "drop": "[id]",
+    "warm_start": "[houses]",
 }
 _GROUPS = {
     "data": "{dataset: digits}",
@@ -67,6 +68,7 @@ _ADD = {
     "name": "name: and a name for the study",
     "factory": "factory: mlp, or your own, such as factory: models.py:build_model",
     "retry": "retry: 2",
+    "study": "study: and the name of another study",
     "param": "param: and the name of another param of the space",
 }
 _PARAM = "{int: [1, 100]}, {float: [0.0, 0.5]} or {choice: [relu, elu]}"

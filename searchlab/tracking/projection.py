@@ -33,6 +33,9 @@ from searchlab.trial import Outcome, Report, Trial, TrialState
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_\-. /:]")
 
+_NEW = ("known", "initial")
+"""What a study's first entry once did not have; nothing in it leaves the identity as it was."""
+
 
 @dataclass(frozen=True)
 class Point:
@@ -275,6 +278,8 @@ def study_params(started: Started, record: StudyRecord) -> dict[str, Any]:
         "folds": spec.evaluation.folds,
         "holdout": spec.evaluation.holdout,
         "model": spec.factory.factory,
+        "warm_start": ", ".join(spec.search.warm_start) or None,
+        "initial_weights": None if spec.factory.initial is None else spec.factory.initial.study,
         "dataset": started.data.get("name"),
     }
     if spec.training.early_stopping is not None:
@@ -287,7 +292,9 @@ def study_params(started: Started, record: StudyRecord) -> dict[str, Any]:
 
 def study_identity(entry: Entry) -> str:
     """What tells a study from all others, also those of its name: a hash of its first entry."""
-    text = json.dumps([asdict(entry.event), entry.time], sort_keys=True)
+    values = asdict(entry.event)
+    event = {name: value for name, value in values.items() if value or name not in _NEW}
+    text = json.dumps([event, entry.time], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

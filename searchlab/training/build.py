@@ -9,6 +9,7 @@ from keras.src.utils.naming import reset_uids
 
 from searchlab.training import factories
 from searchlab.training.checkpoint import Checkpoint, restore
+from searchlab.training.initial import copy_layers, initial_layers
 from searchlab.training.job import Job
 from searchlab.training.prepare import PreparedData
 
@@ -16,22 +17,34 @@ from searchlab.training.prepare import PreparedData
 def build(job: Job, data: PreparedData) -> Any:
     """Builds a job's model, seeded, by calling the study's factory.
 
+    If the study wants initial weights, its first layers have them.
+
     Raises:
-        ModelError: if the factory cannot be imported.
+        ModelError: if the factory cannot be imported, or the initial weights do not fit.
         Exception: whatever the factory raises.
     """
     function = factories.load(job.spec.factory.factory, job.base)
     params = {**job.spec.factory.params, **job.trial.suggestion.params}
+    layers = initial_layers(job)  # before the seed, as it may load a model
     reset_uids()  # else Keras 3.15 names an unnamed metric of each further model otherwise: auc_1
     keras.utils.set_random_seed(job.trial.seed)
     given = {"input_shape": data.summary.input_shape, "meta": data.meta}
-    return factories.call(function, params, given)
+    model = factories.call(function, params, given)
+    if layers:
+        make_weights(model, data)
+        copy_layers(layers, model)
+    return model
+
+
+def make_weights(model: Any, data: PreparedData) -> None:
+    """Lets a model make its weights, if it has none yet."""
+    if not model.built:
+        model(keras.Input(data.summary.input_shape))  # symbolic: for any number of rows, as in fit
 
 
 def make_variables(model: Any, data: PreparedData) -> None:
     """Lets a compiled model and its optimiser make their variables, if they have none yet."""
-    if not model.built:
-        model(keras.Input(data.summary.input_shape))  # symbolic: for any number of rows, as in fit
+    make_weights(model, data)
     model.optimizer.build(model.trainable_variables)
 
 

@@ -38,8 +38,13 @@ class Reporter(keras.callbacks.Callback):  # type: ignore[misc]
         self.epochs += 1
         self.decision = self._emit(self.last)
         self.diverged = self.last.diverged
-        if self.decision is not Decision.CONTINUE or self.diverged is not None:
+        if self.over:
             self.model.stop_training = True
+
+    @property
+    def over(self) -> bool:
+        """Whether the last report has ended the training."""
+        return self.decision is not Decision.CONTINUE or self.diverged is not None
 
 
 def early_stopping(settings: Any) -> list[keras.callbacks.Callback]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,10 +14,13 @@ from searchlab.errors import ModelError
 from searchlab.space import Choice, Float, Int, Params, Scalar, SearchSpace
 from searchlab.study.spec import StudySpec
 from searchlab.training import factories
+from searchlab.training.build import make_weights
+from searchlab.training.initial import copy_layers, initial_layers
 from searchlab.training.job import Job
 from searchlab.training.prepare import PreparedData
 
 _ROWS = 64
+_MORE_POINTS = 30
 _FITTING = {
     "regression": "mse",
     "binary": "binary_crossentropy",
@@ -49,6 +53,7 @@ def check_model(job: Job, data: PreparedData) -> None:
         metrics = model.evaluate(x, y, verbose=0, return_dict=True)
         model.train_on_batch(x, y)
     _check_metrics(name, list(metrics), spec)
+    _check_initial(job, function, data)
 
 
 def probes(space: SearchSpace) -> Iterator[Params]:
@@ -83,6 +88,33 @@ def _built(function: Any, spec: StudySpec, data: PreparedData) -> Any:
         f"{spec.factory.factory} failed with {shown}: {type(first).__name__}: "
         f"{' '.join(str(first).split())}{_line(first, function)}"
     ) from first
+
+
+def _check_initial(job: Job, function: Any, data: PreparedData) -> None:
+    """Refuses initial weights that fit no model, as far as some points of the space tell."""
+    layers = initial_layers(job)
+    given = {"input_shape": data.summary.input_shape, "meta": data.meta}
+    misfits: list[ModelError] = []
+    for params in _points(job.spec.search_space) if layers else ():
+        try:
+            model = factories.call(function, {**job.spec.factory.params, **params}, given)
+            make_weights(model, data)
+            copy_layers(layers, model)
+            return
+        except ModelError as error:
+            misfits.append(error)
+        except Exception:  # noqa: S112 - that the factory refuses these params, their trial will say
+            continue
+    if misfits:
+        raise misfits[0]
+
+
+def _points(space: SearchSpace) -> Iterator[Params]:
+    """The probes of a space, and more of its points, as widths and depths must fit together."""
+    yield from probes(space)
+    places = random.Random(1)  # noqa: S311 - places, not secrets
+    for _ in range(_MORE_POINTS):
+        yield space.active({name: _at(domain, places.random()) for name, domain in space})
 
 
 def _line(error: Exception, function: Any) -> str:

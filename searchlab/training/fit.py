@@ -11,7 +11,7 @@ from typing import Any, Self
 import keras
 
 from searchlab.training.baselines import fit_baseline
-from searchlab.training.build import build, take_over
+from searchlab.training.build import build, make_variables, take_over
 from searchlab.training.callbacks import Emit, Reporter, early_stopping
 from searchlab.training.check import check_model
 from searchlab.training.checkpoint import (
@@ -21,6 +21,7 @@ from searchlab.training.checkpoint import (
     save_checkpoint,
 )
 from searchlab.training.final import final_outcome, final_rows, own_checkpoint, tests
+from searchlab.training.initial import frozen_epochs, initial_layers, weighted_layers
 from searchlab.training.job import Job, Work
 from searchlab.training.outcome import (
     Fitted,
@@ -134,30 +135,15 @@ def _final(job: Job, data: PreparedData, emit: Emit) -> Outcome:
 
 def _fit(job: Job, data: PreparedData, rows: _Rows, fold: int, emit: Emit) -> tuple[Any, Fitted]:
     """Trains one model and scores it on rows that it has not seen."""
-    trial, training = job.trial, job.spec.training
+    trial = job.trial
     model = build(job, data)
     first = 0
     if trial.suggestion.resume_from is not None and job.work is Work.TRIAL:
         kept = checkpoint_file(job.directory, trial.suggestion.resume_from, fold)
         take_over(model, load_checkpoint(kept), data)
         first = trial.suggestion.initial_epoch
-    _whole_epochs(model, len(rows.x), training.batch_size)
     reporter = Reporter(trial.number, fold, emit)
-    keras.utils.set_random_seed(trial.seed)
-    watched = job.work is not Work.REFIT  # which is fitted to the early-stopping rows
-    model.fit(
-        rows.x,
-        rows.y,
-        sample_weight=rows.w,
-        epochs=trial.suggestion.epochs,
-        initial_epoch=first,
-        batch_size=training.batch_size,
-        validation_data=(data.x_validation, data.y_validation, data.w_validation)
-        if watched
-        else None,
-        callbacks=[*(early_stopping(training.early_stopping) if watched else []), reporter],
-        verbose=0,
-    )
+    model = _epochs(model, job, data, rows, first, reporter)
     if reporter.diverged is not None:
         raise diverged_error(reporter.diverged, first + reporter.epochs, fold)
     if reporter.decision is not Decision.CONTINUE:
@@ -165,6 +151,66 @@ def _fit(job: Job, data: PreparedData, rows: _Rows, fold: int, emit: Emit) -> tu
     check_weights((weight.path, weight) for weight in model.weights)
     metrics = _evaluate(model, rows.x_score, rows.y_score, rows.w_score, job)
     return model, Fitted(metrics, reporter.epochs)
+
+
+def _epochs(
+    model: Any, job: Job, data: PreparedData, rows: _Rows, first: int, reporter: Reporter
+) -> Any:
+    """Trains a model after its first epochs, and returns it or the one that took its place."""
+    last, frozen = job.trial.suggestion.epochs, frozen_epochs(job.spec)
+    if first < frozen:
+        thaw = min(frozen, last)
+        make_variables(model, data)  # so that a promoted trial's optimiser is kept all the same
+        for layer in weighted_layers(model)[: len(initial_layers(job))]:
+            layer.trainable = False
+        _call_fit(model, job, data, rows, (first, thaw), [reporter])
+        first, model = thaw, _thawed(model, job, data)
+    if first < last and not reporter.over:
+        stopping = early_stopping(job.spec.training.early_stopping) if _watched(job) else []
+        _call_fit(model, job, data, rows, (first, last), [*stopping, reporter])
+    return model
+
+
+def _watched(job: Job) -> bool:
+    """Whether there are early-stopping rows: REFIT is fitted to them."""
+    return job.work is not Work.REFIT
+
+
+def _thawed(model: Any, job: Job, data: PreparedData) -> Any:
+    """A model with all of its layers trainable, and another's weights.
+
+    The factory builds and compiles it anew, as it alone can say how: a loss may be any function.
+    So the optimiser starts anew, too; what it had learnt of the frozen layers is nothing.
+    """
+    fresh = build(job, data)
+    make_variables(fresh, data)
+    fresh.set_weights(model.get_weights())
+    return fresh
+
+
+def _call_fit(
+    model: Any,
+    job: Job,
+    data: PreparedData,
+    rows: _Rows,
+    epochs: tuple[int, int],
+    callbacks: list[keras.callbacks.Callback],
+) -> None:
+    training = job.spec.training
+    unseen = (data.x_validation, data.y_validation, data.w_validation)
+    _whole_epochs(model, len(rows.x), training.batch_size)
+    keras.utils.set_random_seed(job.trial.seed)
+    model.fit(
+        rows.x,
+        rows.y,
+        sample_weight=rows.w,
+        epochs=epochs[1],
+        initial_epoch=epochs[0],
+        batch_size=training.batch_size,
+        validation_data=unseen if _watched(job) else None,
+        callbacks=callbacks,
+        verbose=0,
+    )
 
 
 def _whole_epochs(model: Any, rows: int, batch_size: int) -> None:

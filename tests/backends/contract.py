@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
@@ -11,8 +12,8 @@ from typing import Any, ClassVar
 import pytest
 
 from searchlab.backends.base import Backend, Problem
-from searchlab.space import Choice, Float, Int, Params, SearchSpace, When
-from searchlab.trial import Decision, Failure, Outcome, Report, Suggestion, TrialState
+from searchlab.space import Choice, Domain, Float, Int, Params, Scalar, SearchSpace, When
+from searchlab.trial import Decision, Failure, Known, Outcome, Report, Suggestion, TrialState
 
 SPACE = SearchSpace(
     {
@@ -124,6 +125,23 @@ def replay(backend: Backend, calls: list[Call]) -> None:
 def suggestions(calls: list[Call]) -> list[Suggestion]:
     """The suggestions among the calls."""
     return [call for call in calls if isinstance(call, Suggestion)]
+
+
+def known(trials: int = 30) -> tuple[Known, ...]:
+    """What a study on `SPACE` found that drew its params evenly, best first."""
+    places = random.Random(3)  # noqa: S311 - places, not secrets
+
+    def draw(domain: Domain) -> Scalar:
+        if isinstance(domain, Choice):
+            return places.choice(domain.values)
+        if isinstance(domain, Int):
+            return places.choice(range(domain.low, domain.high + 1, domain.step))
+        ends = (domain.low, domain.high, places.uniform(domain.low, domain.high))
+        return places.choice(ends[: 2 if domain.step else 3])
+
+    points = [SPACE.active({name: draw(domain) for name, domain in SPACE}) for _ in range(trials)]
+    found = [Known("earlier", number, point, value(point)) for number, point in enumerate(points)]
+    return tuple(sorted(found, key=lambda each: each.value))
 
 
 class BackendContract:
@@ -246,6 +264,44 @@ class BackendContract:
         assert len(low) == 30
 
     no_pruning: ClassVar[Mapping[str, Any]] = {}
+
+    def test_known_params_are_tried_first_or_learnt_from(self, make):
+        """What other studies found is tried first, best first; or decides what is tried next."""
+        found = known()
+        first = suggestions(drive(make(known=found), 20))
+        plain = suggestions(drive(make(), 20))
+        assert all(SPACE.contains(each.params) for each in first)
+        assert [each.params for each in first] != [each.params for each in plain]
+        if self.backend.tries_known:
+            tried = sum(each.params in [one.params for one in found] for each in first)
+            assert 1 <= tried < 20, "it goes on with params of its own"
+            assert [each.params for each in first[:tried]] == [e.params for e in found[:tried]]
+            drawn = [each.params for each in first[tried:] if each.resume_from is None]
+            assert drawn == [each.params for each in plain[: len(drawn)]]
+
+    def test_fewer_known_params_than_it_would_try(self, make):
+        """A single known point is tried once, and then what would have been first."""
+        single = known()[:1]
+        first = [each.params for each in suggestions(drive(make(known=single), 6))]
+        plain = [each.params for each in suggestions(drive(make(), 5))]
+        assert len(first) == 6
+        assert not self.backend.tries_known or first == [single[0].params, *plain]
+
+    @pytest.mark.parametrize("parallel", [1, 4])
+    def test_a_search_with_known_params_replays(self, make, parallel):
+        """The same known params give the same search; a fresh backend replays it, and goes on."""
+        first, again, raised = make(known=known()), make(known=known()), make(known=known())
+        calls = drive(first, 30, parallel=parallel, failing={0, 9, 17})
+        assert drive(again, 30, parallel=parallel, failing={0, 9, 17}) == calls
+        replay(raised, calls)
+        assert raised.ask(30) == first.ask(30) != None  # noqa: E711 - a chain of comparisons
+
+    def test_more_trials_continue_a_search_with_known_params(self, make):
+        """How many known params are tried does not depend on the number of trials."""
+        calls = drive(make(known=known(), trials=3), 3)
+        raised = make(known=known(), trials=20)
+        replay(raised, calls)
+        assert raised.ask(3) is not None
 
     def test_options_are_checked(self):
         """An option that the backend does not have is refused."""

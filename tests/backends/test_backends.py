@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import warnings
+from dataclasses import replace
 from typing import ClassVar
 
 import pytest
@@ -17,6 +18,7 @@ from backends.contract import (
     complete,
     drive,
     fail,
+    known,
     replay,
     suggestions,
     value,
@@ -28,7 +30,7 @@ from searchlab.backends.optuna import OptunaBackend, OptunaOptions
 from searchlab.backends.randomized import RandomizedBackend
 from searchlab.errors import InputError, MissingPackageError
 from searchlab.space import Choice, Float, Int, SearchSpace
-from searchlab.trial import Decision, Outcome, Report, TrialState
+from searchlab.trial import Decision, Known, Outcome, Report, TrialState
 
 STEPS = SearchSpace({"a": Int(0, 3), "b": Float(0.0, 1.0, step=0.3), "c": Choice(("x", "y"))})
 
@@ -82,6 +84,49 @@ class TestOptuna(BackendContract):
     def test_what_does_not_learn_is_not_bounded(self, make, sampler, pruner, at_once):
         """As many trials as there are places are open, if neither of the two looks at others."""
         assert make(options={"sampler": sampler, "pruner": pruner}).at_once == at_once
+
+    def test_known_trials_are_trials_of_its_study(self, make):
+        """Optuna's study holds all of them, with params that the samplers take for their own."""
+        found = known()
+        backend = make(known=found)
+        trials = backend._study.trials
+        assert [trial.value for trial in trials] == [each.value for each in reversed(found)]
+        assert backend._study.best_value == found[0].value
+        drive(backend, 12)
+        seen = {}
+        for trial in backend._study.trials:
+            for name, distribution in trial.distributions.items():
+                assert seen.setdefault(name, distribution) == distribution
+        assert set(seen) == set(SPACE.domains)
+
+    @pytest.mark.parametrize("library", [HyperbandBackend, RandomizedBackend])
+    @pytest.mark.keras
+    def test_takes_what_other_libraries_found(self, make, library):
+        """Steps and logarithms that another library has rounded otherwise are taken over."""
+        space = SearchSpace({"a": Float(0.0, 0.35, step=0.1), "b": Float(3e-4, 3e-2, log=True)})
+        problem = replace(PROBLEM, space=space)
+        other = library(problem)
+        points = [each.params for each in suggestions(drive(other, 30, score=_sum))]
+        other.close()
+        points += [{"a": 0.1 + 0.2, "b": 3e-2 + 1e-12}, {"a": 0.0, "b": 3e-4 - 1e-13}]
+        found = tuple(Known("other", n, point, _sum(point)) for n, point in enumerate(points))
+        backend = make(space=space, known=found)
+        assert len(backend._study.trials) == len(points)
+        assert backend.ask(0) is not None
+
+    @pytest.mark.parametrize("sampler", ["nsgaii", "qmc", "brute_force"])
+    def test_each_sampler_takes_known_trials(self, make, sampler):
+        """None of them stumbles over trials that it has not suggested."""
+        found = (Known("other", 0, {"a": 1, "b": 0.3, "c": "y"}, 0.1),)
+        backend = make(options={"sampler": sampler}, space=STEPS, known=found)
+        assert len(suggestions(drive(backend, 8, score=_sum))) == 8
+
+    @pytest.mark.parametrize("pruner", ["median", "wilcoxon", "hyperband", "successive_halving"])
+    def test_each_pruner_takes_known_trials(self, make, pruner, recwarn):
+        """Trials without intermediate values disturb none of them, and nothing is said of them."""
+        backend = make(options={"pruner": pruner}, known=known())
+        assert len(suggestions(drive(backend, 8))) == 8
+        assert [str(each.message) for each in recwarn if "optuna" in each.filename] == []
 
     def test_folds_are_consecutive_steps(self, make):
         """Epochs of later folds are compared with the same epochs of the same fold."""

@@ -14,7 +14,8 @@ LAYERS = [
     ["__main__"],
     ["cli"],
     ["printing"],
-    ["run", "sync", "promote", "models", "references", "signals"],
+    ["run", "reproduce", "sync", "promote", "models", "references", "signals"],
+    ["earlier"],
     ["search", "replay", "finish", "scaffold", "home"],
     ["plugins"],
     ["backends", "executors", "tracking"],
@@ -24,7 +25,7 @@ LAYERS = [
     ["wording", "confirmation"],
     ["record", "clock", "journal"],
     ["study"],
-    ["trial", "space", "interrupt", "loopback"],
+    ["trial", "space", "interrupt", "loopback", "versions"],
     ["errors"],
 ]
 SEPARATE = {"backends", "executors", "tracking"}

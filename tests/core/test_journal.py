@@ -19,7 +19,7 @@ from searchlab.journal import (
     Waited,
     read_journal,
 )
-from searchlab.trial import Failure, Outcome, Report, Suggestion, Trial, TrialState
+from searchlab.trial import Failure, Known, Outcome, Report, Suggestion, Trial, TrialState
 
 EVENTS = [
     Started(study={"name": "ä"}, text="name: ä\n", data={"digest": "1"}, versions={"keras": "3"}),
@@ -31,6 +31,12 @@ EVENTS = [
     Waited(2),
     Told(Outcome(1, TrialState.FAIL, error=Failure("ValueError", "no", "Traceback"))),
     Told(Outcome(2, TrialState.PRUNED, 0.5, unfused="its optimizer (Ftrl)")),
+    Started(
+        study={"name": "b"},
+        text="",
+        known=(Known("a", 3, {"x": 0.1, "b": True, "i": 1}, 0.5),),
+        initial={"study": "a", "digest": "0"},
+    ),
     Stopped("finished", 1.5, best=0, test={"loss": 0.2}, model_path="best/model.keras"),
 ]
 

@@ -27,6 +27,7 @@ from searchlab.training.fused.programs import Programs
 from searchlab.training.fused.structure import Structure, structure_of
 from searchlab.training.fused.tensors import order
 from searchlab.training.fused.widths import pad, unpad
+from searchlab.training.initial import frozen_epochs
 from searchlab.training.job import Job, Work
 from searchlab.training.outcome import check_weights, complete, failed
 from searchlab.training.prepare import PreparedData
@@ -181,6 +182,8 @@ def prepare_run(submit: Submit, data: PreparedData, programs: Programs) -> Run |
         Exception: what the factory raises, or ModelError of kept weights that do not fit.
     """
     job, suggestion = submit.job, submit.job.trial.suggestion
+    if frozen_epochs(job.spec):
+        return "its copied layers are frozen for the first epochs"
     model = build(job, data)
     if not getattr(model, "compiled", False):
         return "its model is not compiled"

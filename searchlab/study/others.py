@@ -1,0 +1,65 @@
+"""The parts of a study file that name studies: this one, and those that it builds on."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Discriminator, Field, Tag
+
+from searchlab.study.fields import Part
+
+_LONGEST_NAME = 80
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+
+
+def is_name(value: object) -> bool:
+    """Whether a study or a registered model can have this name."""
+    return isinstance(value, str) and _NAME.fullmatch(value) is not None
+
+
+def _known_name(value: str) -> str:
+    if not is_name(value):
+        shown = repr(value) if len(value) <= _LONGEST_NAME else f"{value[:20]!r}..."
+        raise ValueError(
+            f"{shown} is no study name: use up to {_LONGEST_NAME} letters, digits, '.', '_' and "
+            "'-', of which the first is a letter or a digit"
+        )
+    return value
+
+
+StudyName = Annotated[str, AfterValidator(_known_name)]
+"""A name that a study can have, and its directory too."""
+
+
+class InitialWeightsSpec(Part):
+    """Transfer learning: the first layers of each model begin with those of another study's model.
+
+    Attributes:
+        study: a finished study of the same working directory.
+        layers: how many layers are copied, of those that have weights; all but the last of the
+            other model's if left out.
+        freeze: for how many epochs the copied layers stay as they are. In these epochs there is
+            no early stopping.
+    """
+
+    study: StudyName
+    layers: Annotated[int, Field(ge=1)] | None = None
+    freeze: Annotated[int, Field(ge=0)] = 0
+
+
+def _kind(value: Any) -> str | None:
+    if isinstance(value, str):
+        return "<name>"
+    return "<group>" if isinstance(value, dict | InitialWeightsSpec) else None
+
+
+InitialWeights = Annotated[
+    Annotated[StudyName, Tag("<name>")] | Annotated[InitialWeightsSpec, Tag("<group>")],
+    Discriminator(
+        _kind,
+        custom_error_type="either",
+        custom_error_message="must be the name of a study, such as digits, or a group such as "
+        "{study: digits, layers: 2, freeze: 5}",
+    ),
+]

@@ -1,0 +1,296 @@
+"""Initial weights: the first layers begin with those of another model, frozen if asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import study
+
+from searchlab.errors import ModelError
+from searchlab.training.job import Job, Work
+from searchlab.trial import Decision, Suggestion, Trial, TrialState
+
+pytestmark = pytest.mark.keras
+
+FACTORIES = Path(__file__).with_name("transfer_factories.py")
+SPACE = {"units": {"int": [4, 12]}, "n_hidden": {"int": [1, 3]}}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A directory with prepared data."""
+    from searchlab.training.prepare import prepare
+
+    directory = tmp_path_factory.mktemp("study")
+    prepare(study(), Path(), directory / "data")
+    return directory
+
+
+@pytest.fixture
+def other(place, tmp_path):
+    """Keeps a factory's model as the one that gives weights; returns the arrays of its layers."""
+    import keras
+
+    from searchlab.training import factories
+    from searchlab.training.initial import keep, weighted_layers
+
+    def keep_model(factory="stack", model=None, **params):
+        if model is None:
+            model = factories.load(f"{FACTORIES.name}:{factory}", FACTORIES.parent)(**params)
+        for variable in model.weights:
+            variable.assign(np.random.default_rng(7).normal(0, 0.4, variable.shape))
+        file = tmp_path / "other.keras"
+        model.save(file)
+        keep(file, "other", f"{FACTORIES.name}:{factory}", str(FACTORIES.parent), place)
+        arrays = [[np.array(each) for each in layer.weights] for layer in weighted_layers(model)]
+        keras.backend.clear_session()
+        return arrays
+
+    return keep_model
+
+
+def job(place, factory="stack", layers=None, freeze=0, epochs=3, number=0, work=Work.TRIAL, **rest):
+    """A trial of a study with initial weights; `rest` are params."""
+    wanted = {"study": "other", "layers": layers, "freeze": freeze}
+    space = {name: SPACE[name] for name in SPACE if name in rest} or {"units": SPACE["units"]}
+    spec = study(
+        model={"factory": f"{FACTORIES.name}:{factory}", "initial_weights": wanted},
+        space=space,
+        training={"epochs": epochs, "early_stopping": {"patience": 1, "min_delta": 9.0}},
+        refit=False,
+    )
+    suggestion = Suggestion({"units": 8, **rest}, epochs)
+    trial = Trial(number, suggestion, 3)
+    return Job(work, trial, spec, FACTORIES.parent, place / "data", place, keep=True)
+
+
+def without(job: Job) -> Job:
+    """The same without initial weights."""
+    return replace(job, spec=job.spec.model_copy(update={"model": job.spec.factory.factory}))
+
+
+def built(job: Job):
+    """The arrays of the layers of a job's model."""
+    from searchlab.training.build import build
+    from searchlab.training.initial import weighted_layers
+    from searchlab.training.prepare import open_data
+
+    model = build(job, open_data(job.data))
+    return [[np.array(each) for each in layer.weights] for layer in weighted_layers(model)]
+
+
+def trained(job: Job):
+    """The reports and the outcome of a job."""
+    from searchlab.training.fit import run
+
+    reports = []
+
+    def emit(report):
+        reports.append(report)
+        return Decision.CONTINUE
+
+    return reports, run(job, emit)
+
+
+def kept(job: Job) -> list[np.ndarray]:
+    """The weights that a trial has left."""
+    from searchlab.training.checkpoint import checkpoint_file, load_checkpoint
+
+    return load_checkpoint(checkpoint_file(job.directory, job.trial.number, 0)).trainable
+
+
+def equal(one, other) -> bool:
+    return len(one) == len(other) and all(map(np.array_equal, one, other))
+
+
+@pytest.mark.parametrize("given", [True, False], ids=["with input", "unbuilt"])
+def test_all_layers_but_the_last_are_copied(place, other, given):
+    """The last layer, of the other model, is drawn as ever; all others are taken over."""
+    arrays = other(n_hidden=2)
+    wanted = job(place, n_hidden=2, given=given)
+    found, again = built(wanted), built(wanted)
+    assert equal(found[0], arrays[0])
+    assert equal(found[1], arrays[1])
+    assert not equal(found[2][:1], arrays[2][:1])
+    assert all(map(equal, found, again)), "also when the other model has been loaded before"
+    if given:
+        assert equal(found[2], built(without(wanted))[2])
+
+
+def test_as_many_layers_are_copied_as_are_asked_for(place, other):
+    """`layers: 1` copies one; all of them can be copied, too."""
+    arrays = other(n_hidden=2)
+    one, three = (built(job(place, n_hidden=2, layers=count)) for count in (1, 3))
+    assert [equal(*pair) for pair in zip(one, arrays, strict=True)] == [True, False, False]
+    assert all(map(equal, three, arrays))
+
+
+def test_another_depth_and_another_last_layer_are_fine(place, other):
+    """Layers behind those that are copied may be any."""
+    arrays = other(n_hidden=1)
+    found = built(job(place, n_hidden=3))
+    assert equal(found[0], arrays[0])
+    assert len(found) == 4
+
+
+@pytest.mark.parametrize(
+    ("params", "layers", "message"),
+    [
+        (
+            {"units": 9},
+            None,
+            r"layer 1, dense.*, has weights of \(4, 8\) and \(8,\), but dense.* of the model "
+            r"that the factory builds has \(4, 9\) and \(9,\): .*model.params, or name another study",
+        ),
+        ({"n_hidden": 1}, None, r"layer 2, .* or set model.initial_weights.layers to 1"),
+        ({}, 4, r"model.initial_weights.layers: .* has only 3 layers .*: ask for at most 3"),
+        ({"n_hidden": 1}, 3, r"3 layers are to be copied, but .* only 2 .* to at most 2"),
+    ],
+    ids=["width", "depth", "other's layers", "own layers"],
+)
+def test_weights_that_do_not_fit_are_refused(place, other, params, layers, message):
+    """The line names layer, shapes and remedy; in the check only if no point of the space fits."""
+    from searchlab.training.fit import run
+
+    other(n_hidden=2)
+    wanted = job(place, layers=layers, **{"n_hidden": 2, **params})
+    with pytest.raises(ModelError, match=message):
+        built(wanted)
+    check = replace(wanted, work=Work.CHECK)
+    fits = layers != 4
+    outcome = run(check, lambda _: Decision.CONTINUE)
+    assert outcome.state is (TrialState.COMPLETE if fits else TrialState.FAIL), outcome.error
+
+
+def test_the_check_refuses_what_can_fit_nowhere(place, other):
+    """A width that the space does not have is told before trial 0."""
+    other(n_hidden=1, units=40)
+    _, outcome = trained(job(place, work=Work.CHECK))
+    assert (outcome.state, outcome.error.type) == (TrialState.FAIL, "ModelError")
+    assert outcome.error.message.startswith("model.initial_weights: layer 1, dense")
+
+
+def test_a_model_of_one_layer_gives_nothing(place, other):
+    """All but the last of one layer are none: that is told."""
+    other(n_hidden=0)
+    with pytest.raises(ModelError, match="no layers with weights but its last"):
+        built(job(place))
+
+
+def test_what_a_normalization_knows_of_its_data_stays(place, other):
+    """Layers are paired as if there were no normalization in either model."""
+    arrays = other("normalized")
+    assert equal(built(job(place, "normalized"))[0], arrays[0])
+    assert equal(built(job(place, n_hidden=1))[0], arrays[0])
+
+
+def test_layers_of_ones_own_are_found(place, other, monkeypatch):
+    """Classes of the other's factory are found in its module, registered or not."""
+    arrays = other("own")
+    monkeypatch.delitem(__import__("sys").modules, FACTORIES.stem)
+    found = built(job(place, "own"))
+    assert equal(found[0], arrays[0])
+    assert equal(found[1], arrays[1])
+
+
+def test_no_code_of_a_model_file_is_run(place, other):
+    """A file with a Lambda layer is refused in one line: models are loaded in safe mode."""
+    import keras
+
+    layers = [keras.Input((4,)), keras.layers.Lambda(lambda x: x + 1), keras.layers.Dense(3)]
+    other(model=keras.Sequential(layers))
+    with pytest.raises(ModelError, match="the model of study other cannot be loaded") as caught:
+        built(job(place))
+    assert "\n" not in str(caught.value)
+
+
+# ---- freezing
+
+
+@pytest.mark.parametrize("optimizer", ["SGD", "Adam"])
+def test_copied_layers_are_frozen_for_the_first_epochs(place, other, optimizer):
+    """After those they are as they were, and the others are not; in the next epoch all move."""
+    first, _, last = other(n_hidden=2)
+    frozen = job(place, layers=1, freeze=2, epochs=2, n_hidden=2, optimizer=optimizer)
+    reports, outcome = trained(frozen)
+    assert outcome.error is None, outcome.error
+    assert equal(kept(frozen)[:2], first)
+    assert not equal(kept(frozen)[4:], last)
+    thawed = job(place, layers=1, freeze=2, epochs=3, n_hidden=2, optimizer=optimizer)
+    more, _ = trained(thawed)
+    assert more[:2] == reports
+    assert not equal(kept(thawed)[:1], first[:1])
+
+
+def test_epochs_run_through_and_early_stopping_waits(place, other):
+    """Reports count on; a patience of 1 that would end a training at once begins with thawing."""
+    other(n_hidden=2)
+    reports, outcome = trained(job(place, freeze=3, epochs=9, n_hidden=2))
+    assert [each.epoch for each in reports] == [1, 2, 3, 4, 5]
+    assert outcome.epochs == 5
+    assert [each.epoch for each in trained(job(place, epochs=9, n_hidden=2))[0]] == [1, 2]
+
+
+def test_a_frozen_training_can_be_stopped(place, other):
+    """A decision in a frozen epoch ends the trial there."""
+    from searchlab.training.fit import run
+
+    other(n_hidden=2)
+    outcome = run(job(place, freeze=3, epochs=5, n_hidden=2), lambda _: Decision.STOP)
+    assert (outcome.state, outcome.epochs) == (TrialState.PRUNED, 1)
+
+
+@pytest.mark.parametrize("done", [1, 2, 3])
+def test_a_promotion_goes_on_with_its_own_weights(place, other, done):
+    """Before, at and after the end of the frozen epochs: initial weights overwrite nothing."""
+    first, *_ = other(n_hidden=2)
+    early = job(place, layers=1, freeze=2, epochs=done, n_hidden=2)
+    trained(early)
+    suggestion = Suggestion(early.trial.suggestion.params, 4, done, early.trial.number)
+    promoted = replace(early, trial=Trial(1, suggestion, 3))
+    reports, outcome = trained(promoted)
+    assert outcome.error is None, outcome.error
+    assert reports[0].epoch == done + 1
+    assert not equal(kept(promoted)[:1], first[:1])
+    suggestion = replace(suggestion, epochs=2) if done == 1 else suggestion
+    if done == 1:  # it is still frozen where it ends
+        still = replace(promoted, trial=Trial(2, suggestion, 3))
+        trained(still)
+        assert equal(kept(still)[:2], first)
+        assert not equal(kept(still)[4:], kept(early)[4:])
+
+
+def test_any_loss_can_be_frozen(place, other):
+    """The factory compiles the second phase: a loss need not be serializable."""
+    other(n_hidden=1)
+    _, outcome = trained(job(place, "own_loss", freeze=1))
+    assert outcome.error is None, outcome.error
+
+
+# ---- in fused programs
+
+
+def test_fused_trainings_begin_with_the_same_weights(place, other):
+    """Fused and ordinary training agree, for several widths of what is not copied."""
+    from training.fused.fused_support import assert_same, run_alone, run_fused
+
+    other(n_hidden=1)
+    jobs = [
+        job(place, n_hidden=depth, number=number, epochs=6, dropout=dropout)
+        for number, (depth, dropout) in enumerate([(1, 0.0), (2, 0.0), (1, 0.3)])
+    ]
+    fused = run_fused(jobs)
+    for each in jobs:
+        assert_same(fused[each.trial.number], run_alone(each))
+
+
+def test_frozen_epochs_are_not_fused(place, other):
+    """Such a job is declined, with the reason that the study shows."""
+    from training.fused.fused_support import run_fused
+
+    other(n_hidden=1)
+    ((_, end),) = run_fused([job(place, freeze=1)]).values()
+    assert end.reason == "its copied layers are frozen for the first epochs"
