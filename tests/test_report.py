@@ -37,6 +37,16 @@ PARAMS = {"n_hidden": 2, "learning_rate": 0.0123456789, "activation": "on"}
 
 
 @dataclass
+class Registered:
+    """The study's model in the registry."""
+
+    name: str = "houses"
+    version: str = "2"
+    alias: str = "candidate"
+    reason: str = "0.3 is no better than 0.25 of version 1"
+
+
+@dataclass
 class Ids:
     """Where the study lies in MLflow."""
 
@@ -44,6 +54,7 @@ class Ids:
     experiment_id: str = "1"
     run_id: str = "study-run"
     trials: dict[int, str] = field(default_factory=lambda: {0: "run-zero"})
+    registered: Registered | None = field(default_factory=Registered)
 
 
 def record(*outcomes: Outcome, then: tuple[Event, ...] = (), running: int = 0) -> StudyRecord:
@@ -108,6 +119,12 @@ def test_json_has_the_study_with_its_best() -> None:
         "tracking_uri": "sqlite:///mlflow.db",
         "experiment_id": "1",
         "run_id": "study-run",
+        "registered": {
+            "name": "houses",
+            "version": "2",
+            "alias": "candidate",
+            "reason": "0.3 is no better than 0.25 of version 1",
+        },
         "model_path": str(DIRECTORY / "best/model.keras"),
         "test": {"loss": 0.25},
     }
@@ -117,7 +134,7 @@ def test_json_without_anything_yet_is_null_not_absent() -> None:
     """A study that has neither a best trial nor MLflow ids has the same keys, with null."""
     values = plain.study_json(record(), None, DIRECTORY)
     assert values.keys() == plain.study_json(record(complete(0, 1.0)), Ids(), DIRECTORY).keys()
-    for key in ("best", "tracking_uri", "experiment_id", "run_id", "model_path"):
+    for key in ("best", "tracking_uri", "experiment_id", "run_id", "registered", "model_path"):
         assert values[key] is None
 
 
@@ -157,7 +174,9 @@ def test_summary_of_a_finished_study() -> None:
         "7 model-epochs in 2 min 05 s",
         str(DIRECTORY / "best/model.keras"),
         "run study-run in sqlite:///mlflow.db",
-        "searchlab ui",
+        "houses version 2, candidate: 0.3 is no better than 0.25 of version 1",
+        "searchlab promote tiny",
+        "searchlab predict tiny",
     ):
         assert part in text
 

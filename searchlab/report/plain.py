@@ -13,6 +13,26 @@ from searchlab.record import StudyRecord, TrialRecord
 from searchlab.wording import reason_text
 
 
+class Registered(Protocol):
+    """What became of a study's model in the model registry."""
+
+    @property
+    def name(self) -> str:
+        """The registered model."""
+
+    @property
+    def version(self) -> str:
+        """Its version, or "" if there is none."""
+
+    @property
+    def alias(self) -> str:
+        """The alias that the version was given, or ""."""
+
+    @property
+    def reason(self) -> str:
+        """Why it was given that alias, or why there is no version."""
+
+
 class Ids(Protocol):
     """Where a study lies in its tracking store."""
 
@@ -31,6 +51,10 @@ class Ids(Protocol):
     @property
     def trials(self) -> Mapping[int, str]:
         """The run of each trial."""
+
+    @property
+    def registered(self) -> Registered | None:
+        """What became of the study's model in the model registry; None if it was to go to none."""
 
 
 def study_json(record: StudyRecord, ids: Ids | None, directory: Path) -> dict[str, Any]:
@@ -66,6 +90,7 @@ def study_json(record: StudyRecord, ids: Ids | None, directory: Path) -> dict[st
         "tracking_uri": None if ids is None else ids.uri,
         "experiment_id": None if ids is None else ids.experiment_id,
         "run_id": None if ids is None else ids.run_id,
+        "registered": _registered_json(None if ids is None else ids.registered),
         "model_path": None if model is None else str(model),
         "test": {name: finite(value) for name, value in test_metrics(record).items()},
     }
@@ -76,6 +101,13 @@ def show_json(record: StudyRecord, ids: Ids | None, directory: Path) -> dict[str
     runs = {} if ids is None else ids.trials
     trials = [_trial_json(record.trials[number], runs) for number in sorted(record.trials)]
     return {**study_json(record, ids, directory), "trials": trials}
+
+
+def _registered_json(registered: Registered | None) -> dict[str, str | None] | None:
+    if registered is None:
+        return None
+    names = ("name", "version", "alias", "reason")
+    return {name: getattr(registered, name) or None for name in names}
 
 
 def _standing_json(standing: Standing) -> dict[str, Any]:

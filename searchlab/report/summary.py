@@ -46,7 +46,7 @@ def summary(
     )
     for label, value in _facts(record, ids, directory, file):
         text.append("\n")
-        text.append(f"  {label:<10}", "dim")
+        text.append(f"  {label:<11}", "dim")
         text.append(value)
     return text
 
@@ -95,9 +95,23 @@ def _facts(
         yield "model", str(model)
     if ids is not None and ids.uri is not None:
         yield "MLflow", ids.uri if ids.run_id is None else f"run {ids.run_id} in {ids.uri}"
+        yield from _registered_facts(ids, record)
     yield from reasons.failures(record)
     yield from reasons.unfused(record)
     yield from _next_steps(record, file)
+
+
+def _registered_facts(ids: Ids, record: StudyRecord) -> Iterator[tuple[str, str]]:
+    registered = ids.registered
+    if registered is None:
+        return
+    if not registered.version:
+        yield "model", f"is no version of {registered.name}: {registered.reason}"
+        return
+    text = f"{registered.name} version {registered.version}, {registered.alias}"
+    yield "registered", f"{text}: {registered.reason}" if registered.reason else text
+    if registered.alias == "candidate":
+        yield "", f"(searchlab promote {record.spec.name} makes it the champion all the same)"
 
 
 def _memory(record: StudyRecord) -> str:
@@ -168,7 +182,7 @@ def _next_steps(record: StudyRecord, file: Path | None) -> Iterator[tuple[str, s
     elif record.state == "failed":
         yield "next", f"searchlab show {name}  (all its trials)"
     else:
-        yield "next", f"searchlab best {name}  (the params as YAML), or searchlab ui"
+        yield "next", f"searchlab predict {name} --input FILE, or searchlab report {name}"
 
 
 def _trials_by_state(record: StudyRecord) -> Text:
