@@ -18,7 +18,7 @@ from searchlab.cli import cli
 from searchlab.home import StudyHome
 from searchlab.journal import Journal, read_journal
 from searchlab.models import models_table
-from searchlab.tracking import charts, finish
+from searchlab.tracking import finish
 from searchlab.tracking.log_model import LoggedModel
 from searchlab.tracking.registry import Version
 from searchlab.tracking.state import read_ids
@@ -47,7 +47,7 @@ def place(uri, tmp_path, monkeypatch):
         return LoggedModel(model.model_id)
 
     monkeypatch.setattr(finish, "log_model", log_model)
-    monkeypatch.setattr(charts, "write_charts", lambda record, folder: [])
+    monkeypatch.setattr("searchlab.pages.report.report_page", lambda record: "")
     monkeypatch.chdir(tmp_path)
 
     def study(name, **changes):

@@ -24,7 +24,7 @@ from store_support import runs, track
 from searchlab.journal import Resumed
 from searchlab.record import StudyRecord
 from searchlab.study.ending import Ending
-from searchlab.tracking import charts, finish, outbox
+from searchlab.tracking import finish, outbox
 from searchlab.tracking.address import resolve_uri
 from searchlab.tracking.alias import promote
 from searchlab.tracking.log_model import LoggedModel
@@ -60,7 +60,7 @@ def light(monkeypatch):
         return LoggedModel(model.model_id)
 
     monkeypatch.setattr(finish, "log_model", log_model)
-    monkeypatch.setattr(charts, "write_charts", lambda record, folder: [])
+    monkeypatch.setattr("searchlab.pages.report.report_page", lambda record: "")
 
 
 @pytest.fixture
