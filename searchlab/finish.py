@@ -25,7 +25,7 @@ from searchlab.journal import Compared, Confirmed
 from searchlab.record import StudyRecord, TrialRecord
 from searchlab.search import Recorder
 from searchlab.study.spec import StudySpec
-from searchlab.training.job import Job, Work
+from searchlab.training.job import Job, Work, refitting
 from searchlab.training.names import baselines
 from searchlab.trial import Decision, Failure, Outcome, Report, Suggestion, Trial
 
@@ -52,10 +52,9 @@ class Finished:
 
 @dataclass
 class _Task:
-    """A job, the trial that it is about, its reports, and whether its worker was killed before."""
+    """A job, its reports, and whether its worker was killed before."""
 
     job: Job
-    of: int
     reports: list[Report] = field(default_factory=list)
     killed: bool = False
 
@@ -159,19 +158,23 @@ class Finish:
         baseline: str | None = None,
         spec: StudySpec | None = None,
     ) -> None:
+        spec = spec or self._spec
+        data = self._directory / "data"
+        if work is Work.REFIT or (work is Work.BASELINE and spec.refit):
+            data = refitting(data)
         job = Job(
             work,
             trial,
-            spec or self._spec,
+            spec,
             self._base,
-            self._directory / "data",
+            data,
             self._directory,
             start=self._record.clock.now,
             baseline=baseline,
             of=of.trial.number,
             scores=known_scores(of, self._record),
         )
-        self._tasks[trial.number] = _Task(job, of.trial.number)
+        self._tasks[trial.number] = _Task(job)
         self._executor.submit(job)
 
     def _wait(self, *works: Work) -> None:
@@ -191,13 +194,13 @@ class Finish:
         if error is not None and error.type == StorageError.__name__:
             raise StorageError(error.message)
         if error is not None and error.type == KILLED and not task.killed:  # from outside
-            self._tasks[outcome.number] = _Task(task.job, task.of, killed=True)
+            self._tasks[outcome.number] = _Task(task.job, killed=True)
             self._executor.submit(task.job)
             return
         match task.job.work:
             case Work.TRIAL:
                 best = best_epochs(task.reports, self._spec) if error is None else ()
-                named = replace(outcome, number=task.of)
+                named = replace(outcome, number=task.job.subject)
                 self._recorder(Confirmed(task.job.trial.seed, named, best))
             case Work.BASELINE:
                 name, metrics = str(task.job.baseline), outcome.metrics
@@ -209,7 +212,7 @@ class Finish:
             case _:
                 assert error is not None  # noqa: S101 - the case before
                 raise SearchlabError(
-                    f"the best trial, {task.of}, could not be made into the study's model: "
-                    f"{error.type}: {error.message}; all trials are kept, run the study again to "
-                    "retry"
+                    f"the best trial, {task.job.subject}, could not be made into the study's "
+                    f"model: {error.type}: {error.message}; all trials are kept, run the study "
+                    "again to retry"
                 )

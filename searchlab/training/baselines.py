@@ -7,7 +7,6 @@ beside the network's own of that name, but for the penalties of regularisers, wh
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import keras
@@ -15,7 +14,7 @@ import numpy as np
 
 from searchlab.training.build import build
 from searchlab.training.final import final_rows
-from searchlab.training.job import Job, Work
+from searchlab.training.job import Job
 from searchlab.training.prepare import PreparedData
 from searchlab.training.preprocessing import Array
 from searchlab.trial import Outcome, TrialState
@@ -35,8 +34,7 @@ def fit_baseline(job: Job, data: PreparedData) -> Outcome:
         A COMPLETE outcome whose metrics are those on the test rows; its value says nothing.
     """
     estimator = _estimator(str(job.baseline), data.summary.task, job.trial.seed)
-    rows = final_rows(replace(job, work=Work.REFIT if job.spec.refit else Work.FINAL), data)
-    x, y, w = data.fitting(rows)
+    x, y, w = data.fitting(final_rows(job, data))
     estimator.fit(_flat(x), y, sample_weight=w)
     predicted, sure = _predicted(estimator, _flat(data.x_test), len(data.summary.classes))
     metrics = _measured(predicted, build(job, data), data)

@@ -2,9 +2,9 @@
 
 FINAL makes the winner's own model, with early stopping. After cross-validation it is fitted to all
 training rows, which no fold's model has seen; after a hold-out it is the trial's own model, trained
-again if its checkpoint has been lost. REFIT fits the winner to the early-stopping rows too, for the
-number of epochs that its trial says. Only the study's model is measured on the test rows, which is
-the refitted one if there is one.
+again if its checkpoint has been lost. REFIT fits the winner to the early-stopping rows too, with
+preprocessing that is fitted to them as well, for the number of epochs that its trial says. Only the
+study's model is measured on the test rows, which is the refitted one if there is one.
 """
 
 from __future__ import annotations
@@ -24,21 +24,19 @@ from searchlab.trial import Outcome, TrialState
 
 
 def final_rows(job: Job, data: PreparedData) -> Array:
-    """The rows (n,) that a model is fitted to; a REFIT's go on with the early-stopping rows.
+    """The numbers of the rows (n,) that a model is fitted to, counted within the training rows.
+
+    Those are all of them, where the data are a refit's (see `prepare.refitting`) or no fold's model
+    has seen all.
 
     Args:
-        job: a FINAL or a REFIT job.
-        data: the prepared data.
-
-    Returns:
-        The numbers of rows, counted within the training rows, after which those for early
-        stopping come.
+        job: a FINAL, REFIT or BASELINE job.
+        data: the job's prepared data.
     """
-    if job.work is Work.REFIT:
-        return np.arange(len(data.x_train) + len(data.x_validation))
-    if job.spec.evaluation.folds is None:
-        return data.folds[0][0]
-    return np.arange(len(data.x_train))
+    refit = job.work is Work.REFIT or (job.work is Work.BASELINE and job.spec.refit)
+    if refit or job.spec.evaluation.folds is not None:
+        return np.arange(len(data.x_train))
+    return data.folds[0][0]
 
 
 def tests(job: Job) -> bool:

@@ -42,7 +42,7 @@ class Job:
         synchronous: whether the training waits for a decision after each epoch.
         start: the logical time at which it starts, in reports; see `executors.fused`.
         baseline: which simple model a BASELINE fits.
-        of: the trial that a FINAL's or a REFIT's model is made of; its own number if None.
+        of: the study's trial that it is about, if that is not `trial`.
         scores: what is known of that trial: see `training.manifest.Manifest`.
     """
 
@@ -58,3 +58,13 @@ class Job:
     baseline: str | None = None
     of: int | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def subject(self) -> int:
+        """The number of the study's trial that the job is about."""
+        return self.trial.number if self.of is None else self.of
+
+
+def refitting(data: Path) -> Path:
+    """Where the data for a refit are in a directory of prepared data; see `prepare.prepare`."""
+    return data / "refit"

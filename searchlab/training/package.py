@@ -95,7 +95,7 @@ def _manifest(
     measured, values = metrics
     return Manifest(
         study=spec.name,
-        trial=trial.number if job.of is None else job.of,
+        trial=job.subject,
         params=dict(trial.suggestion.params),
         fixed=dict(spec.factory.params),
         seed=trial.seed,

@@ -23,6 +23,7 @@ from searchlab.errors import DataError
 from searchlab.study.spec import StudySpec
 from searchlab.training.data import Table, load
 from searchlab.training.example import save_example
+from searchlab.training.job import refitting
 from searchlab.training.preprocessing import (
     CHUNK,
     Array,
@@ -124,30 +125,26 @@ class PreparedData:
         """Some rows as a training is given them.
 
         Args:
-            rows: the rows (n,), counted within the training rows, after which those for early
-                stopping come.
+            rows: the rows (n,), counted within the training rows.
 
         Returns:
             The inputs (n, *input_shape), the targets (n,), and the weights in the training loss,
             float32 (n,): the weight of each row times that of its class; None if there are neither.
         """
-        x, y = self._at(rows, "x"), self._at(rows, "y")
-        w = None if self.w_train is None else self._at(rows, "w")
+        x, y = self.x_train[rows], self.y_train[rows]
+        w = None if self.w_train is None else self.w_train[rows]
         if self.class_weight is None:
             return x, y, w
         by_class = [self.class_weight[number] for number in range(len(self.summary.classes))]
         weights: Array = np.array(by_class, np.float32)[y]
         return x, y, weights if w is None else weights * w
 
-    def _at(self, rows: Array, axis: str) -> Array:
-        train, validation = getattr(self, f"{axis}_train"), getattr(self, f"{axis}_validation")
-        if len(rows) == 0 or rows.max() < len(train):
-            return np.asarray(train[rows])
-        return np.concatenate([train, validation])[rows]
-
 
 def prepare(spec: StudySpec, base: Path, directory: Path) -> DataSummary:
     """Loads, checks, splits and preprocesses a study's data set, and writes the arrays.
+
+    If the winner is to be refitted, `refitting(directory)` has all of it once more, with the rows
+    for early stopping among those for training; the preprocessing is fitted to all of these.
 
     The directory appears whole or not at all; one that exists is replaced.
 
@@ -164,6 +161,8 @@ def prepare(spec: StudySpec, base: Path, directory: Path) -> DataSummary:
     old = directory.with_name(f"{new.name}.old")
     try:
         summary = _write(table, spec, new)
+        if spec.refit:
+            _write(table, spec, refitting(new), whole=True)
         if directory.exists():
             directory.rename(old)
         new.rename(directory)
@@ -224,10 +223,12 @@ def read_schema(directory: Path) -> RowSchema:
 # ---- writing
 
 
-def _write(table: Table, spec: StudySpec, directory: Path) -> DataSummary:
+def _write(table: Table, spec: StudySpec, directory: Path, *, whole: bool = False) -> DataSummary:
     y, labels = _encoded(table)
     classes = tuple(map(str, labels))
     parts, folds = split(Splitter(y, classes, spec.search.seed), spec)
+    if whole:
+        parts["train"] = np.concatenate([parts["train"], parts["validation"]])
     if table.w is not None:
         check_parts(table.w, parts, folds)
     weights = class_weights(spec.training, y[parts["train"]], classes, table.target)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support import study
 
-from searchlab.training.job import Job, Work
+from searchlab.training.job import Job, Work, refitting
 from searchlab.training.prepare import open_data, prepare
 from searchlab.trial import Decision, Report, Suggestion, Trial, TrialState
 
@@ -145,7 +145,10 @@ class ExecutorContract:
     @pytest.mark.parametrize(("work", "place"), [(Work.FINAL, "best"), (Work.REFIT, "refit")])
     def test_a_model_is_left_with_its_preprocessing(self, executor, bench, work, place):
         """The winner's own model and the refitted one lie side by side, each whole."""
-        executor.submit(bench.job(0, work=work))
+        data = bench.directory / "data"
+        executor.submit(
+            bench.job(0, work=work, data=refitting(data) if work is Work.REFIT else data)
+        )
         outcome = collect(executor)[1][0]
         assert set(outcome.metrics) == {"loss", "accuracy"}
         assert outcome.model_path == f"{place}/model.keras"
@@ -169,8 +172,9 @@ class ExecutorContract:
     def test_a_baseline_is_fitted_beside_trainings(self, executor, bench):
         """It has the network's metrics, and the trainings end as without it."""
         executor.submit(bench.job(0))
-        executor.submit(bench.job(1, work=Work.BASELINE, baseline="logistic"))
-        executor.submit(bench.job(2, work=Work.BASELINE, baseline="perceptron"))
+        for number, name in ((1, "logistic"), (2, "perceptron")):
+            data = refitting(bench.directory / "data")
+            executor.submit(bench.job(number, work=Work.BASELINE, baseline=name, data=data))
         outcomes = collect(executor)[1]
         assert outcomes[0].state is TrialState.COMPLETE
         assert set(outcomes[1].metrics) == {"loss", "accuracy"}

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from support import study
 
-from searchlab.training.job import Job, Work
+from searchlab.training.job import Job, Work, refitting
 from searchlab.training.names import baselines
 from searchlab.trial import Suggestion, Trial, TrialState
 
@@ -42,26 +42,24 @@ def measure(tmp_path):
     from searchlab.training.fit import run
     from searchlab.training.prepare import open_data, prepare
 
-    def measure(baseline, data, refit=True, folds=None, **params):
+    def measure(baseline, dataset, refit=True, folds=None, **params):
         (tmp_path / "factory.py").write_text(FACTORY)
         evaluation = {"holdout": 0.2} if folds is None else {"folds": folds}
-        spec = study(data=data, model="factory.py:build", refit=refit, evaluation=evaluation)
+        spec = study(data=dataset, model="factory.py:build", refit=refit, evaluation=evaluation)
         prepare(spec, tmp_path, tmp_path / "data")
         trial = Trial(3, Suggestion(params, epochs=1), seed=11)
-        job = Job(Work.BASELINE, trial, spec, tmp_path, tmp_path / "data", tmp_path)
+        data = refitting(tmp_path / "data") if refit else tmp_path / "data"
+        job = Job(Work.BASELINE, trial, spec, tmp_path, data, tmp_path)
         outcome = run(replace(job, baseline=baseline), emit=None)
         assert outcome.state is TrialState.COMPLETE, outcome.error
-        return outcome.metrics, open_data(tmp_path / "data")
+        return outcome.metrics, open_data(data)
 
     return measure
 
 
 def rows(data, refit, folds):
     """The rows that a study's model is fitted to."""
-    if refit:
-        x = np.concatenate([data.x_train, data.x_validation])
-        return x, np.concatenate([data.y_train, data.y_validation])
-    fit = np.arange(len(data.x_train)) if folds else data.folds[0][0]
+    fit = np.arange(len(data.x_train)) if folds or refit else data.folds[0][0]
     return data.x_train[fit], data.y_train[fit]
 
 

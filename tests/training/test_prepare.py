@@ -18,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from searchlab.errors import DataError
 from searchlab.study.spec import StudySpec
 from searchlab.training.data import Table
+from searchlab.training.job import refitting
 from searchlab.training.prepare import (
     DataSummary,
     PreparedData,
@@ -421,3 +422,19 @@ def test_meta_has_the_statistics_of_the_training_input(tmp_path: Path) -> None:
     assert data.meta["task"] == "regression"
     assert data.meta["input_shape"] == (10,)
     assert data.meta["scale"] == "none"
+
+
+def test_a_refit_has_the_rows_for_early_stopping_too(tmp_path):
+    """Its training rows are those and the study's, its preprocessing is fitted to all of them."""
+    spec = study(dataset="diabetes")
+    summary = prepare(spec, Path(), tmp_path / "data")
+    plain, refit = open_data(tmp_path / "data"), open_data(refitting(tmp_path / "data"))
+    assert refit.summary.train == summary.train + summary.validation
+    together = np.concatenate([plain.y_train, plain.y_validation])
+    np.testing.assert_array_equal(refit.y_train, together)
+    np.testing.assert_allclose(np.mean(refit.x_train, axis=0), 0, atol=1e-5)
+    assert np.abs(np.mean(plain.x_train, axis=0)).max() < 1e-5, "as the study's own is to its own"
+    np.testing.assert_array_equal(refit.y_test, plain.y_test)
+    assert not np.allclose(refit.x_test, plain.x_test), "the same rows, scaled by more"
+    prepare(spec.model_copy(update={"refit": False}), Path(), tmp_path / "data")
+    assert not refitting(tmp_path / "data").exists()

@@ -43,9 +43,9 @@ class Tensors:
         x = tf.constant(np.concatenate([data.x_train, data.x_validation, data.x_test]))
         y = tf.constant(np.concatenate([data.y_train, data.y_validation, data.y_test]))
         fitted, scored = [x, y], [x, y]
-        _, _, fit = data.fitting(np.arange(train + validation))
+        _, _, fit = data.fitting(np.arange(train))
         if fit is not None:
-            others = np.ones(test, np.float32)  # they are never fitted
+            others = np.ones(validation + test, np.float32)  # they are never fitted
             fitted.append(tf.constant(np.concatenate([fit, others])))
         if data.w_train is not None:
             parts: list[Any] = [data.w_train, data.w_validation, data.w_test]
@@ -57,7 +57,7 @@ class Tensors:
             train,
             numbers[train : train + validation],
             numbers[train + validation :],
-            max(train + validation, test),
+            max(train, validation, test),
         )
 
 

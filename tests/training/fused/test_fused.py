@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from searchlab.training.job import Work
+from searchlab.training.job import Work, refitting
 from searchlab.trial import TrialState
 
 pytestmark = pytest.mark.keras
@@ -255,6 +255,7 @@ def test_a_refit_is_fits_on_all_rows_but_the_tests(benches, data):
 
     bench = benches(data, class_weight="balanced").early(patience=1, min_delta=9.0)
     job = replace(bench.job(1, epochs=12, optimizer="Adam"), work=Work.REFIT)
+    job = replace(job, data=refitting(job.data))
     found, wanted = Driver().run([job])[1], run_alone(job)
     assert [report.epoch for report in found[0]] == list(range(1, 13))
     plain = [replace(report, metrics={"loss": report.metrics["loss"]}) for report in found[0]]
