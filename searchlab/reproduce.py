@@ -7,6 +7,7 @@ where they were, and must be what they were. All work is done in a temporary dir
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -124,6 +125,7 @@ def reproduce(
         with interrupt.at_once():
             place.prepare(trial.trial.number)
         with ExitStack() as stack:
+            stack.enter_context(_temporary_files(place.directory))
             executors = _Executors(list(read_journal(home.journal)), place.directory, stack)
             chain = _chain(record, trial)
             for each in chain:
@@ -200,6 +202,23 @@ class _Executors:
             executor = plugins.executor(name, 1, self._directory)
             self._made[name] = self._stack.enter_context(contextlib.closing(executor))
         return self._made[name]
+
+
+@contextlib.contextmanager
+def _temporary_files(directory: Path) -> Iterator[None]:
+    """Has the processes that start meanwhile put their temporary files into a directory.
+
+    TensorFlow removes those of AutoGraph at the end of a process, and workers are killed.
+    """
+    before = os.environ.get("TMPDIR")
+    os.environ["TMPDIR"] = str(directory)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["TMPDIR"]
+        else:
+            os.environ["TMPDIR"] = before
 
 
 def _chosen(record: StudyRecord, number: int | None) -> TrialRecord:

@@ -7,6 +7,11 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from searchlab import plugins
+from searchlab.interrupt import Interrupt
+from searchlab.record import StudyRecord
+from searchlab.run import run_study
+from searchlab.study.file import load_study
 from searchlab.study.spec import StudySpec
 from searchlab.trial import Decision, Failure, Outcome, Report, Trial, TrialState
 
@@ -149,6 +154,12 @@ class LogicalExecutor(TrivialExecutor):
         except Exception as error:
             failure = Failure(type(error).__name__, str(error))
             self._outcomes[number] = Outcome(number, TrialState.FAIL, error=failure)
+
+
+def run_here(file: Path) -> StudyRecord:
+    """Runs a study file in this process, in the file's directory, without MLflow."""
+    loaded = load_study(file, checks=[plugins.check])
+    return run_study(loaded, file.parent, lambda _: [], Interrupt(), lambda _: None)
 
 
 def write_study(path: Path, text: str) -> Path:

@@ -1,10 +1,13 @@
-"""A study's identity in MLflow: its first entry, whatever version of searchlab wrote it."""
+"""What a study's beginning is in MLflow: its identity, and what it builds on."""
 
 import hashlib
 import json
 
+from support import study
+
 from searchlab.journal import Entry, Started
-from searchlab.tracking.projection import study_identity
+from searchlab.record import StudyRecord
+from searchlab.tracking.projection import study_identity, study_params
 from searchlab.trial import Known
 
 
@@ -28,3 +31,14 @@ def test_studies_that_begin_with_something_else_are_two():
     known = (Known("b", 0, {"x": 1}, 0.5),)
     one, other = Started({"name": "a"}, ""), Started({"name": "a"}, "", known=known)
     assert study_identity(Entry(one, 1.5)) != study_identity(Entry(other, 1.5))
+
+
+def test_what_a_study_builds_on_is_in_its_params():
+    """They name the studies that gave trials and weights, and nothing where there are none."""
+    model = {"factory": "mlp", "initial_weights": {"study": "a", "layers": 1}}
+    named = []
+    for spec in (study(model=model, search={"warm_start": ["b", "c"]}), study()):
+        started = Started(spec.as_dict(), "")
+        params = study_params(started, StudyRecord([Entry(started, 1.5)]))
+        named.append((params.get("initial_weights"), params.get("warm_start")))
+    assert named == [("a", "b, c"), (None, None)]

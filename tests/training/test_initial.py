@@ -143,7 +143,7 @@ def test_another_depth_and_another_last_layer_are_fine(place, other):
             {"units": 9},
             None,
             r"layer 1, dense.*, has weights of \(4, 8\) and \(8,\), but dense.* of the model "
-            r"that the factory builds has \(4, 9\) and \(9,\): .*model.params, or name another study",
+            r"that the factory builds has \(4, 9\) and \(9,\): .* or name another study",
         ),
         ({"n_hidden": 1}, None, r"layer 2, .* or set model.initial_weights.layers to 1"),
         ({}, 4, r"model.initial_weights.layers: .* has only 3 layers .*: ask for at most 3"),
