@@ -104,6 +104,11 @@ def test_help_loads_nothing_heavy():
     assert not loaded & (HEAVY | {"numpy", "pydantic", "rich"})
 
 
+def test_the_package_offers_load_model_and_stays_light():
+    """Importing searchlab, and asking for `load_model`, loads nothing heavy."""
+    assert not loaded_by("import searchlab\nassert callable(searchlab.load_model)") & HEAVY
+
+
 def test_validating_loads_nothing_heavy(tmp_path):
     """Validating a study file of any backend loads no TensorFlow and no search library."""
     study = tmp_path / "a.yaml"
