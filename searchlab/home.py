@@ -6,7 +6,7 @@
 * `data/`: the prepared data, only while the study runs.
 * `models/<trial>/`: trained models that may still be needed.
 * `initial/`: a copy of the model that gives the initial weights.
-* `best/`: the study's model and its preprocessing.
+* `best/`, `refit/`: the winner's models, each with all that its use needs.
 * `workers/`: what trainings printed.
 """
 
