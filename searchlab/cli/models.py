@@ -1,0 +1,143 @@
+"""Commands that use the models of studies."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from searchlab.cli.program import cli, errors_are_lines
+from searchlab.printing import (
+    complain,
+    console,
+    print_json,
+)
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
+@click.option("--tracking-uri", help="MLflow store or server [default: ./mlflow.db].")
+@errors_are_lines
+def models(as_json: bool, tracking_uri: str | None) -> None:
+    """List the registered models with their versions and scores."""
+    from searchlab.models import list_models, models_json, models_table
+    from searchlab.tracking.address import redact, resolve_uri
+
+    uri = resolve_uri(tracking_uri, Path.cwd())
+    versions = list_models(uri)
+    if as_json:
+        print_json(models_json(versions))
+    elif versions:
+        console().print(models_table(versions))
+    else:
+        click.echo(f"no registered models in {redact(uri)} yet: a study that finishes makes one")
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--version", type=click.IntRange(min=1), help="A version of the model NAME.")
+@click.option("--tracking-uri", help="MLflow store or server [default: ./mlflow.db].")
+@errors_are_lines
+def promote(name: str, version: int | None, tracking_uri: str | None) -> None:
+    """Make a study's model the champion, whatever its score.
+
+    NAME is a study of this directory, or a registered model: its candidate, or any --version.
+    """
+    from searchlab.promote import promote_model
+    from searchlab.tracking.address import resolve_uri
+
+    done = promote_model(name, version, Path.cwd(), resolve_uri(tracking_uri, Path.cwd()))
+    before = "there was none before" if done.before is None else f"before: version {done.before}"
+    if done.before == done.version:
+        before = "as before"
+    click.echo(f"champion of {done.name}: version {done.version} ({before})")
+
+
+@cli.command()
+@click.argument("model")
+@click.option(
+    "--input", "source", required=True, type=click.Path(path_type=Path), help="Raw rows to predict."
+)
+@click.option("--output", type=click.Path(path_type=Path), help="Default: CSV on standard output.")
+@click.option("--tracking-uri", help="MLflow store or server [default: ./mlflow.db].")
+@errors_are_lines
+def predict(model: str, source: Path, output: Path | None, tracking_uri: str | None) -> None:
+    """Predict raw rows of a CSV, TSV, Parquet or NPZ file; for classes with probabilities.
+
+    MODEL is a study of this directory, models:/NAME@champion, or the path of an exported model.
+    """
+    from searchlab import load_model
+    from searchlab.model.files import check_output, predict_file, print_table, write_table
+
+    if output is not None:
+        check_output(output, source)
+    loaded = load_model(model, tracking_uri)
+    table = predict_file(loaded, source)
+    if output is None:
+        print_table(table, sys.stdout)
+    else:
+        write_table(table, output)
+        click.echo(f"wrote {output}: {len(table):,} rows", err=True)
+
+
+@cli.command()
+@click.argument("model")
+@click.option("--data", required=True, help="A file with the target, or a data set's name.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--tracking-uri", help="MLflow store or server [default: ./mlflow.db].")
+@errors_are_lines
+def evaluate(model: str, data: str, as_json: bool, tracking_uri: str | None) -> None:
+    """Measure a model on rows whose target is known.
+
+    MODEL is a study of this directory, models:/NAME@champion, or the path of an exported model.
+    """
+    from searchlab import load_model
+    from searchlab.model.evaluation import evaluate_on
+    from searchlab.wording import number_text
+
+    found = evaluate_on(load_model(model, tracking_uri), data)
+    if as_json:
+        print_json({"rows": found.rows, "seen": found.seen, "metrics": found.metrics})
+        return
+    click.echo(f"{found.rows:,} rows" + (", most of which it was trained on" * found.seen))
+    for name, value in found.metrics.items():
+        click.echo(f"{name}  {number_text(value)}")
+
+
+@cli.command()
+@click.argument("model")
+@click.option("--port", type=click.IntRange(1, 65535), default=5001, show_default=True)
+@click.option("--tracking-uri", help="MLflow store or server [default: ./mlflow.db].")
+@errors_are_lines
+def serve(model: str, port: int, tracking_uri: str | None) -> None:
+    """Serve a model with MLflow's scoring server, on 127.0.0.1 only.
+
+    MODEL is a study of this directory, models:/NAME@champion, or the path of an exported model.
+    """
+    from searchlab.loopback import refuse_taken
+    from searchlab.references import located
+
+    refuse_taken(port)
+    with located(model, Path.cwd(), tracking_uri) as package:
+        from searchlab.model.serving import serve as run_server
+
+        raise click.exceptions.Exit(run_server(package, port, click.echo))
+
+
+@cli.command()
+@click.argument("model")
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option("--tracking-uri", help="MLflow store or server [default: ./mlflow.db].")
+@errors_are_lines
+def export(model: str, directory: Path, tracking_uri: str | None) -> None:
+    """Export a model to a new DIRECTORY: Keras, SavedModel, ONNX, and a model card.
+
+    MODEL is a study of this directory, models:/NAME@champion, or a path.
+    """
+    from searchlab.model.export import export as write_export
+    from searchlab.references import located
+
+    with located(model, Path.cwd(), tracking_uri) as package:
+        write_export(package, directory, complain)
+    click.echo(f"wrote {directory}; next: searchlab predict {directory} --input FILE")

@@ -1,0 +1,85 @@
+"""The program: the group of all commands, its exit codes, and how errors are told."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from searchlab import __version__
+from searchlab.errors import SearchlabError, StudyFileError
+from searchlab.printing import complain
+
+INTERRUPTED = 130
+FAILED = 1
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def main() -> None:
+    """The `searchlab` command."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        code = INTERRUPTED
+    except click.ClickException as error:
+        complain(error.format_message())
+        sys.exit(2)
+    except BrokenPipeError:  # the reader of our output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    if code == INTERRUPTED:
+        _leave()
+    sys.exit(code)
+
+
+def _leave() -> None:
+    """Ends an interrupted program, without waiting for the threads of libraries."""
+    from searchlab.signals import leave_now
+
+    with suppress(OSError):  # nobody may be reading any more
+        sys.stdout.flush()
+    leave_now()
+
+
+def errors_are_lines(function: F) -> F:
+    """Turns the errors that users can mend into one line, unless they want the traceback."""
+
+    @wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except SearchlabError as error:
+            if click.get_current_context().find_root().params.get("debug"):
+                raise
+            more = len(error.problems) - 1 if isinstance(error, StudyFileError) else 0
+            complain(str(error) + (f" (and {more} more: see searchlab validate)" if more else ""))
+            raise click.exceptions.Exit(error.exit_code) from None
+        except BrokenPipeError:
+            raise
+        except OSError as error:  # a disk that is full or read-only, wherever it shows first
+            if click.get_current_context().find_root().params.get("debug"):
+                raise
+            complain(
+                f"{error.filename or Path.cwd()}: {error.strerror or error}; make room or give "
+                "access, then run this again: nothing that was recorded is lost"
+            )
+            raise click.exceptions.Exit(SearchlabError.exit_code) from None
+
+    return wrapper  # type: ignore[return-value]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="searchlab")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def cli(debug: bool) -> None:
+    """Hyperparameter search for Keras models, with every trial in MLflow.
+
+    Start with `searchlab init`, then `searchlab run` the file that it writes.
+    """

@@ -1,0 +1,151 @@
+"""Commands that make and run studies."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from searchlab.cli.program import FAILED, INTERRUPTED, cli, errors_are_lines
+from searchlab.errors import StudyFileError
+from searchlab.printing import (
+    console,
+    print_study,
+    standard_output,
+    tell_failure,
+    view,
+    warn_of_backlog,
+)
+
+if TYPE_CHECKING:
+    from searchlab.record import StudyRecord
+    from searchlab.tracking.base import Tracker
+    from searchlab.tracking.mlflow import MlflowTracker
+
+
+@cli.command()
+@click.argument("study", type=click.Path(path_type=Path))
+@click.option("--backend", help="randomized, hyperband or optuna.")
+@click.option("--trials", type=int, help="Total number of trials; raising it extends a study.")
+@click.option("--epochs", type=int, help="Most epochs of a training.")
+@click.option("--workers", type=int, help="Trainings at once, each in a process of its own.")
+@click.option("--seed", type=int, help="Seed of the search, the splits and every training.")
+@click.option("--name", help="Another name for the study.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Any other key of the file, such as training.batch_size=64; repeatable.",
+)
+@click.option("--tracking-uri", help="MLflow store or server [default: ./mlflow.db].")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+@errors_are_lines
+def run(
+    study: Path,
+    settings: tuple[str, ...],
+    tracking_uri: str | None,
+    as_json: bool,
+    quiet: bool,
+    **flags: Any,
+) -> None:
+    """Run the study in the file STUDY, or continue it where it was left."""
+    from searchlab import plugins
+    from searchlab.interrupt import Interrupt
+    from searchlab.run import run_study
+    from searchlab.signals import signals
+    from searchlab.study.file import load_study
+    from searchlab.tracking.address import resolve_uri
+    from searchlab.tracking.mlflow import MlflowTracker
+
+    file = load_study(study, _overrides(settings, flags), [plugins.check])
+    uri = resolve_uri(tracking_uri, Path.cwd())
+    interrupt = Interrupt()
+    with standard_output(as_json) as output, signals(interrupt):
+        terminal = console(output)
+        views = [] if as_json or quiet else [view(terminal, output)]
+
+        mlflow: list[MlflowTracker] = []
+
+        def trackers(directory: Path) -> Sequence[Tracker]:
+            mlflow.append(MlflowTracker(uri, directory, hurry=lambda: interrupt.requested))
+            return [*mlflow, *views]
+
+        def say(line: str) -> None:
+            if views:
+                terminal.print(f"[dim]{line} ...")
+
+        record = run_study(file, Path.cwd(), trackers, interrupt, say)
+        tell_failure(record)
+        for tracker in mlflow:
+            warn_of_backlog(tracker, file.spec.name, tracking_uri)
+        if not quiet:
+            print_study(record, study, output if as_json else None, terminal)
+    raise click.exceptions.Exit(_exit_code(record, interrupt.requested))
+
+
+@cli.command()
+@click.argument("studies", nargs=-1, required=True, type=click.Path(path_type=Path))
+def validate(studies: tuple[Path, ...]) -> None:
+    """Check study files, without running anything in them; name all problems."""
+    from searchlab import plugins
+    from searchlab.study.file import load_study
+
+    bad = False
+    for path in studies:
+        try:
+            load_study(path, checks=[plugins.check])
+            click.echo(f"{path}: fine")
+        except StudyFileError as error:
+            bad = True
+            for problem in error.problems:
+                click.echo(problem, err=True)
+    raise click.exceptions.Exit(2 if bad else 0)
+
+
+@cli.command()
+def schema() -> None:
+    """Print the JSON schema of study files, for editors."""
+    from searchlab.study.spec import StudySpec
+
+    click.echo(json.dumps(StudySpec.model_json_schema(by_alias=True), indent=2))
+
+
+@cli.command()
+@click.option("--dataset", help="A data set that a library ships or fetches, such as digits.")
+@click.option("--csv", type=click.Path(path_type=Path), help="Your own CSV file.")
+@click.option("--target", help="The column of the CSV file to predict.")
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@errors_are_lines
+def init(dataset: str | None, csv: Path | None, target: str | None, file: Path | None) -> None:
+    """Write a commented study file to start from."""
+    from searchlab.scaffold import default_file, init_text, write_new
+
+    path = file or default_file(dataset, csv)
+    write_new(path, init_text(dataset, csv, target, path))
+    click.echo(f"wrote {path}; next: searchlab run {path}")
+
+
+def _overrides(settings: Sequence[str], flags: dict[str, Any]) -> dict[str, Any]:
+    from searchlab.study.file import parse_override
+
+    keys = {
+        "backend": "search.backend",
+        "trials": "search.trials",
+        "epochs": "training.epochs",
+        "workers": "execution.workers",
+        "seed": "search.seed",
+        "name": "name",
+    }
+    given = {keys[flag]: value for flag, value in flags.items() if value is not None}
+    return {**dict(parse_override(setting) for setting in settings), **given}
+
+
+def _exit_code(record: StudyRecord, interrupted: bool) -> int:
+    if interrupted and record.state not in ("finished", "failed"):
+        return INTERRUPTED
+    return FAILED if record.state == "failed" else 0

@@ -1,0 +1,172 @@
+"""Commands that look at studies which have been run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from searchlab.cli.program import FAILED, cli, errors_are_lines
+from searchlab.printing import (
+    console,
+    print_json,
+    standard_output,
+)
+
+
+@cli.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
+@errors_are_lines
+def list_studies(as_json: bool) -> None:
+    """List the studies of this directory."""
+    from searchlab.home import StudyHome, load_record, study_names
+    from searchlab.report.plain import study_json
+    from searchlab.report.tables import list_table
+    from searchlab.tracking.state import read_ids
+
+    cwd = Path.cwd()
+    records = [load_record(name, cwd) for name in study_names(cwd)]
+    if as_json:
+        homes = [StudyHome(record.spec.name, cwd).directory for record in records]
+        pairs = zip(records, homes, strict=True)
+        print_json([study_json(record, read_ids(home), home) for record, home in pairs])
+    elif records:
+        console().print(list_table(records))
+    else:
+        click.echo("no studies here yet: searchlab init writes a study file")
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@errors_are_lines
+def show(name: str, as_json: bool) -> None:
+    """Show a study with all of its trials."""
+    from searchlab.home import StudyHome, load_record
+    from searchlab.report.plain import show_json
+    from searchlab.report.summary import summary
+    from searchlab.report.tables import show_table
+    from searchlab.tracking.state import read_ids
+
+    record, home = load_record(name, Path.cwd()), StudyHome(name, Path.cwd()).directory
+    if as_json:
+        print_json(show_json(record, read_ids(home), home))
+        return
+    terminal = console()
+    terminal.print(show_table(record))
+    terminal.print()
+    terminal.print(summary(record, read_ids(home), home), soft_wrap=True)
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@errors_are_lines
+def best(name: str, as_json: bool) -> None:
+    """Show the best trial of a study: its value, its params, its model."""
+    from searchlab.home import StudyHome, load_record
+    from searchlab.report.plain import study_json
+    from searchlab.report.summary import best_text
+    from searchlab.tracking.state import read_ids
+
+    record, home = load_record(name, Path.cwd()), StudyHome(name, Path.cwd()).directory
+    if as_json:
+        print_json(study_json(record, read_ids(home), home))
+    else:
+        console().print(best_text(record, home), soft_wrap=True)
+    if record.best is None:
+        raise click.exceptions.Exit(FAILED)
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--output", type=click.Path(path_type=Path), help="The page [default: NAME.html].")
+@errors_are_lines
+def report(name: str, output: Path | None) -> None:
+    """Write one HTML page about a study: its result, pictures and trials."""
+    from searchlab.home import load_record
+    from searchlab.pages.page import write_page
+    from searchlab.pages.report import report_page
+
+    path = output or Path(f"{name}.html")
+    write_page(path, report_page(load_record(name, Path.cwd())))
+    click.echo(path)
+
+
+@cli.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME NAME...")
+@click.option("--output", type=click.Path(path_type=Path), help="An HTML page to write, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@errors_are_lines
+def compare(names: tuple[str, ...], output: Path | None, as_json: bool) -> None:
+    """Show studies side by side; with --output also their best so far over time."""
+    from searchlab.home import load_record
+    from searchlab.report import comparison
+
+    records = [load_record(name, Path.cwd()) for name in dict.fromkeys(names)]
+    compared = comparison.compare(records)
+    if output is not None:
+        from searchlab.pages.compare import compare_page
+        from searchlab.pages.page import write_page
+
+        write_page(output, compare_page(records))
+    if as_json:
+        print_json({**compared.as_json(), "page": None if output is None else str(output)})
+        return
+    console().print(comparison.compare_table(compared))
+    for line in comparison.remarks(compared):
+        click.echo(line)
+    if output is not None:
+        click.echo(output)
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--trial", type=click.IntRange(min=0), help="The trial's number [default: the best].")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@errors_are_lines
+def reproduce(name: str, trial: int | None, as_json: bool) -> None:
+    """Train a trial of a study again, and say whether the value is the same."""
+    from searchlab.interrupt import Interrupt
+    from searchlab.reproduce import reproduce as train_again
+    from searchlab.signals import signals
+
+    interrupt = Interrupt()
+    with standard_output(as_json) as output, signals(interrupt):
+        terminal = console(output)
+
+        def say(line: str) -> None:
+            if not as_json:
+                terminal.print(f"[dim]{line} ...")
+
+        result = train_again(name, Path.cwd(), trial, interrupt, say)
+        if as_json:
+            print_json(result.as_dict(), output)
+        else:
+            terminal.print("\n".join(result.lines()), markup=False, soft_wrap=True)
+    raise click.exceptions.Exit(0 if result.same else FAILED)
+
+
+@cli.command()
+@click.argument("name")
+@click.option("--tracking-uri", help="MLflow store or server [default: ./mlflow.db].")
+@errors_are_lines
+def sync(name: str, tracking_uri: str | None) -> None:
+    """Send to MLflow what it lacks of a study, after it was away."""
+    from searchlab.sync import sync_study
+    from searchlab.tracking.address import redact, resolve_uri
+
+    uri = resolve_uri(tracking_uri, Path.cwd())
+    synced = sync_study(name, Path.cwd(), uri)
+    what = f"sent {synced.sent} events to" if synced.sent else "nothing was missing in"
+    click.echo(f"{what} {redact(uri)}, run {synced.ids.run_id}")
+
+
+@cli.command()
+@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
+@errors_are_lines
+def ui(port: int) -> None:
+    """Open the MLflow UI on this directory's store, on 127.0.0.1 only."""
+    from searchlab.tracking.server import serve_ui
+
+    raise click.exceptions.Exit(serve_ui(Path.cwd(), port))
