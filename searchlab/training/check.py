@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,7 +54,20 @@ def check_model(job: Job, data: PreparedData) -> None:
         metrics = model.evaluate(x, y, verbose=0, return_dict=True)
         model.train_on_batch(x, y)
     _check_metrics(name, list(metrics), spec)
+    _check_saved(name, model)
     _check_initial(job, function, data)
+
+
+def _check_saved(name: str, model: Any) -> None:
+    """Refuses a model that Keras could not write at the end of the study."""
+    try:
+        json.dumps(keras.saving.serialize_keras_object(model))
+    except Exception as error:
+        reason = " ".join(str(error).split()).partition(" Please implement")[0][:300]
+        raise ModelError(
+            f"{name} returned a model that Keras cannot save ({type(error).__name__}: {reason}): "
+            "give each class of yours a get_config from which it can be made again"
+        ) from error
 
 
 def probes(space: SearchSpace) -> Iterator[Params]:

@@ -148,6 +148,7 @@ def test_factories_as_people_write_them_pass(data, reference, dataset):
         ("two_outputs", "iris", "a model with 2 outputs: give it one"),
         ("wrong_shape", "iris", "cannot be trained on rows of shape (4,)"),
         ("buggy", "iris", "AttributeError"),
+        ("unsavable", "iris", "a model that Keras cannot save (NotImplementedError: "),
     ],
 )
 def test_a_factory_that_cannot_work_is_refused_before_trial_0(data, reference, dataset, message):

@@ -22,8 +22,9 @@ def scikeras_style(meta, n_neurons, learning_rate=0.01, n_hidden=1):
 
 
 class Subclassed(keras.Model):
-    def __init__(self, n_neurons):
-        super().__init__()
+    def __init__(self, n_neurons, **settings):
+        super().__init__(**settings)
+        self.n_neurons = n_neurons
         self.hidden, self.out = (
             layers.Dense(n_neurons, activation="relu"),
             layers.Dense(3, "softmax"),
@@ -31,6 +32,9 @@ class Subclassed(keras.Model):
 
     def call(self, x):
         return self.out(self.hidden(x))
+
+    def get_config(self):
+        return {**super().get_config(), "n_neurons": self.n_neurons}
 
 
 def subclassed(n_hidden, n_neurons, learning_rate):
@@ -110,6 +114,21 @@ def wrong_shape(n_hidden, n_neurons, learning_rate):
 
 def buggy(n_hidden, n_neurons, learning_rate):
     return layers.Dens(3)  # no such layer
+
+
+class Unsavable(keras.Model):
+    def __init__(self, units):
+        super().__init__()
+        self.head = layers.Dense(units, "softmax")
+
+    def call(self, x):
+        return self.head(x)
+
+
+def unsavable(n_hidden, n_neurons, learning_rate):
+    model = Unsavable(3)
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
 
 
 def hypermodel(hp):
