@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from multiprocessing import util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,6 @@ from searchlab.versions import installed
 if TYPE_CHECKING:
     from searchlab.executors.base import Executor
 
-_PREFIX = "searchlab-reproduce-"
 _TICK = 0.2  # seconds; how soon Ctrl-C is noticed
 
 
@@ -119,7 +119,10 @@ def reproduce(
     record, home = load_record(name, cwd), StudyHome(name, cwd)
     trial = _chosen(record, number)
     assert trial.outcome is not None  # noqa: S101 - _chosen refuses others
-    with tempfile.TemporaryDirectory(prefix=_PREFIX, ignore_cleanup_errors=True) as scratch:
+    with tempfile.TemporaryDirectory(
+        dir=util.get_temp_dir(),  # which is removed however this process leaves
+        ignore_cleanup_errors=True,
+    ) as scratch:
         place = _Place(record, home, Path(scratch).resolve())
         say(f"preparing {record.spec.data.dataset or record.spec.data.path}")
         with interrupt.at_once():

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import os
 import select
+import shutil
 import signal
 import sys
 import threading
@@ -61,6 +63,9 @@ def leave_now() -> None:
         for child in psutil.Process().children(recursive=True):
             with contextlib.suppress(psutil.Error):
                 child.kill()
+    own = multiprocessing.current_process()._config.get("tempdir")  # type: ignore[attr-defined]
+    if own is not None:  # it has sockets in it; a process that ends by itself removes it
+        shutil.rmtree(own, ignore_errors=True)
     os._exit(INTERRUPTED)
 
 

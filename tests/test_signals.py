@@ -287,7 +287,8 @@ def test_a_signal_while_mlflow_hangs(directory):
 
 
 @pytest.mark.parametrize("directory", ["alone"], indirect=True)
-def test_a_signal_while_a_trial_is_reproduced(directory, tmp_path_factory, monkeypatch):
+@pytest.mark.parametrize("presses", [1, 2])
+def test_a_signal_while_a_trial_is_reproduced(directory, presses, tmp_path_factory, monkeypatch):
     """`reproduce` leaves an endless epoch in time, and no process and no file of it stays."""
     continue_to_the_end(directory, "--trials", "1")
     (directory / "epoch").unlink()
@@ -297,8 +298,9 @@ def test_a_signal_while_a_trial_is_reproduced(directory, tmp_path_factory, monke
     hold(directory, "epoch")
     program = Program(directory, what=("reproduce", "small"))
     program.wait_for("epoch")
-    program.signal(signal.SIGINT, whole_group=True)
-    program.end(FIRST)
+    for _ in range(presses):
+        program.signal(signal.SIGINT, whole_group=True)
+    program.end(FIRST if presses == 1 else SECOND)
     assert program.orphans() == []
     assert list(scratch.iterdir()) == []
     for name in ("epoch", "hold-epoch"):
