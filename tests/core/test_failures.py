@@ -194,7 +194,8 @@ def test_mlflow_has_one_run_a_trial_with_the_last_attempt_only(run, tmp_path):
         made.append(MlflowTracker(f"sqlite:///{tmp_path / 'mlflow.db'}", directory))
         return made
 
-    run(Flaky({1: 1, 3: 2}), tracker=tracker, **{"search.on_failure": {"retry": 2}})
+    retry = {"search.on_failure": {"retry": 2}, "baselines": False}
+    run(Flaky({1: 1, 3: 2}), tracker=tracker, **retry)
     assert made[0].pending == 0
     runs = read_ids(tmp_path / ".searchlab" / "small").trials
     with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as store:
