@@ -59,7 +59,7 @@ _KEYS = [
     edit("unknown in when", "in: [1", "is: [1", NEURONS, "space.n_neurons.when.is", "known key"),
     edit("in a param", "log:", "lgo:", RATE, "space.learning_rate.lgo", "did you mean log?"),
     edit("upper case", "name:", "Name:", NAME, "Name", "did you mean name?"),
-    edit("a number", "name: small", "name: small\n1: a", 2, "1", "known here: baselines, confirm, data"),
+    edit("a number", "name: small", "name: small\n1: a", 2, "1", "known here: baselines, confirm"),
     edit("empty key", "name: small", "name: small\n'': a", 2, "", "unknown key; known here"),
     edit("a merge", "name: small", "name: small\n<<: {a: 1}", 2, "<<", "unknown key"),
     edit("twice", "model:", "name: again\nmodel:", 3, "name", "again (first on line 1): remove"),
