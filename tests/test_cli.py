@@ -22,6 +22,8 @@ space:
 search: {backend: optuna, trials: 3, seed: 42, options: {pruner: none}}
 training: {epochs: 3}
 evaluation: {holdout: 0.25}
+confirm: {top: 2, seeds: 1}
+baselines: false
 """
 
 

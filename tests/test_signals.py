@@ -26,6 +26,9 @@ space: {n_neurons: {int: [1, 20]}}
 search: {backend: optuna, trials: 3, options: {pruner: none}}
 training: {epochs: 3, early_stopping: null}
 evaluation: {folds: 2}
+confirm: 0
+refit: false
+baselines: false
 """
 
 MODELS = """\

@@ -17,6 +17,7 @@ TINY = {
     "search.trials": 2,
     "training.epochs": 2,
     "space.n_neurons": {"int": [1, 8]},
+    "confirm": {"top": 1, "seeds": 1},
 }
 
 

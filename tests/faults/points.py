@@ -68,12 +68,12 @@ POINTS = {
         f"after {event}": Point(_APPEND, after=True, event=event, nth=nth)
         for event, nth in [
             *[("Started", 1), ("Resumed", 1), ("Asked", 4), ("Reported", 25), ("Told", 4)],
-            ("Stopped", 1),
+            *[("Compared", 2), ("Confirmed", 4), ("Stopped", 1)],
         ]
     },
     "before Stopped": Point(_APPEND, event="Stopped", nth=1),
-    "finish: before the study's model": Point("searchlab.run:finish", nth=1),
-    "finish: after the study's model": Point("searchlab.run:finish", after=True, nth=1),
+    "finish: before the study's model": Point("searchlab.finish:Finish.run", nth=1),
+    "finish: after the study's model": Point("searchlab.finish:Finish.run", after=True, nth=1),
     "outbox: before the study's run": Point(f"{_CLIENT}.create_run", nth=1),
     "outbox: study's run made, not noted": Point(f"{_CLIENT}.create_run", after=True, nth=1),
     "outbox: before a trial's run": Point(f"{_CLIENT}.create_run"),

@@ -26,6 +26,9 @@ space: {{n_hidden: {{int: [0, 2]}}, learning_rate: {{float: [1e-3, 1e-1], log: t
 search: {{backend: optuna, trials: 3, options: {{pruner: none}}}}
 evaluation: {{{evaluation}}}
 execution: {{executor: {executor}}}
+confirm: 0
+refit: false
+baselines: false
 """
 
 

@@ -37,6 +37,7 @@ search: {{backend: optuna, trials: {trials}, seed: 42, options: {{pruner: median
 training: {{epochs: {epochs}}}
 evaluation: {{holdout: 0.25}}
 confirm: {{top: 2, seeds: 1}}
+baselines: false
 execution: {{executor: {executor}}}
 """
 
