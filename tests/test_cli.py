@@ -170,7 +170,8 @@ def test_list_and_best_are_for_people_too(finished):
     (listed,) = json.loads(searchlab(directory, "list", "--json").stdout)
     assert listed["best"] == result["best"]
     text = searchlab(directory, "best", "small").stdout
-    assert f"n_neurons: {result['best']['params']['n_neurons']}" in text
+    trials = json.loads(searchlab(directory, "show", "small", "--json").stdout)["trials"]
+    assert f"n_neurons: {trials[result['winner']]['params']['n_neurons']}" in text
 
 
 @pytest.mark.keras
