@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 from searchlab.record import StudyRecord, TrialRecord
+from searchlab.space import identity
 from searchlab.study.spec import ObjectiveSpec, StudySpec
-from searchlab.trial import Report
+from searchlab.trial import Report, TrialState
 
 _SEEDS = 2**31 - 1  # the largest seed; the smallest is 1
 
@@ -56,21 +57,29 @@ def best_trials(record: StudyRecord, count: int) -> list[TrialRecord]:
     Of trials with the same params (Hyperband promotes a trial under a new number) only the best
     is among them.
     """
-    sign = -1 if record.spec.objective.maximized else 1
-    complete = [
-        (sign * trial.outcome.value, number, trial)
-        for number, trial in record.trials.items()
-        if trial.outcome is not None
-        and trial.outcome.value is not None
-        and trial.outcome.state == "COMPLETE"
-    ]
-    chosen: list[TrialRecord] = []
-    for _, _, trial in sorted(complete, key=lambda each: each[:2]):
+    chosen: dict[Hashable, TrialRecord] = {}
+    for trial, _ in ranked(record):
         if len(chosen) == count:
             break
-        if all(_params(trial) != _params(other) for other in chosen):
-            chosen.append(trial)
-    return chosen
+        chosen.setdefault(identity(trial.trial.suggestion.params), trial)
+    return list(chosen.values())
+
+
+def ranked(record: StudyRecord) -> list[tuple[TrialRecord, float]]:
+    """The COMPLETE trials, best first, the earliest of equals first, each with its objective."""
+    cost = record.spec.objective.cost
+    return sorted(complete(record), key=lambda pair: cost(pair[1]))
+
+
+def complete(record: StudyRecord) -> list[tuple[TrialRecord, float]]:
+    """The COMPLETE trials by number, each with its objective."""
+    return [
+        (trial, trial.outcome.value)
+        for _, trial in sorted(record.trials.items())
+        if trial.state is TrialState.COMPLETE
+        and trial.outcome is not None
+        and trial.outcome.value is not None
+    ]
 
 
 def fresh_seeds(record: StudyRecord) -> list[int]:
@@ -94,11 +103,11 @@ def standings(record: StudyRecord) -> list[Standing]:
     """
     if next(missing(record), None) is not None:
         return []
-    sign = -1 if record.spec.objective.maximized else 1
+    cost = record.spec.objective.cost
     found = [_standing(trial, record) for trial in candidates(record)]
 
     def rank(standing: Standing) -> tuple[int, float]:
-        return standing.failed, math.inf if standing.mean is None else sign * standing.mean
+        return standing.failed, math.inf if standing.mean is None else cost(standing.mean)
 
     return sorted(found, key=rank)
 
@@ -180,7 +189,3 @@ def _standing(trial: TrialRecord, record: StudyRecord) -> Standing:
     assert trial.outcome is not None  # noqa: S101 - candidates are COMPLETE
     assert trial.outcome.value is not None  # noqa: S101 - and so they have a value
     return Standing(number, trial.outcome.value, scores, len(outcomes) - len(scores))
-
-
-def _params(trial: TrialRecord) -> list[tuple[str, str]]:
-    return sorted((name, repr(value)) for name, value in trial.trial.suggestion.params.items())

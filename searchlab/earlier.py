@@ -89,7 +89,7 @@ def _known(spec: StudySpec, data: Mapping[str, Any], cwd: Path) -> list[Known]:
     Of equal params, those count that were trained for the most epochs, and of those the best: a
     Hyperband's first rungs say little.
     """
-    sign = -1 if spec.objective.maximized else 1
+    cost = spec.objective.cost
     found: list[tuple[int, Known]] = []
     for name in dict.fromkeys(spec.search.warm_start):
         record = _record(name, cwd, _WARM_START)
@@ -99,11 +99,11 @@ def _known(spec: StudySpec, data: Mapping[str, Any], cwd: Path) -> list[Known]:
                 f"study; take it out of {_WARM_START}, or make the two alike"
             )
         found += _complete(record)
-    found.sort(key=lambda each: (-each[0], sign * each[1].value))
+    found.sort(key=lambda each: (-each[0], cost(each[1].value)))
     distinct: dict[Any, Known] = {}
     for _, known in found:
         distinct.setdefault(identity(known.params), known)
-    return sorted(distinct.values(), key=lambda each: sign * each.value)
+    return sorted(distinct.values(), key=lambda each: cost(each.value))
 
 
 def _complete(record: StudyRecord) -> Iterator[tuple[int, Known]]:

@@ -18,14 +18,14 @@ from searchlab.confirmation import (
     missing,
     winner,
 )
-from searchlab.errors import SearchlabError, StorageError
+from searchlab.errors import SearchlabError
 from searchlab.executors.base import KILLED, Executor
 from searchlab.interrupt import Interrupt
 from searchlab.journal import Compared, Confirmed
 from searchlab.record import StudyRecord, TrialRecord
-from searchlab.search import Recorder
+from searchlab.search import Recorder, refuse_lost
 from searchlab.study.spec import StudySpec
-from searchlab.training.job import Job, Work, refitting
+from searchlab.training.job import Job, Work, fits_all, refitting
 from searchlab.training.names import baselines
 from searchlab.trial import Decision, Failure, Outcome, Report, Suggestion, Trial
 
@@ -160,7 +160,7 @@ class Finish:
     ) -> None:
         spec = spec or self._spec
         data = self._directory / "data"
-        if work is Work.REFIT or (work is Work.BASELINE and spec.refit):
+        if fits_all(work, spec.refit):
             data = refitting(data)
         job = Job(
             work,
@@ -190,9 +190,8 @@ class Finish:
         return Decision.ABANDON if self._interrupt.requested else Decision.CONTINUE
 
     def _take(self, task: _Task, outcome: Outcome) -> None:
+        refuse_lost(outcome)
         error = outcome.error
-        if error is not None and error.type == StorageError.__name__:
-            raise StorageError(error.message)
         if error is not None and error.type == KILLED and not task.killed:  # from outside
             self._tasks[outcome.number] = _Task(task.job, killed=True)
             self._executor.submit(task.job)

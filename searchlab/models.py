@@ -11,9 +11,8 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from searchlab.report.tables import FirstThatFits, plain_table
-from searchlab.tracking.mlflow import settle
-from searchlab.tracking.trouble import told
-from searchlab.wording import number_text
+from searchlab.tracking.mlflow import registry
+from searchlab.wording import confirmed_text, number_text
 
 if TYPE_CHECKING:
     from searchlab.tracking.registry import Version
@@ -31,12 +30,10 @@ def list_models(uri: str) -> list[Version]:
     Raises:
         TrackingError: if the store is not there or cannot be used.
     """
-    settle()
-    with told(uri):
-        from searchlab.tracking.opening import open_registry  # these import MLflow
-        from searchlab.tracking.registry import made_versions
+    with registry(uri) as client:
+        from searchlab.tracking.registry import made_versions  # imports MLflow
 
-        return made_versions(open_registry(uri))
+        return made_versions(client)
 
 
 def models_json(versions: Sequence[Version]) -> list[dict[str, Any]]:
@@ -57,7 +54,8 @@ def models_table(versions: Sequence[Version]) -> RenderableType:
             table.add_column(name, justify="right", no_wrap=table is wide or name != "confirmed")
     wide.add_column("made", no_wrap=True)
     for each in versions:
-        scores = (number_text(each.search), _confirmed(each), number_text(each.test))
+        confirmed = confirmed_text(each.confirmed, each.spread)
+        scores = (number_text(each.search), confirmed, number_text(each.test))
         texts = (Text(each.study), Text(_data(each)), Text(each.metric))
         number, trial, made = str(each.version), str(each.trial), _made(each)
         wide.add_row(Text(each.name), number, _aliases(each), *texts, trial, *scores, made)
@@ -73,11 +71,6 @@ def _json(version: Version) -> dict[str, Any]:
         if values[name] is not None:
             values[name] = datetime.fromtimestamp(values[name], UTC).isoformat(timespec="seconds")
     return {"uri": f"models:/{version.name}/{version.version}", **values}
-
-
-def _confirmed(version: Version) -> str:
-    spread = "" if version.spread is None else f" ± {version.spread:.2g}"
-    return number_text(version.confirmed) + spread
 
 
 def _data(version: Version) -> str:

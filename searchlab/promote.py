@@ -12,10 +12,9 @@ from searchlab.errors import InputError, StudyLockedError
 from searchlab.home import StudyHome, load_record, study_names
 from searchlab.journal import read_journal
 from searchlab.tracking.address import redact
-from searchlab.tracking.mlflow import settle
+from searchlab.tracking.mlflow import registry
 from searchlab.tracking.projection import study_identity
 from searchlab.tracking.state import Registration, State, read_ids
-from searchlab.tracking.trouble import told
 
 if TYPE_CHECKING:
     from searchlab.tracking.registry import Version
@@ -50,13 +49,10 @@ def promote_model(name: str, version: int | None, cwd: Path, uri: str) -> Promot
         JournalError: if the study's journal is damaged.
         TrackingError: if the store cannot be used.
     """
-    settle()
-    with told(uri):
+    with registry(uri) as client:
         from searchlab.tracking.alias import promote  # these import MLflow
-        from searchlab.tracking.opening import open_registry
         from searchlab.tracking.registry import made_versions
 
-        client = open_registry(uri)
         made = made_versions(client)
         if version is None and name in study_names(cwd):
             chosen = _of_study(name, cwd, uri, made)

@@ -159,6 +159,11 @@ class StudyRecord:
         """What the latest process does with the best trials once the search is over."""
         return Ending() if self.budget is None else self.budget.ending
 
+    @property
+    def ended(self) -> int:
+        """How many trials have an outcome."""
+        return len(self.trials) - len(self.unfinished())
+
     def counts(self) -> dict[str, int]:
         """The number of trials by state; states without a trial are left out."""
         return dict(Counter(str(trial.state) for trial in self.trials.values()))

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 from searchlab.errors import PackageError
 from searchlab.home import StudyHome, load_record, study_names
 from searchlab.tracking.address import redact, resolve_uri, sqlite_file
-from searchlab.tracking.mlflow import settle
-from searchlab.tracking.trouble import told
+from searchlab.tracking.mlflow import registry
 
 if TYPE_CHECKING:
     from searchlab.model.model import Model
@@ -101,13 +100,10 @@ def _in(path: Path) -> Path:
 @contextlib.contextmanager
 def _downloaded(model: str, uri: str) -> Iterator[Path]:
     _check_there(uri, model)
-    settle()
     with tempfile.TemporaryDirectory(prefix="searchlab-") as folder:
-        with told(uri):
-            from searchlab.tracking.download import download
-            from searchlab.tracking.opening import open_registry
+        with registry(uri):
+            from searchlab.tracking.download import download  # imports MLflow
 
-            open_registry(uri)
             fetched = download(uri, model, Path(folder))
         yield _in(fetched)
 
@@ -117,12 +113,10 @@ def _champion(name: str, uri: str) -> str | None:
     file = sqlite_file(uri)
     if file is not None and not file.exists():
         return None
-    settle()
-    with told(uri):
-        from searchlab.tracking.download import champion_of
-        from searchlab.tracking.opening import open_registry
+    with registry(uri) as client:
+        from searchlab.tracking.download import champion_of  # imports MLflow
 
-        return champion_of(open_registry(uri), name)
+        return champion_of(client, name)
 
 
 def _check_there(uri: str, model: str) -> None:

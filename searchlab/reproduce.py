@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING, Any
 
 from searchlab import plugins
 from searchlab.earlier import recorded_source
-from searchlab.errors import InputError, StorageError
+from searchlab.errors import InputError
 from searchlab.finish import Say
 from searchlab.home import StudyHome, load_record
 from searchlab.interrupt import Interrupt
 from searchlab.journal import Entry, Resumed, Told, read_journal
 from searchlab.record import StudyRecord, TrialRecord
+from searchlab.run import run_to_end
+from searchlab.search import refuse_lost
 from searchlab.training import factories
 from searchlab.training.job import Job, Work
 from searchlab.trial import Decision, Outcome, Report, TrialState
@@ -31,8 +33,6 @@ from searchlab.versions import installed
 
 if TYPE_CHECKING:
     from searchlab.executors.base import Executor
-
-_TICK = 0.2  # seconds; how soon Ctrl-C is noticed
 
 
 @dataclass(frozen=True)
@@ -259,11 +259,9 @@ def _train(
     pruned = trial.state is TrialState.PRUNED
     left = len(trial.reports)
 
-    def decide(_: Report) -> Decision:
+    def answer(_: Report) -> Decision:
         nonlocal left
         left -= 1
-        if interrupt.requested:
-            return Decision.ABANDON
         return Decision.STOP if pruned and left <= 0 else Decision.CONTINUE
 
     executor.submit(
@@ -278,12 +276,11 @@ def _train(
             synchronous=pruned,
         )
     )
-    while not interrupt.requested:
-        for outcome in executor.poll(decide, _TICK):
-            if outcome.error is not None and outcome.error.type == StorageError.__name__:
-                raise StorageError(outcome.error.message)
-            return outcome
-    raise KeyboardInterrupt
+    outcome = run_to_end(executor, interrupt, answer)
+    if outcome is None:
+        raise KeyboardInterrupt
+    refuse_lost(outcome)
+    return outcome
 
 
 def _changed(then: Any) -> dict[str, tuple[str | None, str | None]]:

@@ -21,8 +21,9 @@ from searchlab.journal import Entry, Journal, Resumed, Started, Stopped, read_jo
 from searchlab.record import StudyRecord
 from searchlab.replay import replay
 from searchlab.search import Recorder, Search
+from searchlab.study.changes import differences
 from searchlab.study.file import StudyFile
-from searchlab.study.spec import StudySpec, differences
+from searchlab.study.spec import StudySpec
 from searchlab.tracking.base import Tracker, Trackers
 from searchlab.training import factories
 from searchlab.training.job import Job, Work
@@ -193,7 +194,7 @@ def _try_model(place: _Place, executor: Executor, interrupt: Interrupt) -> None:
     trial = Trial(0, Suggestion({}, epochs=1), spec.search.seed)
     directory = place.home.directory
     executor.submit(Job(Work.CHECK, trial, spec, place.base, place.home.data, directory))
-    outcome = _run_to_end(executor, interrupt)
+    outcome = run_to_end(executor, interrupt)
     if outcome is not None and outcome.state is TrialState.FAIL:
         assert outcome.error is not None  # noqa: S101 - a FAIL has one
         known = outcome.error.type == ModelError.__name__
@@ -201,11 +202,21 @@ def _try_model(place: _Place, executor: Executor, interrupt: Interrupt) -> None:
         raise ModelError(what)
 
 
-def _run_to_end(executor: Executor, interrupt: Interrupt) -> Outcome | None:
-    """Waits for the one job of an executor; None if the interrupt was set before its end."""
+def run_to_end(
+    executor: Executor,
+    interrupt: Interrupt,
+    answer: Callable[[Report], Decision] = lambda _: Decision.CONTINUE,
+) -> Outcome | None:
+    """Waits for the one job of an executor; None if the interrupt was set before its end.
 
-    def decide(_: Report) -> Decision:
-        return Decision.ABANDON if interrupt.requested else Decision.CONTINUE
+    Args:
+        executor: has one job.
+        interrupt: is looked at after each epoch.
+        answer: what is decided on a report.
+    """
+
+    def decide(report: Report) -> Decision:
+        return Decision.ABANDON if interrupt.requested else answer(report)
 
     while not (executor.idle or interrupt.requested):
         for outcome in executor.poll(decide, timeout=0.2):

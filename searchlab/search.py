@@ -183,7 +183,7 @@ class Search:
         asked for, is dropped: the next process runs its trial again.
         """
         for outcome in outcomes:
-            _refuse_lost(outcome)
+            refuse_lost(outcome)
             if self._leaving and self._behind:
                 return
             self._running.discard(outcome.number)
@@ -237,14 +237,21 @@ class Search:
         """Removes models that nothing can ask for any more."""
         if self._backend.resumes_weights:
             return
+        kept = list((self._directory / "models").glob("*"))
+        if not kept:  # after cross-validation there are none, and ranking the trials takes a while
+            return
         record = self._recorder.record
         best = {trial.trial.number for trial in best_trials(record, max(1, record.ending.top))}
-        for path in (self._directory / "models").glob("*"):
+        for path in kept:
             if int(path.name) not in best | self._running:
                 shutil.rmtree(path, ignore_errors=True)
 
 
-def _refuse_lost(outcome: Outcome) -> None:
-    """A full disk is not the trial's fault: without an outcome, it is trained again on resume."""
+def refuse_lost(outcome: Outcome) -> None:
+    """A full disk is not the trial's fault: without an outcome, it is trained again on resume.
+
+    Raises:
+        StorageError: if the outcome says that something could not be written.
+    """
     if outcome.error is not None and outcome.error.type == StorageError.__name__:
         raise StorageError(outcome.error.message)

@@ -82,6 +82,14 @@ def reason_text(failure: Failure) -> str:
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 3]}..."
 
 
+def scored_text(spec: StudySpec) -> str:
+    """On which rows the search scores a trial."""
+    evaluation = spec.evaluation
+    if evaluation.folds:
+        return f"{evaluation.folds}-fold cross-validation"
+    return f"a hold-out of {evaluation.holdout or 0:.0%} of the training rows"
+
+
 def data_text(spec: StudySpec) -> str:
     """The name of a study's data set, or of its file."""
     return spec.data.dataset or Path(spec.data.path or "").name

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -15,6 +13,7 @@ import pandas as pd
 from searchlab.errors import DataError, InputError
 from searchlab.model.model import Model
 from searchlab.model.raw import read_input
+from searchlab.training.whole import whole_file
 
 
 def _write_arrays(table: pd.DataFrame, path: Path) -> None:
@@ -71,13 +70,8 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
         OSError: if it cannot be written.
     """
     ending = _ending(path)
-    scratch = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
+    with whole_file(path) as scratch:
         _WRITERS[ending](table, scratch)
-        scratch.replace(path)
-    finally:
-        with suppress(OSError):
-            scratch.unlink(missing_ok=True)
 
 
 def print_table(table: pd.DataFrame, output: TextIO) -> None:

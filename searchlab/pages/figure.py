@@ -12,9 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from searchlab.record import StudyRecord, TrialRecord
 from searchlab.space import Params
-from searchlab.trial import TrialState
 from searchlab.wording import number_text, one_line, scalar_text
 
 ACCENT, WINNER, FAINT = "#3b82f6", "#f59e0b", "#94a3b8"
@@ -62,23 +60,6 @@ def plain(text: str) -> str:
 def hover(params: Params) -> str:
     """Params as a tooltip shows them, a line each."""
     return "<br>".join(f"{name}: {plain(scalar_text(value))}" for name, value in params.items())
-
-
-def complete(record: StudyRecord) -> list[tuple[TrialRecord, float]]:
-    """The COMPLETE trials by number, each with its objective."""
-    return [
-        (trial, trial.outcome.value)
-        for _, trial in sorted(record.trials.items())
-        if trial.state is TrialState.COMPLETE
-        and trial.outcome is not None
-        and trial.outcome.value is not None
-    ]
-
-
-def ranked(record: StudyRecord) -> list[tuple[TrialRecord, float]]:
-    """The COMPLETE trials, best first, the earliest of equals first, each with its objective."""
-    sign = -1 if record.spec.objective.maximized else 1
-    return sorted(complete(record), key=lambda pair: sign * pair[1])
 
 
 def best_so_far(values: Sequence[float], maximize: bool) -> Iterator[float]:

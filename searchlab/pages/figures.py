@@ -6,7 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable
 
-from searchlab.confirmation import standings
+from searchlab.confirmation import complete, ranked, standings
 from searchlab.pages.figure import (
     ACCENT,
     COLORS,
@@ -14,10 +14,8 @@ from searchlab.pages.figure import (
     WINNER,
     Figure,
     best_so_far,
-    complete,
     hover,
     plain,
-    ranked,
     shown_range,
 )
 from searchlab.pages.importance import importances

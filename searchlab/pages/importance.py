@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from searchlab.pages.figure import complete
+from searchlab.confirmation import complete
 from searchlab.record import StudyRecord, TrialRecord
 from searchlab.space import Domain, Float, Int, Scalar
 
@@ -36,8 +36,7 @@ def importances(record: StudyRecord) -> dict[str, float]:
     from optuna.importance import get_param_importances
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    maximize = record.spec.objective.maximized
-    study = optuna.create_study(direction="maximize" if maximize else "minimize")
+    study = optuna.create_study(direction=record.spec.objective.way)
     domains = record.spec.search_space.domains
     study.add_trials([_optuna_trial(trial, value, domains) for trial, value in trials])
     with warnings.catch_warnings():  # it calls the conditional params experimental

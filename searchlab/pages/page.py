@@ -7,13 +7,13 @@ browser to load anything at all.
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
 from searchlab.errors import InputError
 from searchlab.pages.figure import Figure
+from searchlab.training.whole import whole_file
 from searchlab.wording import number_text
 
 _OURS = '<meta name="generator" content="searchlab">'
@@ -70,7 +70,6 @@ def write_page(path: Path, text: str) -> None:
     Raises:
         InputError: if another kind of file is there, or it cannot be written.
     """
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         if path.exists() and not _is_ours(path):
             raise InputError(
@@ -78,14 +77,12 @@ def write_page(path: Path, text: str) -> None:
                 "name another file with --output"
             )
         path.parent.mkdir(parents=True, exist_ok=True)
-        scratch.write_text(text, encoding="utf-8")
-        scratch.replace(path)
+        with whole_file(path) as scratch:
+            scratch.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InputError(
             f"{path}: cannot be written ({error.strerror}): name another file with --output"
         ) from None
-    finally:
-        scratch.unlink(missing_ok=True)
 
 
 def _is_ours(path: Path) -> bool:

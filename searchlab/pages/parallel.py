@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from itertools import chain, pairwise
 from typing import Any
 
-from searchlab.pages.figure import FAINT, WINNER, Figure, hover, plain, ranked, shown_range
+from searchlab.confirmation import ranked
+from searchlab.pages.figure import FAINT, WINNER, Figure, hover, plain, shown_range
 from searchlab.pages.scores import chosen
 from searchlab.record import StudyRecord, TrialRecord
 from searchlab.space import Choice, Domain, Scalar

@@ -83,5 +83,4 @@ def verdict(record: StudyRecord) -> str:
 
 def _rank(rival: Rival, record: StudyRecord) -> tuple[bool, float]:
     value = rival.values[0]
-    sign = -1 if record.spec.objective.maximized else 1
-    return value is None, 0.0 if value is None else sign * value
+    return value is None, 0.0 if value is None else record.spec.objective.cost(value)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from searchlab.confirmation import fresh_seeds, standing_of, standings
 from searchlab.record import StudyRecord, TrialRecord
 from searchlab.report.plain import test_value
-from searchlab.wording import confirmed_text, number_text, reason_text
+from searchlab.wording import confirmed_text, number_text, reason_text, scored_text
 
 _PAIR = 2
 
@@ -73,17 +73,9 @@ def places(record: StudyRecord) -> Iterator[Place]:
         )
 
 
-def scored_on(record: StudyRecord) -> str:
-    """On which rows the search scores a trial."""
-    evaluation = record.spec.evaluation
-    if evaluation.folds:
-        return f"{evaluation.folds}-fold cross-validation"
-    return f"a hold-out of {evaluation.holdout or 0:.0%} of the training rows"
-
-
 def _searched(record: StudyRecord, trial: TrialRecord) -> str:
     count, best = record.counts().get("COMPLETE", 0), record.best_trial
-    text = f"Trial {trial.trial.number} on {scored_on(record)}."
+    text = f"Trial {trial.trial.number} on {scored_text(record.spec)}."
     if best is not None and best.outcome is not None and trial is not best:
         value = number_text(best.outcome.value)
         return f"{text} The search's own best was trial {best.trial.number} with {value}."

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from searchlab.pages.figure import ranked
-from searchlab.pages.scores import chosen, scored_on
+from searchlab.confirmation import ranked
+from searchlab.pages.scores import chosen
 from searchlab.record import StudyRecord, TrialRecord
 from searchlab.space import Choice, Domain
-from searchlab.wording import clock_text, data_text, number_text, one_line, reason_text, scalar_text
+from searchlab.wording import (
+    clock_text,
+    data_text,
+    number_text,
+    one_line,
+    reason_text,
+    scalar_text,
+    scored_text,
+)
 
 _DIGEST = 16  # characters of a digest that tell data sets apart
 
@@ -79,7 +87,7 @@ def data(record: StudyRecord) -> Iterator[tuple[str, str]]:
     ):
         if key in known:
             yield what, f"{known[key]:,} rows"
-    yield "scored on", scored_on(record)
+    yield "scored on", scored_text(record.spec)
     yield "scaled", spec.scale
     yield "seed", str(record.spec.search.seed)
 

@@ -29,8 +29,7 @@ def headline(record: StudyRecord) -> str:
 
 def sentence(record: StudyRecord) -> str:
     """What the headline means."""
-    trial, counts = chosen(record), record.counts()
-    ended = len(record.trials) - len(record.unfinished())
+    trial, counts, ended = chosen(record), record.counts(), record.ended
     if record.state == "failed" and trial is None:
         return f"All {ended} trials failed, so there is no model. The reasons stand below."
     if record.stopped is None or record.stopped.winner is None:
@@ -55,7 +54,7 @@ def sentence(record: StudyRecord) -> str:
 
 def subtitle(record: StudyRecord) -> str:
     """What was searched, on what, how much, how long and when."""
-    spec, ended = record.spec, len(record.trials) - len(record.unfinished())
+    spec, ended = record.spec, record.ended
     start = min((trial.started for trial in record.trials.values()), default=None)
     parts = [
         f"{spec.search.backend} over {len(spec.space)} params of {spec.factory.factory}",

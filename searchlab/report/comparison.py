@@ -141,9 +141,9 @@ def _line(record: StudyRecord) -> Line:
         backend=spec.search.backend,
         data=data_text(spec),
         metric=spec.objective.metric,
-        direction="maximize" if spec.objective.maximized else "minimize",
+        direction=spec.objective.way,
         state=record.state,
-        trials=len(record.trials) - len(record.unfinished()),
+        trials=record.ended,
         best=None if best is None else value_of(best),
         confirmed=None if standing is None else standing.mean,
         spread=None if standing is None else standing.spread,
@@ -187,10 +187,6 @@ def _data(record: StudyRecord) -> str:
     return f"{data_text(record.spec)} ({digest[:8]})" if digest else data_text(record.spec)
 
 
-def _direction(record: StudyRecord) -> str:
-    return "maximize" if record.spec.objective.maximized else "minimize"
-
-
 def _splits(record: StudyRecord) -> str:
     spec = record.spec
     scored = f"{spec.evaluation.folds} folds"
@@ -205,7 +201,7 @@ def _splits(record: StudyRecord) -> str:
 _SAME: dict[str, Callable[[StudyRecord], str]] = {
     "data": _data,
     "metrics": lambda record: record.spec.objective.metric,
-    "directions": _direction,
+    "directions": lambda record: record.spec.objective.way,
     "splits": _splits,
 }
 """What studies should have in common, and how it reads."""

@@ -83,7 +83,7 @@ def study_json(record: StudyRecord, ids: Ids | None, directory: Path) -> dict[st
         "confirmed": [_standing_json(each) for each in standings(record)],
         "baselines": {name: _baseline_json(each) for name, each in record.baselines.items()},
         "metric": spec.objective.metric,
-        "direction": "maximize" if spec.objective.maximized else "minimize",
+        "direction": spec.objective.way,
         "epochs": record.epochs,
         "seconds": record.seconds,
         "memory": None if record.stopped is None else record.stopped.memory,

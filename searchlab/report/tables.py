@@ -115,6 +115,6 @@ class FirstThatFits:
 
 def _progress(record: StudyRecord) -> str:
     """How many trials ended, of how many if that is known."""
-    ended = len(record.trials) - len(record.unfinished())
+    ended = record.ended
     total = record.spec.search.trials if record.budget is None else record.budget.trials
     return str(ended) if total is None else f"{ended}/{total}"

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, WrapValidator
+from pydantic import BaseModel, ConfigDict, Discriminator, ValidationError, WrapValidator
 from pydantic_core import PydanticCustomError
 
 from searchlab.space import Scalar
@@ -46,6 +46,22 @@ def either(message: str) -> WrapValidator:
             raise PydanticCustomError("either", "{message}", {"message": message}) from None
 
     return WrapValidator(check)
+
+
+def name_or_group(group: type[Part], message: str) -> Discriminator:
+    """For a union of a name, tagged `<name>`, and a group of keys, tagged `<group>`.
+
+    Args:
+        group: the group's type.
+        message: what a value of another kind must be.
+    """
+
+    def kind(value: Any) -> str | None:
+        if isinstance(value, str):
+            return "<name>"
+        return "<group>" if isinstance(value, dict | group) else None
+
+    return Discriminator(kind, custom_error_type="either", custom_error_message=message)
 
 
 PlainValue = Annotated[

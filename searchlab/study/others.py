@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import AfterValidator, Discriminator, Field, Tag
+from pydantic import AfterValidator, Field, Tag
 
-from searchlab.study.fields import Part
+from searchlab.study.fields import Part, name_or_group
 
 _LONGEST_NAME = 80
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
@@ -48,18 +48,11 @@ class InitialWeightsSpec(Part):
     freeze: Annotated[int, Field(ge=0)] = 0
 
 
-def _kind(value: Any) -> str | None:
-    if isinstance(value, str):
-        return "<name>"
-    return "<group>" if isinstance(value, dict | InitialWeightsSpec) else None
-
-
 InitialWeights = Annotated[
     Annotated[StudyName, Tag("<name>")] | Annotated[InitialWeightsSpec, Tag("<group>")],
-    Discriminator(
-        _kind,
-        custom_error_type="either",
-        custom_error_message="must be the name of a study, such as digits, or a group such as "
+    name_or_group(
+        InitialWeightsSpec,
+        "must be the name of a study, such as digits, or a group such as "
         "{study: digits, layers: 2, freeze: 5}",
     ),
 ]

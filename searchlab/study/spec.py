@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import Field, Tag, field_validator, model_validator
 
 from searchlab.space import SearchSpace
 from searchlab.study.ending import Confirm, ConfirmSpec, Ending
-from searchlab.study.fields import MisplacedError, Part, PlainValues
+from searchlab.study.fields import MisplacedError, Part, PlainValues, name_or_group
 from searchlab.study.limits import OnFailure, RetrySpec
 from searchlab.study.others import InitialWeights, InitialWeightsSpec, StudyName
 from searchlab.study.params import ParamSpec, check_space
@@ -94,18 +93,11 @@ class ModelSpec(Part):
         return InitialWeightsSpec(study=given) if isinstance(given, str) else given
 
 
-def _model_kind(value: Any) -> str | None:
-    if isinstance(value, str):
-        return "<name>"
-    return "<group>" if isinstance(value, dict | ModelSpec) else None
-
-
 _Model = Annotated[
     Annotated[str, Tag("<name>")] | Annotated[ModelSpec, Tag("<group>")],
-    Discriminator(
-        _model_kind,
-        custom_error_type="either",
-        custom_error_message="must be the name of a model factory, such as mlp, or a group such as "
+    name_or_group(
+        ModelSpec,
+        "must be the name of a model factory, such as mlp, or a group such as "
         "{factory: mlp, params: {optimizer: adam}}",
     ),
 ]
@@ -142,7 +134,16 @@ class ObjectiveSpec(Part):
     @property
     def maximized(self) -> bool:
         """Whether a higher value is better."""
-        return (self.direction or self._inferred()) == "maximize"
+        return self.way == "maximize"
+
+    @property
+    def way(self) -> Literal["minimize", "maximize"]:
+        """The direction, also where the metric's name tells it."""
+        return self.direction or self._inferred() or "minimize"
+
+    def cost(self, value: float) -> float:
+        """What is the lower the better the value is, to sort by."""
+        return -value if self.maximized else value
 
     def better(self, value: float, other: float) -> bool:
         """Whether `value` is strictly better than `other`."""
@@ -301,56 +302,3 @@ class StudySpec(Part):
     def from_dict(cls, values: Mapping[str, Any]) -> StudySpec:
         """The study that `as_dict` wrote."""
         return cls.model_validate_json(json.dumps(values))
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One key in which two studies differ."""
-
-    key: str
-    old: Any
-    new: Any
-
-    def __str__(self) -> str:
-        return f"{self.key}: {self.old!r} -> {self.new!r}"
-
-
-_MAY_CHANGE = (
-    "search.trials",
-    "search.seconds",
-    "search.on_failure",
-    "training.limits",
-    "execution.executor",
-    "execution.workers",
-    "confirm",
-    "refit",
-    "baselines",
-    "registered_model",
-)
-
-
-def differences(old: StudySpec, new: StudySpec) -> list[Difference]:
-    """The keys in which `new` is another study than `old`; budgets and the like may change."""
-    before, after = _flat(old.as_dict()), _flat(new.as_dict())
-    changed = [
-        Difference(key, before.get(key), after.get(key))
-        for key in sorted({*before, *after})
-        if before.get(key) != after.get(key) and not _may_change(key)
-    ]
-    if not changed and list(old.space) != list(new.space):  # backends sample in this order
-        changed.append(Difference("space", list(old.space), list(new.space)))
-    return changed
-
-
-def _may_change(key: str) -> bool:
-    return any(key == each or key.startswith(f"{each}.") for each in _MAY_CHANGE)
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping) and value:
-            flat.update(_flat(value, f"{prefix}{key}."))
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat

@@ -11,8 +11,7 @@ from mlflow.exceptions import MlflowException
 
 from searchlab.errors import PackageError
 from searchlab.tracking.address import redact
-
-_CHAMPION = "champion"
+from searchlab.tracking.alias import CHAMPION
 
 
 def download(uri: str, model: str, folder: Path) -> Path:
@@ -56,9 +55,9 @@ def champion_of(client: MlflowClient, name: str) -> str | None:
         if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             return None
         raise
-    if _CHAMPION not in found.aliases:
+    if CHAMPION not in found.aliases:
         raise PackageError(
             f"the registered model {name} has no champion: name a version, as models:/{name}/1, "
             f"or searchlab promote {name}"
         )
-    return f"models:/{name}@{_CHAMPION}"
+    return f"models:/{name}@{CHAMPION}"

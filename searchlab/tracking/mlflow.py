@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from searchlab.journal import Entry
 from searchlab.tracking.outbox import Outbox
+from searchlab.tracking.trouble import told
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 _SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # the outbox retries itself, without blocking
@@ -22,6 +28,23 @@ def settle() -> None:
     """Gives MLflow our settings, where the user has none, before it reads them."""
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
+
+
+@contextlib.contextmanager
+def registry(uri: str) -> Iterator[MlflowClient]:
+    """A client of a store that is there, with whose help its model registry is looked at.
+
+    Args:
+        uri: the tracking URI, from `address.resolve_uri`.
+
+    Raises:
+        TrackingError: if the store is not there, or cannot be used within the block.
+    """
+    settle()
+    with told(uri):
+        from searchlab.tracking.opening import open_registry  # imports MLflow
+
+        yield open_registry(uri)
 
 
 class MlflowTracker:

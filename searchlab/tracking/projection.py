@@ -272,7 +272,7 @@ def study_params(started: Started, record: StudyRecord) -> dict[str, Any]:
         "seconds": spec.search.seconds,
         "seed": spec.search.seed,
         "objective": spec.objective.metric,
-        "direction": "maximize" if spec.objective.maximized else "minimize",
+        "direction": spec.objective.way,
         "epochs": spec.training.epochs,
         "batch_size": spec.training.batch_size,
         "folds": spec.evaluation.folds,

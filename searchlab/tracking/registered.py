@@ -13,6 +13,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
 from searchlab.confirmation import standing_of
 from searchlab.record import StudyRecord
+from searchlab.report.plain import test_value
 from searchlab.tracking.alias import decide
 from searchlab.tracking.registry import PREFIX, Version, made_versions
 from searchlab.tracking.state import Registration, State
@@ -132,9 +133,9 @@ def _tags(state: State, record: StudyRecord) -> dict[str, str]:
         "confirmed": None if standing is None else standing.mean,
         "spread": None if standing is None else standing.spread,
         "search": None if winner.outcome is None else winner.outcome.value,
-        "test": stopped.test.get(spec.objective.metric.removeprefix("val_")),
+        "test": test_value(record),
         "metric": spec.objective.metric,
-        "direction": "maximize" if spec.objective.maximized else "minimize",
+        "direction": spec.objective.way,
         "study": spec.name,
         "trial": stopped.winner,
         "data": f"{started.data.get('name')}@{started.data.get('digest')}",

@@ -11,18 +11,16 @@ from typing import Any
 
 from searchlab.confirmation import standing_of, standings
 from searchlab.record import StudyRecord, TrialRecord
-from searchlab.wording import BASELINES
+from searchlab.wording import BASELINES, scored_text
 
 
 def description(record: StudyRecord) -> str:
     """A few lines of Markdown about the study and how far it is."""
     spec = record.spec
-    folds = spec.evaluation.folds
-    scored = f"{folds}-fold cross-validation" if folds else f"a hold-out of {_hold_out(record)}"
     counts = ", ".join(f"{count} {state}" for state, count in sorted(record.counts().items()))
     lines = [
         f"**{spec.name}**: `{spec.search.backend}` searches the params of "
-        f"`{spec.factory.factory}`, scored by `{spec.objective.metric}` on {scored}.",
+        f"`{spec.factory.factory}`, scored by `{spec.objective.metric}` on {scored_text(spec)}.",
         f"Trials: {counts or 'none yet'}.",
     ]
     best, stopped = record.best_trial, record.stopped
@@ -122,10 +120,6 @@ def _baselines(record: StudyRecord) -> list[str]:
 def _text(trial: TrialRecord) -> str:
     value = None if trial.outcome is None else trial.outcome.value
     return "-" if value is None else f"{value:.4g}"
-
-
-def _hold_out(record: StudyRecord) -> str:
-    return f"{record.spec.evaluation.holdout or 0:.0%} of the training rows"
 
 
 def _not_finite(value: Any) -> bool:

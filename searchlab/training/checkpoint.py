@@ -9,7 +9,6 @@ a model that the factory has built; only the study's model becomes a `.keras` fi
 from __future__ import annotations
 
 import contextlib
-import os
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -20,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from searchlab.errors import ModelError, StorageError
+from searchlab.training.whole import whole_file
 
 
 @dataclass(frozen=True)
@@ -134,21 +134,17 @@ def moved_to(path: Path) -> Iterator[Path]:
     Raises:
         StorageError: if it cannot be written.
     """
-    scratch = path.with_name(f".{os.getpid()}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         for left in path.parent.glob(f".*-{path.name}"):  # by a process that was killed
             left.unlink()
-        yield scratch
-        scratch.replace(path)
+        with whole_file(path) as scratch:
+            yield scratch
     except OSError as error:
         raise StorageError(
             f"{path}: the model cannot be written ({error.strerror or error}); make room or give "
             "write access, then run the study again: this trial is trained again"
         ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            scratch.unlink(missing_ok=True)
 
 
 def _variables(model: Any) -> tuple[list[Any], list[Any], list[Any]]:

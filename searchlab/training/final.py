@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from searchlab.training.checkpoint import checkpoint_file, is_whole
-from searchlab.training.job import Job, Work
+from searchlab.training.job import Job, Work, fits_all
 from searchlab.training.outcome import objective
 from searchlab.training.package import model_file, write_package
 from searchlab.training.prepare import PreparedData
@@ -33,8 +33,7 @@ def final_rows(job: Job, data: PreparedData) -> Array:
         job: a FINAL, REFIT or BASELINE job.
         data: the job's prepared data.
     """
-    refit = job.work is Work.REFIT or (job.work is Work.BASELINE and job.spec.refit)
-    if refit or job.spec.evaluation.folds is not None:
+    if fits_all(job.work, job.spec.refit) or job.spec.evaluation.folds is not None:
         return np.arange(len(data.x_train))
     return data.folds[0][0]
 

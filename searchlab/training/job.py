@@ -65,6 +65,16 @@ class Job:
         return self.trial.number if self.of is None else self.of
 
 
+def fits_all(work: Work, refit: bool) -> bool:
+    """Whether a job fits all rows but the test's, so that its data are those of `refitting`.
+
+    Args:
+        work: the kind of job.
+        refit: whether the study's model is refitted, to whose rows baselines are fitted too.
+    """
+    return work is Work.REFIT or (work is Work.BASELINE and refit)
+
+
 def refitting(data: Path) -> Path:
     """Where the data for a refit are in a directory of prepared data; see `prepare.prepare`."""
     return data / "refit"

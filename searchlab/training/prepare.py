@@ -12,7 +12,7 @@ import os
 import shutil
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from searchlab.training.preprocessing import (
 )
 from searchlab.training.rows import RowSchema
 from searchlab.training.splits import Folds, Splitter, split
+from searchlab.training.values import as_values, of_values
 from searchlab.training.weights import check_parts, class_weights
 
 _PARTS = ("train", "validation", "test")
@@ -75,18 +76,12 @@ class DataSummary:
 
     def as_dict(self) -> dict[str, Any]:
         """The summary as plain values for JSON; `from_dict` reads it again."""
-        return {
-            key: list(value) if isinstance(value, tuple) else value
-            for key, value in asdict(self).items()
-        }
+        return as_values(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> DataSummary:
         """The summary that `as_dict` wrote."""
-        plain: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
-        }
-        return cls(**plain)
+        return of_values(cls, values)
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from searchlab.study.spec import DataSpec
 from searchlab.training.data import Kind, Table
+from searchlab.training.values import as_values, of_values
 
 Label = bool | int | float | str
 """A class as the data set has it."""
@@ -55,19 +56,12 @@ class RowSchema:
 
     def as_dict(self) -> dict[str, Any]:
         """The schema as plain values for JSON, labels in their own types."""
-        return {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in asdict(self).items()
-        }
+        return as_values(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> RowSchema:
         """The schema that `as_dict` wrote."""
-        plain: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in values.items()
-        }
-        return cls(**plain)
+        return of_values(cls, values)
 
     def natural(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Tidied rows without a missing number with the types that the data set has them in."""

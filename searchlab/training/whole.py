@@ -1,4 +1,4 @@
-"""Directories that are there whole or not at all."""
+"""Files and directories that are there whole or not at all."""
 
 from __future__ import annotations
 
@@ -8,6 +8,24 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A new file to write, which takes its place once the block is left without an error.
+
+    One that is there is replaced.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    scratch = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        yield scratch
+        scratch.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            scratch.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

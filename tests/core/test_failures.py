@@ -13,8 +13,8 @@ from searchlab import plugins, search
 from searchlab.interrupt import Interrupt
 from searchlab.journal import Reported, Retried, Told, read_journal
 from searchlab.run import run_study
+from searchlab.study.changes import differences
 from searchlab.study.file import load_study
-from searchlab.study.spec import differences
 from searchlab.tracking.memory import MemoryTracker
 from searchlab.trial import TrialState
 

@@ -6,8 +6,8 @@ import pytest
 
 from searchlab.errors import StudyFileError
 from searchlab.space import Choice, Float, Int, When
+from searchlab.study.changes import differences
 from searchlab.study.file import load_study, parse_override
-from searchlab.study.spec import differences
 
 GOOD = """\
 name: digits

@@ -1,0 +1,62 @@
+"""In what two studies differ: a name stands for one study, of which some keys may change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from searchlab.study.spec import StudySpec
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One key in which two studies differ."""
+
+    key: str
+    old: Any
+    new: Any
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.old!r} -> {self.new!r}"
+
+
+_MAY_CHANGE = (
+    "search.trials",
+    "search.seconds",
+    "search.on_failure",
+    "training.limits",
+    "execution.executor",
+    "execution.workers",
+    "confirm",
+    "refit",
+    "baselines",
+    "registered_model",
+)
+
+
+def differences(old: StudySpec, new: StudySpec) -> list[Difference]:
+    """The keys in which `new` is another study than `old`; budgets and the like may change."""
+    before, after = _flat(old.as_dict()), _flat(new.as_dict())
+    changed = [
+        Difference(key, before.get(key), after.get(key))
+        for key in sorted({*before, *after})
+        if before.get(key) != after.get(key) and not _may_change(key)
+    ]
+    if not changed and list(old.space) != list(new.space):  # backends sample in this order
+        changed.append(Difference("space", list(old.space), list(new.space)))
+    return changed
+
+
+def _may_change(key: str) -> bool:
+    return any(key == each or key.startswith(f"{each}.") for each in _MAY_CHANGE)
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            flat.update(_flat(value, f"{prefix}{key}."))
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
