@@ -19,7 +19,7 @@ from searchlab.confirmation import (
     winner,
 )
 from searchlab.errors import SearchlabError
-from searchlab.executors.base import KILLED, Executor
+from searchlab.executors.base import RERUNS, Executor
 from searchlab.interrupt import Interrupt
 from searchlab.journal import Compared, Confirmed
 from searchlab.record import StudyRecord, TrialRecord
@@ -52,11 +52,11 @@ class Finished:
 
 @dataclass
 class _Task:
-    """A job, its reports, and whether its worker was killed before."""
+    """A job, its reports, and how often it was run before."""
 
     job: Job
     reports: list[Report] = field(default_factory=list)
-    killed: bool = False
+    runs: int = 0
 
 
 class Finish:
@@ -192,8 +192,8 @@ class Finish:
     def _take(self, task: _Task, outcome: Outcome) -> None:
         refuse_lost(outcome)
         error = outcome.error
-        if error is not None and error.type == KILLED and not task.killed:  # from outside
-            self._tasks[outcome.number] = _Task(task.job, killed=True)
+        if error is not None and task.runs < RERUNS.get(error.type, 0):
+            self._tasks[outcome.number] = _Task(task.job, runs=task.runs + 1)
             self._executor.submit(task.job)
             return
         match task.job.work:

@@ -49,6 +49,7 @@ EXECUTORS = {
     "inline": Plugin("searchlab.executors.inline:InlineExecutor", "keras", "tensorflow"),
     "process": Plugin("searchlab.executors.process:ProcessExecutor", "keras", "tensorflow"),
     "fused": Plugin("searchlab.executors.fused:FusedExecutor", "keras", "tensorflow"),
+    "ray": Plugin("searchlab.executors.cluster.executor:RayExecutor", "ray", "'searchlab[ray]'"),
 }
 
 
@@ -89,6 +90,7 @@ def check(spec: StudySpec, path: Path) -> Iterator[tuple[str, str]]:
         yield from _backend_problems(spec)
     if spec.execution.executor in EXECUTORS:
         yield from _limit_problems(spec)
+        yield from _resource_problems(spec)
 
 
 def _backend_problems(spec: StudySpec) -> Iterator[tuple[str, str]]:
@@ -132,6 +134,16 @@ def _limit_problems(spec: StudySpec) -> Iterator[tuple[str, str]]:
             "training.limits",
             f"cannot be enforced by the {name} executor, which trains in searchlab's own process: "
             "set execution.executor to process, or leave the limits out",
+        )
+
+
+def _resource_problems(spec: StudySpec) -> Iterator[tuple[str, str]]:
+    name = spec.execution.executor
+    if spec.training.resources is not None and not _found(EXECUTORS[name]).counts_resources:
+        yield (
+            "training.resources",
+            f"are what a training has on a cluster, and the {name} executor uses this machine: set "
+            "execution.executor to ray, or leave them out",
         )
 
 

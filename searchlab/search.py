@@ -10,7 +10,7 @@ from pathlib import Path
 from searchlab.backends.base import Backend
 from searchlab.confirmation import best_trials
 from searchlab.errors import StorageError
-from searchlab.executors.base import KILLED, Executor
+from searchlab.executors.base import RERUNS, Executor
 from searchlab.interrupt import Interrupt
 from searchlab.journal import Asked, Event, Journal, Reported, Retried, Told, Waited
 from searchlab.memory import PeakMemory
@@ -202,9 +202,7 @@ class Search:
         trial = self._recorder.record.trials[outcome.number]
         if outcome.error is None or self._out_of_time:
             return False
-        allowed = self._spec.search.retries
-        if outcome.error.type == KILLED:  # from outside; if by lack of memory, it will be again
-            allowed = max(allowed, 1)
+        allowed = max(self._spec.search.retries, RERUNS.get(outcome.error.type, 0))
         if trial.retries >= allowed:
             return False
         self._recorder(Retried(outcome.number, outcome.error))

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 @click.option("--backend", help="randomized, hyperband or optuna.")
 @click.option("--trials", type=int, help="Total number of trials; raising it extends a study.")
 @click.option("--epochs", type=int, help="Most epochs of a training.")
+@click.option("--executor", help="fused, process, ray or inline.")
+@click.option("--address", help="Head of the Ray cluster, for --executor ray [RAY_ADDRESS].")
 @click.option("--workers", type=int, help="Trainings at once, each in a process of its own.")
 @click.option("--seed", type=int, help="Seed of the search, the splits and every training.")
 @click.option("--name", help="Another name for the study.")
@@ -49,6 +51,7 @@ def run(
     study: Path,
     settings: tuple[str, ...],
     tracking_uri: str | None,
+    address: str | None,
     as_json: bool,
     quiet: bool,
     **flags: Any,
@@ -64,6 +67,8 @@ def run(
 
     file = load_study(study, _overrides(settings, flags), [plugins.check])
     uri = resolve_uri(tracking_uri, Path.cwd())
+    if address is not None:
+        _use_cluster(address, file.spec.execution.executor)
     interrupt = Interrupt()
     with standard_output(as_json) as output, signals(interrupt):
         terminal = console(output)
@@ -137,12 +142,23 @@ def _overrides(settings: Sequence[str], flags: dict[str, Any]) -> dict[str, Any]
         "backend": "search.backend",
         "trials": "search.trials",
         "epochs": "training.epochs",
+        "executor": "execution.executor",
         "workers": "execution.workers",
         "seed": "search.seed",
         "name": "name",
     }
     given = {keys[flag]: value for flag, value in flags.items() if value is not None}
     return {**dict(parse_override(setting) for setting in settings), **given}
+
+
+def _use_cluster(address: str, executor: str) -> None:
+    """Leaves a cluster's address where Ray looks for it: it is of the place, not of the study."""
+    if executor != "ray":
+        raise click.UsageError(
+            f"--address is for --executor ray, and the study's executor is {executor}: add it, or "
+            "leave the address out"
+        )
+    os.environ["RAY_ADDRESS"] = address
 
 
 def _exit_code(record: StudyRecord, interrupted: bool) -> int:

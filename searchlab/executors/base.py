@@ -14,6 +14,15 @@ Decide = Callable[[Report], Decision]
 KILLED = "WorkerKilled"
 """The `Failure.type` of a job whose worker was killed with SIGKILL, and not for its limits."""
 
+LOST = "NodeLost"
+"""The `Failure.type` of a job that was at a machine which cannot be reached any more."""
+
+RERUNS = {KILLED: 1, LOST: 5}
+"""How often a job is run again after a failure of a kind that need not be its own.
+
+A training that is too large is killed by the kernel each time, and may take its machine with it.
+"""
+
 
 class Executor(Protocol):
     """A place where trainings run, one or many at a time.
@@ -32,6 +41,9 @@ class Executor(Protocol):
 
     enforces_limits: ClassVar[bool]
     """Whether it can end a training that does not end by itself."""
+
+    counts_resources: ClassVar[bool]
+    """Whether it gives each training what the study's `training.resources` say."""
 
     @property
     def free(self) -> int:

@@ -6,10 +6,10 @@ import select
 from collections import deque
 from collections.abc import Hashable
 from itertools import count
-from multiprocessing.connection import Connection, wait
 
+from searchlab.executors.base import LOST, RERUNS
 from searchlab.executors.flight import Flight
-from searchlab.executors.hosts import HostProcess, HostSource
+from searchlab.executors.sources import Channel, Process, Source, wait
 from searchlab.training.fused.messages import (
     Began,
     Building,
@@ -40,7 +40,7 @@ class _Host:
         worn: whether it wants no new jobs.
     """
 
-    def __init__(self, process: HostProcess, index: int) -> None:
+    def __init__(self, process: Process, index: int) -> None:
         self.process, self.index = process, index
         self.flights: dict[int, Flight] = {}
         self.building: int | None = None
@@ -75,9 +75,9 @@ class _Host:
 class Fleet:
     """All hosts: at most so many that take new jobs, and those that end their last ones."""
 
-    def __init__(self, workers: int, source: HostSource) -> None:
+    def __init__(self, source: Source) -> None:
         """Has no host until there is a job."""
-        self._workers, self._source = workers, source
+        self._source = source
         self._hosts: list[_Host] = []
         self._queue: deque[Flight] = deque()
         self._ids = count()
@@ -110,7 +110,7 @@ class Fleet:
         else:
             self.drop(flight)
 
-    def listen(self, timeout: float, others: list[Connection]) -> list[tuple[Flight, str]]:
+    def listen(self, timeout: float, others: list[Channel]) -> list[tuple[Flight, str]]:
         """Waits for the hosts or one of `others` to say something, and puts it into the lines.
 
         Returns:
@@ -164,7 +164,7 @@ class Fleet:
         fresh = [each for each in self._hosts if not each.worn]
         least = min(fresh, key=lambda each: len(each.flights), default=None)
         idle = least is not None and not least.flights
-        if not idle and len(fresh) < self._workers and self._source.ready(0):
+        if not idle and len(fresh) < self._source.size and self._source.ready(0):
             taken = {each.index for each in self._hosts}
             index = next(index for index in count() if index not in taken)
             least = _Host(self._source.start(index), index)
@@ -223,11 +223,15 @@ class Fleet:
     def _lost(self, at: _Host) -> None:
         """A host has died: whose factory was running pays for it, or who sees it too often."""
         failure, blamed = at.process.death(), at.building
-        if blamed is None:
+        if failure.type == LOST:
+            blamed = None
+            for flight in at.flights.values():
+                flight.losses += 1
+        elif blamed is None:
             for flight in at.flights.values():
                 flight.deaths += 1
         for number, flight in list(at.flights.items()):
-            if number == blamed or flight.deaths >= _DEATHS:
+            if number == blamed or flight.deaths >= _DEATHS or flight.losses > RERUNS[LOST]:
                 flight.fail(failure)
                 del at.flights[number]
         self._replace(at)

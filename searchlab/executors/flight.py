@@ -24,6 +24,7 @@ class Flight:
         id: of its latest submission to a host.
         received: the reports of that submission, also those that an earlier one had made.
         deaths: how many hosts have died under it with nobody else to blame.
+        losses: how many machines it has been lost with.
         since: when its training began, or before that, when its model began to be built.
         began: whether the training has begun.
         reason: why it is trained by itself, if it is.
@@ -35,6 +36,7 @@ class Flight:
     id: int = -1
     received: int = 0
     deaths: int = 0
+    losses: int = 0
     since: float = field(default_factory=time.monotonic)
     began: bool = False
     reason: str | None = None

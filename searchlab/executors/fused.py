@@ -27,10 +27,10 @@ from typing import ClassVar
 from searchlab.executors.base import Decide
 from searchlab.executors.fleet import Fleet
 from searchlab.executors.flight import Flight
-from searchlab.executors.hosts import ForkedHosts, HostSource
 from searchlab.executors.order import first
 from searchlab.executors.process import ProcessExecutor
-from searchlab.executors.worker import cores
+from searchlab.executors.sources import Forked, Source
+from searchlab.executors.worker import cores, share
 from searchlab.training.job import Job, Work
 from searchlab.training.outcome import pruned
 from searchlab.trial import Decision, Outcome, Report
@@ -49,15 +49,19 @@ _AT_ONCE = 256  # reports delivered in one `poll`
 
 
 class FusedExecutor:
-    """Up to `IN_FLIGHT` jobs at a time, in `workers` processes or one a core, if that is more."""
+    """Many jobs at a time, in `workers` processes or one a core, if that is more.
+
+    There are up to `IN_FLIGHT`, or as many as workers if those are more.
+    """
 
     enforces_limits: ClassVar = True
+    counts_resources: ClassVar = False
 
     def __init__(
         self,
         workers: int,
         directory: Path,
-        source: HostSource | None = None,
+        source: Source | None = None,
         processes: Callable[[int, Path], ProcessExecutor] = ProcessExecutor,
     ) -> None:
         """Starts the fork server in the background; returns at once.
@@ -65,12 +69,12 @@ class FusedExecutor:
         Args:
             workers: how many processes share the machine at least.
             directory: the study's directory; what trainings print goes to `workers/` in it.
-            source: where hosts come from, if not from the fork server.
+            source: where hosts come from and how many, if not from the fork server.
             processes: makes the executor of jobs that cannot be fused.
         """
         self._workers, self._directory, self._make = workers, directory, processes
-        hosts = workers if source else max(workers, min(cores(), _MOST_HOSTS))
-        self._fleet = Fleet(hosts, source or ForkedHosts(hosts, directory / "workers"))
+        hosts = max(workers, min(cores(), _MOST_HOSTS))
+        self._fleet = Fleet(source or Forked("host", hosts, directory / "workers", share(hosts)))
         self._flights: dict[int, Flight] = {}
         self._alone: dict[int, Flight] = {}
         self._processes: ProcessExecutor | None = None
@@ -81,7 +85,7 @@ class FusedExecutor:
         """How many more jobs can be in flight."""
         if self._reason is not None:
             return self._by_process().free
-        return max(0, IN_FLIGHT - len(self._flights) - len(self._alone))
+        return max(0, max(IN_FLIGHT, self._workers) - len(self._flights) - len(self._alone))
 
     @property
     def idle(self) -> bool:

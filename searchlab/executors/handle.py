@@ -1,11 +1,10 @@
-"""A process for trainings as the loop's side sees it: its job, its limits, its end."""
+"""A process for trainings that is forked from the fork server, and how it ended."""
 
 from __future__ import annotations
 
 import multiprocessing.context
 import os
 import signal
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -15,13 +14,10 @@ import psutil
 
 from searchlab.errors import SearchlabError
 from searchlab.executors.base import KILLED
-from searchlab.executors.worker import work
-from searchlab.training.job import Job
-from searchlab.trial import Failure, Outcome, TrialState
+from searchlab.trial import Failure
 
 _GRACE = 1.0  # seconds that a worker has to end whose pipe is closed
 _DUMP = 0.3  # seconds to write down where a training is
-LIFETIME = 50  # jobs; TensorFlow keeps 1 to 2 MB of each training, whatever is cleared
 _WORDS = 4000  # characters of what a worker printed that are kept
 
 
@@ -31,19 +27,21 @@ class Place:
 
     Attributes:
         index: its number, from 0.
-        workers: how many workers share the machine.
         logs: the directory for what trainings print.
-        lifeline: breaks when the process of the loop ends.
+        lifeline: breaks when the process that supervises it ends.
+        threads: how many it may use, or None for TensorFlow's own choice.
+        devices: the GPUs that it sees, as `CUDA_VISIBLE_DEVICES` has them; all if None.
     """
 
     index: int
-    workers: int
     logs: Path
     lifeline: int
+    threads: int | None
+    devices: str | None
 
 
-Target = Callable[[Connection, Connection, Path, int], None]
-"""What a process runs, given its end of the pipe, the lifeline, its log, and the workers."""
+Target = Callable[[Connection, Connection, Path, int | None, str | None], None]
+"""What a process runs, given its end of the pipe, the lifeline, its log, threads and devices."""
 
 
 class Child:
@@ -73,7 +71,7 @@ class Child:
         line = Connection(os.dup(place.lifeline), writable=False)
         self._process = context.Process(
             target=target,
-            args=(theirs, line, self._log, place.workers),
+            args=(theirs, line, self._log, place.threads, place.devices),
             name=f"searchlab-{kind}-{place.index}",
             daemon=True,
         )
@@ -88,6 +86,10 @@ class Child:
             theirs.close()
             line.close()
 
+    def stop(self) -> None:
+        """Ends the process at once; who listens to it hears that, and sees to the rest."""
+        self._process.kill()
+
     def kill(self) -> None:
         """Ends the process at once, wherever it is."""
         self.connection.close()
@@ -100,6 +102,22 @@ class Child:
         self.kill()
         kind = KILLED if self._process.exitcode == -signal.SIGKILL else "WorkerDied"
         return Failure(kind, self._end(), self._last_words())
+
+    def dump(self) -> str:
+        """Ends the process; where its training was, and the last that it printed."""
+        if self._process.pid is not None and self._process.is_alive():
+            os.kill(self._process.pid, signal.SIGUSR1)  # see worker.work
+            self._process.join(_DUMP)
+        self._process.kill()
+        self._process.join()
+        return self._last_words()
+
+    def memory(self) -> int:
+        """Resident memory in bytes; 0 if the process is gone, which is noticed elsewhere."""
+        try:
+            return int(psutil.Process(self._process.pid).memory_info().rss)
+        except psutil.Error:
+            return 0
 
     def _end(self) -> str:
         """How the process ended, in words."""
@@ -116,102 +134,3 @@ class Child:
             return ""
         # After the place of a crash, faulthandler names all of the process' C modules.
         return text.partition("\nExtension modules: ")[0][-_WORDS:]
-
-
-class Worker(Child):
-    """One process with the job that it is at.
-
-    Attributes:
-        job: the job, or None while idle.
-        index: its place's number.
-    """
-
-    def __init__(self, context: multiprocessing.context.ForkServerContext, place: Place) -> None:
-        """Starts a process.
-
-        Raises:
-            SearchlabError: if there can be none.
-        """
-        super().__init__(context, place, "worker", work)
-        self.job: Job | None = None
-        self.index = place.index
-        self._jobs = 0
-        self._ready = False
-        self._begun = time.monotonic()
-
-    def start(self, job: Job) -> bool:
-        """Sends a job; False if the worker is not there any more."""
-        try:
-            self.connection.send(job)
-        except OSError:
-            return False
-        self.job, self._begun = job, time.monotonic()
-        self._jobs += 1
-        return True
-
-    @property
-    def worn(self) -> bool:
-        """Whether the process has run so many jobs that a new one is due."""
-        return self._jobs >= LIFETIME
-
-    def answer(self, decision: object) -> None:
-        """Answers a report; a worker that is gone is noticed at the next receive."""
-        try:
-            self.connection.send(decision)
-        except OSError:
-            return
-
-    def began(self) -> None:
-        """Notes that the worker has started up; a job's time does not count before."""
-        self._ready, self._begun = True, time.monotonic()
-
-    def breach(self) -> Failure | None:
-        """The limit that the job has gone beyond, if any."""
-        if self.job is None or not self._ready:
-            return None
-        limits = self.job.spec.training.limits
-        if limits.seconds is not None and self._seconds() > limits.seconds:
-            return Failure(
-                "TimeLimit",
-                f"took more than the {limits.seconds:g} s of training.limits.seconds and was "
-                "killed: raise the limit, or see the traceback for where it was",
-            )
-        if limits.memory is not None and (used := self._memory()) > limits.memory:
-            return Failure(
-                "MemoryLimit",
-                f"its worker process used {_size(used)}, more than the {_size(limits.memory)} of "
-                "training.limits.memory, and was killed: raise the limit, or make the model or "
-                "its batches smaller",
-            )
-        return None
-
-    def died(self) -> Outcome:
-        """The outcome of the job of a worker that is gone."""
-        return self._failed(self.death())
-
-    def killed(self, failure: Failure) -> Outcome:
-        """Kills the process for a reason; the outcome says where its training was."""
-        if self._process.pid is not None and self._process.is_alive():
-            os.kill(self._process.pid, signal.SIGUSR1)  # see worker.work
-            self._process.join(_DUMP)
-        self.kill()
-        return self._failed(Failure(failure.type, failure.message, self._last_words()))
-
-    def _failed(self, failure: Failure) -> Outcome:
-        assert self.job is not None  # noqa: S101 - only busy workers have outcomes
-        number = self.job.trial.number
-        return Outcome(number, TrialState.FAIL, seconds=self._seconds(), error=failure)
-
-    def _seconds(self) -> float:
-        return time.monotonic() - self._begun
-
-    def _memory(self) -> int:
-        """Resident memory in bytes; 0 if the process is gone, which is noticed elsewhere."""
-        try:
-            return int(psutil.Process(self._process.pid).memory_info().rss)
-        except psutil.Error:
-            return 0
-
-
-def _size(size: float) -> str:
-    return f"{size / 1e9:.2f} GB"

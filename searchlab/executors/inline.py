@@ -16,6 +16,7 @@ class InlineExecutor:
     """Runs each job inside of `poll`, so that a debugger stops in the factory's own lines."""
 
     enforces_limits: ClassVar = False
+    counts_resources: ClassVar = False
 
     def __init__(self, workers: int, directory: Path) -> None:  # noqa: ARG002 - the port's form
         """Makes the executor; `workers` and `directory` are for executors with processes."""

@@ -13,14 +13,14 @@ open. When that process dies, however it dies, the lifeline breaks and the worke
 from __future__ import annotations
 
 from collections import deque
-from multiprocessing.connection import Connection, wait
+from itertools import count
 from pathlib import Path
 from typing import ClassVar
 
 from searchlab.executors.base import Decide
-from searchlab.executors.forkserver import ForkServer
-from searchlab.executors.handle import Place, Worker
-from searchlab.executors.worker import READY
+from searchlab.executors.sources import Channel, Forked, Source, wait
+from searchlab.executors.supervised import Worker
+from searchlab.executors.worker import READY, share
 from searchlab.training.job import Job
 from searchlab.trial import Failure, Outcome, Report
 
@@ -32,25 +32,26 @@ class ProcessExecutor:
     """Up to `workers` jobs at a time, each in a process of its own."""
 
     enforces_limits: ClassVar = True
+    counts_resources: ClassVar = False
 
-    def __init__(self, workers: int, directory: Path) -> None:
+    def __init__(self, workers: int, directory: Path, source: Source | None = None) -> None:
         """Starts the fork server in the background; returns at once.
 
         Args:
             workers: how many trainings run at once.
             directory: the study's directory; what trainings print goes to `workers/` in it.
+            source: where workers come from and how many, if not from the fork server.
         """
-        self._logs = directory / "workers"
-        self._size = workers
+        threads = share(workers) if workers > 1 else None
+        self._source = source or Forked("worker", workers, directory / "workers", threads)
         self._workers: list[Worker] = []
         self._queue: deque[Job] = deque()
-        self._server = ForkServer()
 
     @property
     def free(self) -> int:
         """Places without a job."""
         busy = sum(worker.job is not None for worker in self._workers)
-        return max(0, self._size - busy - len(self._queue))
+        return max(0, self._source.size - busy - len(self._queue))
 
     @property
     def idle(self) -> bool:
@@ -58,9 +59,9 @@ class ProcessExecutor:
         return not self._queue and all(worker.job is None for worker in self._workers)
 
     @property
-    def connections(self) -> list[Connection]:
+    def connections(self) -> list[Channel]:
         """What says something when `poll` has something to do, apart from limits."""
-        return [worker.connection for worker in self._workers if worker.job is not None]
+        return [worker.process.connection for worker in self._workers if worker.job is not None]
 
     def submit(self, job: Job) -> None:
         """Hands a job to an idle worker, or queues it."""
@@ -70,12 +71,12 @@ class ProcessExecutor:
     def poll(self, decide: Decide, timeout: float) -> list[Outcome]:
         """Waits for reports and ends, answers the reports, and sees to the limits."""
         self._dispatch()
-        busy = {worker.connection: worker for worker in self._workers if worker.job is not None}
+        busy = {each.process.connection: each for each in self._workers if each.job is not None}
         if self._queue and not busy:
-            self._server.wait(timeout)
+            self._source.ready(timeout)
         outcomes: list[Outcome] = []
-        for connection in wait(list(busy), min(timeout, _LOOK)):
-            outcomes += self._receive(busy[connection], decide)  # type: ignore[index]
+        for connection in wait(busy, min(timeout, _LOOK)):
+            outcomes += self._receive(busy[connection], decide)
         for worker in list(self._workers):
             if failure := worker.breach():
                 outcomes.append(self._kill(worker, failure))
@@ -88,34 +89,33 @@ class ProcessExecutor:
         for worker in list(self._workers):
             if worker.job is not None and worker.job.trial.number == number:
                 self._workers.remove(worker)
-                worker.kill()
+                worker.process.kill()
 
     def close(self) -> None:
         """Ends all workers, running or not."""
         for worker in self._workers:
-            worker.kill()
+            worker.process.kill()
         self._workers.clear()
         self._queue.clear()
-        self._server.close()
+        self._source.close()
 
     def _dispatch(self) -> None:
         while self._queue:
             idle = next((worker for worker in self._workers if worker.job is None), None)
-            if idle is None and len(self._workers) < self._size and self._server.wait(0):
+            if idle is None and len(self._workers) < self._source.size and self._source.ready(0):
                 idle = self._new_worker()
             if idle is None:
                 return
             job = self._queue.popleft()
             if not idle.start(job):  # it died while idle
                 self._workers.remove(idle)
-                idle.kill()
+                idle.process.kill()
                 self._queue.appendleft(job)
 
     def _new_worker(self) -> Worker:
         taken = {worker.index for worker in self._workers}
-        index = next(index for index in range(self._size) if index not in taken)
-        place = Place(index, self._size, self._logs, self._server.lifeline)
-        worker = Worker(self._server.context, place)
+        index = next(index for index in count() if index not in taken)
+        worker = Worker(self._source.start(index), index)
         self._workers.append(worker)
         return worker
 
@@ -123,9 +123,9 @@ class ProcessExecutor:
         """What a worker has said so far."""
         for _ in range(_AT_ONCE):
             try:
-                if not worker.connection.poll():
+                if not worker.process.connection.poll():
                     break
-                message = worker.connection.recv()
+                message = worker.process.connection.recv()
             except (EOFError, OSError):
                 return [self._lost(worker)]
             if isinstance(message, Report):
@@ -142,7 +142,7 @@ class ProcessExecutor:
         worker.job = None
         if worker.worn:
             self._workers.remove(worker)
-            worker.kill()
+            worker.process.kill()
 
     def _lost(self, worker: Worker) -> Outcome:
         """The outcome of a job whose worker died."""

@@ -18,7 +18,13 @@ READY = "ready"
 """A worker's first message: it has started up."""
 
 
-def work(connection: Connection, lifeline: Connection, log: Path, workers: int) -> None:
+def work(
+    connection: Connection,
+    lifeline: Connection,
+    log: Path,
+    threads: int | None,
+    devices: str | None,
+) -> None:
     """Runs jobs until the pipe is closed.
 
     Args:
@@ -26,10 +32,11 @@ def work(connection: Connection, lifeline: Connection, log: Path, workers: int) 
             after each report of a synchronous job a decision comes in.
         lifeline: breaks when the process of the loop dies.
         log: the file for all that trainings print.
-        workers: how many workers share the machine.
+        threads: how many it may use, or None for TensorFlow's own choice.
+        devices: the GPUs that it sees, as `CUDA_VISIBLE_DEVICES` has them; all if None.
     """
     _set_up(lifeline, log)
-    _share_machine(_cores(workers) if workers > 1 else None)
+    _share_machine(threads, devices)
     from searchlab.training.fit import run
 
     connection.send(READY)
@@ -44,20 +51,27 @@ def work(connection: Connection, lifeline: Connection, log: Path, workers: int) 
         connection.send(outcome)
 
 
-def host(connection: Connection, lifeline: Connection, log: Path, workers: int) -> None:
+def host(
+    connection: Connection,
+    lifeline: Connection,
+    log: Path,
+    threads: int | None,
+    devices: str | None,
+) -> None:
     """Runs fused trainings until the pipe is closed.
 
     Args:
         connection: `fused.messages.ToHost` come in, `fused.messages.FromHost` go out.
         lifeline: breaks when the process of the loop dies.
         log: the file for all that trainings print.
-        workers: how many hosts share the machine.
+        threads: how many it may use; so many epochs run at once.
+        devices: the GPUs that it sees, as `CUDA_VISIBLE_DEVICES` has them; all if None.
     """
     _set_up(lifeline, log)
-    _share_machine(_cores(workers))
+    _share_machine(threads, devices)
     from searchlab.training.fused.host import serve
 
-    serve(connection, _cores(workers))
+    serve(connection, threads or cores())
 
 
 class _Line:
@@ -148,13 +162,15 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def _cores(workers: int) -> int:
-    """One worker's share of the machine."""
+def share(workers: int) -> int:
+    """One worker's share of the machine, in cores."""
     return max(1, cores() // workers)
 
 
-def _share_machine(threads: int | None) -> None:
+def _share_machine(threads: int | None, devices: str | None) -> None:
     """Keeps TensorFlow to so many threads, if not None, and lets workers share a GPU's memory."""
+    if devices is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = devices  # it is read when GPUs are first listed
     import tensorflow as tf
 
     if threads is not None:

@@ -26,6 +26,7 @@ _MAY_CHANGE = (
     "search.seconds",
     "search.on_failure",
     "training.limits",
+    "training.resources",
     "execution.executor",
     "execution.workers",
     "confirm",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
 from searchlab.study.fields import Part
 
@@ -41,6 +41,26 @@ class LimitsSpec(Part):
     """
 
     seconds: Annotated[float, Field(gt=0)] | None = None
+    memory: Annotated[int, BeforeValidator(_bytes, json_schema_input_type=int | str)] | None = None
+
+
+def _whole_or_less(value: float) -> float:
+    if value > 1 and value != int(value):
+        raise ValueError("must be a whole number, or a fraction of one GPU, such as 0.5")
+    return value
+
+
+class ResourcesSpec(Part):
+    """What one training has on a machine of a cluster; so many run there at once as have room.
+
+    Attributes:
+        cpus: cores; a fraction lets several share one.
+        gpus: GPUs; a fraction lets several share one. Without it none is used.
+        memory: bytes that are set aside; `training.limits.memory` is what ends a training.
+    """
+
+    cpus: Annotated[float, Field(gt=0)] = 1.0
+    gpus: Annotated[float, Field(ge=0), AfterValidator(_whole_or_less)] = 0.0
     memory: Annotated[int, BeforeValidator(_bytes, json_schema_input_type=int | str)] | None = None
 
 

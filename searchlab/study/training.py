@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, field_validator
 
 from searchlab.study.fields import Part
-from searchlab.study.limits import LimitsSpec
+from searchlab.study.limits import LimitsSpec, ResourcesSpec
 
 
 def unseen(metric: str) -> str:
@@ -61,6 +61,7 @@ class TrainingSpec(Part):
         class_weight: the weight of each class in the training loss, by its label; classes that
             are left out have 1. `balanced` is scikit-learn's: the same weight in all for each.
         limits: what one trial may use at most.
+        resources: what one training has on a cluster; a core if left out.
     """
 
     epochs: Annotated[int, Field(ge=1)] = 100
@@ -68,3 +69,4 @@ class TrainingSpec(Part):
     early_stopping: EarlyStoppingSpec | None = EarlyStoppingSpec()
     class_weight: _ClassWeight | None = None
     limits: LimitsSpec = LimitsSpec()
+    resources: ResourcesSpec | None = None

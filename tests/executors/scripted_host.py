@@ -8,7 +8,6 @@ from multiprocessing import Pipe
 from support import TrivialExecutor, study
 
 from searchlab.executors.fused import FusedExecutor
-from searchlab.executors.hosts import HostProcess
 from searchlab.training.fused.messages import Began, Building, Drop, Ended, Epoch, Submit
 from searchlab.training.job import Job, Work
 from searchlab.trial import Decision, Failure, Outcome, Report, Suggestion, Trial, TrialState
@@ -28,7 +27,7 @@ def complete(number: int, **changes) -> Outcome:
     return Outcome(number, TrialState.COMPLETE, value=1.0, seconds=5.0, **changes)
 
 
-class ScriptedHost(HostProcess):
+class ScriptedHost:
     """One host: a test reads what it was told, and says what it answers."""
 
     def __init__(self) -> None:
@@ -89,7 +88,8 @@ class ScriptedHost(HostProcess):
 class ScriptedHosts:
     """Where scripted hosts come from."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: int) -> None:
+        self.size = size
         self.hosts: list[ScriptedHost] = []
         self.indices: list[int] = []
         self.open = True
@@ -122,7 +122,7 @@ class Bench:
     """A fused executor with its scripted hosts, and what the loop has heard."""
 
     def __init__(self, workers: int = 1) -> None:
-        self.source = ScriptedHosts()
+        self.source = ScriptedHosts(workers)
         self.alone: list[Alone] = []
         self.executor = FusedExecutor(workers, None, self.source, self._alone)
         self.reports: list[Report] = []

@@ -151,14 +151,14 @@ def test_trials_run_at_the_same_time(bench):  # noqa: F811
 
 def test_workers_are_replaced_before_they_have_grown(bench, monkeypatch):  # noqa: F811
     """After its lifetime a worker is replaced, and the results stay the same."""
-    monkeypatch.setattr("searchlab.executors.handle.LIFETIME", 2)
+    monkeypatch.setattr("searchlab.executors.supervised.LIFETIME", 2)
     executor = ProcessExecutor(1, bench.directory)
     pids, scores = [], set()
     for number in range(5):
         executor.submit(bench.job(number))
         while not executor._workers:
             executor.poll(lambda _: Decision.CONTINUE, timeout=0.2)
-        pids.append(executor._workers[0]._process.pid)
+        pids.append(executor._workers[0].process._process.pid)
         scores.add(collect(executor)[1][number].scores)
     executor.close()
     assert len(set(pids)) == 3

@@ -1,0 +1,199 @@
+"""The way into a Ray cluster: its address, its token, and a node of it on this machine.
+
+Ray's drivers talk to a node on their own machine. Where none of the cluster is running, one that
+offers no resources is started for as long as the driver lives.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import psutil
+
+from searchlab.errors import InputError, SearchlabError
+
+ADDRESS = "RAY_ADDRESS"
+"""The environment variable with a cluster's address, as Ray reads it, too."""
+
+_REACH = 5.0  # seconds
+_JOIN = 60.0  # seconds that a node may take to start
+_PORT = 6379  # Ray's default
+_PR_SET_PDEATHSIG = 1
+
+
+class Connection:
+    """This process as a driver of a cluster, until it is closed."""
+
+    def __init__(self) -> None:
+        """Connects to the cluster that the environment names.
+
+        Raises:
+            InputError: if none is named, or it is not to be used without a token.
+            SearchlabError: if it cannot be reached or does not let us in.
+        """
+        host, port = _address()
+        _reach(host, port)
+        self._own = None if _has_node(host, port) else _start_node(f"{host}:{port}")
+        try:
+            with _signals_kept():
+                _init(f"{host}:{port}")
+        except BaseException:
+            self._stop_node()
+            raise
+
+    def close(self) -> None:
+        """Leaves the cluster; may be called twice."""
+        import ray
+
+        ray.shutdown()
+        self._stop_node()
+
+    def _stop_node(self) -> None:
+        if self._own is not None:
+            self._own.terminate()
+            try:
+                self._own.wait(_REACH)
+            except subprocess.TimeoutExpired:
+                for each in psutil.Process(self._own.pid).children(recursive=True):
+                    with contextlib.suppress(psutil.Error):
+                        each.kill()
+                self._own.kill()
+                self._own.wait()
+            self._own = None
+
+
+def _address() -> tuple[str, int]:
+    given = os.environ.get(ADDRESS, "")
+    host, _, port = given.rpartition(":") if ":" in given else (given, "", str(_PORT))
+    if not host or not port.isdigit() or "/" in host:
+        what = f"{given!r} is no address of a Ray cluster" if given else "there is no address"
+        raise InputError(
+            f"{what}: give that of its head node, as --address 10.0.0.1:6379 or in {ADDRESS}"
+        )
+    if not _is_here(host) and not _has_token():
+        raise InputError(
+            f"the cluster at {given} is beyond this machine, and a cluster without a token runs "
+            "what anybody sends it: start its nodes and this command with RAY_AUTH_MODE=token and "
+            "the same RAY_AUTH_TOKEN"
+        )
+    return host, int(port)
+
+
+def _is_here(host: str) -> bool:
+    """Whether a host is this machine by its loopback address."""
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def _has_token() -> bool:
+    """Whether Ray asks for a token, which it finds in the environment or in a file."""
+    return os.environ.get("RAY_AUTH_MODE", "").lower() == "token"
+
+
+def _reach(host: str, port: int) -> None:
+    try:
+        socket.create_connection((host, port), timeout=_REACH).close()
+    except OSError as error:
+        raise SearchlabError(
+            f"there is no Ray cluster at {host}:{port} ({error.strerror or error}): start it there "
+            "with `ray start --head`, or correct the address"
+        ) from None
+
+
+def _has_node(host: str, port: int) -> bool:
+    """Whether a node of the cluster runs on this machine."""
+    ours = {_resolved(host), *(["127.0.0.1", _own_address()] if _is_here(host) else [])}
+    for process in psutil.process_iter(["name", "cmdline"]):
+        if process.info["name"] != "raylet":
+            continue
+        for argument in process.info["cmdline"] or ():
+            if argument.startswith("--gcs-address="):
+                their_host, _, their_port = argument.partition("=")[2].rpartition(":")
+                if their_port == str(port) and their_host in ours:
+                    return True
+    return False
+
+
+def _resolved(host: str) -> str:
+    with contextlib.suppress(OSError):
+        return socket.gethostbyname(host)
+    return host
+
+
+def _own_address() -> str:
+    """The address by which Ray calls a machine that it was told to be local."""
+    from ray.util import get_node_ip_address
+
+    return str(get_node_ip_address())
+
+
+def _start_node(address: str) -> subprocess.Popen[bytes]:
+    """Starts a node without resources on this machine, which ends with this process.
+
+    Raises:
+        SearchlabError: if it does not start.
+    """
+    command = [sys.executable, "-m", "ray.scripts.scripts", "start", f"--address={address}"]
+    command += ["--num-cpus=0", "--num-gpus=0", "--block", "--disable-usage-stats"]
+    process = subprocess.Popen(  # noqa: S603 - our own words
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C is for this process to act on
+        preexec_fn=_end_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
+    )
+    host, _, port = address.rpartition(":")
+    until = time.monotonic() + _JOIN
+    while process.poll() is None and time.monotonic() < until:
+        if _has_node(host, int(port)):
+            return process
+        time.sleep(0.2)
+    process.kill()
+    raise SearchlabError(
+        f"this machine cannot join the Ray cluster at {address}: see whether `ray start "
+        f"--address={address}` works here, with the same Ray and RAY_AUTH_TOKEN as there"
+    )
+
+
+def _end_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _init(address: str) -> None:
+    import ray
+
+    try:
+        ray.init(
+            address,
+            namespace="searchlab",
+            log_to_driver=False,
+            logging_level=logging.CRITICAL,
+            configure_logging=True,
+        )
+    except Exception as error:  # Ray has no base class for what can go wrong here
+        why = " ".join(str(error).split()).partition(". ")[0]
+        raise SearchlabError(
+            f"the Ray cluster at {address} does not let us in ({type(error).__name__}: {why}): use "
+            "the same Ray, Python and RAY_AUTH_TOKEN as its nodes"
+        ) from None
+
+
+@contextlib.contextmanager
+def _signals_kept() -> Iterator[None]:
+    """What is done inside takes no signals over, as `ray.init` would."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            with contextlib.suppress(ValueError):  # not the main thread: nothing was taken
+                signal.signal(number, handler)

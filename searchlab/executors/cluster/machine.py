@@ -1,0 +1,214 @@
+"""A node of the cluster as the driver sees it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from searchlab.errors import StorageError
+from searchlab.executors.base import LOST
+from searchlab.executors.cluster.files import Files, needed, unpack
+from searchlab.executors.cluster.link import Link
+from searchlab.executors.cluster.node import Gone, Heard, Node, Said, versions
+from searchlab.executors.cluster.room import Setup, claim
+from searchlab.executors.sources import Kind
+from searchlab.study.limits import ResourcesSpec
+from searchlab.training.fused.messages import Ended, Submit
+from searchlab.training.job import Job
+from searchlab.training.outcome import failed
+from searchlab.trial import Failure, Outcome
+
+_SILENCE = 30.0  # seconds without a sign of life after which a node is given up
+_ANSWER = 5.0  # seconds for a node to answer where its answer can be done without
+_HEAR = "hear"
+
+
+@dataclass(frozen=True)
+class Cargo:
+    """What each node is sent once: references into Ray's object store.
+
+    Attributes:
+        data: the prepared data.
+        code: the user's source.
+        directory: the study's directory, where what trainings make goes to.
+        need: what one training has.
+    """
+
+    data: Any
+    code: Any
+    directory: Path
+    need: ResourcesSpec
+
+
+class Machine:
+    """One node with the actor on it; a thread listens to it.
+
+    Attributes:
+        address: of the node.
+        setup: how it is used.
+        ready: whether processes can be started.
+        lost: whether it is of no use any more.
+        refused: why it is not used though it is there, or None.
+    """
+
+    def __init__(
+        self,
+        node: Mapping[str, Any],
+        setup: Setup,
+        cargo: Cargo,
+        changed: Callable[[], None],
+    ) -> None:
+        """Has an actor started on a node; returns at once.
+
+        Args:
+            node: as `ray.nodes()` describes it.
+            setup: how it is used.
+            cargo: what it is sent.
+            changed: called when it has become ready or was lost.
+        """
+        self.address: str = node["NodeManagerAddress"]
+        self.setup, self._cargo, self._changed = setup, cargo, changed
+        self.ready = self.lost = self._closed = False
+        self.refused: str | None = None
+        self._links: dict[int, Link] = {}
+        self._numbers = count()
+        self._lock = threading.Lock()  # guards `lost` with the links
+        self._actor = _actor(node["NodeID"], setup, cargo.need)
+        name = f"searchlab-node-{self.address}"
+        self._thread = threading.Thread(target=self._follow, name=name, daemon=True)
+        self._thread.start()
+
+    def living(self, kind: Kind) -> int:
+        """How many processes of a kind it has."""
+        return sum(link.kind == kind for link in list(self._links.values()))
+
+    def start(self, kind: Kind) -> Link:
+        """Has a process started."""
+        link = Link(next(self._numbers), kind, self)
+        with self._lock:
+            if self.lost:
+                link.gone(self._loss())
+                return link
+            self._links[link.number] = link
+        self._actor.start.remote(link.number, kind)
+        return link
+
+    def tell(self, number: int, message: Any) -> None:
+        """Passes a message on to a process, with the files that its job needs."""
+        files: Files = {}
+        if isinstance(message, Submit):
+            files = needed(message.job)
+        elif isinstance(message, Job):
+            files = needed(message)
+        self._actor.tell.remote(number, message, files)
+
+    def kill(self, number: int) -> None:
+        """Has a process ended."""
+        if self._links.pop(number, None) is not None:
+            self._actor.kill.remote(number)
+
+    def dump(self, number: int) -> str:
+        """Has a process ended; where its training was, if the node answers in time."""
+        import ray
+
+        with suppress(Exception):
+            return str(ray.get(self._actor.dump.remote(number), timeout=_ANSWER))
+        return ""
+
+    def close(self) -> None:
+        """Begins to end all that is on the node; see `wait`."""
+        self._closed = True
+        self._closing = self._actor.close.remote()
+
+    def wait(self) -> None:
+        """Waits until that is done, and ends the actor."""
+        import ray
+
+        with suppress(Exception):  # it is gone already, or starting
+            ray.get(self._closing, timeout=_ANSWER)
+        with suppress(Exception):
+            ray.kill(self._actor)
+        self._thread.join(_ANSWER)
+
+    # ---- the thread
+
+    def _follow(self) -> None:
+        import ray
+
+        try:
+            theirs = ray.get(self._actor.open.remote(self._cargo.data, self._cargo.code))
+            self.refused = _differences(self.address, theirs)
+            if self.refused is None:
+                self.ready = True
+                self._changed()
+                while not self._closed:
+                    hear = self._actor.hear.options(concurrency_group=_HEAR).remote()
+                    self._take(ray.get(hear, timeout=_SILENCE))
+        except Exception:  # whatever it is, there is nothing more to hear
+            self.ready = False
+        self._lose()
+
+    def _take(self, heard: Heard) -> None:
+        for number, used in heard.memory.items():
+            if number in self._links:
+                self._links[number].used = used
+        for news in heard.news:
+            link = self._links.get(news.id)
+            match news:
+                case Said(_, message, files) if link is not None:
+                    link.connection.feed(self._stored(message, files))
+                case Gone(_, failure) if link is not None:
+                    self._links.pop(news.id, None)
+                    link.gone(failure)
+
+    def _stored(self, message: Any, files: Files) -> Any:
+        """A message, once the files that came with it are in the study's directory."""
+        try:
+            unpack(files, self._cargo.directory)
+        except StorageError as error:
+            match message:
+                case Ended(key, outcome):
+                    return Ended(key, failed(outcome.number, error))
+                case Outcome():
+                    return failed(message.number, error)
+        return message
+
+    def _lose(self) -> None:
+        import ray
+
+        with self._lock:
+            self.lost, self.ready = True, False
+            links = list(self._links.values())
+            self._links.clear()
+        for link in links:
+            link.gone(self._loss())
+        if not self._closed:
+            with suppress(Exception):  # it may be there and only out of reach
+                ray.kill(self._actor)
+            self._changed()
+
+    def _loss(self) -> Failure:
+        return Failure(LOST, f"the node {self.address} was lost")
+
+
+def _actor(node: str, setup: Setup, need: ResourcesSpec) -> Any:
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    where = NodeAffinitySchedulingStrategy(node, soft=False)
+    made = ray.remote(concurrency_groups={_HEAR: 1})(Node)
+    options = claim(setup, need)
+    return made.options(scheduling_strategy=where, max_concurrency=1, **options).remote(setup)
+
+
+def _differences(address: str, theirs: Mapping[str, str]) -> str | None:
+    """How a node's libraries differ from the driver's; results would, too."""
+    for name, ours in versions().items():
+        if theirs.get(name) != ours:
+            return f"the node {address} has {name} {theirs.get(name)}, and this machine has {ours}"
+    return None

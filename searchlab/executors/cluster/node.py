@@ -1,0 +1,266 @@
+"""What runs on each node: an actor with the node's fork server and processes for trainings.
+
+The processes are those of a single machine, supervised in the same way, with the same lifeline:
+they end when the actor does, and the actor ends with its driver. Each has one thread that listens
+to it and one that talks to it, as a process that is stuck in a factory must not hold up the others.
+
+A job that comes in gets a directory of its own in place of the study's, with the weights that it
+starts from. When it is done, what it has written there goes back with its outcome.
+"""
+
+from __future__ import annotations
+
+import queue
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from importlib import metadata
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from searchlab.errors import SearchlabError
+from searchlab.executors.cluster.files import Files, on_node, pack, unpack
+from searchlab.executors.cluster.room import Setup, devices_of
+from searchlab.executors.handle import Child
+from searchlab.executors.sources import Forked, Kind
+from searchlab.training.fused.messages import Declined, Drop, Ended, Submit
+from searchlab.training.job import Job
+from searchlab.trial import Failure, Outcome, TrialState
+
+_WAIT = 1.0  # seconds that `hear` waits for news; no news is a sign of life, too
+_AT_ONCE = 500  # pieces of news
+_LOOK = 0.2  # seconds between two looks at the memory
+_PREFIX = "searchlab-node-"
+_PACKAGES = ("keras", "tensorflow", "numpy")
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a process has said, with the files that it has made."""
+
+    id: int
+    message: Any
+    files: Files
+
+
+@dataclass(frozen=True)
+class Gone:
+    """A process is no more."""
+
+    id: int
+    failure: Failure
+
+
+@dataclass(frozen=True)
+class Heard:
+    """News in the order of each process, and the resident memory of workers in bytes."""
+
+    news: list[Said | Gone]
+    memory: dict[int, int]
+
+
+def versions() -> dict[str, str]:
+    """The versions of what results depend on."""
+    found = {"Python": ".".join(map(str, sys.version_info[:2]))}
+    for name in ("searchlab", *_PACKAGES):
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
+
+
+@dataclass(frozen=True)
+class _Place:
+    """The directory of a job, and what lay in it before the job began."""
+
+    directory: Path
+    given: frozenset[str]
+
+
+@dataclass(eq=False)
+class _Entry:
+    """A process with what is on its way to it, and the places of the jobs that are at it."""
+
+    id: int
+    kind: Kind
+    slot: int
+    child: Child
+    outbox: queue.SimpleQueue[Any] = field(default_factory=queue.SimpleQueue)
+    jobs: dict[int, _Place] = field(default_factory=dict)
+
+
+class Node:
+    """The actor. `hear` is called beside the other methods, which are called in order."""
+
+    def __init__(self, setup: Setup) -> None:
+        """Makes the node's directory, and removes what killed actors have left of theirs."""
+        # Children of a fork server would import the main module, which is Ray's.
+        vars(sys.modules["__main__"]).pop("__file__", None)
+        _sweep()
+        self._root = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        self._lock = FileLock(self._root / "lock")
+        self._lock.acquire()
+        devices = devices_of(setup, _given())
+        self._sources: dict[Kind, Forked] = {
+            kind: Forked(kind, setup.slots, self._root / "workers", setup.threads, devices)
+            for kind in ("host", "worker")
+        }
+        self._entries: dict[int, _Entry] = {}
+        self._directories = count()
+        self._news: queue.SimpleQueue[Said | Gone] = queue.SimpleQueue()
+        self._looked = 0.0
+
+    def open(self, data: Files, code: Files) -> dict[str, str]:
+        """Takes in the study's data and code, and waits until processes can be started.
+
+        Returns:
+            The versions of what results depend on.
+        """
+        unpack(data, self._data)
+        unpack(code, self._code)
+        while not self._sources["host"].ready(_WAIT):
+            pass
+        return versions()
+
+    def start(self, number: int, kind: Kind) -> None:
+        """Starts a process and gives it a number."""
+        taken = {each.slot for each in self._entries.values() if each.kind == kind}
+        slot = next(slot for slot in count() if slot not in taken)
+        try:
+            child = self._sources[kind].start(slot)
+        except SearchlabError as error:
+            self._news.put(Gone(number, Failure("WorkerDied", str(error))))
+            return
+        entry = self._entries[number] = _Entry(number, kind, slot, child)
+        talker = threading.Thread(target=self._talk, args=(entry,), daemon=True)
+        talker.start()
+        threading.Thread(target=self._listen, args=(entry, talker), daemon=True).start()
+
+    def tell(self, number: int, message: Any, files: Files) -> None:
+        """Passes a message on to a process, with the files that its job needs."""
+        entry = self._entries.get(number)
+        if entry is None:
+            return
+        match message:
+            case Submit(key, job):
+                message = Submit(key, self._take(entry, key, job, files))
+            case Job():
+                message = self._take(entry, 0, message, files)
+            case Drop(key):
+                self._forget(entry, key)
+        entry.outbox.put(message)
+
+    def kill(self, number: int) -> None:
+        """Ends a process at once."""
+        if (entry := self._entries.get(number)) is not None:
+            entry.child.stop()
+
+    def dump(self, number: int) -> str:
+        """Ends a process; where its training was, and the last that it printed."""
+        entry = self._entries.get(number)
+        return "" if entry is None else entry.child.dump()
+
+    def hear(self) -> Heard:
+        """What there is to say; waits a second for it."""
+        news: list[Said | Gone] = []
+        with suppress(queue.Empty):
+            news.append(self._news.get(timeout=_WAIT))
+            while len(news) < _AT_ONCE:
+                news.append(self._news.get_nowait())
+        memory: dict[int, int] = {}
+        if time.monotonic() > self._looked + _LOOK:
+            self._looked = time.monotonic()
+            workers = [each for each in list(self._entries.values()) if each.kind == "worker"]
+            memory = {each.id: each.child.memory() for each in workers}
+        return Heard(news, memory)
+
+    def close(self) -> None:
+        """Ends all processes and removes the node's directory."""
+        for entry in list(self._entries.values()):
+            entry.child.stop()
+        for source in self._sources.values():
+            source.close()
+        shutil.rmtree(self._root, ignore_errors=True)
+
+    @property
+    def _data(self) -> Path:
+        return self._root / "data"
+
+    @property
+    def _code(self) -> Path:
+        return self._root / "code"
+
+    # ---- the processes' threads
+
+    def _talk(self, entry: _Entry) -> None:
+        with suppress(OSError):  # it is gone, which its listener notices
+            for message in iter(entry.outbox.get, None):
+                entry.child.connection.send(message)
+
+    def _listen(self, entry: _Entry, talker: threading.Thread) -> None:
+        with suppress(EOFError, OSError):
+            while True:
+                message = entry.child.connection.recv()
+                self._news.put(Said(entry.id, message, self._made(entry, message)))
+        entry.child.stop()
+        entry.outbox.put(None)
+        talker.join()  # the connection is closed next
+        failure = entry.child.death()
+        for key in list(entry.jobs):
+            self._forget(entry, key)
+        del self._entries[entry.id]
+        self._news.put(Gone(entry.id, failure))
+
+    # ---- the jobs' directories
+
+    def _take(self, entry: _Entry, key: int, job: Job, files: Files) -> Job:
+        directory = self._root / "jobs" / str(next(self._directories))
+        entry.jobs[key] = _Place(directory, frozenset(files))
+        unpack(files, directory)
+        return on_node(job, self._code, self._data, directory)
+
+    def _made(self, entry: _Entry, message: Any) -> Files:
+        """The files that go with a message; a job that it ends is forgotten."""
+        files: Files = {}
+        match message:
+            case Ended(key, outcome):
+                files = self._written(entry, key, outcome)
+            case Outcome() | None:
+                files = self._written(entry, key := 0, message)
+            case Declined(key):
+                pass
+            case _:
+                return files
+        self._forget(entry, key)
+        return files
+
+    def _written(self, entry: _Entry, key: int, outcome: Outcome | None) -> Files:
+        place = entry.jobs.get(key)
+        if place is None or outcome is None or outcome.state is not TrialState.COMPLETE:
+            return {}
+        files = pack(place.directory)
+        return {name: files[name] for name in files if name not in place.given}
+
+    def _forget(self, entry: _Entry, key: int) -> None:
+        if (place := entry.jobs.pop(key, None)) is not None:
+            shutil.rmtree(place.directory, ignore_errors=True)
+
+
+def _given() -> list[str]:
+    """The GPUs that Ray has given to the actor."""
+    import ray
+
+    return [str(number) for number in ray.get_gpu_ids()]
+
+
+def _sweep() -> None:
+    """Removes the directories of actors that are no more: their locks are free."""
+    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with suppress(Timeout, OSError), FileLock(left / "lock", timeout=0):
+            shutil.rmtree(left, ignore_errors=True)

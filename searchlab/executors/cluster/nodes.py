@@ -1,0 +1,183 @@
+"""All nodes of the cluster: those that come are used, those that go are let go."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import suppress
+
+from searchlab.errors import SearchlabError
+from searchlab.executors.cluster.connect import Connection
+from searchlab.executors.cluster.files import pack, pack_code
+from searchlab.executors.cluster.link import Link
+from searchlab.executors.cluster.machine import Cargo, Machine
+from searchlab.executors.cluster.room import setup_of
+from searchlab.executors.sources import Kind
+from searchlab.study.limits import ResourcesSpec
+from searchlab.training.job import Job
+
+_LOOK = 2.0  # seconds between two looks at which nodes there are
+_FIRST = 30.0  # seconds within which there must be a node with room for a training
+_LONGEST = 60.0  # seconds; the pause after which an actor is started again grows up to it
+
+
+class Nodes:
+    """The nodes that take part in a study."""
+
+    def __init__(self) -> None:
+        """Connects to the cluster.
+
+        Raises:
+            SearchlabError: if that is not possible; InputError if for something that was given.
+        """
+        self._connection = Connection()
+        self._machines: dict[str, Machine] = {}
+        self._losses: dict[str, tuple[int, float]] = {}
+        self._changed = threading.Condition()
+        self._closed = threading.Event()
+        self._cargo: Cargo | None = None
+        self._begun = 0.0
+        self._seen = False
+
+    def load(self, job: Job) -> None:
+        """Begins to send the nodes what a study's jobs need, at its first job.
+
+        Raises:
+            SearchlabError: if there is no room for it in Ray's object store.
+        """
+        if self._cargo is not None:
+            return
+        import ray
+
+        need = job.spec.training.resources or ResourcesSpec()
+        try:
+            data, code = ray.put(pack(job.data)), ray.put(pack_code(job.spec, job.base))
+        except ray.exceptions.RayError as error:
+            raise SearchlabError(
+                f"the prepared data has no room in Ray's object store ({type(error).__name__}): "
+                "start the nodes with a larger --object-store-memory"
+            ) from None
+        self._cargo, self._begun = Cargo(data, code, job.directory, need), time.monotonic()
+        self._thread = threading.Thread(target=self._watch, name="searchlab-nodes", daemon=True)
+        self._thread.start()
+
+    def size(self) -> int:
+        """How many processes of each kind there are to be."""
+        return sum(each.setup.slots for each in self._ready())
+
+    def wait(self, kind: Kind, timeout: float) -> bool:
+        """Waits until a process can be started; whether it can.
+
+        Raises:
+            SearchlabError: if there is no node that can be used.
+        """
+        with self._changed:
+            found = self._changed.wait_for(lambda: self._best(kind) is not None, timeout)
+        if not found and not self._seen:
+            self._refuse()
+        return found
+
+    def start(self, kind: Kind) -> Link:
+        """Starts a process on the node with the most room; `wait` has just said that it can."""
+        best = self._best(kind) or next(iter(self._machines.values()))
+        return best.start(kind)
+
+    def close(self) -> None:
+        """Ends all that is on the nodes, and leaves the cluster; may be called twice."""
+        if self._closed.is_set():
+            return
+        self._closed.set()
+        if self._cargo is not None:
+            self._thread.join()
+        machines = list(self._machines.values())
+        for each in machines:
+            each.close()
+        for each in machines:
+            each.wait()
+        self._connection.close()
+
+    def _ready(self) -> list[Machine]:
+        return [each for each in list(self._machines.values()) if each.ready]
+
+    def _best(self, kind: Kind) -> Machine | None:
+        return max(
+            self._ready(),
+            key=lambda each: each.setup.slots - each.living(kind),
+            default=None,
+        )
+
+    def _refuse(self) -> None:
+        """Tells of a cluster that cannot run any training."""
+        refused = [each.refused for each in list(self._machines.values()) if each.refused]
+        if refused:
+            raise SearchlabError(
+                f"{refused[0]}, which would change results: install the same versions on all nodes"
+            )
+        if self._begun and not self._machines and time.monotonic() > self._begun + _FIRST:
+            assert self._cargo is not None  # noqa: S101 - it has begun
+            need = self._cargo.need
+            what = f"{need.cpus:g} CPUs" + (f" and {need.gpus:g} GPUs" if need.gpus else "")
+            raise SearchlabError(
+                f"no node of the cluster has room for a training with {what}: start one with `ray "
+                "start --address=...`, or ask for less in training.resources"
+            )
+
+    # ---- the thread
+
+    def _watch(self) -> None:
+        while not self._closed.is_set():
+            with suppress(Exception):  # the head is away; if it stays away, Ray ends this process
+                self._look()
+            self._closed.wait(_LOOK)
+
+    def _look(self) -> None:
+        import ray
+
+        assert self._cargo is not None  # noqa: S101 - set before the thread starts
+        for node in ray.nodes():
+            known = self._machines.get(node["NodeID"])
+            if not node["Alive"] or (known is not None and not self._again(node["NodeID"], known)):
+                continue
+            setup = setup_of(node["Resources"], self._cargo.need)
+            if setup.slots:
+                machine = Machine(node, setup, self._cargo, self._tell)
+                self._machines[node["NodeID"]] = machine
+
+    def _again(self, node: str, machine: Machine) -> bool:
+        """Whether an actor that was lost on a living node is to be replaced now."""
+        if not machine.lost or machine.refused:
+            return False
+        times, since = self._losses.get(node, (0, 0.0))
+        if since and time.monotonic() < since:
+            return False
+        pause = min(_LONGEST, 2.0**times)
+        self._losses[node] = times + 1, time.monotonic() + pause
+        return True
+
+    def _tell(self) -> None:
+        with self._changed:
+            self._seen = self._seen or bool(self._ready())
+            self._changed.notify_all()
+
+
+class NodeSource:
+    """A `sources.Source`: processes of a kind on all nodes."""
+
+    def __init__(self, nodes: Nodes, kind: Kind) -> None:
+        self._nodes, self._kind = nodes, kind
+
+    @property
+    def size(self) -> int:
+        """As many as have room now."""
+        return self._nodes.size()
+
+    def ready(self, timeout: float) -> bool:
+        """Whether there is a node."""
+        return self._nodes.wait(self._kind, timeout)
+
+    def start(self, index: int) -> Link:  # noqa: ARG002 - each node counts its own
+        """Starts one where there is the most room."""
+        return self._nodes.start(self._kind)
+
+    def close(self) -> None:
+        """Does nothing: the nodes are closed by whom they belong to."""
