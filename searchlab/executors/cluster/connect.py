@@ -14,8 +14,8 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
 
 import psutil
 
@@ -25,6 +25,7 @@ ADDRESS = "RAY_ADDRESS"
 """The environment variable with a cluster's address, as Ray reads it, too."""
 
 _REACH = 5.0  # seconds
+_ANSWER = 30.0  # seconds
 _JOIN = 60.0  # seconds that a node may take to start
 _PORT = 6379  # Ray's default
 _PR_SET_PDEATHSIG = 1
@@ -44,8 +45,7 @@ class Connection:
         _reach(host, port)
         self._own = None if _has_node(host, port) else _start_node(f"{host}:{port}")
         try:
-            with _signals_kept():
-                _init(f"{host}:{port}")
+            _init(f"{host}:{port}")
         except BaseException:
             self._stop_node()
             raise
@@ -169,31 +169,30 @@ def _end_with_parent() -> None:
 
 
 def _init(address: str) -> None:
-    import ray
+    """Connects, in a thread of its own: Ray would take signals over, and wait for minutes."""
+    errors: list[Exception] = []
 
-    try:
-        ray.init(
-            address,
-            namespace="searchlab",
-            log_to_driver=False,
-            logging_level=logging.CRITICAL,
-            configure_logging=True,
+    def connect() -> None:
+        import ray
+
+        try:
+            ray.init(
+                address, namespace="searchlab", log_to_driver=False, logging_level=logging.CRITICAL
+            )
+        except Exception as error:  # Ray has no base class for what can go wrong here
+            errors.append(error)
+
+    thread = threading.Thread(target=connect, name="searchlab-ray", daemon=True)
+    thread.start()
+    thread.join(_ANSWER)
+    if thread.is_alive():
+        raise SearchlabError(
+            f"the Ray cluster at {address} does not answer: see whether its head node is well, "
+            "with `ray status` there, then run this again"
         )
-    except Exception as error:  # Ray has no base class for what can go wrong here
+    for error in errors:
         why = " ".join(str(error).split()).partition(". ")[0]
         raise SearchlabError(
             f"the Ray cluster at {address} does not let us in ({type(error).__name__}: {why}): use "
             "the same Ray, Python and RAY_AUTH_TOKEN as its nodes"
-        ) from None
-
-
-@contextlib.contextmanager
-def _signals_kept() -> Iterator[None]:
-    """What is done inside takes no signals over, as `ray.init` would."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            with contextlib.suppress(ValueError):  # not the main thread: nothing was taken
-                signal.signal(number, handler)
+        )
