@@ -18,6 +18,7 @@ from searchlab.training.job import Job
 
 _LOOK = 2.0  # seconds between two looks at which nodes there are
 _FIRST = 30.0  # seconds within which there must be a node with room for a training
+_TOGETHER = 10.0  # seconds that the first node to be ready waits for the others, once
 _LONGEST = 60.0  # seconds; the pause after which an actor is started again grows up to it
 
 
@@ -38,6 +39,7 @@ class Nodes:
         self._cargo: Cargo | None = None
         self._begun = 0.0
         self._seen = False
+        self._until: float | None = None
 
     def load(self, job: Job) -> None:
         """Begins to send the nodes what a study's jobs need, at its first job.
@@ -100,11 +102,22 @@ class Nodes:
         return [each for each in list(self._machines.values()) if each.ready]
 
     def _best(self, kind: Kind) -> Machine | None:
+        if not self._gathered():
+            return None
         return max(
             self._ready(),
             key=lambda each: each.setup.slots - each.living(kind),
             default=None,
         )
+
+    def _gathered(self) -> bool:
+        """Whether trainings may begin: the first node that is ready would get all of them."""
+        machines = list(self._machines.values())
+        if self._until is None and self._ready():
+            self._until = time.monotonic() + _TOGETHER
+        if all(each.ready or each.lost for each in machines):
+            return True
+        return self._until is not None and time.monotonic() > self._until
 
     def _refuse(self) -> None:
         """Tells of a cluster that cannot run any training."""

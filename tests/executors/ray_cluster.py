@@ -1,0 +1,105 @@
+"""A Ray cluster of several nodes on this machine, with a token, and who lives on them."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+ENVIRONMENT = {
+    "RAY_AUTH_MODE": "token",
+    "RAY_AUTH_TOKEN": secrets.token_hex(32),  # one for all clusters: Ray reads it once a process
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_worker_niceness": "0",  # else everything else on this machine goes first
+}
+
+
+class RayCluster:
+    """A head without room for trainings, on which drivers are, and nodes with a core each.
+
+    Attributes:
+        address: what drivers connect to.
+    """
+
+    def __init__(self, nodes: int = 2) -> None:
+        self._directory = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # noqa: S108 - sockets
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+        self.address = f"127.0.0.1:{port}"
+        head = ["--head", f"--port={port}", "--num-cpus=0", "--include-dashboard=false"]
+        self._start(*head, f"--temp-dir={self._directory}")
+        self.raylets = [self.add() for _ in range(nodes)]
+
+    def add(self) -> int:
+        """Adds a node; the process id of its raylet."""
+        before = self._processes("raylet")
+        self._start(f"--address={self.address}", "--num-cpus=1")
+        (new,) = {each.pid for each in self._processes("raylet")} - {each.pid for each in before}
+        return new
+
+    def actors(self) -> list[psutil.Process]:
+        """The actors with trainings."""
+        found = []
+        for raylet in self._processes("raylet"):
+            with suppress(psutil.Error):
+                found += [
+                    each for each in raylet.children() if _command(each).startswith("ray::No")
+                ]
+        return found
+
+    def trainings(self) -> list[psutil.Process]:
+        """The processes for trainings, which are children of the actors' fork servers."""
+        return [
+            training
+            for actor in self.actors()
+            for server in actor.children()
+            for training in server.children()
+        ]
+
+    def close(self) -> None:
+        """Ends all of it."""
+        for each in psutil.process_iter(["cmdline"]):
+            if str(self._directory) in " ".join(each.info["cmdline"] or ()):
+                with suppress(psutil.Error):
+                    each.kill()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _start(self, *arguments: str) -> None:
+        command = [sys.executable, "-m", "ray.scripts.scripts", "start", *arguments]
+        environment = {**os.environ, **ENVIRONMENT}
+        result = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert result.returncode == 0, result.stderr + result.stdout
+
+    def _processes(self, name: str) -> list[psutil.Process]:
+        return [
+            each
+            for each in psutil.process_iter(["name", "cmdline"])
+            if each.info["name"] == name and str(self._directory) in " ".join(each.info["cmdline"])
+        ]
+
+
+def kill(process: int) -> None:
+    """kill -9."""
+    os.kill(process, signal.SIGKILL)
+
+
+def until(condition, seconds: float = 90.0) -> None:
+    """Waits until something is so."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it does not come about"
+        time.sleep(0.1)
+
+
+def _command(process: psutil.Process) -> str:
+    return " ".join(process.cmdline())

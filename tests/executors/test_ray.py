@@ -1,0 +1,164 @@
+"""The executor `ray` against the executors' contract, on a cluster of several nodes, and faults."""
+
+import os
+import time
+from dataclasses import replace
+
+import pytest
+from executors.contract import PARAMS, ExecutorContract, bench, collect  # noqa: F401 - a fixture
+from executors.ray_cluster import ENVIRONMENT, RayCluster, kill, until
+
+from searchlab.executors.fused import FusedExecutor
+from searchlab.training.job import Work
+from searchlab.trial import Decision, Suggestion, Trial, TrialState
+
+pytest.importorskip("ray", reason="needs the extra searchlab[ray]")
+pytestmark = [pytest.mark.keras, pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cluster():
+    """One cluster for all tests here; a test that kills a node starts another."""
+    before = dict(os.environ)
+    os.environ.update(ENVIRONMENT)
+    cluster = RayCluster()
+    os.environ["RAY_ADDRESS"] = cluster.address
+    yield cluster
+    cluster.close()
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def make(directory, workers=1):
+    from searchlab.executors.cluster.executor import RayExecutor
+
+    return RayExecutor(workers, directory)
+
+
+class TestRay(ExecutorContract):
+    """Trainings on the nodes of a cluster."""
+
+    def make(self, workers, directory):
+        return make(directory, workers)
+
+
+def long(bench, number):  # noqa: F811
+    """A job with time to do something to where it is."""
+    job = bench.job(number, {**PARAMS, "learning_rate": 0.002 * (number + 1)}, keep=True)
+    return replace(
+        job, trial=replace(job.trial, suggestion=replace(job.trial.suggestion, epochs=40))
+    )
+
+
+def heard(bench, executor, midway=lambda: None):  # noqa: F811
+    """What the loop hears of some trials and of two that go on from them; weights, too."""
+    seen = []
+
+    def decide(report):
+        seen.append(report)
+        if len(seen) == 100:
+            midway()
+        return Decision.CONTINUE
+
+    for number in range(6):
+        executor.submit(long(bench, number))
+    outcomes = collect(executor, decide)[1]
+    for number in (6, 7):
+        promotion = Suggestion(PARAMS, epochs=42, initial_epoch=40, resume_from=number - 6)
+        trial = Trial(number, promotion, seed=7)
+        executor.submit(bench.job(number, trial=trial, keep=True))
+    outcomes |= collect(executor, decide)[1]
+    executor.close()
+    assert {each.state for each in outcomes.values()} == {TrialState.COMPLETE}
+    files = sorted((bench.directory / "models").rglob("*"))
+    weights = {path: path.read_bytes() for path in files if path.is_file()}
+    return seen, {n: replace(each, seconds=0) for n, each in outcomes.items()}, weights
+
+
+@pytest.fixture(scope="module")
+def unbroken(bench):  # noqa: F811
+    """What is heard on one machine."""
+    return heard(bench, FusedExecutor(1, bench.directory))
+
+
+def test_a_study_is_the_same_on_a_cluster(bench, unbroken):  # noqa: F811
+    """Reports, outcomes and kept weights are those of one machine, to the last bit."""
+    assert heard(bench, make(bench.directory)) == unbroken
+
+
+@pytest.mark.parametrize("victim", ["training", "actor", "node"])
+def test_what_is_killed_costs_no_trial(bench, unbroken, cluster, victim):  # noqa: F811
+    """After kill -9 in mid-trial, what was there is trained again elsewhere, and heard once."""
+    killed = []
+
+    def midway():
+        assert len(cluster.trainings()) == 2, "one on each node"
+        if victim == "training":
+            killed.append(cluster.trainings()[0].pid)
+        elif victim == "actor":
+            killed.append(cluster.actors()[0].pid)
+        else:
+            killed.append(cluster.raylets.pop(0))
+        kill(killed[0])
+
+    assert heard(bench, make(bench.directory), midway) == unbroken
+    assert killed
+    if victim == "node":
+        cluster.raylets.append(cluster.add())
+
+
+def test_a_node_that_joins_gets_work(bench, cluster):  # noqa: F811
+    """While a study runs, it has trainings on a node that was not there at its start."""
+    kill(cluster.raylets.pop())
+    executor = make(bench.directory)
+    reports = []
+    numbers = iter(range(10_000))
+
+    def go_on():
+        if executor.free > 50:
+            executor.submit(long(bench, next(numbers) % 40))
+        executor.poll(lambda report: reports.append(report) or Decision.CONTINUE, 0.1)
+
+    end = time.monotonic() + 200
+    while not reports:
+        go_on()
+    assert len(cluster.trainings()) == 1
+    cluster.raylets.append(cluster.add())
+    while len(cluster.trainings()) < 2:
+        assert time.monotonic() < end
+        go_on()
+    executor.close()
+    until(lambda: not cluster.trainings())
+
+
+@pytest.mark.parametrize("work", [Work.TRIAL, Work.CHECK])
+def test_the_users_code_goes_along(bench, tmp_path, work):  # noqa: F811
+    """A factory named by its absolute path, which imports a neighbour, is there on each node."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "neighbour.py").write_text("from trial_copy import build\n")
+    copy = (tmp_path / "mine" / "trial_copy.py").resolve()
+    copy.write_text((bench.job(factory="build").base / "trial_factories.py").read_text())
+    spec = bench.spec.model_copy(update={"model": f"{tmp_path / 'mine' / 'neighbour.py'}:build"})
+    executor = make(bench.directory)
+    executor.submit(bench.job(spec=spec, work=work))
+    outcome = collect(executor)[1][0]
+    executor.close()
+    assert outcome.state is TrialState.COMPLETE, outcome.error
+
+
+def test_limits_are_kept_on_nodes(bench):  # noqa: F811
+    """A training that hangs there is killed for its time, and the outcome says where it was."""
+    limited = bench.spec.model_copy(
+        update={
+            "model": "trial_factories.py:hangs",
+            "training": bench.spec.training.model_copy(
+                update={"limits": bench.spec.training.limits.model_copy(update={"seconds": 2.0})}
+            ),
+        }
+    )
+    executor = make(bench.directory)
+    executor.submit(bench.job(spec=limited))
+    outcome = collect(executor)[1][0]
+    executor.close()
+    assert outcome.error.type == "TimeLimit"
+    assert "in hangs" in outcome.error.traceback
