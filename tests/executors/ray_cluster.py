@@ -32,7 +32,7 @@ class RayCluster:
     """
 
     def __init__(self, nodes: int = 2) -> None:
-        self._directory = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # noqa: S108 - sockets
+        self._directory = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))
         with socket.create_server(("127.0.0.1", 0)) as server:
             port = server.getsockname()[1]
         self.address = f"127.0.0.1:{port}"
@@ -68,8 +68,8 @@ class RayCluster:
 
     def close(self) -> None:
         """Ends all of it."""
-        for each in psutil.process_iter(["cmdline"]):
-            if str(self._directory) in " ".join(each.info["cmdline"] or ()):
+        for each in psutil.process_iter():
+            if str(self._directory) in _command(each):
                 with suppress(psutil.Error):
                     each.kill()
         shutil.rmtree(self._directory, ignore_errors=True)
@@ -77,19 +77,18 @@ class RayCluster:
     def _start(self, *arguments: str) -> None:
         command = [sys.executable, "-m", "ray.scripts.scripts", "start", *arguments]
         environment = {**os.environ, **ENVIRONMENT}
-        result = subprocess.run(command, env=environment, capture_output=True, text=True)
+        result = subprocess.run(
+            command, check=False, env=environment, capture_output=True, text=True
+        )
         assert result.returncode == 0, result.stderr + result.stdout
 
     def _processes(self, name: str) -> list[psutil.Process]:
-        return [
-            each
-            for each in psutil.process_iter(["name", "cmdline"])
-            if each.info["name"] == name and str(self._directory) in " ".join(each.info["cmdline"])
-        ]
+        found = [each for each in psutil.process_iter(["name"]) if each.info["name"] == name]
+        return [each for each in found if str(self._directory) in _command(each)]
 
 
 def kill(process: int) -> None:
-    """kill -9."""
+    """Ends a process with SIGKILL."""
     os.kill(process, signal.SIGKILL)
 
 
@@ -102,4 +101,7 @@ def until(condition, seconds: float = 90.0) -> None:
 
 
 def _command(process: psutil.Process) -> str:
-    return " ".join(process.cmdline())
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:  # it is gone, or a zombie
+        return ""

@@ -87,7 +87,7 @@ def test_a_study_is_the_same_on_a_cluster(bench, unbroken):  # noqa: F811
 
 
 @pytest.mark.parametrize("victim", ["training", "actor", "node"])
-def test_what_is_killed_costs_no_trial(bench, unbroken, cluster, victim):  # noqa: F811
+def test_what_is_killed_costs_no_trial(bench, unbroken, cluster, victim, capfd):  # noqa: F811
     """After kill -9 in mid-trial, what was there is trained again elsewhere, and heard once."""
     killed = []
 
@@ -103,6 +103,7 @@ def test_what_is_killed_costs_no_trial(bench, unbroken, cluster, victim):  # noq
 
     assert heard(bench, make(bench.directory), midway) == unbroken
     assert killed
+    assert "raylet" not in capfd.readouterr().out, "what Ray says of it is not the study's output"
     if victim == "node":
         cluster.raylets.append(cluster.add())
 

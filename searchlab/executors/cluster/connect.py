@@ -74,7 +74,7 @@ class Connection:
 def _address() -> tuple[str, int]:
     given = os.environ.get(ADDRESS, "")
     host, _, port = given.rpartition(":") if ":" in given else (given, "", str(_PORT))
-    if not host or not port.isdigit() or "/" in host:
+    if host in ("", "auto") or not port.isdigit() or "/" in host:
         what = f"{given!r} is no address of a Ray cluster" if given else "there is no address"
         raise InputError(
             f"{what}: give that of its head node, as --address 10.0.0.1:6379 or in {ADDRESS}"
@@ -174,7 +174,10 @@ def _init(address: str) -> None:
 
     def connect() -> None:
         import ray
+        from ray._private import worker
 
+        # Ray 2.60 prints the last words of nodes that die to standard output, whatever one asks.
+        vars(worker)["print_to_stdstream"] = _print_nothing
         try:
             ray.init(
                 address, namespace="searchlab", log_to_driver=False, logging_level=logging.CRITICAL
@@ -196,3 +199,7 @@ def _init(address: str) -> None:
             f"the Ray cluster at {address} does not let us in ({type(error).__name__}: {why}): use "
             "the same Ray, Python and RAY_AUTH_TOKEN as its nodes"
         )
+
+
+def _print_nothing(data: object, ignore_prefix: bool) -> None:
+    pass

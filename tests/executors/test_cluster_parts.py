@@ -1,0 +1,145 @@
+"""The parts of the executor `ray` that need no cluster: room, files, addresses."""
+
+import importlib.util
+import socket
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from support import study
+
+from searchlab import plugins
+from searchlab.cli import cli
+from searchlab.errors import InputError, MissingPackageError, SearchlabError, StudyFileError
+from searchlab.executors.cluster import files
+from searchlab.executors.cluster.connect import Connection
+from searchlab.executors.cluster.room import claim, devices_of, setup_of
+from searchlab.study.file import load_study
+from searchlab.study.limits import ResourcesSpec
+from searchlab.study.spec import differences
+
+NODE = {"CPU": 8.0, "GPU": 2.0, "memory": 10e9}
+
+
+@pytest.mark.parametrize(
+    ("need", "slots", "devices", "claimed"),
+    [
+        ({}, 8, [""], {"num_cpus": 8}),
+        ({"cpus": 3.0}, 2, [""], {"num_cpus": 6}),
+        ({"cpus": 0.5}, 16, [""], {"num_cpus": 8}),
+        ({"cpus": 9.0}, 0, [""], {"num_cpus": 0}),
+        ({"gpus": 1.0}, 2, ["a", "b"], {"num_cpus": 2, "num_gpus": 2}),
+        ({"gpus": 2.0}, 1, ["a,b"], {"num_cpus": 1, "num_gpus": 2}),
+        ({"gpus": 0.3}, 6, ["a", "a", "a", "b", "b", "b"], {"num_cpus": 6, "num_gpus": 2}),
+        ({"memory": "4GB"}, 2, [""], {"num_cpus": 2, "memory": 8e9}),
+    ],
+)
+def test_a_node_has_as_many_trainings_as_have_room(need, slots, devices, claimed):
+    """Each has its cores, its GPU or its share of one, and Ray hears what all of them take."""
+    spec = ResourcesSpec.model_validate(need)
+    setup = setup_of(NODE, spec)
+    assert setup.slots == slots
+    assert devices_of(setup, ["a", "b"]) == devices
+    assert claim(setup, spec) == claimed
+
+
+def test_files_go_there_and_back(tmp_path):
+    """What is packed here is unpacked there, but for hidden files."""
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "c.npz").write_bytes(b"123")
+    (tmp_path / "a" / ".7-c.npz").write_bytes(b"half")
+    packed = files.pack(tmp_path / "a")
+    files.unpack(packed, tmp_path / "d")
+    assert [path.relative_to(tmp_path) for path in tmp_path.glob("d/**/*") if path.is_file()] == [
+        (tmp_path / "d/b/c.npz").relative_to(tmp_path)
+    ]
+    assert (tmp_path / "d/b/c.npz").read_bytes() == b"123"
+
+
+@pytest.mark.parametrize("name", ["../a", "/etc/a", "b/../../a"])
+def test_files_stay_in_their_directory(tmp_path, name):
+    """A node cannot write anywhere else on the driver's machine."""
+    with pytest.raises(ValueError, match="leads out"):
+        files.unpack({name: np.zeros(1, np.uint8)}, tmp_path)
+
+
+def test_the_code_is_the_factory_and_what_lies_beside_it(tmp_path):
+    """Python files below, small others beside; nothing hidden, no virtual environment."""
+    for name in ("m.py", "words.txt", "p/q.py", ".git/x.py", "v/pyvenv.cfg", "v/lib/y.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).write_text("def build(): pass\n")
+    (tmp_path / "big.csv").write_bytes(b"0" * 2_000_000)
+    packed = files.pack_code(study(model="m.py:build"), tmp_path)
+    root = tmp_path.relative_to("/").as_posix()
+    assert {name.removeprefix(f"{root}/") for name in packed} == {"m.py", "words.txt", "p/q.py"}
+    assert files.pack_code(study(), tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("", "there is no address: give"),
+        ("auto", "is no address"),
+        ("ray://head:10001", "is no address"),
+        ("10.0.0.1:6379", "RAY_AUTH_TOKEN"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_one_line(monkeypatch, address, message):
+    """Among them one beyond this machine without a token, which Ray would only warn of."""
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
+    with pytest.raises(SearchlabError, match=message) as caught:
+        Connection()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_cluster_that_is_not_there_is_one_line(monkeypatch):
+    """Found out at once, before Ray is asked."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{port}")
+    with pytest.raises(SearchlabError, match=f"no Ray cluster at 127.0.0.1:{port}"):
+        Connection()
+
+
+def test_without_the_extra_it_says_what_to_install(monkeypatch, tmp_path):
+    """Ray is an extra."""
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda n: None if n == "ray" else found(n))
+    with pytest.raises(MissingPackageError, match=r"pip install 'searchlab\[ray\]'"):
+        plugins.executor("ray", 1, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("resources", "executor", "message"),
+    [
+        ("{cpus: 2}", "fused", "training.resources: are what a training has on a cluster"),
+        ("{cpus: 0}", "ray", "cpus"),
+        ("{gpus: 1.5}", "ray", "fraction of one GPU"),
+        ("{memory: 1MB}", "ray", "less than TensorFlow takes"),
+    ],
+)
+def test_resources_that_cannot_be_given_are_refused(tmp_path, resources, executor, message):
+    """With the key and what to do, when the file is read."""
+    file = tmp_path / "a.yaml"
+    file.write_text(
+        "name: a\ndata: {dataset: iris}\nspace: {n_hidden: {int: [0, 3]}}\nsearch: {trials: 3}\n"
+        f"training: {{resources: {resources}}}\nexecution: {{executor: {executor}}}\n"
+    )
+    with pytest.raises(StudyFileError, match=message):
+        load_study(file, {}, [plugins.check])
+
+
+def test_resources_may_change_between_runs():
+    """They say where trainings run, not what they compute."""
+    changed = study(training={"epochs": 9, "resources": {"cpus": 2}})
+    assert differences(study(), changed) == []
+
+
+def test_an_address_goes_with_the_ray_executor(tmp_path):
+    """Else it would do nothing, and nobody would know."""
+    file = tmp_path / "a.yaml"
+    file.write_text("name: a\ndata: {dataset: iris}\nspace: {n_hidden: {int: [0, 3]}}\n")
+    result = CliRunner().invoke(cli, ["run", str(file), "--address", "x:1", "--trials", "3"])
+    assert isinstance(result.exception, SystemExit | InputError)
+    assert "--executor ray" in result.output
