@@ -106,7 +106,7 @@ def initial_layers(job: Job) -> Sequence[Layer]:
     if wanted is None:
         return ()
     source = _read_source(job.directory)
-    layers = _load(model_file(job.directory), source)
+    layers = _load(model_file(job.directory).resolve(), source)  # jobs may share it by a link
     count = len(layers) - 1 if wanted.layers is None else wanted.layers
     if count < 1:
         raise ModelError(

@@ -69,10 +69,10 @@ def test_the_code_is_the_factory_and_what_lies_beside_it(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / name).write_text("def build(): pass\n")
     (tmp_path / "big.csv").write_bytes(b"0" * 2_000_000)
-    packed = files.pack_code(study(model="m.py:build"), tmp_path)
+    packed = files.pack_code("m.py:build", tmp_path)
     root = tmp_path.relative_to("/").as_posix()
     assert {name.removeprefix(f"{root}/") for name in packed} == {"m.py", "words.txt", "p/q.py"}
-    assert files.pack_code(study(), tmp_path) == {}
+    assert files.pack_code("mlp", tmp_path) == {}
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from searchlab.errors import InputError
-from searchlab.study.spec import ModelSpec, StudySpec
+from searchlab.errors import InputError, StorageError
+from searchlab.study.spec import StudySpec
 from searchlab.training import factories
 from searchlab.training.checkpoint import checkpoint_file, moved_to
 from searchlab.training.job import Job, Work
+from searchlab.training.package import package_directory
+from searchlab.training.whole import whole_directory
 
 Files = Mapping[str, np.ndarray[Any, np.dtype[np.uint8]]]
 """The content of files by their paths, with slashes, relative to a directory that goes unsaid.
@@ -53,6 +55,34 @@ def unpack(files: Files, directory: Path) -> None:
             content.tofile(scratch)
 
 
+def unpack_made(files: Files, directory: Path) -> None:
+    """Writes what a job has made into the study's directory.
+
+    A model's package is there whole or not at all; any other file is by itself.
+
+    Raises:
+        StorageError: if it cannot be written.
+        ValueError: if a path leads out of the directory.
+    """
+    rest = dict(files)
+    for work in (Work.FINAL, Work.REFIT):
+        package = package_directory(directory, work)
+        prefix = f"{package.name}/"
+        parts = {
+            name.removeprefix(prefix): rest.pop(name) for name in files if name.startswith(prefix)
+        }
+        if parts:
+            try:
+                with whole_directory(package) as new:
+                    unpack(parts, new)
+            except OSError as error:
+                raise StorageError(
+                    f"{package}: the model cannot be written ({error.strerror or error}); make "
+                    "room or give write access, then run the study again: it is made again"
+                ) from error
+    unpack(rest, directory)
+
+
 def needed(job: Job) -> Files:
     """The kept weights that a job starts from, relative to the study's directory."""
     of = None
@@ -72,8 +102,8 @@ def needed(job: Job) -> Files:
 # ---- the user's code
 
 
-def pack_code(spec: StudySpec, base: Path) -> Files:
-    """The source of a study's model factory and what it may import, relative to the root "/".
+def pack_code(reference: str, base: Path) -> Files:
+    """The source of a model factory and what it may import, relative to the root "/".
 
     Those are all Python files in the factory's directory and below, and small files of any other
     kind, such as a vocabulary. A factory that is installed is expected to be so on all nodes.
@@ -81,9 +111,9 @@ def pack_code(spec: StudySpec, base: Path) -> Files:
     Raises:
         InputError: if they are so many that they cannot be meant.
     """
-    if spec.factory.factory in factories.BUILT_IN:
+    if reference in factories.BUILT_IN:
         return {}
-    factory = factories.locate(spec.factory.factory, base)
+    factory = factories.locate(reference, base)
     if factory.root not in factory.file.parents or "site-packages" in factory.file.parts:
         return {}
     files: dict[str, Any] = {}
@@ -119,8 +149,7 @@ def _moved(spec: StudySpec, code: Path) -> StudySpec:
         return spec
     path, _, function = spec.factory.factory.rpartition(":")
     reference = f"{code / _rooted(Path(path))}:{function}"
-    model = ModelSpec(factory=reference, params=spec.factory.params)
-    return spec.model_copy(update={"model": model})
+    return spec.model_copy(update={"model": spec.factory.model_copy(update={"factory": reference})})
 
 
 def _rooted(path: Path) -> str:

@@ -12,9 +12,9 @@ from typing import Any
 
 from searchlab.errors import StorageError
 from searchlab.executors.base import LOST
-from searchlab.executors.cluster.files import Files, needed, unpack
+from searchlab.executors.cluster.files import Files, needed, unpack_made
 from searchlab.executors.cluster.link import Link
-from searchlab.executors.cluster.node import Gone, Heard, Node, Said, versions
+from searchlab.executors.cluster.node import Gone, Heard, Node, Said
 from searchlab.executors.cluster.room import Setup, claim
 from searchlab.executors.sources import Kind
 from searchlab.study.limits import ResourcesSpec
@@ -22,6 +22,7 @@ from searchlab.training.fused.messages import Ended, Submit
 from searchlab.training.job import Job
 from searchlab.training.outcome import failed
 from searchlab.trial import Failure, Outcome
+from searchlab.versions import installed
 
 _SILENCE = 30.0  # seconds without a sign of life after which a node is given up
 _ANSWER = 5.0  # seconds for a node to answer where its answer can be done without
@@ -35,12 +36,14 @@ class Cargo:
     Attributes:
         data: the prepared data.
         code: the user's source.
+        initial: the model that gives the initial weights, if any.
         directory: the study's directory, where what trainings make goes to.
         need: what one training has.
     """
 
     data: Any
     code: Any
+    initial: Any
     directory: Path
     need: ResourcesSpec
 
@@ -141,7 +144,8 @@ class Machine:
         import ray
 
         try:
-            theirs = ray.get(self._actor.open.remote(self._cargo.data, self._cargo.code))
+            cargo = self._cargo
+            theirs = ray.get(self._actor.open.remote(cargo.data, cargo.code, cargo.initial))
             self.refused = _differences(self.address, theirs)
             if self.refused is None:
                 self.ready = True
@@ -169,7 +173,7 @@ class Machine:
     def _stored(self, message: Any, files: Files) -> Any:
         """A message, once the files that came with it are in the study's directory."""
         try:
-            unpack(files, self._cargo.directory)
+            unpack_made(files, self._cargo.directory)
         except StorageError as error:
             match message:
                 case Ended(key, outcome):
@@ -208,7 +212,7 @@ def _actor(node: str, setup: Setup, need: ResourcesSpec) -> Any:
 
 def _differences(address: str, theirs: Mapping[str, str]) -> str | None:
     """How a node's libraries differ from the driver's; results would, too."""
-    for name, ours in versions().items():
-        if theirs.get(name) != ours:
-            return f"the node {address} has {name} {theirs.get(name)}, and this machine has {ours}"
+    for name, ours in installed().items():
+        if theirs.get(name, ours) != ours:  # a machine with GPUs has another tensorflow package
+            return f"the node {address} has {name} {theirs[name]}, and this machine has {ours}"
     return None

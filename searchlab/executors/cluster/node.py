@@ -18,7 +18,6 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from importlib import metadata
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -33,12 +32,12 @@ from searchlab.executors.sources import Forked, Kind
 from searchlab.training.fused.messages import Declined, Drop, Ended, Submit
 from searchlab.training.job import Job
 from searchlab.trial import Failure, Outcome, TrialState
+from searchlab.versions import installed
 
 _WAIT = 1.0  # seconds that `hear` waits for news; no news is a sign of life, too
 _AT_ONCE = 500  # pieces of news
 _LOOK = 0.2  # seconds between two looks at the memory
 _PREFIX = "searchlab-node-"
-_PACKAGES = ("keras", "tensorflow", "numpy")
 
 
 @dataclass(frozen=True)
@@ -64,15 +63,6 @@ class Heard:
 
     news: list[Said | Gone]
     memory: dict[int, int]
-
-
-def versions() -> dict[str, str]:
-    """The versions of what results depend on."""
-    found = {"Python": ".".join(map(str, sys.version_info[:2]))}
-    for name in ("searchlab", *_PACKAGES):
-        with suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    return found
 
 
 @dataclass(frozen=True)
@@ -116,17 +106,23 @@ class Node:
         self._news: queue.SimpleQueue[Said | Gone] = queue.SimpleQueue()
         self._looked = 0.0
 
-    def open(self, data: Files, code: Files) -> dict[str, str]:
-        """Takes in the study's data and code, and waits until processes can be started.
+    def open(self, data: Files, code: Files, initial: Files) -> dict[str, str]:
+        """Takes in what a study's jobs need, and waits until processes can be started.
+
+        Args:
+            data: the prepared data.
+            code: the user's source.
+            initial: the study's `initial/`, if it has one.
 
         Returns:
             The versions of what results depend on.
         """
         unpack(data, self._data)
         unpack(code, self._code)
+        unpack(initial, self._initial)
         while not self._sources["host"].ready(_WAIT):
             pass
-        return versions()
+        return installed()
 
     def start(self, number: int, kind: Kind) -> None:
         """Starts a process and gives it a number."""
@@ -196,6 +192,10 @@ class Node:
     def _code(self) -> Path:
         return self._root / "code"
 
+    @property
+    def _initial(self) -> Path:
+        return self._root / "initial"
+
     # ---- the processes' threads
 
     def _talk(self, entry: _Entry) -> None:
@@ -223,6 +223,9 @@ class Node:
         directory = self._root / "jobs" / str(next(self._directories))
         entry.jobs[key] = _Place(directory, frozenset(files))
         unpack(files, directory)
+        if self._initial.exists():
+            directory.mkdir(parents=True, exist_ok=True)
+            (directory / self._initial.name).symlink_to(self._initial)
         return on_node(job, self._code, self._data, directory)
 
     def _made(self, entry: _Entry, message: Any) -> Files:
@@ -244,6 +247,7 @@ class Node:
         place = entry.jobs.get(key)
         if place is None or outcome is None or outcome.state is not TrialState.COMPLETE:
             return {}
+        (place.directory / self._initial.name).unlink(missing_ok=True)
         files = pack(place.directory)
         return {name: files[name] for name in files if name not in place.given}
 

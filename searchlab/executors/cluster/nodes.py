@@ -14,6 +14,7 @@ from searchlab.executors.cluster.machine import Cargo, Machine
 from searchlab.executors.cluster.room import setup_of
 from searchlab.executors.sources import Kind
 from searchlab.study.limits import ResourcesSpec
+from searchlab.training.initial import model_file
 from searchlab.training.job import Job
 
 _LOOK = 2.0  # seconds between two looks at which nodes there are
@@ -53,13 +54,15 @@ class Nodes:
 
         need = job.spec.training.resources or ResourcesSpec()
         try:
-            data, code = ray.put(pack(job.data)), ray.put(pack_code(job.spec, job.base))
+            code = pack_code(job.spec.factory.factory, job.base)
+            initial = pack(model_file(job.directory).parent)
+            data, code, initial = map(ray.put, (pack(job.data), code, initial))
         except ray.exceptions.RayError as error:
             raise SearchlabError(
                 f"the prepared data has no room in Ray's object store ({type(error).__name__}): "
                 "start the nodes with a larger --object-store-memory"
             ) from None
-        self._cargo, self._begun = Cargo(data, code, job.directory, need), time.monotonic()
+        self._cargo, self._begun = Cargo(data, code, initial, job.directory, need), time.monotonic()
         self._thread = threading.Thread(target=self._watch, name="searchlab-nodes", daemon=True)
         self._thread.start()
 
