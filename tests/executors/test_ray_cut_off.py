@@ -18,7 +18,7 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root"),
 ]
 DRIVER = Path(__file__).with_name("cut_off_driver.py")
-QUIET = {"check": False, "capture_output": True, "text": True}
+QUIET = {"capture_output": True, "text": True}
 NODES = ("head", "one", "two")
 
 
@@ -64,12 +64,12 @@ class Network:
     def close(self) -> None:
         for name in NODES:
             space = self._names(name)[0]
-            pids = subprocess.run(["ip", "netns", "pids", space], **QUIET)
+            pids = subprocess.run(["ip", "netns", "pids", space], check=False, **QUIET)
             for pid in pids.stdout.split():
                 with suppress(psutil.Error):
                     psutil.Process(int(pid)).kill()
-            subprocess.run(["ip", "netns", "del", space], **QUIET)
-        subprocess.run(["ip", "link", "del", self._tag], **QUIET)
+            subprocess.run(["ip", "netns", "del", space], check=False, **QUIET)
+        subprocess.run(["ip", "link", "del", self._tag], check=False, **QUIET)
 
     def _names(self, name: str) -> tuple[str, str]:
         return f"{self._tag}{name}", f"{self._tag}{name[0]}{len(name)}"
