@@ -122,10 +122,7 @@ def pack_code(reference: str, base: Path) -> Files:
         files[_rooted(path)] = np.fromfile(path, np.uint8)
         size += files[_rooted(path)].size
         if len(files) > _MOST_FILES or size > _MOST_BYTES:
-            raise InputError(
-                f"{factory.root} has too many files beside the model factory to be sent to a "
-                "cluster: put the factory, with what it imports, into a directory of its own"
-            )
+            raise _too_many(factory.root)
     return files
 
 
@@ -156,6 +153,13 @@ def _rooted(path: Path) -> str:
     return path.resolve().relative_to(path.resolve().anchor).as_posix()
 
 
+def _too_many(root: Path) -> InputError:
+    return InputError(
+        f"{root} has too many files beside the model factory to be sent to a cluster: put the "
+        "factory, with what it imports, into a directory of its own"
+    )
+
+
 def _sources(root: Path) -> Iterator[Path]:
     """Python files and small other ones, but none that are hidden or of a virtual environment."""
     looked_at = 0
@@ -171,7 +175,7 @@ def _sources(root: Path) -> Iterator[Path]:
         for name in sorted(names):
             looked_at += 1
             if looked_at > _LOOKED_AT:
-                return
+                raise _too_many(root)
             path = here / name
             if name.startswith(".") or not path.is_file():
                 continue
