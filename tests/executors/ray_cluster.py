@@ -67,10 +67,11 @@ class RayCluster:
         ]
 
     def close(self) -> None:
-        """Ends all of it."""
+        """Ends all of it: what has been started with its token."""
+        token = ENVIRONMENT["RAY_AUTH_TOKEN"]
         for each in psutil.process_iter():
-            if str(self._directory) in _command(each):
-                with suppress(psutil.Error):
+            with suppress(psutil.Error):
+                if each.environ().get("RAY_AUTH_TOKEN") == token and each.pid != os.getpid():
                     each.kill()
         shutil.rmtree(self._directory, ignore_errors=True)
 
