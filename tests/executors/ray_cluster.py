@@ -67,12 +67,14 @@ class RayCluster:
         ]
 
     def close(self) -> None:
-        """Ends all of it: what has been started with its token."""
-        token = ENVIRONMENT["RAY_AUTH_TOKEN"]
-        for each in psutil.process_iter():
+        """Ends all of it: programs that know its directory, and children that have other names."""
+        ours = [each for each in psutil.process_iter() if str(self._directory) in _command(each)]
+        for each in ours:
             with suppress(psutil.Error):
-                if each.environ().get("RAY_AUTH_TOKEN") == token and each.pid != os.getpid():
-                    each.kill()
+                ours += each.children()
+        for each in ours:
+            with suppress(psutil.Error):
+                each.kill()
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def _start(self, *arguments: str) -> None:
