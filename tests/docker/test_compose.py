@@ -1,0 +1,168 @@
+"""docker/compose.yaml on a real engine: build, up, studies, kills, down and up again.
+
+Takes some minutes, and more on a machine that has not built the image yet. The tests stand in an
+order: each goes on with the stack that the one before has left.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+
+import pytest
+from compose_stack import Stack, why_not
+from faults.compare import Finished
+
+_WHY_NOT = why_not()
+pytestmark = [
+    pytest.mark.keras,
+    pytest.mark.slow,
+    pytest.mark.timeout(1500),
+    pytest.mark.skipif(_WHY_NOT is not None, reason=f"no stack: {_WHY_NOT}"),
+]
+
+BACKENDS = ("randomized", "hyperband", "optuna")
+QUICK = ("--epochs", "3", "--trials", "3", "--set", "confirm.seeds=1")
+LONG = ("--trials", "24", "--epochs", "60", "--set", "confirm.seeds=1")
+OPEN = 8  # trials in flight at once: Optuna learns from outcomes
+
+
+@pytest.fixture(scope="module")
+def stack():
+    stack = Stack()
+    stack.remove()
+    try:
+        stack.compose("build")
+        stack.up()
+        yield stack
+    finally:
+        stack.remove()
+
+
+def digits(name: str, *arguments: str) -> tuple[str, ...]:
+    """The ready study on scikit-learn's digits, under another name."""
+    return ("run", "studies/digits.yaml", "--name", name, *arguments)
+
+
+def status(uri: str, **headers: str) -> int:
+    """What the MLflow server answers to a question of its API."""
+    question = f"{uri}/api/2.0/mlflow/experiments/get?experiment_id=0"
+    request = urllib.request.Request(question, headers=headers)  # noqa: S310 - our own server
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def test_only_mlflow_is_published_on_the_loopback_address(stack):
+    """No other port leaves the containers; strange hosts are turned away; nobody is root."""
+    lines = stack.compose("ps", "--format", "json").splitlines()
+    services = {each["Service"]: each for each in map(json.loads, lines)}
+    assert set(services) == {"postgres", "mlflow", "head", "worker"}
+    published = {
+        (name, port["URL"], port["PublishedPort"])
+        for name, each in services.items()
+        for port in each["Publishers"] or []
+        if port["PublishedPort"]
+    }
+    assert published == {("mlflow", "127.0.0.1", stack.port)}
+    assert status(stack.uri) == 200
+    assert status(stack.uri, Host="10.evil.com:5000") == 403
+    for service in ("mlflow", "head", "worker"):
+        assert stack.compose("exec", "-T", service, "id", "-u").strip() == "1000"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_study_of_each_backend_is_in_postgresql(stack, tmp_path, backend):
+    """Run through the server, every trial is in MLflow's tables there, as the journal has it."""
+    result = json.loads(stack.searchlab(*digits(backend, "--backend", backend, *QUICK, "--json")))
+    assert result["state"] == "finished"
+    finished = Finished(stack.copy_study(backend, tmp_path), backend)
+    finished.check(len(finished.record.trials), OPEN)
+    assert len(finished.record.trials) >= 3
+
+
+def test_the_best_model_is_loaded_from_the_server(stack, monkeypatch):
+    """Outside of the containers, from the registry, whose files lie in the server's volume."""
+    from sklearn.datasets import load_digits
+
+    import searchlab
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", stack.uri)
+    table = load_digits(as_frame=True)
+    predicted = searchlab.load_model("models:/digits@champion").predict(table.data)
+    assert (predicted == table.target.to_numpy()).mean() > 0.5
+
+
+def test_a_study_survives_kill_9_of_every_part(stack, tmp_path):
+    """PostgreSQL, MLflow and the driver are killed in mid-study: it ends as the one left alone."""
+    assert stack.end(stack.begin(*digits("unbroken", *LONG))) == 0
+    driver = stack.begin(*digits("broken", *LONG))
+    stack.wait_for_lines("broken", 100)
+    stack.kill(stack.container("postgres"))
+    stack.wait_for_lines("broken", 250)
+    stack.kill(stack.container("mlflow"))
+    stack.wait_for_lines("broken", 400)
+    stack.kill(driver)
+    assert stack.end(driver) == 137
+    assert stack.end(stack.begin(*digits("broken", *LONG))) == 0
+    stack.up()
+    stack.searchlab("sync", "broken")
+    unbroken = Finished(stack.copy_study("unbroken", tmp_path / "unbroken"), "unbroken")
+    broken = Finished(stack.copy_study("broken", tmp_path / "broken"), "broken")
+    for study in (unbroken, broken):
+        study.check(24, OPEN)
+    assert broken.picture() == unbroken.picture()
+    assert broken.mlflow_picture() == unbroken.mlflow_picture()
+
+
+def test_down_and_up_keeps_everything(stack):
+    """Runs, models, studies and passwords are there again; a finished study is only reported."""
+    count = "select lifecycle_stage, status, count(*) from runs group by 1, 2 order by 1, 2"
+    before, studies = stack.sql(count), stack.searchlab("list", "--json")
+    stack.compose("down", "--timeout", "5")
+    stack.up()
+    assert stack.sql(count) == before
+    assert stack.searchlab("list", "--json") == studies
+    again = json.loads(stack.searchlab(*digits("optuna", *QUICK, "--json")))
+    assert again["state"] == "finished"
+    assert stack.sql(count) == before
+    stack.searchlab("predict", "models:/digits@champion", "--help")
+
+
+def test_a_second_worker_joins_the_cluster(stack):
+    """`up --scale worker=2`: Ray counts both, beside its head; without the token nobody gets in."""
+    stack.compose("up", "--detach", "--wait", "--scale", "worker=2")
+    code = "import ray; ray.init(log_to_driver=False); print(sum(n['Alive'] for n in ray.nodes()))"
+    count = ("exec", "-T", "head", "python", "-c", code)
+    assert stack.compose(*count).split()[-1] == "3"
+    stranger = ("exec", "-T", "-e", "RAY_AUTH_TOKEN_PATH=/dev/null", *count[2:])
+    assert "3" not in stack.compose(*stranger, check=False).split()
+
+
+def test_with_the_login_profile_mlflow_asks_for_a_login(stack):
+    """It refuses strangers from then on, also after an `up` without the profile; searchlab is in."""
+    stack.up("--profile", "login")
+    assert status(stack.uri) == 401
+    result = json.loads(stack.searchlab(*digits("guarded", *QUICK, "--json")))
+    assert result["state"] == "finished"
+    runs = "select count(*) from tags where key = 'searchlab.study' and value = 'guarded'"
+    assert int(stack.sql(runs)[0][0]) == 1 + 3
+    stack.up()
+    assert status(stack.uri) == 401
+
+
+def test_no_secret_is_written_anywhere(stack):
+    """Neither logs nor the containers' settings hold a password or the token."""
+    where = ("exec", "-T", "mlflow", "cat")
+    secrets = {
+        stack.compose("exec", "-T", "postgres", "cat", "/secrets/password").strip(),
+        stack.compose(*where, "/secrets/tracking/session-key").strip(),
+        stack.compose("exec", "-T", "head", "cat", "/secrets/cluster/token").strip(),
+        stack.compose(*where, "/home/searchlab/.mlflow/credentials").split()[-1],
+    }
+    assert all(len(secret) >= 24 for secret in secrets)
+    seen = stack.compose("logs", "--no-color") + stack.inspected()
+    assert not [secret for secret in secrets if secret in seen]
