@@ -84,7 +84,7 @@ class Stack:
         return self.compose("ps", "--quiet", service).split()[0]
 
     def kill(self, container: str) -> None:
-        """kill -9 of a container's processes, as the kernel does it: the engine is not asked."""
+        """Kills (-9) a container's processes as the kernel would: the engine is not asked."""
         state = json.loads(_docker("inspect", "--format", "{{json .State}}", container))
         os.kill(state["Pid"], signal.SIGKILL)
 

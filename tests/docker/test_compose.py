@@ -23,8 +23,17 @@ pytestmark = [
 ]
 
 BACKENDS = ("randomized", "hyperband", "optuna")
-QUICK = ("--epochs", "3", "--trials", "3", "--set", "confirm.seeds=1")
-LONG = ("--trials", "24", "--epochs", "60", "--set", "confirm.seeds=1")
+QUICK = ("--epochs", "3", "--trials", "3", "--set", "confirm.seeds=1", "--set", "search.options={}")
+LONG = (
+    "--trials",
+    "24",
+    "--epochs",
+    "60",
+    "--set",
+    "confirm.seeds=1",
+    "--set",
+    "search.options={}",
+)
 OPEN = 8  # trials in flight at once: Optuna learns from outcomes
 
 
@@ -143,7 +152,7 @@ def test_a_second_worker_joins_the_cluster(stack):
 
 
 def test_with_the_login_profile_mlflow_asks_for_a_login(stack):
-    """It refuses strangers from then on, also after an `up` without the profile; searchlab is in."""
+    """It refuses strangers from then on, also after an `up` without the profile, not searchlab."""
     stack.up("--profile", "login")
     assert status(stack.uri) == 401
     result = json.loads(stack.searchlab(*digits("guarded", *QUICK, "--json")))
