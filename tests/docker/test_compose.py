@@ -108,7 +108,7 @@ def test_the_best_model_is_loaded_from_the_server(stack, monkeypatch):
 
 @pytest.mark.parametrize(("executor", "victims"), KILLED)
 def test_a_study_survives_kill_9_of_every_part(stack, tmp_path, executor, victims):
-    """Services and driver are killed in mid-study, one after the other: it ends as if left alone."""
+    """Services and driver are killed in mid-study, one by one: it ends as if left alone."""
     run = (*LONG, "--set", f"execution.executor={executor}")
     assert stack.end(stack.begin(*digits("unbroken", *run))) == 0
     driver = stack.begin(*digits("broken", *run))
