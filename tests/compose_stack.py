@@ -24,6 +24,7 @@ TABLES = {
     "params": ("run_uuid", "key", "value"),
     "metrics": ("run_uuid", "key", "step", "value"),
 }
+_LABEL = "com.docker.compose.project"
 _NUMBERS = ("run_uuid", "key", "step integer", "value real")
 _OURS = "run_uuid in (select run_uuid from tags where key = 'searchlab.study' and value = '{}')"
 
@@ -128,7 +129,10 @@ class Stack:
             time.sleep(0.05)
 
     def remove(self) -> None:
-        """Takes everything away, the volumes too."""
+        """Takes everything away, the volumes too, and commands that nobody has waited for."""
+        ours = _docker("ps", "--all", "--quiet", "--filter", f"label={_LABEL}={PROJECT}").split()
+        if ours:
+            _docker("rm", "--force", *ours)
         self.compose("--profile", "*", "down", "--volumes", "--timeout", "5", check=False)
 
 
