@@ -63,14 +63,14 @@ def backend(name: str) -> type[Backend]:
     return _load("backend", BACKENDS, name)  # type: ignore[no-any-return]
 
 
-def executor(name: str, workers: int, directory: Path) -> Executor:
-    """A new executor; see `executors.base` for its arguments.
+def executor(name: str) -> type[Executor]:
+    """The class of an executor; see `executors.base` for its arguments.
 
     Raises:
         InputError: if there is no such executor.
         MissingPackageError: if its library is not installed.
     """
-    return _load("executor", EXECUTORS, name)(workers, directory)  # type: ignore[no-any-return]
+    return _load("executor", EXECUTORS, name)  # type: ignore[no-any-return]
 
 
 def check(spec: StudySpec, path: Path) -> Iterator[tuple[str, str]]:

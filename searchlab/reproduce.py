@@ -202,7 +202,7 @@ class _Executors:
         """The executor of a trial; fused and ordinary training agree to rounding only."""
         name = self._names[trial.trial.number]
         if name not in self._made:
-            executor = plugins.executor(name, 1, self._directory)
+            executor = plugins.executor(name)(1, self._directory)
             self._made[name] = self._stack.enter_context(contextlib.closing(executor))
         return self._made[name]
 

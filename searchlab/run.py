@@ -138,7 +138,7 @@ def _work(
     say: Say,
 ) -> None:
     spec, directory = place.file.spec, place.home.directory
-    executor = plugins.executor(spec.execution.executor, spec.execution.workers, directory)
+    executor = plugins.executor(spec.execution.executor)(spec.execution.workers, directory)
     with contextlib.closing(executor), _data(place, record, interrupt, say) as summary:
         with interrupt.at_once():
             heritage = inherit(spec, summary.as_dict(), place.home, record.started)

@@ -305,9 +305,11 @@ def test_table_in_a_pipe_has_a_line_a_trial() -> None:
 
 @pytest.mark.parametrize("width", [80, 160])
 def test_list_has_each_study(width: int) -> None:
-    """The list has name, progress, best value and data set of each study, at any width."""
-    text = rendered(tables.list_table([record(complete(0, 0.2)), record()]), width)
-    for part in ("tiny", "optuna", "running", "1/10", "0/10", "val_loss 0.2", "iris"):
+    """The list has name, progress, best value, data set and cluster of each study, at any width."""
+    text = rendered(
+        tables.list_table([(record(complete(0, 0.2)), ""), (record(), "head:6379")]), width
+    )
+    for part in ("head:6379", "tiny", "optuna", "running", "1/10", "0/10", "val_loss 0.2", "iris"):
         assert part in text
 
 

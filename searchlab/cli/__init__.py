@@ -1,6 +1,6 @@
 """The command line: parses, calls, prints."""
 
-from searchlab.cli import models, running, studies  # they add their commands
+from searchlab.cli import cluster, models, running, studies  # they add their commands
 from searchlab.cli.program import cli, main
 
-__all__ = ["cli", "main", "models", "running", "studies"]
+__all__ = ["cli", "cluster", "main", "models", "running", "studies"]

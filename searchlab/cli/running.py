@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from searchlab.cli.program import FAILED, INTERRUPTED, cli, errors_are_lines
+from searchlab.cli.program import FAILED, INTERRUPTED, F, cli, errors_are_lines
 from searchlab.errors import StudyFileError
 from searchlab.printing import (
     console,
@@ -27,23 +27,35 @@ if TYPE_CHECKING:
     from searchlab.tracking.mlflow import MlflowTracker
 
 
+def study_options(function: F) -> F:
+    """The study file and what can be changed of it, on the commands that run it."""
+    options = [
+        click.argument("study", type=click.Path(path_type=Path)),
+        click.option("--backend", help="randomized, hyperband or optuna."),
+        click.option(
+            "--trials", type=int, help="Total number of trials; raising it extends a study."
+        ),
+        click.option("--epochs", type=int, help="Most epochs of a training."),
+        click.option("--workers", type=int, help="Trainings at once, each in its own process."),
+        click.option("--seed", type=int, help="Seed of the search, the splits and every training."),
+        click.option("--name", help="Another name for the study."),
+        click.option(
+            "--set",
+            "settings",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Any other key of the file, such as training.batch_size=64; repeatable.",
+        ),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
 @cli.command()
-@click.argument("study", type=click.Path(path_type=Path))
-@click.option("--backend", help="randomized, hyperband or optuna.")
-@click.option("--trials", type=int, help="Total number of trials; raising it extends a study.")
-@click.option("--epochs", type=int, help="Most epochs of a training.")
+@study_options
 @click.option("--executor", help="fused, process, ray or inline.")
 @click.option("--address", help="Head of the Ray cluster, for --executor ray [RAY_ADDRESS].")
-@click.option("--workers", type=int, help="Trainings at once, each in a process of its own.")
-@click.option("--seed", type=int, help="Seed of the search, the splits and every training.")
-@click.option("--name", help="Another name for the study.")
-@click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Any other key of the file, such as training.batch_size=64; repeatable.",
-)
 @click.option("--tracking-uri", help="MLflow store or server [default: ./mlflow.db].")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
@@ -66,7 +78,7 @@ def run(
     from searchlab.tracking.address import resolve_uri
     from searchlab.tracking.mlflow import MlflowTracker
 
-    file = load_study(study, _overrides(settings, flags), [plugins.check])
+    file = load_study(study, overrides(settings, flags), [plugins.check])
     uri = resolve_uri(tracking_uri, Path.cwd())
     if address is not None:
         _use_cluster(address, file.spec.execution.executor)
@@ -136,7 +148,8 @@ def init(dataset: str | None, csv: Path | None, target: str | None, file: Path |
     click.echo(f"wrote {path}; next: searchlab run {path}")
 
 
-def _overrides(settings: Sequence[str], flags: dict[str, Any]) -> dict[str, Any]:
+def overrides(settings: Sequence[str], flags: dict[str, Any]) -> dict[str, Any]:
+    """What `study_options` change of a study file, by dotted key."""
     from searchlab.study.file import parse_override
 
     keys = {

@@ -7,31 +7,29 @@ from pathlib import Path
 import click
 
 from searchlab.cli.program import FAILED, cli, errors_are_lines
-from searchlab.printing import (
-    console,
-    print_json,
-    standard_output,
-)
+from searchlab.printing import complain, console, print_json, standard_output
 
 
 @cli.command("list")
+@click.option("--address", help="Those of a Ray cluster instead: the address of its head.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
 @errors_are_lines
-def list_studies(as_json: bool) -> None:
-    """List the studies of this directory."""
-    from searchlab.home import StudyHome, load_record, study_names
+def list_studies(address: str | None, as_json: bool) -> None:
+    """List the studies of this directory, and those that were submitted from it."""
     from searchlab.report.plain import study_json
     from searchlab.report.tables import list_table
-    from searchlab.tracking.state import read_ids
+    from searchlab.submission.overview import all_studies
 
-    cwd = Path.cwd()
-    records = [load_record(name, cwd) for name in study_names(cwd)]
+    rows = all_studies(Path.cwd(), address, complain)
     if as_json:
-        homes = [StudyHome(record.spec.name, cwd).directory for record in records]
-        pairs = zip(records, homes, strict=True)
-        print_json([study_json(record, read_ids(home), home) for record, home in pairs])
-    elif records:
-        console().print(list_table(records))
+        print_json(
+            [
+                {**study_json(row.record, row.ids, row.directory), "cluster": row.cluster or None}
+                for row in rows
+            ]
+        )
+    elif rows:
+        console().print(list_table([(row.record, row.cluster) for row in rows]))
     else:
         click.echo("no studies here yet: searchlab init writes a study file")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import ClassVar, Protocol
 
 from searchlab.training.job import Job
@@ -44,6 +45,17 @@ class Executor(Protocol):
 
     counts_resources: ClassVar[bool]
     """Whether it gives each training what the study's `training.resources` say."""
+
+    def __init__(self, workers: int, directory: Path) -> None:
+        """Makes ready for jobs.
+
+        Args:
+            workers: how many jobs run at once, or are in flight at least.
+            directory: the study's directory.
+
+        Raises:
+            SearchlabError: if there is no place where they can run.
+        """
 
     @property
     def free(self) -> int:

@@ -6,7 +6,7 @@ markup, so a `[red]` in an error message stays what it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from rich import box
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -48,14 +48,21 @@ def show_table(record: StudyRecord) -> RenderableType:
     return FirstThatFits(wide, narrow)
 
 
-def list_table(records: Iterable[StudyRecord]) -> RenderableType:
-    """All studies in the order given: one a line, or two lines each where there is no room."""
+def list_table(studies: Sequence[tuple[StudyRecord, str]]) -> RenderableType:
+    """All studies in the order given: one a line, or two lines each where there is no room.
+
+    Args:
+        studies: each with the address of the cluster that it is on, or "".
+    """
     wide, narrow = plain_table("study", "backend", "data"), plain_table("study")
+    away = any(cluster for _, cluster in studies)
     for table in (wide, narrow):
         table.add_column("state", no_wrap=True)
         for name in ("trials", "best", "time"):
             table.add_column(name, justify="right", no_wrap=name != "best")
-    for record in records:
+    if away:
+        wide.add_column("cluster", overflow="fold")
+    for record, cluster in studies:
         spec, best = record.spec, record.best_trial
         backend, data = spec.search.backend, data_text(spec)
         cells = (
@@ -64,8 +71,10 @@ def list_table(records: Iterable[StudyRecord]) -> RenderableType:
             Text("-" if best is None else f"{spec.objective.metric} {number_text(value_of(best))}"),
             Text(clock_text(record.seconds)),
         )
-        wide.add_row(Text(spec.name), Text(backend), Text(data), *cells)
-        narrow.add_row(Text.assemble(spec.name, "\n", (f"{backend} on {data}", "dim")), *cells)
+        where = f"{backend} on {data}{f' at {cluster}' if cluster else ''}"
+        narrow.add_row(Text.assemble(spec.name, "\n", (where, "dim")), *cells)
+        last = [Text(cluster)] if away else []
+        wide.add_row(Text(spec.name), Text(backend), Text(data), *cells, *last)
     return FirstThatFits(wide, narrow)
 
 

@@ -14,7 +14,7 @@ LAYERS = [
     ["__main__"],
     ["cli"],
     ["printing"],
-    ["run", "reproduce", "sync", "promote", "models", "references", "signals"],
+    ["run", "reproduce", "sync", "promote", "models", "references", "signals", "submission"],
     ["earlier"],
     ["search", "replay", "finish", "scaffold", "home"],
     ["plugins"],

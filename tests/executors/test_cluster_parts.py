@@ -107,7 +107,7 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch, tmp_path):
     found = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda n: None if n == "ray" else found(n))
     with pytest.raises(MissingPackageError, match=r"pip install 'searchlab\[ray\]'"):
-        plugins.executor("ray", 1, tmp_path)
+        plugins.executor("ray")
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 import psutil
 
@@ -32,20 +33,28 @@ _PR_SET_PDEATHSIG = 1
 
 
 class Connection:
-    """This process as a driver of a cluster, until it is closed."""
+    """This process as a driver of a cluster, until it is closed.
 
-    def __init__(self) -> None:
-        """Connects to the cluster that the environment names.
+    Attributes:
+        address: of the cluster's head, with its port.
+    """
+
+    def __init__(self, given: str | None = None) -> None:
+        """Connects to a cluster.
+
+        Args:
+            given: its head's address; that in `RAY_ADDRESS` if None.
 
         Raises:
-            InputError: if none is named, or it is not to be used without a token.
+            InputError: if none is given, or it is not to be used without a token.
             SearchlabError: if it cannot be reached or does not let us in.
         """
-        host, port = _address()
+        host, port = _address(given or os.environ.get(ADDRESS, ""))
+        self.address = f"{host}:{port}"
         _reach(host, port)
-        self._own = None if _has_node(host, port) else _start_node(f"{host}:{port}")
+        self._own = None if _has_node(host, port) else _start_node(self.address)
         try:
-            _init(f"{host}:{port}")
+            _init(self.address)
         except BaseException:
             self._stop_node()
             raise
@@ -71,8 +80,7 @@ class Connection:
             self._own = None
 
 
-def _address() -> tuple[str, int]:
-    given = os.environ.get(ADDRESS, "")
+def _address(given: str) -> tuple[str, int]:
     host, _, port = given.rpartition(":") if ":" in given else (given, "", str(_PORT))
     if host in ("", "auto") or not port.isdigit() or "/" in host:
         what = f"{given!r} is no address of a Ray cluster" if given else "there is no address"
@@ -110,7 +118,7 @@ def _reach(host: str, port: int) -> None:
 
 def _has_node(host: str, port: int) -> bool:
     """Whether a node of the cluster runs on this machine."""
-    ours = {_resolved(host), *(["127.0.0.1", _own_address()] if _is_here(host) else [])}
+    ours = {host, _resolved(host), *(["127.0.0.1", _own_address()] if _is_here(host) else [])}
     for process in psutil.process_iter(["name", "cmdline"]):
         if process.info["name"] != "raylet":
             continue
@@ -149,7 +157,7 @@ def _start_node(address: str) -> subprocess.Popen[bytes]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C is for this process to act on
-        preexec_fn=_end_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
+        preexec_fn=ends_with_parent(signal.SIGTERM),  # noqa: PLW1509
     )
     host, _, port = address.rpartition(":")
     until = time.monotonic() + _JOIN
@@ -164,8 +172,15 @@ def _start_node(address: str) -> subprocess.Popen[bytes]:
     )
 
 
-def _end_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def ends_with_parent(number: int) -> Callable[[], None] | None:
+    """What a new process runs to be sent a signal when the thread that made it ends.
+
+    None where the system has no such thing.
+    """
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None).prctl  # found now: a forked process must not load libraries
+    return lambda: prctl(_PR_SET_PDEATHSIG, number)
 
 
 def _init(address: str) -> None:

@@ -119,8 +119,8 @@ def pack_code(reference: str, base: Path) -> Files:
     files: dict[str, Any] = {}
     size = 0
     for path in _sources(factory.root):
-        files[_rooted(path)] = np.fromfile(path, np.uint8)
-        size += files[_rooted(path)].size
+        files[rooted(path)] = np.fromfile(path, np.uint8)
+        size += files[rooted(path)].size
         if len(files) > _MOST_FILES or size > _MOST_BYTES:
             raise _too_many(factory.root)
     return files
@@ -135,7 +135,7 @@ def on_node(job: Job, code: Path, data: Path, directory: Path) -> Job:
         data: where it has the prepared data.
         directory: what takes the place of the study's directory.
     """
-    base = code / _rooted(job.base)
+    base = code / rooted(job.base)
     base.mkdir(parents=True, exist_ok=True)
     return replace(job, spec=_moved(job.spec, code), base=base, data=data, directory=directory)
 
@@ -145,11 +145,12 @@ def _moved(spec: StudySpec, code: Path) -> StudySpec:
     if not spec.factory.factory.startswith("/"):
         return spec
     path, _, function = spec.factory.factory.rpartition(":")
-    reference = f"{code / _rooted(Path(path))}:{function}"
+    reference = f"{code / rooted(Path(path))}:{function}"
     return spec.model_copy(update={"model": spec.factory.model_copy(update={"factory": reference})})
 
 
-def _rooted(path: Path) -> str:
+def rooted(path: Path) -> str:
+    """A path relative to the root "/", links resolved."""
     return path.resolve().relative_to(path.resolve().anchor).as_posix()
 
 

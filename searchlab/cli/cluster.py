@@ -1,0 +1,62 @@
+"""Commands for studies that run on a cluster by themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from searchlab.cli.program import cli, errors_are_lines
+from searchlab.cli.running import overrides, study_options
+
+_ADDRESS = click.option("--address", help="Head of the Ray cluster [RAY_ADDRESS].")
+
+
+@cli.command()
+@study_options
+@_ADDRESS
+@click.option("--tracking-uri", help="MLflow server [default: that of the cluster's head].")
+@errors_are_lines
+def submit(
+    study: Path,
+    settings: tuple[str, ...],
+    tracking_uri: str | None,
+    address: str | None,
+    **flags: Any,
+) -> None:
+    """Leave the study in the file STUDY running on a Ray cluster, or continue it there."""
+    from searchlab import plugins
+    from searchlab.study.file import load_study
+    from searchlab.submission.bundle import bundle, server_uri
+    from searchlab.submission.client import Cluster
+    from searchlab.submission.sent import remember
+
+    given = {**overrides(settings, flags), "execution.executor": "ray"}
+    packed = bundle(load_study(study, given, [plugins.check]), given, server_uri(tracking_uri))
+    with Cluster(address) as cluster:
+        cluster.submit(packed)
+        remember(packed.name, cluster.address, Path.cwd())
+        click.echo(f"sent {packed.name} to {cluster.address}; trying its model there ...")
+        standing = cluster.wait_for_begin(packed.name)
+    if standing.code == 0:
+        click.echo(f"{packed.name} is finished there; searchlab list shows it")
+        return
+    state = "runs" if standing.begun else "is being prepared"
+    click.echo(f"{packed.name} {state} on {cluster.address} by itself, in {standing.home}")
+    click.echo(f"searchlab list shows how it is, searchlab stop {packed.name} has it leave off")
+
+
+@cli.command()
+@click.argument("name")
+@_ADDRESS
+@errors_are_lines
+def stop(name: str, address: str | None) -> None:
+    """Have a submitted study leave off; submit it again to continue it."""
+    from searchlab.submission.client import Cluster
+    from searchlab.submission.sent import sent
+
+    with Cluster(address or sent(Path.cwd()).get(name)) as cluster:
+        standing = cluster.stop(name)
+    state = "not begun" if standing.record is None else standing.record.state
+    click.echo(f"{name} is {state}; searchlab submit continues it")
