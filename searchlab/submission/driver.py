@@ -97,7 +97,7 @@ class Driver:
         """Has it leave the study at the end of the epoch; does not wait for that."""
         self._stopped = True
         if self._process is not None and self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)
+            self._process.send_signal(signal.SIGTERM)
 
     def _keep(self) -> None:
         for _ in range(1 + _TIMES):
@@ -117,7 +117,7 @@ class Driver:
                     preexec_fn=ends_with_parent(signal.SIGKILL),  # noqa: PLW1509
                 )
                 if self._stopped:
-                    self._process.send_signal(signal.SIGINT)
+                    self._process.send_signal(signal.SIGTERM)
                 self.code = self._process.wait()
             if self.code >= 0 or self._stopped:
                 break

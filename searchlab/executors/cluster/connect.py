@@ -214,6 +214,9 @@ def _init(address: str) -> None:
             f"the Ray cluster at {address} does not let us in ({type(error).__name__}: {why}): use "
             "the same Ray, Python and RAY_AUTH_TOKEN as its nodes"
         )
+    if threading.current_thread() is threading.main_thread():
+        # Ray's C++ part has put a handler of its own in the place of Python's.
+        signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
 
 
 def _print_nothing(data: object, ignore_prefix: bool) -> None:
