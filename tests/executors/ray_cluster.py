@@ -29,9 +29,11 @@ class RayCluster:
 
     Attributes:
         address: what drivers connect to.
+        cwd: the working directory of the head and of all that runs on it.
     """
 
-    def __init__(self, nodes: int = 2) -> None:
+    def __init__(self, nodes: int = 2, cwd: Path | None = None) -> None:
+        self.cwd = cwd
         self._directory = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))
         with socket.create_server(("127.0.0.1", 0)) as server:
             port = server.getsockname()[1]
@@ -53,7 +55,7 @@ class RayCluster:
         for raylet in self._processes("raylet"):
             with suppress(psutil.Error):
                 found += [
-                    each for each in raylet.children() if _command(each).startswith("ray::No")
+                    each for each in raylet.children() if command_of(each).startswith("ray::No")
                 ]
         return found
 
@@ -68,7 +70,7 @@ class RayCluster:
 
     def close(self) -> None:
         """Ends all of it: programs that know its directory, and children that have other names."""
-        ours = [each for each in psutil.process_iter() if str(self._directory) in _command(each)]
+        ours = [each for each in psutil.process_iter() if str(self._directory) in command_of(each)]
         for each in ours:
             with suppress(psutil.Error):
                 ours += each.children()
@@ -81,13 +83,13 @@ class RayCluster:
         command = [sys.executable, "-m", "ray.scripts.scripts", "start", *arguments]
         environment = {**os.environ, **ENVIRONMENT}
         result = subprocess.run(
-            command, check=False, env=environment, capture_output=True, text=True
+            command, check=False, env=environment, cwd=self.cwd, capture_output=True, text=True
         )
         assert result.returncode == 0, result.stderr + result.stdout
 
     def _processes(self, name: str) -> list[psutil.Process]:
         found = [each for each in psutil.process_iter(["name"]) if each.info["name"] == name]
-        return [each for each in found if str(self._directory) in _command(each)]
+        return [each for each in found if str(self._directory) in command_of(each)]
 
 
 def kill(process: int) -> None:
@@ -103,7 +105,8 @@ def until(condition, seconds: float = 90.0) -> None:
         time.sleep(0.1)
 
 
-def _command(process: psutil.Process) -> str:
+def command_of(process: psutil.Process) -> str:
+    """A process' command line; "" if it is gone."""
     try:
         return " ".join(process.cmdline())
     except psutil.Error:  # it is gone, or a zombie
