@@ -86,8 +86,12 @@ class Stack:
 
     def kill(self, container: str) -> None:
         """Kills (-9) a container's processes as the kernel would: the engine is not asked."""
+        os.kill(self.process(container), signal.SIGKILL)
+
+    def process(self, container: str) -> int:
+        """The process id, on this machine, of a container's first process."""
         state = json.loads(_docker("inspect", "--format", "{{json .State}}", container))
-        os.kill(state["Pid"], signal.SIGKILL)
+        return int(state["Pid"])
 
     def inspected(self) -> str:
         """What the engine tells of all containers: their environment and commands."""

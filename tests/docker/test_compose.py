@@ -10,8 +10,10 @@ import json
 import urllib.error
 import urllib.request
 
+import psutil
 import pytest
 from compose_stack import Stack, why_not
+from executors.ray_cluster import actors_below, trainings_of, until
 from faults.compare import Finished
 
 _WHY_NOT = why_not()
@@ -24,27 +26,12 @@ pytestmark = [
 
 BACKENDS = ("randomized", "hyperband", "optuna")
 QUICK = ("--epochs", "3", "--trials", "3", "--set", "confirm.seeds=1", "--set", "search.options={}")
-LONG = (
-    "--trials",
-    "24",
-    "--epochs",
-    "60",
-    "--set",
-    "confirm.seeds=1",
-    "--set",
-    "search.options={}",
-)
-KILLED = [pytest.param("fused", ("postgres", "mlflow"), id="fused")]
-COUNT = """
-import ray, time
-ray.init(log_to_driver=False)
-for _ in range(60):  # a node that has just started is counted a moment later
-    alive = sum(node["Alive"] for node in ray.nodes())
-    if alive == 3:
-        break
-    time.sleep(1)
-print(alive)
-"""
+TRIALS, LINES = 16, 60  # of a study that is long enough to be killed four times
+LONG = ("--epochs", "40", "--trials", str(TRIALS), *QUICK[4:])
+KILLED = [
+    pytest.param("fused", ("postgres", "mlflow"), id="fused"),
+    pytest.param("ray", ("postgres", "mlflow", "worker"), id="ray"),
+]
 OPEN = 8  # trials in flight at once: Optuna learns from outcomes
 
 
@@ -58,6 +45,13 @@ def stack():
         yield stack
     finally:
         stack.remove()
+
+
+def busy(stack, worker):
+    """Whether a worker's container has trainings at work."""
+    actors = actors_below(psutil.Process(stack.process(worker)))
+    trainings = [each for actor in actors for each in trainings_of(actor)]
+    return any(each.cpu_times().user > 0.5 for each in trainings)
 
 
 def digits(name: str, *arguments: str) -> tuple[str, ...]:
@@ -119,24 +113,26 @@ def test_the_best_model_is_loaded_from_the_server(stack, monkeypatch):
 @pytest.mark.parametrize(("executor", "victims"), KILLED)
 def test_a_study_survives_kill_9_of_every_part(stack, tmp_path, executor, victims):
     """Services and driver are killed in mid-study, one by one: it ends as if left alone."""
-    run = (*LONG, "--set", f"execution.executor={executor}")
-    assert stack.end(stack.begin(*digits("unbroken", *run))) == 0
-    driver = stack.begin(*digits("broken", *run))
+    unbroken, broken = f"unbroken-{executor}", f"broken-{executor}"
+    run = (*LONG, "--executor", executor)
+    assert stack.end(stack.begin(*digits(unbroken, *run))) == 0
+    driver = stack.begin(*digits(broken, *run))
     for number, victim in enumerate(victims, start=1):
-        stack.wait_for_lines("broken", 120 * number)
+        stack.wait_for_lines(broken, LINES * number)
         stack.kill(stack.container(victim))
-    stack.wait_for_lines("broken", 120 * (len(victims) + 1))
+    stack.wait_for_lines(broken, LINES * (len(victims) + 1))
     stack.kill(driver)
     assert stack.end(driver) == 137
-    assert stack.end(stack.begin(*digits("broken", *run))) == 0
+    assert stack.end(stack.begin(*digits(broken, *run))) == 0
     stack.up()
-    stack.searchlab("sync", "broken")
-    unbroken = Finished(stack.copy_study("unbroken", tmp_path / "unbroken"), "unbroken")
-    broken = Finished(stack.copy_study("broken", tmp_path / "broken"), "broken")
-    for study in (unbroken, broken):
-        study.check(24, OPEN)
-    assert broken.picture() == unbroken.picture()
-    assert broken.mlflow_picture() == unbroken.mlflow_picture()
+    stack.searchlab("sync", broken)
+    one, other = (
+        Finished(stack.copy_study(name, tmp_path / name), name) for name in (unbroken, broken)
+    )
+    for study in (one, other):
+        study.check(TRIALS, OPEN)
+    assert other.picture() == one.picture()
+    assert other.mlflow_picture() == one.mlflow_picture()
 
 
 def test_down_and_up_keeps_everything(stack):
@@ -153,13 +149,40 @@ def test_down_and_up_keeps_everything(stack):
     assert "digits" in stack.searchlab("models")
 
 
-def test_a_second_worker_joins_the_cluster(stack):
-    """`up --scale worker=2`: Ray counts both, beside its head; without the token nobody gets in."""
+def test_two_workers_share_a_study(stack, tmp_path):
+    """After `up --scale worker=2` both have trainings of one study, which is as with one worker."""
     stack.compose("up", "--detach", "--wait", "--scale", "worker=2")
-    count = ("head", "python", "-c", COUNT)
-    assert stack.compose("exec", "-T", *count).split()[-1] == "3"
-    stranger = ("exec", "-T", "-e", f"RAY_AUTH_TOKEN={64 * '0'}", *count)
-    assert "3" not in stack.compose(*stranger, check=False).split()
+    workers = stack.compose("ps", "--quiet", "worker").split()
+    assert len(workers) == 2
+    driver = stack.begin(*digits("shared", *LONG, "--executor", "ray"))
+    until(lambda: all(busy(stack, worker) for worker in workers), 300)
+    assert stack.end(driver) == 0
+    shared = Finished(stack.copy_study("shared", tmp_path / "shared"), "shared")
+    shared.check(TRIALS, OPEN)
+    unbroken = Finished(stack.copy_study("unbroken-ray", tmp_path / "unbroken"), "unbroken-ray")
+    assert shared.picture() == unbroken.picture()
+
+
+def test_the_cluster_asks_for_its_token(stack):
+    """Who has another token, inside the network of the containers, is not let in."""
+    ask = ("head", "python", "-c", "import ray; ray.init(log_to_driver=False); print('let in')")
+    assert "let in" in stack.compose("exec", "-T", *ask)
+    stranger = ("exec", "-T", "-e", f"RAY_AUTH_TOKEN={64 * '0'}", *ask)
+    assert "let in" not in stack.compose(*stranger, check=False)
+
+
+def test_a_submitted_study_runs_on_in_the_stack(stack):
+    """`submit` comes back while the study goes on; `list` in a container shows it finished."""
+    text = stack.searchlab("submit", "studies/digits.yaml", "--name", "left", *QUICK)
+    assert "left runs on head:6379 by itself" in text
+
+    def finished():
+        studies = json.loads(stack.searchlab("list", "--json"))
+        return {each["name"]: each["state"] for each in studies}["left"] == "finished"
+
+    until(finished, 300)
+    runs = "select count(*) from tags where key = 'searchlab.study' and value = 'left'"
+    assert int(stack.sql(runs)[0][0]) >= 1 + 3, "the study and its trials are in PostgreSQL"
 
 
 def test_with_the_login_profile_mlflow_asks_for_a_login(stack):

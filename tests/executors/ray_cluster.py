@@ -51,22 +51,11 @@ class RayCluster:
 
     def actors(self) -> list[psutil.Process]:
         """The actors with trainings."""
-        found = []
-        for raylet in self._processes("raylet"):
-            with suppress(psutil.Error):
-                found += [
-                    each for each in raylet.children() if command_of(each).startswith("ray::No")
-                ]
-        return found
+        return [actor for raylet in self._processes("raylet") for actor in actors_below(raylet)]
 
     def trainings(self) -> list[psutil.Process]:
-        """The processes for trainings, which are children of the actors' fork servers."""
-        return [
-            training
-            for actor in self.actors()
-            for server in actor.children()
-            for training in server.children()
-        ]
+        """The processes for trainings."""
+        return [training for actor in self.actors() for training in trainings_of(actor)]
 
     def close(self) -> None:
         """Ends all of it: programs that know its directory, and children that have other names."""
@@ -90,6 +79,21 @@ class RayCluster:
     def _processes(self, name: str) -> list[psutil.Process]:
         found = [each for each in psutil.process_iter(["name"]) if each.info["name"] == name]
         return [each for each in found if str(self._directory) in command_of(each)]
+
+
+def actors_below(process: psutil.Process) -> list[psutil.Process]:
+    """The actors with trainings that are children of a process, or theirs."""
+    with suppress(psutil.Error):
+        below = process.children(recursive=True)
+        return [each for each in below if command_of(each).startswith("ray::No")]
+    return []
+
+
+def trainings_of(actor: psutil.Process) -> list[psutil.Process]:
+    """The processes for trainings, which are children of an actor's fork server."""
+    with suppress(psutil.Error):
+        return [training for server in actor.children() for training in server.children()]
+    return []
 
 
 def kill(process: int) -> None:
