@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from searchlab.errors import InputError
 from searchlab.home import StudyHome, load_record
@@ -18,9 +18,6 @@ from searchlab.record import StudyRecord
 from searchlab.space import identity
 from searchlab.study.spec import StudySpec
 from searchlab.trial import Known, TrialState
-
-if TYPE_CHECKING:
-    from searchlab.training.initial import Source
 
 _WARM_START, _INITIAL_WEIGHTS = "search.warm_start", "model.initial_weights"
 
@@ -31,11 +28,11 @@ class Heritage:
 
     Attributes:
         known: what the studies in `search.warm_start` found, best first.
-        source: whose model gives the initial weights, or None.
+        initial: the digest of the model that gives the initial weights, or "".
     """
 
     known: tuple[Known, ...] = ()
-    source: Source | None = None
+    initial: str = ""
 
 
 def inherit(
@@ -55,32 +52,32 @@ def inherit(
         StorageError: if the model cannot be copied.
     """
     if started is not None:
-        return Heritage(started.known, recorded_source(started, home.directory))
+        check_initial(started, home.directory)
+        return Heritage(started.known, started.initial)
     known = tuple(_known(spec, data, home.cwd))
     return Heritage(known, _take_model(spec, home))
 
 
-def recorded_source(started: Started, directory: Path) -> Source | None:
-    """Whose model gave a study its initial weights, if any; its copy must be as it was.
+def check_initial(started: Started, directory: Path) -> None:
+    """Checks that the model that gave a study its initial weights, if any, is what it was.
 
     Raises:
-        InputError: if the copy is another, or gone.
+        InputError: if the model or its code is another, or gone.
     """
     if not started.initial:
-        return None
+        return
     from searchlab.training import initial  # imports NumPy
 
-    source, file = initial.Source(**started.initial), initial.model_file(directory)
+    package = initial.kept_model(directory)
     try:
-        whole = initial.digest_of(file) == source.digest
+        whole = initial.digest_of(package) == started.initial
     except OSError:
         whole = False
     if not whole:
         raise InputError(
-            f"{file}: is not the model of study {source.study} with whose weights this study "
-            "began; restore the file from a backup, or start the study anew under another --name"
+            f"{package}: is not the model, with its code, with whose weights this study began; "
+            "restore it from a backup, or start the study anew under another --name"
         )
-    return source
 
 
 def _known(spec: StudySpec, data: Mapping[str, Any], cwd: Path) -> list[Known]:
@@ -131,10 +128,10 @@ def _differences(spec: StudySpec, data: Mapping[str, Any], record: StudyRecord) 
         yield f"has another objective (the {way} {one.metric})"
 
 
-def _take_model(spec: StudySpec, home: StudyHome) -> Source | None:
+def _take_model(spec: StudySpec, home: StudyHome) -> str:
     wanted = spec.factory.initial
     if wanted is None:
-        return None
+        return ""
     from searchlab.training import initial  # imports NumPy
 
     record = _record(wanted.study, home.cwd, _INITIAL_WEIGHTS)
@@ -144,10 +141,7 @@ def _take_model(spec: StudySpec, home: StudyHome) -> Source | None:
         raise InputError(
             f"{_INITIAL_WEIGHTS}: study {wanted.study} has no model: run it to its end first"
         )
-    assert record.started is not None  # noqa: S101 - load_record returns no other
-    base = str(Path(record.started.file).parent)
-    factory = record.spec.factory.factory
-    return initial.keep(file, wanted.study, factory, base, home.directory)
+    return initial.keep(file.parent, home.directory)
 
 
 def _record(name: str, cwd: Path, key: str) -> StudyRecord:

@@ -5,7 +5,7 @@
 * `mlflow.json`: what MLflow has already been told.
 * `data/`: the prepared data, only while the study runs.
 * `models/<trial>/`: trained models that may still be needed.
-* `initial/`: a copy of the model that gives the initial weights.
+* `initial/`: a copy of the model that gives the initial weights, with its code.
 * `best/`, `refit/`: the winner's models, each with all that its use needs.
 * `workers/`: what trainings printed.
 """

@@ -39,8 +39,7 @@ class Started:
         factory: the SHA-256 of the model factory's source file, or "" for a built-in one.
         versions: versions of the libraries by package.
         known: what the studies in `search.warm_start` had found, best first.
-        initial: where the initial weights come from (`training.initial.Source` as plain values),
-            or nothing.
+        initial: the digest of the model that gives the initial weights, with its code, or "".
     """
 
     study: Mapping[str, Any]
@@ -50,7 +49,7 @@ class Started:
     factory: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     known: tuple[Known, ...] = ()
-    initial: Mapping[str, str] = field(default_factory=dict)
+    initial: str = ""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from searchlab import plugins
-from searchlab.earlier import recorded_source
+from searchlab.earlier import check_initial
 from searchlab.errors import InputError
 from searchlab.finish import Say
 from searchlab.home import StudyHome, load_record
@@ -164,7 +164,7 @@ class _Place:
         try:
             factory = factories.source_digest(self.spec, self.base)
             summary = prepare(self.spec, self.base, self.directory / "data")
-            source = recorded_source(self.started, self.home.directory)
+            check_initial(self.started, self.home.directory)
         except InputError as error:
             raise InputError(f"{trial}: {error}") from None
         if factory != self.started.factory:
@@ -177,9 +177,8 @@ class _Place:
                 f"{trial}: the content of {summary.source} is not what it was when the study "
                 "began; put the old data back"
             )
-        if source is not None:
-            model = initial.model_file(self.home.directory)
-            initial.keep(model, source.study, source.factory, source.base, self.directory)
+        if self.started.initial:
+            initial.keep(initial.kept_model(self.home.directory), self.directory)
 
 
 class _Executors:

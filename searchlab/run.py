@@ -6,7 +6,7 @@ import contextlib
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -234,7 +234,7 @@ def _started(place: _Place, summary: DataSummary, heritage: Heritage) -> Started
         factory=factories.source_digest(spec, place.base),
         versions=installed(),
         known=heritage.known,
-        initial={} if heritage.source is None else asdict(heritage.source),
+        initial=heritage.initial,
     )
 
 

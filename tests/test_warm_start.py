@@ -1,8 +1,10 @@
 """Whole studies that build on others: warm starts of each backend, and transfer."""
 
 import shutil
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support import run_here, write_study
 
@@ -101,7 +103,7 @@ def test_a_study_begins_with_anothers_weights_and_resumes_without_it(directory, 
     assert picture(run(directory, "second", model=model, executor=executor)) == picture(whole)
     (home.directory / "initial" / "model.keras").write_bytes(b"another")
     home.journal.write_bytes(b"".join(lines[: told[2]]))
-    with pytest.raises(InputError, match="is not the model of study first with whose weights"):
+    with pytest.raises(InputError, match="is not the model, with its code, with whose weights"):
         run(directory, "second", model=model, executor=executor)
 
 
@@ -111,3 +113,28 @@ def test_weights_that_fit_nowhere_are_refused_before_trial_0(directory):
     with pytest.raises(ModelError, match=r"model\.initial_weights: layer 1, dense.*, has weights"):
         run(directory, "second", model=model)
     assert not StudyHome("second", directory).directory.exists()
+
+
+def test_a_layer_of_ones_own_outlives_its_source(tmp_path, monkeypatch):
+    """The other's source has gone, and a module of its name has another class of that name."""
+    from searchlab.model.loading import load_package
+
+    source = (Path(__file__).parent / "training" / "transfer_factories.py").read_text()
+    theirs, mine = tmp_path / "theirs" / "mine.py", tmp_path / "mine.py"
+    theirs.parent.mkdir()
+    theirs.write_text(source)
+    mine.write_text(source.replace("units", "width"))
+    run(tmp_path, "first", model="theirs/mine.py:own", backend="randomized")
+    shutil.rmtree(theirs.parent)
+    monkeypatch.delitem(sys.modules, "mine")
+    model = "{factory: 'mine.py:own', initial_weights: {study: first, freeze: 3}}"
+    second = run(tmp_path, "second", model=model, backend="randomized")
+    assert "FAIL" not in second.counts()
+    monkeypatch.delitem(sys.modules, "mine")
+    first, second = (
+        load_package(StudyHome(name, tmp_path).directory / "best").keras.layers[:2]
+        for name in ("first", "second")
+    )
+    assert (first[1].units, second[1].width) == (8, 8)
+    for one, other in zip(first, second, strict=True):
+        np.testing.assert_array_equal(one.get_weights()[0], other.get_weights()[0])

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from searchlab.errors import PackageError
-from searchlab.model.code import PackagedCode
 from searchlab.model.model import Model
 from searchlab.training.manifest import MANIFEST, Manifest
-from searchlab.training.package import CODE, PREPROCESSING, model_file
+from searchlab.training.package import PREPROCESSING, model_file
+from searchlab.training.packaged import load_keras
 from searchlab.training.preprocessing import load_preprocessing
 from searchlab.training.quiet import quiet
 
@@ -54,18 +54,6 @@ def load_package(path: Path) -> Model:
     manifest = Manifest.read(package)
     preprocessing = load_preprocessing(package / PREPROCESSING)
     with quiet():
-        import keras
-    code = PackagedCode.load(package / CODE)
-    try:
-        with quiet(), code.active():
-            loaded = keras.saving.load_model(
-                model_file(package), custom_objects=code.objects, safe_mode=True
-            )
-    except Exception as error:  # whatever a foreign class does when it is rebuilt
-        why = " ".join(f"{type(error).__name__}: {error}".split())[:400]
-        raise PackageError(
-            f"{model_file(package)}: the model cannot be loaded ({why}); it was made with keras "
-            f"{manifest.versions.get('keras')}; a class of your own needs a get_config from which "
-            "Keras can make it again"
-        ) from error
+        loaded, code = load_keras(package, manifest)
+    code.stay()
     return Model(loaded, preprocessing, manifest, code)

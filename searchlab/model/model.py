@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from searchlab.errors import DataError
-from searchlab.model.code import PackagedCode
 from searchlab.model.measure import encode, row_weights, scores
 from searchlab.model.outputs import Outputs
 from searchlab.model.rows import Rows, as_rows
 from searchlab.training.manifest import Manifest
+from searchlab.training.packaged import PackagedCode
 from searchlab.training.preprocessing import WIDEST, Preprocessing
 
 Array = np.ndarray[Any, Any]

@@ -1,47 +1,31 @@
 """Initial weights: the first layers of each model begin with those of another study's model.
 
-A study keeps a copy of the other model in `initial/`, so that it does not depend on what becomes
-of the other study. Layers are paired in their order, those without weights aside.
+A study keeps a copy of the other model in `initial/`, with the user's own source that loading it
+takes, so that it does not depend on what becomes of the other study. Layers are paired in their
+order, those without weights aside.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
-import sys
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from searchlab.errors import ModelError
+from searchlab.errors import ModelError, PackageError, StorageError
 from searchlab.study.spec import StudySpec
-from searchlab.training import factories
-from searchlab.training.checkpoint import moved_to
 from searchlab.training.job import Job
+from searchlab.training.manifest import MANIFEST, Manifest
+from searchlab.training.package import CODE, model_file
+from searchlab.training.packaged import load_keras
+from searchlab.training.whole import whole_directory
 
 _KEY = "model.initial_weights"
-
-
-@dataclass(frozen=True)
-class Source:
-    """Whose model gives the initial weights.
-
-    Attributes:
-        study: the other study's name.
-        digest: SHA-256 of its model's file.
-        factory: the reference of its factory, in whose module the model's own classes stand.
-        base: the directory from which the reference starts.
-    """
-
-    study: str
-    digest: str
-    factory: str
-    base: str
 
 
 @dataclass(frozen=True)
@@ -52,41 +36,54 @@ class Layer:
     weights: tuple[np.ndarray[Any, Any], ...]
 
 
-def model_file(directory: Path) -> Path:
-    """Where a study's directory has the model that gives the initial weights."""
-    return directory / "initial" / "model.keras"
+def kept_model(directory: Path) -> Path:
+    """Where a study's directory has the model that gives the initial weights, if any.
+
+    It has those parts of a package that loading the Keras model takes.
+    """
+    return directory / "initial"
 
 
-def digest_of(file: Path) -> str:
-    """The SHA-256 of a file.
+def digest_of(package: Path) -> str:
+    """The SHA-256 of what loading a package's Keras model takes: model, manifest and code.
 
     Raises:
         OSError: if it cannot be read.
     """
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    for file in _parts(package):
+        with file.open("rb") as content:
+            part = hashlib.file_digest(content, "sha256").hexdigest()
+        digest.update(f"{file.relative_to(package).as_posix()}\0{part}\0".encode())
+    return digest.hexdigest()
 
 
-def keep(model: Path, study: str, factory: str, base: str, directory: Path) -> Source:
-    """Copies another study's model into a study's directory.
+def keep(package: Path, directory: Path) -> str:
+    """Copies what loading a package's Keras model takes into a study's directory.
 
     Args:
-        model: the `.keras` file.
-        study: whose it is.
-        factory: the reference of the other study's factory.
-        base: the directory from which the reference starts.
+        package: of the other study.
         directory: the study's directory.
+
+    Returns:
+        The copy's digest, see `digest_of`.
 
     Raises:
         StorageError: if it cannot be copied; there is no half of it.
     """
-    target = model_file(directory)
-    with moved_to(target) as scratch:
-        shutil.copyfile(model, scratch)
-        source = Source(study, digest_of(scratch), factory, base)
-    with moved_to(_source_file(directory)) as scratch:
-        scratch.write_text(json.dumps(asdict(source)), encoding="utf-8")
-    return source
+    target = kept_model(directory)
+    try:
+        with whole_directory(target) as new:
+            for file in _parts(package):
+                copy = new / file.relative_to(package)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, copy)
+        return digest_of(target)
+    except OSError as error:
+        raise StorageError(
+            f"{target}: the model in {package} cannot be copied to it ({error.strerror or error}); "
+            "make room or give access, then run this again"
+        ) from None
 
 
 def frozen_epochs(spec: StudySpec) -> int:
@@ -105,17 +102,25 @@ def initial_layers(job: Job) -> Sequence[Layer]:
     wanted = job.spec.factory.initial
     if wanted is None:
         return ()
-    source = _read_source(job.directory)
-    layers = _load(model_file(job.directory).resolve(), source)  # jobs may share it by a link
+    package = kept_model(job.directory).resolve()  # jobs may share it by a link
+    try:
+        layers = _load(package, model_file(package).stat().st_mtime_ns)
+    except PackageError as error:
+        raise ModelError(f"{_KEY}: {error}") from error
+    except OSError as error:
+        raise ModelError(
+            f"{_KEY}: {package} cannot be read ({error.strerror}); restore it from a backup, or "
+            "start the study anew under another --name"
+        ) from error
     count = len(layers) - 1 if wanted.layers is None else wanted.layers
     if count < 1:
         raise ModelError(
-            f"{_KEY}: the model of study {source.study} has no layers with weights but its last: "
+            f"{_KEY}: the model of study {wanted.study} has no layers with weights but its last: "
             "there is nothing to begin with; name another study, or leave it out"
         )
     if count > len(layers):
         raise ModelError(
-            f"{_KEY}.layers: the model of study {source.study} has only {len(layers)} layers with "
+            f"{_KEY}.layers: the model of study {wanted.study} has only {len(layers)} layers with "
             f"weights: ask for at most {len(layers)}"
         )
     return layers[:count]
@@ -159,57 +164,22 @@ def weighted_layers(model: Any) -> list[Any]:
     return [each for each in model.layers if each.weights and not isinstance(each, normalization)]
 
 
-def _source_file(directory: Path) -> Path:
-    return model_file(directory).with_name("source.json")
-
-
-def _read_source(directory: Path) -> Source:
-    file = _source_file(directory)
-    try:
-        return Source(**json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise ModelError(
-            f"{file}: cannot be read ({error}); restore the file from a backup, or start the study "
-            "anew under another --name"
-        ) from None
+def _parts(package: Path) -> Iterator[Path]:
+    """The files that loading a package's Keras model takes."""
+    yield model_file(package)
+    yield package / MANIFEST
+    yield from sorted((package / CODE).rglob("*.py"))
 
 
 @lru_cache(maxsize=1)
-def _load(path: Path, source: Source) -> tuple[Layer, ...]:
-    """The layers of a model that have weights; it is loaded once a process."""
-    import keras
-
-    try:
-        model = keras.saving.load_model(
-            path, custom_objects=_own_classes(source), compile=False, safe_mode=True
+def _load(package: Path, _written: int) -> tuple[Layer, ...]:
+    """The layers of a model that have weights; what was written once is loaded once a process."""
+    model, code = load_keras(package, Manifest.read(package), compiled=False)
+    with code.active():
+        return tuple(
+            Layer(layer.name, tuple(np.array(each) for each in layer.weights))
+            for layer in weighted_layers(model)
         )
-    except Exception as error:
-        reason = " ".join(str(error).split())[:300]
-        raise ModelError(
-            f"{_KEY}: the model of study {source.study} cannot be loaded ({type(error).__name__}: "
-            f"{reason}); code that it is made of must be where it was, at {source.factory} in "
-            f"{source.base}"
-        ) from error
-    return tuple(
-        Layer(layer.name, tuple(np.array(each) for each in layer.weights))
-        for layer in weighted_layers(model)
-    )
-
-
-def _own_classes(source: Source) -> dict[str, Any]:
-    """The classes of the module that the other study's factory stands in.
-
-    A plain model loads without them, so a factory that is gone is no trouble by itself.
-    """
-    try:
-        module = sys.modules[factories.load(source.factory, Path(source.base)).__module__]
-    except ModelError:
-        return {}
-    return {
-        name: value
-        for name, value in vars(module).items()
-        if isinstance(value, type) and value.__module__ == module.__name__
-    }
 
 
 def _shown(shapes: Sequence[tuple[int, ...]]) -> str:

@@ -1,7 +1,6 @@
 """What a new study takes from earlier ones, and how a resumed one finds it again."""
 
 import shutil
-from dataclasses import asdict
 
 import pytest
 from support import SPACE, study
@@ -39,6 +38,7 @@ def write(cwd, name, trials=(), data=DATA, model_path=None, **changes):
         if model_path is not None:
             (home.directory / model_path).parent.mkdir()
             (home.directory / model_path).write_bytes(b"a model")
+            (home.directory / model_path).with_name("model.json").write_text("{}")
             journal.append(Stopped("finished", 1.0, model_path=model_path))
     return home
 
@@ -169,20 +169,28 @@ WEIGHTS = study(name="new", model={"factory": "mlp", "initial_weights": {"study"
 
 
 def test_the_other_studys_model_is_copied(tmp_path):
-    """The copy outlives the other study; what it is stands in the journal and beside it."""
-    from searchlab.training.initial import model_file
+    """The copy outlives the other study, and must stay what it was, code included."""
+    from searchlab.training.initial import kept_model
 
     home, other = StudyHome("new", tmp_path), write(tmp_path, "a", model_path="best/model.keras")
-    source = inherit(WEIGHTS, DATA, home, None).source
-    assert (source.study, source.factory, source.base) == ("a", "mlp", str(tmp_path))
+    code = other.directory / "best" / "code" / "nets" / "own.py"
+    code.parent.mkdir(parents=True)
+    code.write_text("units = 3")
+    initial = inherit(WEIGHTS, DATA, home, None).initial
     shutil.rmtree(other.directory)
-    assert model_file(home.directory).read_bytes() == b"a model"
-    started = Started(WEIGHTS.as_dict(), "", initial=asdict(source))
-    assert inherit(WEIGHTS, DATA, home, started).source == source
-    for spoil in (lambda file: file.write_bytes(b"another"), lambda file: file.unlink()):
-        spoil(model_file(home.directory))
-        with pytest.raises(InputError, match=r"initial/model\.keras: is not the model of study a"):
-            inherit(WEIGHTS, DATA, home, started)
+    copy = kept_model(home.directory)
+    assert (copy / "model.keras").read_bytes() == b"a model"
+    assert (copy / "code" / "nets" / "own.py").read_text() == "units = 3"
+    started = Started(WEIGHTS.as_dict(), "", initial=initial)
+    assert inherit(WEIGHTS, DATA, home, started).initial == initial
+    for name in ("code/nets/own.py", "model.keras"):
+        before = (copy / name).read_bytes()
+        for spoil in (lambda file: file.write_bytes(b"another"), lambda file: file.unlink()):
+            spoil(copy / name)
+            with pytest.raises(InputError, match=r"initial: is not the model, with its code, with"):
+                inherit(WEIGHTS, DATA, home, started)
+        (copy / name).write_bytes(before)
+    inherit(WEIGHTS, DATA, home, started)
 
 
 def test_a_study_without_a_model_gives_no_weights(tmp_path):

@@ -1,15 +1,23 @@
 """The executor `ray` against the executors' contract, on a cluster of several nodes, and faults."""
 
 import os
+import shutil
 import time
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 from executors.contract import PARAMS, ExecutorContract, bench, collect  # noqa: F401 - a fixture
 from executors.ray_cluster import ENVIRONMENT, RayCluster, kill, until
+from support import study
 
 from searchlab.executors.fused import FusedExecutor
+from searchlab.model.loading import load_package
+from searchlab.training.checkpoint import checkpoint_file, load_checkpoint
+from searchlab.training.initial import keep
 from searchlab.training.job import Work
+from searchlab.training.package import package_directory
 from searchlab.trial import Decision, Suggestion, Trial, TrialState
 
 pytest.importorskip("ray", reason="needs the extra searchlab[ray]")
@@ -145,6 +153,40 @@ def test_the_users_code_goes_along(bench, tmp_path, work):  # noqa: F811
     outcome = collect(executor)[1][0]
     executor.close()
     assert outcome.state is TrialState.COMPLETE, outcome.error
+
+
+def test_initial_weights_go_along_with_their_code(bench, tmp_path):  # noqa: F811
+    """Layers of the other's own classes load on nodes, beside a module of the same name."""
+    source = (Path(__file__).parents[1] / "training" / "transfer_factories.py").read_text()
+
+    def trained(name, source, *jobs):
+        """The directory of a study whose jobs have been done; its factory is gone then."""
+        base, directory = tmp_path / name / "code", tmp_path / name / "study"
+        base.mkdir(parents=True)
+        (base / "mine.py").write_text(source)
+        executor = make(directory)
+        for number, (work, initial) in enumerate(jobs):
+            model = {"factory": "mine.py:own", **initial}
+            spec = study(model=model, training={"epochs": 3}, evaluation={"folds": 2})
+            job = bench.job(number, {"units": 8}, spec=spec, work=work, keep=True)
+            executor.submit(replace(job, base=base, directory=directory))
+        outcomes = collect(executor)[1]
+        executor.close()
+        assert [each.error for each in outcomes.values()] == [None] * len(jobs)
+        shutil.rmtree(base)
+        return directory
+
+    package = package_directory(trained("first", source, (Work.FINAL, {})), Work.FINAL)
+    keep(package, tmp_path / "second" / "study")
+    works = [
+        (work, {"initial_weights": {"study": "first", "freeze": freeze}})
+        for work, freeze in [(Work.CHECK, 0), (Work.TRIAL, 0), (Work.TRIAL, 3)]
+    ]
+    second = trained("second", source.replace("units", "width"), *works)
+    found = load_checkpoint(checkpoint_file(second, 2, 0)).trainable
+    layers = load_package(package).keras.layers[:2]
+    for given, layer in zip(found, layers, strict=False):
+        np.testing.assert_array_equal(given, layer.get_weights()[0])
 
 
 def test_limits_are_kept_on_nodes(bench):  # noqa: F811

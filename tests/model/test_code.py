@@ -10,8 +10,8 @@ import pytest
 from packages import table
 
 from searchlab.errors import PackageError
-from searchlab.model.code import PackagedCode
 from searchlab.training.code import copy_code, imported_packages
+from searchlab.training.packaged import PackagedCode
 
 HERE = Path(__file__).parent
 FILES = ("model_factories.py", "own_layers.py")

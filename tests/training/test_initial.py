@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from searchlab.trial import Decision, Suggestion, Trial, TrialState
 pytestmark = pytest.mark.keras
 
 FACTORIES = Path(__file__).with_name("transfer_factories.py")
+SOURCE = FACTORIES.read_text()
 SPACE = {"units": {"int": [4, 12]}, "n_hidden": {"int": [1, 3]}}
 
 
@@ -30,21 +33,34 @@ def place(tmp_path_factory):
 
 
 @pytest.fixture
-def other(place, tmp_path):
-    """Keeps a factory's model as the one that gives weights; returns the arrays of its layers."""
+def other(place, tmp_path, monkeypatch):
+    """Keeps a factory's model as the one that gives weights; returns the arrays of its layers.
+
+    It is made by a file of its own, which is gone afterwards, as if in another process.
+    """
     import keras
 
     from searchlab.training import factories
     from searchlab.training.initial import keep, weighted_layers
+    from searchlab.training.package import write_package
+    from searchlab.training.prepare import open_data
 
-    def keep_model(factory="stack", model=None, **params):
-        if model is None:
-            model = factories.load(f"{FACTORIES.name}:{factory}", FACTORIES.parent)(**params)
-        for variable in model.weights:
-            variable.assign(np.random.default_rng(7).normal(0, 0.4, variable.shape))
-        file = tmp_path / "other.keras"
-        model.save(file)
-        keep(file, "other", f"{FACTORIES.name}:{factory}", str(FACTORIES.parent), place)
+    def keep_model(factory="stack", model=None, source=SOURCE, **params):
+        theirs = tmp_path / "theirs"
+        theirs.mkdir()
+        (theirs / FACTORIES.name).write_text(source)
+        with monkeypatch.context() as patch:
+            patch.delitem(sys.modules, FACTORIES.stem, raising=False)
+            build = factories.load(f"{FACTORIES.name}:{factory}", theirs)
+            model = build(**params) if model is None else model
+            for variable in model.weights:
+                variable.assign(np.random.default_rng(7).normal(0, 0.4, variable.shape))
+            made = replace(job(place, factory, work=Work.REFIT), base=theirs, directory=tmp_path)
+            package = write_package(model, made, open_data(made.data).summary, {}, tested=False)
+            del sys.modules[FACTORIES.stem]
+        keep(package, place)
+        for gone in (theirs, package):
+            shutil.rmtree(gone)
         arrays = [[np.array(each) for each in layer.weights] for layer in weighted_layers(model)]
         keras.backend.clear_session()
         return arrays
@@ -187,13 +203,36 @@ def test_what_a_normalization_knows_of_its_data_stays(place, other):
     assert equal(built(job(place, n_hidden=1))[0], arrays[0])
 
 
-def test_layers_of_ones_own_are_found(place, other, monkeypatch):
-    """Classes of the other's factory are found in its module, registered or not."""
+def test_layers_of_ones_own_need_no_source_but_the_copy(place, other):
+    """Classes of the other's factory, registered or not, come from the code that is kept."""
     arrays = other("own")
-    monkeypatch.delitem(__import__("sys").modules, FACTORIES.stem)
     found = built(job(place, "own"))
     assert equal(found[0], arrays[0])
     assert equal(found[1], arrays[1])
+
+
+def test_modules_of_one_name_do_not_meet(place, other, monkeypatch):
+    """The other's layers are of its own classes, and what is imported is the study's own."""
+    from searchlab.training.initial import initial_layers
+
+    arrays = other("own", source=SOURCE.replace("units", "width").replace('"ones"', "'zeros'"))
+    wanted = job(place, "own")
+    monkeypatch.delitem(sys.modules, FACTORIES.stem, raising=False)
+    copied = [layer.weights for layer in initial_layers(wanted)]
+    assert all(map(equal, copied, arrays))
+    assert FACTORIES.stem not in sys.modules
+    found = built(wanted)
+    assert all(map(equal, found[:2], arrays))
+    assert sys.modules[FACTORIES.stem].__file__ == str(FACTORIES)
+
+
+def test_code_that_cannot_be_imported_is_told(place, other):
+    """The line names the key, the copy, and what is missing."""
+    other("own")
+    with (place / "initial" / "code" / FACTORIES.name).open("a") as file:
+        file.write("import no_such_library\n")
+    with pytest.raises(ModelError, match=r"^model\.initial_weights: .*initial/code.* 'no_such_lib"):
+        built(job(place, "own"))
 
 
 def test_no_code_of_a_model_file_is_run(place, other):
@@ -202,7 +241,9 @@ def test_no_code_of_a_model_file_is_run(place, other):
 
     layers = [keras.Input((4,)), keras.layers.Lambda(lambda x: x + 1), keras.layers.Dense(3)]
     other(model=keras.Sequential(layers))
-    with pytest.raises(ModelError, match="the model of study other cannot be loaded") as caught:
+    with pytest.raises(
+        ModelError, match=r"initial/model\.keras: the model cannot be loaded"
+    ) as caught:
         built(job(place))
     assert "\n" not in str(caught.value)
 

@@ -55,8 +55,8 @@ def normalized(units=8):
     return _compiled(model)
 
 
-def own(units=8):
-    """Two layers of one's own."""
+def own(units=8, **_):
+    """Two layers of one's own; any other params have no effect."""
     model = keras.Sequential([keras.Input((4,)), Scale(), Plain(units), layers.Dense(3, "softmax")])
     return _compiled(model)
 

@@ -14,7 +14,7 @@ from searchlab.executors.cluster.machine import Cargo, Machine
 from searchlab.executors.cluster.room import setup_of
 from searchlab.executors.sources import Kind
 from searchlab.study.limits import ResourcesSpec
-from searchlab.training.initial import model_file
+from searchlab.training.initial import kept_model
 from searchlab.training.job import Job
 
 _LOOK = 2.0  # seconds between two looks at which nodes there are
@@ -55,7 +55,7 @@ class Nodes:
         need = job.spec.training.resources or ResourcesSpec()
         try:
             code = pack_code(job.spec.factory.factory, job.base)
-            initial = pack(model_file(job.directory).parent)
+            initial = pack(kept_model(job.directory))
             data, code, initial = map(ray.put, (pack(job.data), code, initial))
         except ray.exceptions.RayError as error:
             raise SearchlabError(

@@ -1,4 +1,8 @@
-"""The user's own source that came with a model: importing it beside whatever else is imported."""
+"""Loading the Keras model of a package, with the user's own source that came with it.
+
+That source is imported beside whatever else is imported: a training has a factory of its own, in
+whose project there may be modules of the same names.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +18,46 @@ from types import ModuleType
 from typing import Any
 
 from searchlab.errors import PackageError
+from searchlab.training.manifest import Manifest
+from searchlab.training.package import CODE, model_file
 
 _LOCK = threading.RLock()
 _LOADED: dict[str, PackagedCode] = {}
+
+
+def load_keras(
+    package: Path, manifest: Manifest, *, compiled: bool = True
+) -> tuple[Any, PackagedCode]:
+    """Loads a package's Keras model, in Keras' safe mode. This runs the code in `code/`.
+
+    Args:
+        package: has the model, and the user's own source if there is any.
+        manifest: the package's.
+        compiled: whether the model gets its loss, metrics and optimiser.
+
+    Returns:
+        The model, and the code, which has to be active while the model is used.
+
+    Raises:
+        PackageError: if it cannot be loaded.
+    """
+    import keras
+
+    code = PackagedCode.load(package / CODE)
+    file = model_file(package)
+    try:
+        with code.active():
+            model = keras.saving.load_model(
+                file, custom_objects=code.objects, compile=compiled, safe_mode=True
+            )
+    except Exception as error:  # whatever a foreign class does when it is rebuilt
+        why = " ".join(f"{type(error).__name__}: {error}".split())[:400]
+        raise PackageError(
+            f"{file}: the model cannot be loaded ({why}); it was made with keras "
+            f"{manifest.versions.get('keras')}; a class of your own needs a get_config from which "
+            "Keras can make it again"
+        ) from error
+    return model, code
 
 
 class PackagedCode:
@@ -59,6 +100,12 @@ class PackagedCode:
                     found[own.__name__] = found[keras.saving.get_registered_name(own)] = own
         return found
 
+    def stay(self) -> None:
+        """Leaves in `sys.modules` what is in nobody's way, for programs that use Keras directly."""
+        taken = {_top(name) for name in sys.modules}
+        free = {name: each for name, each in self._modules.items() if _top(name) not in taken}
+        sys.modules.update(free)
+
     @contextmanager
     def active(self) -> Iterator[None]:
         """Lets the modules be imported by name; other packages' code waits for the end."""
@@ -87,7 +134,10 @@ def _imported(names: list[str], directory: Path) -> dict[str, ModuleType]:
         sys.dont_write_bytecode = True  # a package stays as it is
         importlib.invalidate_caches()
         try:
-            return {name: importlib.import_module(name) for name in names}
+            for name in names:
+                importlib.import_module(name)
+            tops = {_top(name) for name in names}
+            return {name: each for name, each in sys.modules.items() if _top(name) in tops}
         except Exception as error:
             why = " ".join(f"{type(error).__name__}: {error}".split())
             raise PackageError(
@@ -103,16 +153,17 @@ def _imported(names: list[str], directory: Path) -> dict[str, ModuleType]:
 @contextmanager
 def _standing_in(names: list[str]) -> Iterator[None]:
     """Takes modules of these names, and those below them, out of the way for a while."""
-    tops = {name.partition(".")[0] for name in names}
-    hidden = {each: sys.modules.pop(each) for each in list(sys.modules) if _top(each) in tops}
+    tops = {_top(name) for name in names}
+
+    def taken_out() -> dict[str, ModuleType]:
+        return {each: sys.modules.pop(each) for each in list(sys.modules) if _top(each) in tops}
+
+    hidden = taken_out()
     try:
         yield
     finally:
-        if hidden:
-            for each in list(sys.modules):
-                if _top(each) in {_top(name) for name in hidden}:
-                    del sys.modules[each]
-            sys.modules.update(hidden)
+        taken_out()
+        sys.modules.update(hidden)
 
 
 def _top(name: str) -> str:
