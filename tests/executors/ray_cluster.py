@@ -12,9 +12,14 @@ import sys
 import tempfile
 import time
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
+import pytest
+
+# Not imported to see that it is there: Ray 2.60 sees then, once a process, whether to use a token.
+NEEDS_RAY = pytest.mark.skipif(find_spec("ray") is None, reason="needs the extra searchlab[ray]")
 
 ENVIRONMENT = {
     "RAY_AUTH_MODE": "token",

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from executors.ray_cluster import ENVIRONMENT, until
+from executors.ray_cluster import ENVIRONMENT, NEEDS_RAY, until
 
-pytest.importorskip("ray", reason="needs the extra searchlab[ray]")
 pytestmark = [
+    NEEDS_RAY,
     pytest.mark.keras,
     pytest.mark.slow,
     pytest.mark.timeout(900),

@@ -7,13 +7,12 @@ import sys
 
 import psutil
 import pytest
-from executors.ray_cluster import ENVIRONMENT, RayCluster, command_of, kill, until
+from executors.ray_cluster import ENVIRONMENT, NEEDS_RAY, RayCluster, command_of, kill, until
 from faults.compare import Finished
 
 from searchlab.home import StudyHome, load_record
 
-pytest.importorskip("ray", reason="needs the extra searchlab[ray]")
-pytestmark = [pytest.mark.keras, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [NEEDS_RAY, pytest.mark.keras, pytest.mark.slow, pytest.mark.timeout(900)]
 
 STUDY = """
 name: houses
