@@ -101,7 +101,7 @@ class PackagedCode:
         return found
 
     def stay(self) -> None:
-        """Leaves in `sys.modules` what is in nobody's way, for programs that use Keras directly."""
+        """Leaves in `sys.modules` what is in nobody's way, for users of the Keras model."""
         taken = {_top(name) for name in sys.modules}
         free = {name: each for name, each in self._modules.items() if _top(name) not in taken}
         sys.modules.update(free)

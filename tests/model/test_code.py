@@ -26,6 +26,8 @@ package_of(Path("."), table(), "model_factories.py:subclassed")
 PREDICT = """
 import pandas, searchlab
 model = searchlab.load_model({path!r})
+import own_layers  # as a layer may do where it is called; model.keras can be used by itself
+assert type(model.keras) is own_layers.Net
 print(model.predict(pandas.read_csv({rows!r}))[:5].tolist())
 """
 PYFUNC = """
