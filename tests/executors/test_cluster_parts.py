@@ -14,9 +14,9 @@ from searchlab.errors import InputError, MissingPackageError, SearchlabError, St
 from searchlab.executors.cluster import files
 from searchlab.executors.cluster.connect import Connection
 from searchlab.executors.cluster.room import claim, devices_of, setup_of
+from searchlab.study.changes import differences
 from searchlab.study.file import load_study
 from searchlab.study.limits import ResourcesSpec
-from searchlab.study.spec import differences
 
 NODE = {"CPU": 8.0, "GPU": 2.0, "memory": 10e9}
 
