@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from searchlab.record import StudyRecord, TrialRecord
@@ -51,31 +51,43 @@ def candidates(record: StudyRecord) -> list[TrialRecord]:
     return best_trials(record, record.ending.top if record.ending.seeds else 0)
 
 
-def best_trials(record: StudyRecord, count: int) -> list[TrialRecord]:
+def best_trials(
+    record: StudyRecord, count: int, among: Iterable[int] | None = None
+) -> list[TrialRecord]:
     """The best COMPLETE trials, best first, the earliest of equals first.
 
     Of trials with the same params (Hyperband promotes a trial under a new number) only the best
     is among them.
+
+    Args:
+        record: the study.
+        count: how many.
+        among: the numbers of the trials that come into question, or None for all.
     """
     chosen: dict[Hashable, TrialRecord] = {}
-    for trial, _ in ranked(record):
+    for trial, _ in ranked(record, among):
         if len(chosen) == count:
             break
         chosen.setdefault(identity(trial.trial.suggestion.params), trial)
     return list(chosen.values())
 
 
-def ranked(record: StudyRecord) -> list[tuple[TrialRecord, float]]:
+def ranked(
+    record: StudyRecord, among: Iterable[int] | None = None
+) -> list[tuple[TrialRecord, float]]:
     """The COMPLETE trials, best first, the earliest of equals first, each with its objective."""
     cost = record.spec.objective.cost
-    return sorted(complete(record), key=lambda pair: cost(pair[1]))
+    return sorted(complete(record, among), key=lambda pair: cost(pair[1]))
 
 
-def complete(record: StudyRecord) -> list[tuple[TrialRecord, float]]:
+def complete(
+    record: StudyRecord, among: Iterable[int] | None = None
+) -> list[tuple[TrialRecord, float]]:
     """The COMPLETE trials by number, each with its objective."""
+    numbers = record.trials if among is None else record.trials.keys() & among
     return [
         (trial, trial.outcome.value)
-        for _, trial in sorted(record.trials.items())
+        for trial in (record.trials[number] for number in sorted(numbers))
         if trial.state is TrialState.COMPLETE
         and trial.outcome is not None
         and trial.outcome.value is not None

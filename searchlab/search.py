@@ -232,17 +232,18 @@ class Search:
             self._handle(self._executor.poll(self._decide, _TICK))
 
     def _tidy(self) -> None:
-        """Removes models that nothing can ask for any more."""
-        if self._backend.resumes_weights:
-            return
-        kept = list((self._directory / "models").glob("*"))
-        if not kept:  # after cross-validation there are none, and ranking the trials takes a while
+        """Removes models that nothing can ask for any more.
+
+        Only those that are there are ranked: a trial that was none of the best is so for ever.
+        """
+        models = self._directory / "models"
+        if self._backend.resumes_weights or not models.is_dir():
             return
         record = self._recorder.record
-        best = {trial.trial.number for trial in best_trials(record, max(1, record.ending.top))}
-        for path in kept:
-            if int(path.name) not in best | self._running:
-                shutil.rmtree(path, ignore_errors=True)
+        ended = {int(path.name) for path in models.iterdir()} - self._running
+        best = best_trials(record, max(1, record.ending.top), ended)
+        for number in ended - {trial.trial.number for trial in best}:
+            shutil.rmtree(models / str(number), ignore_errors=True)
 
 
 def refuse_lost(outcome: Outcome) -> None:

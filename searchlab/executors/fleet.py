@@ -29,7 +29,7 @@ _AT_ONCE = 100  # messages taken from one host before the others have their turn
 _DEATHS = 2  # hosts that may die under a job before the job is to blame
 
 _LEAD = 4
-"""Jobs that a host may have more than another and still get those that are akin to its own."""
+"""Jobs that a host may have more than one that is busy, and still get those akin to its own."""
 
 
 class _Host:
@@ -56,6 +56,8 @@ class _Host:
 
         While a socket counts as writable, there is room for many messages.
         """
+        if not self._outbox:
+            return
         poller = select.poll()
         poller.register(self.process.connection, select.POLLOUT)
         while self._outbox and poller.poll(0):
@@ -156,7 +158,7 @@ class Fleet:
             found.say(Submit(flight.id, flight.job))
 
     def _place(self, flight: Flight) -> _Host | None:
-        """The host for a job: where its kin are, unless another has much less to do.
+        """The host for a job: where its kin are, unless another has none or much less to do.
 
         Kin share programs, which take a second to compile. There is a new host if all have jobs
         and there may be more.
@@ -169,8 +171,11 @@ class Fleet:
             index = next(index for index in count() if index not in taken)
             least = _Host(self._source.start(index), index)
             self._hosts.append(least)
+        if least is None:
+            return None
         home = self._homes.get(flight.kin)
-        if least is None or (home in fresh and len(home.flights) <= len(least.flights) + _LEAD):
+        lead = _LEAD if least.flights else 0
+        if home in fresh and len(home.flights) <= len(least.flights) + lead:
             return home
         self._homes[flight.kin] = least
         return least

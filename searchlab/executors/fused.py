@@ -27,7 +27,7 @@ from typing import ClassVar
 from searchlab.executors.base import Decide
 from searchlab.executors.fleet import Fleet
 from searchlab.executors.flight import Flight
-from searchlab.executors.order import first
+from searchlab.executors.order import Order
 from searchlab.executors.process import ProcessExecutor
 from searchlab.executors.sources import Forked, Source
 from searchlab.executors.worker import cores, share
@@ -76,6 +76,7 @@ class FusedExecutor:
         hosts = max(workers, min(cores(), _MOST_HOSTS))
         self._fleet = Fleet(source or Forked("host", hosts, directory / "workers", share(hosts)))
         self._flights: dict[int, Flight] = {}
+        self._order = Order()  # of the flights
         self._alone: dict[int, Flight] = {}
         self._processes: ProcessExecutor | None = None
         self._reason: str | None = None
@@ -102,22 +103,23 @@ class FusedExecutor:
             self._run_alone(flight, self._reason)
         else:
             self._flights[job.trial.number] = flight
+            self._order.add(flight.line)
             self._fleet.run(flight)
 
     def poll(self, decide: Decide, timeout: float) -> list[Outcome]:
         """Waits, if nothing can be delivered yet, and delivers up to the next outcome."""
         if not self._flights:
             return self._poll_alone(decide, timeout)
-        ready = first(flight.line for flight in self._flights.values()) is not None
-        others = [] if self._processes is None else self._processes.connections
-        for flight, reason in self._fleet.listen(0 if ready else timeout, others):
-            del self._flights[flight.line.number]
-            self._run_alone(flight, reason)
+        if self._order.first() is None:  # to listen to many hosts takes a while
+            others = [] if self._processes is None else self._processes.connections
+            for flight, reason in self._fleet.listen(timeout, others):
+                self._leave(flight.line.number)
+                self._run_alone(flight, reason)
         return self._poll_alone(decide, 0) or self._deliver(decide)
 
     def cancel(self, number: int) -> None:
         """Ends the job of a trial; a host that may be stuck in its factory is replaced."""
-        flight = self._flights.pop(number, None)
+        flight = self._leave(number)
         if flight is not None:
             self._fleet.cancel(flight)
         self._alone.pop(number, None)
@@ -135,7 +137,7 @@ class FusedExecutor:
     def _deliver(self, decide: Decide) -> list[Outcome]:
         """Delivers what the order allows, up to the first outcome."""
         for _ in range(_AT_ONCE):
-            line = first(flight.line for flight in self._flights.values())
+            line = self._order.first()
             if line is None:
                 break
             flight, event = self._flights[line.number], line.take()
@@ -153,7 +155,7 @@ class FusedExecutor:
             if flight.job.synchronous:
                 self._fleet.go_on(flight)
             return None
-        del self._flights[flight.line.number]
+        self._leave(flight.line.number)
         self._fleet.drop(flight)
         if decision is Decision.ABANDON:
             return None
@@ -161,10 +163,15 @@ class FusedExecutor:
         return replace(outcome, seconds=flight.seconds)
 
     def _ended(self, flight: Flight, outcome: Outcome) -> Outcome:
-        del self._flights[outcome.number]
+        self._leave(outcome.number)
         if flight.job.work is Work.CHECK and outcome.unfused is not None:
             self._stop_fusing(outcome.unfused)
         return outcome
+
+    def _leave(self, number: int) -> Flight | None:
+        """Takes a trial out of those in flight, if it is one of them."""
+        self._order.remove(number)
+        return self._flights.pop(number, None)
 
     # ---- jobs that cannot be fused
 
@@ -179,7 +186,7 @@ class FusedExecutor:
         self._fleet.end()
         for number, flight in list(self._flights.items()):
             if not flight.line.ended:
-                del self._flights[number]
+                self._leave(number)
                 self._run_alone(flight, reason)
 
     def _run_alone(self, flight: Flight, reason: str | None) -> None:

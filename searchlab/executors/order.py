@@ -8,8 +8,8 @@ but the events before it, and the earliest event of all is known before it is th
 
 from __future__ import annotations
 
+import heapq
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from searchlab.trial import Outcome, Report
@@ -66,7 +66,35 @@ class Line:
         return event
 
 
-def first(lines: Iterable[Line]) -> Line | None:
-    """The line whose event is next of all, or None as long as that event is not there."""
-    line = min(lines, key=lambda each: each.next, default=None)
-    return line if line is not None and line.ready else None
+class Order:
+    """The lines of all jobs in flight, with a heap of the places of their next events.
+
+    A place in the heap may be out of date. As events only move on, it is then before the line's
+    real one, so that it is found out once it is the first of all.
+    """
+
+    def __init__(self) -> None:
+        self._lines: dict[int, Line] = {}
+        self._places: list[tuple[int, int]] = []
+
+    def add(self, line: Line) -> None:
+        """Takes in the line of a new job, or of a new attempt at a trial."""
+        self._lines[line.number] = line
+        heapq.heappush(self._places, line.next)
+
+    def remove(self, number: int) -> None:
+        """Lets a trial's line go; nobody waits for its events any more."""
+        self._lines.pop(number, None)
+
+    def first(self) -> Line | None:
+        """The line whose event is next of all, or None as long as that event is not there."""
+        while self._places:
+            place = self._places[0]
+            line = self._lines.get(place[1])
+            if line is None:
+                heapq.heappop(self._places)
+            elif line.next != place:
+                heapq.heapreplace(self._places, line.next)
+            else:
+                return line if line.ready else None
+        return None

@@ -404,6 +404,24 @@ def test_jobs_go_to_the_host_with_the_fewest():
     assert list(bench.hosts[0].jobs()) == [0, 2, 4]
 
 
+def test_jobs_that_are_alike_share_a_host_once_none_is_idle():
+    """Programs are shared where that leaves no host without work."""
+    bench = Bench(3)
+    bench.submit(*(job(number) for number in range(8, 14)))
+    assert [list(host.jobs()) for host in bench.hosts] == [[8], [9], [10, 11, 12, 13]]
+
+
+def test_jobs_wait_while_no_host_can_be_started(bench):
+    """A job whose only host has died goes to the next one that there is."""
+    bench.submit(job(0))
+    bench.source.is_ready = False
+    bench.hosts[0].die()
+    bench.settle()
+    bench.source.is_ready = True
+    bench.settle()
+    assert list(bench.hosts[1].jobs()) == [0]
+
+
 def test_jobs_wait_for_the_fork_server(bench):
     """Until a process can be started, jobs are queued, and can be cancelled."""
     bench.source.is_ready = False
