@@ -73,10 +73,12 @@ def remark(executor: str, repeat: int) -> str:
     """On what the table was measured."""
     libraries = ", ".join(f"{name} {version(name)}" for name in ("keras", "tensorflow"))
     repeats = f"; searchlab's times are medians of {repeat} runs" if repeat > 1 else ""
-    return (
-        f"Measured on {today()} on {os.cpu_count()} cores of {_processor()} with the {executor} "
-        f"executor, {libraries}{repeats}."
-    )
+    return f"{measured()} with the {executor} executor, {libraries}{repeats}."
+
+
+def measured() -> str:
+    """When and on which machine."""
+    return f"Measured on {today()} on {os.cpu_count()} cores of {_processor()}"
 
 
 def _processor() -> str:

@@ -54,10 +54,11 @@ def confirmed(number, *values, epochs=(5,)):
 
 
 def test_the_best_trials_are_complete_and_distinct():
-    """Failed trials are not among them, and params that were tried twice are there once."""
+    """Failed trials are not among them, nor others than are asked about, nor params twice."""
     record = record_of([3.0, None, 1.0, 2.0, 0.5], same=(0, 4))
     assert [trial.trial.number for trial in best_trials(record, 2)] == [4, 2]
     assert [trial.trial.number for trial in best_trials(record, 9)] == [4, 2, 3]
+    assert [trial.trial.number for trial in best_trials(record, 2, {0, 1, 3, 8})] == [3, 0]
     higher = record_of([3.0, 1.0, 2.0], objective={"metric": "val_accuracy"})
     assert [trial.trial.number for trial in best_trials(higher, 2)] == [0, 2]
 

@@ -1,0 +1,151 @@
+"""Measures how many trials a second one driver holds, and one MLflow store.
+
+    python -m tests.benchmarks.scaling
+
+Run it from the root of the repository on a quiet machine; it takes six minutes. Only the workers
+are simulated: the loop, the search library, the executor's order and links, the journal on disk and
+MLflow are those of a study on a cluster.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from searchlab.tracking.base import Trackers
+
+from ..table import measured, percent
+from .driver import MEAN_EPOCHS, Held, Load, hold
+from .stores import STORES, Kept, follow
+
+WORKERS = (1, 2, 10, 50, 100, 200)
+TRIAL = 1.0  # seconds that a trial takes
+LONGER = (2.0, 4.0, 8.0)  # with the most workers
+RANDOMIZED = {"backend": "randomized"}
+OPTUNA = {"backend": "optuna"}  # TPE and the median pruner
+_SECONDS = 8.0  # of a search, as its workers could do it
+_WAVES, _MOST = 4, 1200  # trials: at least so many a worker, and otherwise at most so many
+_RESULTS = Path(__file__).parents[1] / "results"
+_HEADINGS = (
+    "search",
+    "store",
+    "workers",
+    "trial",
+    "could train",
+    "trials a second",
+    "of it",
+    "loop's core",
+    "MLflow takes",
+    "behind",
+    "has all after",
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the table: a search of one backend, followed by one store or none."""
+
+    backend: str
+    store: str | None
+    held: Held
+    kept: Kept | None = None
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The line in the order of the headings."""
+        held, kept = self.held, self.kept
+        return (
+            self.backend,
+            self.store or "none",
+            str(held.load.workers),
+            f"{held.load.seconds * held.epochs:.2g} s",
+            f"{held.ideal:.1f}",
+            f"{held.rate:.1f}",
+            percent(held.rate / held.ideal),
+            percent(held.loop),
+            *(("", "", "") if kept is None else _follows(kept)),
+        )
+
+
+def _follows(kept: Kept) -> tuple[str, str, str]:
+    return f"{kept.rate:.1f}/s", f"{kept.behind:,} trials", f"{kept.after:.0f} s"
+
+
+def main() -> None:
+    """Runs the benchmark."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks.scaling",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="searchlab-scaling-") as directory:
+        on = f"{measured()}, mlflow {version('mlflow')}; {_forced(Path(directory))}."
+        lines = []
+        for line in measure(Path(directory)):
+            print(*line.cells, sep="  ", file=sys.stderr, flush=True)
+            lines.append(line)
+    table = Table(*_HEADINGS)
+    for line in lines:
+        table.add_row(*line.cells)
+    console = Console()
+    console.print(table)
+    console.print(on, highlight=False)
+    _RESULTS.mkdir(exist_ok=True)
+    (_RESULTS / "scaling.json").write_text(json.dumps([asdict(line) for line in lines], indent=1))
+
+
+def measure(directory: Path) -> Iterator[Line]:
+    """All lines, in the order of the table."""
+    for search in (RANDOMIZED, OPTUNA):
+        for workers in WORKERS:
+            yield _alone(_load(workers, TRIAL, search), directory)
+    for seconds in LONGER:
+        yield _alone(_load(WORKERS[-1], seconds, RANDOMIZED), directory)
+    for name, opened in STORES.items():
+        with opened(_new(directory)) as store:
+            for workers in WORKERS:
+                load = _load(workers, TRIAL, RANDOMIZED)
+                yield Line("randomized", name, *follow(load, _new(directory), store))
+
+
+def _alone(load: Load, directory: Path) -> Line:
+    return Line(load.search["backend"], None, hold(load, _new(directory), Trackers([])))
+
+
+def _load(workers: int, seconds: float, search: dict[str, Any]) -> Load:
+    trials = max(_WAVES * workers, min(_MOST, int(_SECONDS * workers / seconds)))
+    return Load(workers, trials, seconds / MEAN_EPOCHS, search)
+
+
+def _new(directory: Path) -> Path:
+    return Path(tempfile.mkdtemp(dir=directory))
+
+
+def _forced(directory: Path) -> str:
+    """How long the disk takes for what the journal asks of it twice a trial."""
+    times = []
+    with (directory / "forced").open("wb", buffering=0) as file:
+        for _ in range(100):
+            begun = time.perf_counter()
+            file.write(b"x" * 300)
+            os.fsync(file.fileno())
+            times.append(time.perf_counter() - begun)
+    return f"a forced write to its disk takes {1000 * statistics.median(times):.1f} ms"
+
+
+if __name__ == "__main__":
+    main()

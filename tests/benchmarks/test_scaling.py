@@ -1,0 +1,64 @@
+"""Simulated workers: a real driver hears of them what it would hear of real ones."""
+
+import pytest
+from benchmarks.scaling import stores
+from benchmarks.scaling.driver import Load, curve, epochs, hold, middle_rate
+
+from searchlab import plugins
+from searchlab.backends.base import Problem
+from searchlab.journal import read_journal
+from searchlab.record import StudyRecord
+from searchlab.tracking.base import Trackers
+from searchlab.trial import TrialState
+
+RANDOM = {"backend": "optuna", "options": {"sampler": "random", "pruner": "none"}}
+WAITING = {
+    "backend": "optuna",
+    "options": {"sampler": "random", "pruner": {"name": "threshold", "lower": -1}},
+}
+"""Stops no trial, but each epoch waits to hear that."""
+
+
+def record(directory) -> StudyRecord:
+    return StudyRecord(read_journal(directory / "journal.jsonl"))
+
+
+@pytest.mark.parametrize("search", [RANDOM, WAITING])
+def test_a_simulated_study_is_the_study(tmp_path, search):
+    """Three workers train each trial that the backend asks for to the values that it has."""
+    load = Load(3, 12, 0.002, search)
+    held = hold(load, tmp_path, Trackers([]))
+    trials = record(tmp_path).trials
+    backend = plugins.backend("optuna")(Problem.of(load.spec, "regression"))
+    assert [trial.trial.suggestion for trial in trials.values()] == [
+        backend.ask(number) for number in range(12)
+    ]
+    for trial in trials.values():
+        last = epochs(trial.trial)
+        assert trial.outcome.state is TrialState.COMPLETE
+        assert [report.epoch for report in trial.reports] == list(range(1, last + 1))
+        assert trial.outcome.value == curve(trial.trial, last)["val_loss"]
+    assert held.epochs == pytest.approx(sum(epochs(each.trial) for each in trials.values()) / 12)
+    assert held.ideal == pytest.approx(3 / (0.002 * held.epochs))
+
+
+def test_only_the_best_model_is_left(tmp_path):
+    """What simulated trainings leave on the disk is taken away as it is in any study."""
+    hold(Load(3, 12, 0.001, RANDOM), tmp_path, Trackers([]))
+    assert [path.name for path in (tmp_path / "models").iterdir()] == [str(record(tmp_path).best)]
+
+
+def test_the_rate_is_that_of_the_middle_of_a_search():
+    """Ten events a second are ten, however slowly they begin and end."""
+    times = [0.0, *(2.0 + n / 10 for n in range(60)), 10.0]
+    assert middle_rate(times) == pytest.approx(10.0, rel=0.02)
+
+
+def test_a_store_is_asked_how_many_trials_have_come(tmp_path):
+    """What it lacks at the end of the search and what it has by then are all trials."""
+    (tmp_path / "study").mkdir()
+    with stores.sqlite(tmp_path) as store:
+        _, kept = stores.follow(Load(3, 12, 0.002, RANDOM), tmp_path / "study", store)
+        assert store.ended() == 12
+    assert 0 <= kept.behind <= 12
+    assert kept.after > 0
