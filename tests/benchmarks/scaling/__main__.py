@@ -16,12 +16,13 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -39,19 +40,20 @@ OPTUNA = {"backend": "optuna"}  # TPE and the median pruner
 _SECONDS = 8.0  # of a search, as its workers could do it
 _WAVES, _MOST = 4, 1200  # trials: at least so many a worker, and otherwise at most so many
 _RESULTS = Path(__file__).parents[1] / "results"
-_HEADINGS = (
-    "search",
-    "store",
-    "workers",
-    "trial",
-    "could train",
-    "trials a second",
-    "of it",
-    "loop's core",
-    "MLflow takes",
-    "behind",
-    "has all after",
-)
+_COLUMNS = {
+    "search": "the backend",
+    "MLflow": "the store that follows the search",
+    "workers": "simulated ones",
+    "trial": "how long one takes",
+    "ideal": "trials a second that the workers could train",
+    "held": "trials a second that they trained",
+    "of it": "the share of the ideal",
+    "loop": "the share of a core that the loop took",
+    "stored": "trials a second that came into the store during the search",
+    "behind": "trials that it lacked at the end of the search",
+    "after": "how much later it has or would have all of them",
+}
+_WIDTH = 104  # characters
 
 
 @dataclass(frozen=True)
@@ -65,15 +67,15 @@ class Line:
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """The line in the order of the headings."""
+        """The line in the order of the columns."""
         held, kept = self.held, self.kept
         return (
             self.backend,
-            self.store or "none",
+            self.store or "-",
             str(held.load.workers),
             f"{held.load.seconds * held.epochs:.2g} s",
-            f"{held.ideal:.1f}",
-            f"{held.rate:.1f}",
+            f"{held.ideal:.1f}/s",
+            f"{held.rate:.1f}/s",
             percent(held.rate / held.ideal),
             percent(held.loop),
             *(("", "", "") if kept is None else _follows(kept)),
@@ -81,7 +83,7 @@ class Line:
 
 
 def _follows(kept: Kept) -> tuple[str, str, str]:
-    return f"{kept.rate:.1f}/s", f"{kept.behind:,} trials", f"{kept.after:.0f} s"
+    return f"{kept.rate:.1f}/s", f"{kept.behind:,}", f"{kept.after:.0f} s"
 
 
 def main() -> None:
@@ -98,14 +100,19 @@ def main() -> None:
         for line in measure(Path(directory)):
             print(*line.cells, sep="  ", file=sys.stderr, flush=True)
             lines.append(line)
-    table = Table(*_HEADINGS)
-    for line in lines:
-        table.add_row(*line.cells)
-    console = Console()
-    console.print(table)
-    console.print(on, highlight=False)
+    _show(lines)
+    print(on)
     _RESULTS.mkdir(exist_ok=True)
     (_RESULTS / "scaling.json").write_text(json.dumps([asdict(line) for line in lines], indent=1))
+
+
+def _show(lines: Sequence[Line]) -> None:
+    table = Table(*_COLUMNS, box=SIMPLE)
+    for line in lines:
+        table.add_row(*line.cells)
+    Console(width=_WIDTH).print(table)
+    for name, what in _COLUMNS.items():
+        print(f"{name}: {what}")
 
 
 def measure(directory: Path) -> Iterator[Line]:

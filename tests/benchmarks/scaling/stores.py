@@ -90,7 +90,7 @@ def _opened(store: Store) -> Store:
 
 
 STORES: dict[str, Callable[[Path], contextlib.AbstractContextManager[Store]]] = {
-    "SQLite file": sqlite,
-    "MLflow server": server,
+    "SQLite": sqlite,
+    "a server": server,
 }
 """How each is opened in a directory, by what the table calls it."""
