@@ -58,6 +58,12 @@ class RayCluster:
         """The actors with trainings."""
         return [actor for raylet in self._processes("raylet") for actor in actors_below(raylet)]
 
+    def keeper(self) -> psutil.Process:
+        """The actor that keeps submitted studies."""
+        raylets = self._processes("raylet")
+        (keeper,) = (each for raylet in raylets for each in actors_below(raylet, "ray::Ke"))
+        return keeper
+
     def trainings(self) -> list[psutil.Process]:
         """The processes for trainings."""
         return [training for actor in self.actors() for training in trainings_of(actor)]
@@ -86,11 +92,11 @@ class RayCluster:
         return [each for each in found if str(self._directory) in command_of(each)]
 
 
-def actors_below(process: psutil.Process) -> list[psutil.Process]:
-    """The actors with trainings that are children of a process, or theirs."""
+def actors_below(process: psutil.Process, of: str = "ray::No") -> list[psutil.Process]:
+    """The actors, those with trainings if not said otherwise, that a process or its own started."""
     with suppress(psutil.Error):
         below = process.children(recursive=True)
-        return [each for each in below if command_of(each).startswith("ray::No")]
+        return [each for each in below if command_of(each).startswith(of)]
     return []
 
 

@@ -27,6 +27,7 @@ training: {epochs: 100, batch_size: 8}
 confirm: 0
 baselines: false
 """
+END = "-- errors\n"
 FACTORY = """
 import keras
 
@@ -62,7 +63,7 @@ def project(tmp_path):
 
 
 def searchlab(project, *arguments, code=0):
-    """Runs a command there; what it writes."""
+    """Runs a command there; what it writes to standard output, then to standard error."""
     done = subprocess.run(
         [sys.executable, "-m", "searchlab", *arguments],
         cwd=project,
@@ -72,7 +73,7 @@ def searchlab(project, *arguments, code=0):
         check=False,
     )
     assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout + done.stderr
+    return f"{done.stdout}{END}{done.stderr}"
 
 
 def submit(cluster, project, *arguments, code=0):
@@ -80,14 +81,14 @@ def submit(cluster, project, *arguments, code=0):
     return searchlab(project, "submit", "houses.yaml", *address, *arguments, code=code)
 
 
-def driver(name):
-    """The process that runs a submitted study."""
-    (found,) = [
-        each
-        for each in psutil.process_iter()
-        if " searchlab run " in command_of(each) and f'name="{name}"' in command_of(each)
+def drivers(name):
+    """The process that runs a submitted study, if there is one."""
+    commands = ((each, command_of(each)) for each in psutil.process_iter())
+    return [
+        process
+        for process, command in commands
+        if " searchlab run " in command and f'name="{name}"' in command
     ]
-    return found
 
 
 def epochs(cluster, name):
@@ -100,7 +101,8 @@ def finished(cluster, name):
 
 
 def listed(project):
-    return {each["name"]: each for each in json.loads(searchlab(project, "list", "--json"))}
+    output = searchlab(project, "list", "--json").partition(END)[0]
+    return {each["name"]: each for each in json.loads(output)}
 
 
 @pytest.mark.parametrize("victim", ["driver", "keeper"])
@@ -111,12 +113,11 @@ def test_a_study_goes_on_by_itself_also_when_it_is_killed(cluster, project, vict
     assert f"{name} runs on {cluster.address}" in text
     before = epochs(cluster, name)
     until(lambda: epochs(cluster, name) > before)
-    first = driver(name).pid
+    first = drivers(name)[0].pid
     if victim == "driver":
         kill(first)
     else:
-        (keeper,) = [each for each in psutil.process_iter() if command_of(each) == "ray::Keeper"]
-        kill(keeper.pid)
+        kill(cluster.keeper().pid)
     until(lambda: not psutil.pid_exists(first))
     until(lambda: finished(cluster, name), 300)
     searchlab(project, "run", "houses.yaml", "--name", name, "--quiet")
@@ -138,6 +139,7 @@ def test_a_study_that_is_stopped_is_continued_when_it_is_submitted_again(cluster
     )
     submit(cluster, project, "--name", "stopped", "--trials", "8")
     until(lambda: finished(cluster, "stopped"), 300)
+    until(lambda: not drivers("stopped"))
     assert "is finished there" in submit(cluster, project, "--name", "stopped", "--trials", "8")
 
 
