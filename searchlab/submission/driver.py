@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -147,12 +148,13 @@ class Driver:
 
 
 def receive(bundle: Bundle, cwd: Path) -> None:
-    """Writes what a study needs, so that a driver can take it up.
+    """Writes what a study needs, in the place of what an earlier submission sent.
 
     Raises:
         StorageError: if it cannot be written.
     """
     directory = directory_of(bundle.name, cwd)
+    shutil.rmtree(directory / "source", ignore_errors=True)
     study = bundle.unpack(directory / "source")
     _write(directory, _Order(str(study), dict(bundle.settings), bundle.tracking_uri))
 

@@ -7,6 +7,7 @@ import pytest
 from searchlab.errors import InputError
 from searchlab.study.file import load_study
 from searchlab.submission.bundle import bundle, server_uri
+from searchlab.submission.driver import receive, received
 
 STUDY = """
 name: houses
@@ -65,6 +66,15 @@ def test_what_was_set_on_the_command_line_goes_along(project, tmp_path):
     sent = bundle(load_study(path, settings), settings, None)
     spec = load_study(sent.unpack(tmp_path / "there"), sent.settings).spec
     assert (sent.name, spec.name, spec.search.trials) == ("other", "other", 7)
+
+
+def test_a_submission_takes_the_place_of_the_one_before(project, tmp_path):
+    """A module that is gone here is gone there, so that nothing imports it any more."""
+    for there in (True, False):
+        receive(packed(project, "../data/houses.csv", "mine.py:build"), tmp_path / "head")
+        assert bool(list((tmp_path / "head").rglob("near.py"))) is there
+        (project / "studies" / "near.py").unlink(missing_ok=True)
+    assert received(tmp_path / "head") == ["houses"]
 
 
 def test_only_a_server_goes_along(monkeypatch):
