@@ -134,7 +134,7 @@ def run(tmp_path, monkeypatch):
         def patient(trial, epoch):
             return value(trial, epoch) if trial.suggestion.params else 0.0  # no params: the check
 
-        monkeypatch.setattr(plugins, "executor", lambda *_: TrivialExecutor(1, patient))
+        monkeypatch.setattr(plugins, "executor", lambda _: lambda *_: TrivialExecutor(1, patient))
         path = write_study(tmp_path / name, STUDY)
         file = load_study(path, overrides, [plugins.check])
         make = (lambda _: [MemoryTracker()]) if tracker is None else tracker

@@ -66,7 +66,7 @@ def run(tmp_path, monkeypatch):
     """Runs the study with an executor, an interrupt and changes of the file."""
 
     def run(executor, interrupt=None, **overrides):
-        monkeypatch.setattr(plugins, "executor", lambda *_: executor)
+        monkeypatch.setattr(plugins, "executor", lambda _: lambda *_: executor)
         file = load_study(write_study(tmp_path / "a.yaml", STUDY), overrides, [plugins.check])
         make = lambda _: [MemoryTracker()]  # noqa: E731
         return run_study(file, tmp_path, make, interrupt or Interrupt(), lambda _: None)

@@ -69,7 +69,7 @@ class Place:
         write_study(cwd / "small.yaml", STUDY)
         monkeypatch.chdir(cwd)
         monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        monkeypatch.setattr(plugins, "executor", self._executor)
+        monkeypatch.setattr(plugins, "executor", lambda _: self._executor)
 
     @property
     def home(self) -> Path:
@@ -110,7 +110,7 @@ class Place:
 
         self.happening = happening
 
-    def _executor(self, name: str, workers: int, directory: Path) -> Formula:
+    def _executor(self, workers: int, directory: Path) -> Formula:
         def happening(trial: Trial, epoch: int) -> None:  # what is asked for by then
             self.happening(trial, epoch)
 
