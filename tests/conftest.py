@@ -1,5 +1,6 @@
 """What tests of several folders start from."""
 
+import os
 import signal
 from pathlib import Path
 
@@ -16,11 +17,18 @@ def database(tmp_path_factory) -> Path:
     return path
 
 
-def pytest_configure() -> None:
-    """Lets Ctrl-C reach the programs that tests start, also where tests run in the background.
+# Several processes test at once: threads of their own would wait for each other, spinning.
+THREADS = {"TF_NUM_INTRAOP_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
-    A shell has what it starts in the background ignore it, and so do their children.
+
+def pytest_configure() -> None:
+    """Prepares this process, and so the programs that tests start.
+
+    Ctrl-C is to reach them also where tests run in the background: a shell has what it starts
+    there ignore it, and so do their children.
     """
+    for name, value in THREADS.items():
+        os.environ.setdefault(name, value)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -187,7 +187,7 @@ def build(n_hidden, n_neurons, learning_rate, input_shape, meta):
     os.write(1, b"built below")
     return mlp(n_hidden, n_neurons, learning_rate, input_shape=input_shape, meta=meta)
 """)
-    for executor in ("inline", "process", "fused"):
+    for executor in ("process", "fused"):
         result = searchlab(
             tmp_path, "run", "noisy.yaml", "--json", "--name", executor,
             "--set", f"execution.executor={executor}", "--trials", "1",
