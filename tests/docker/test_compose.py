@@ -20,6 +20,7 @@ _WHY_NOT = why_not()
 pytestmark = [
     pytest.mark.keras,
     pytest.mark.slow,
+    pytest.mark.cluster,
     pytest.mark.timeout(1500),
     pytest.mark.skipif(_WHY_NOT is not None, reason=f"no stack: {_WHY_NOT}"),
 ]

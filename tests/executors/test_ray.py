@@ -20,7 +20,13 @@ from searchlab.training.job import Work
 from searchlab.training.package import package_directory
 from searchlab.trial import Decision, Suggestion, Trial, TrialState
 
-pytestmark = [NEEDS_RAY, pytest.mark.keras, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [
+    NEEDS_RAY,
+    pytest.mark.keras,
+    pytest.mark.slow,
+    pytest.mark.cluster,
+    pytest.mark.timeout(900),
+]
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -15,6 +15,7 @@ pytestmark = [
     NEEDS_RAY,
     pytest.mark.keras,
     pytest.mark.slow,
+    pytest.mark.cluster,
     pytest.mark.timeout(900),
     pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root"),
 ]

@@ -12,7 +12,13 @@ from faults.compare import Finished
 
 from searchlab.home import StudyHome, load_record
 
-pytestmark = [NEEDS_RAY, pytest.mark.keras, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [
+    NEEDS_RAY,
+    pytest.mark.keras,
+    pytest.mark.slow,
+    pytest.mark.cluster,
+    pytest.mark.timeout(900),
+]
 
 STUDY = """
 name: houses
