@@ -191,12 +191,12 @@ class Workers:
         training.done += 1
         metrics = self._trainings.metrics(trial, training.done)
         last = training.done == training.epochs
+        if last and job.keep:  # before anything is said, after which it may be taken away
+            kept = checkpoint_file(Path(), trial.number, 0).as_posix()
+            unpack_made({kept: _WEIGHTS}, job.directory)
         report = Report(trial.number, 0, training.done, metrics)
         worker.link.connection.feed(Epoch(training.id, report, last))
         if last:
-            if job.keep:
-                kept = checkpoint_file(Path(), trial.number, 0).as_posix()
-                unpack_made({kept: _WEIGHTS}, job.directory)
             outcome = complete(job, [Fitted(metrics, training.done)])
             worker.link.connection.feed(Ended(training.id, outcome))
             del worker.trainings[training.id]
