@@ -29,7 +29,8 @@ _AT_ONCE = 100  # messages taken from one host before the others have their turn
 _DEATHS = 2  # hosts that may die under a job before the job is to blame
 
 _LEAD = 4
-"""Jobs that a host may have more than one that is busy, and still get those akin to its own."""
+"""Jobs that a host may have more than another and still get those that are akin to its own, unless it
+has more than twice as many: the loop hears of all at the pace of the slowest."""
 
 
 class _Host:
@@ -174,7 +175,7 @@ class Fleet:
         if least is None:
             return None
         home = self._homes.get(flight.kin)
-        lead = _LEAD if least.flights else 0
+        lead = min(_LEAD, len(least.flights))
         if home in fresh and len(home.flights) <= len(least.flights) + lead:
             return home
         self._homes[flight.kin] = least

@@ -49,11 +49,12 @@ _COLUMNS = {
     "held": "trials a second that they trained",
     "of it": "the share of the ideal",
     "loop": "the share of a core that the loop took",
+    "driver": "the share of a core that all of the driver took, with its thread for MLflow",
     "stored": "trials a second that came into the store during the search",
     "behind": "trials that it lacked at the end of the search",
     "after": "how much later it has or would have all of them",
 }
-_WIDTH = 104  # characters
+_WIDTH = 112  # characters
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class Line:
             f"{held.rate:.1f}/s",
             percent(held.rate / held.ideal),
             percent(held.loop),
+            percent(held.driver),
             *(("", "", "") if kept is None else _follows(kept)),
         )
 

@@ -70,7 +70,8 @@ class Held:
         epochs: of a trial, on average.
         rate: trials a second, in the middle of the search.
         loop: the share of one core that the loop's thread took.
-        simulation: the share of one core that the simulated workers took in the same process.
+        driver: the share of one core that all threads of the driver took, the loop's among them.
+        simulation: the share of one core that the simulated workers took beside them.
         late: the most seconds that they were late themselves.
     """
 
@@ -79,6 +80,7 @@ class Held:
     epochs: float
     rate: float
     loop: float
+    driver: float
     simulation: float
     late: float
 
@@ -121,15 +123,17 @@ def hold(load: Load, directory: Path, tracker: Tracker) -> Held:
         search = Search(
             spec, backend, answers, executor, recorder, directory, directory, Interrupt()
         )
-        begun, before = time.perf_counter(), time.thread_time()
+        begun, before, all_before = time.perf_counter(), time.thread_time(), time.process_time()
         search.run()
         seconds, loop = time.perf_counter() - begun, time.thread_time() - before
+        processor = time.process_time() - all_before
     outcomes = [trial.outcome for trial in recorder.record.trials.values()]
     mean = statistics.mean(outcome.epochs for outcome in outcomes if outcome is not None)
     reported = [e.time for e in read_journal(journal_file) if isinstance(e.event, Reported)]
     rate = middle_rate(reported) / mean
-    share = workers.processor / seconds
-    return Held(load, seconds, mean, rate, loop / seconds, share, workers.late)
+    simulation = workers.processor
+    shares = [each / seconds for each in (loop, processor - simulation, simulation)]
+    return Held(load, seconds, mean, rate, *shares, workers.late)
 
 
 def middle_rate(times: Sequence[float]) -> float:
