@@ -29,8 +29,8 @@ _AT_ONCE = 100  # messages taken from one host before the others have their turn
 _DEATHS = 2  # hosts that may die under a job before the job is to blame
 
 _LEAD = 4
-"""Jobs that a host may have more than another and still get those that are akin to its own, unless it
-has more than twice as many: the loop hears of all at the pace of the slowest."""
+"""Jobs that a host may have more than another and still get those that are akin to its own, where
+hosts have so many on average: the loop hears of all jobs at the pace of the slowest."""
 
 
 class _Host:
@@ -175,7 +175,7 @@ class Fleet:
         if least is None:
             return None
         home = self._homes.get(flight.kin)
-        lead = min(_LEAD, len(least.flights))
+        lead = min(_LEAD, sum(len(each.flights) for each in self._hosts) // len(self._hosts))
         if home in fresh and len(home.flights) <= len(least.flights) + lead:
             return home
         self._homes[flight.kin] = least
