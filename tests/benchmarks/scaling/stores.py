@@ -43,7 +43,7 @@ class Kept:
     """How far a store has followed a search.
 
     Attributes:
-        rate: trials a second that it took while the search went on.
+        rate: trials a second that it takes, from the search's beginning until it has all.
         behind: how many trials it lacked at the end of the search.
         after: the seconds after the end until it has all, at the rate at which it took them then.
     """
@@ -62,7 +62,7 @@ def follow(load: Load, directory: Path, store: Store) -> tuple[Held, Kept]:
     seconds, taken = time.perf_counter() - begun, store.ended() - before - then
     behind = load.trials - then
     after = seconds if tracker.pending == 0 else seconds * behind / max(1, taken)
-    return held, Kept(then / held.seconds, behind, after)
+    return held, Kept(load.trials / (held.seconds + after), behind, after)
 
 
 @contextlib.contextmanager
