@@ -8,6 +8,9 @@
 * `initial/`: a copy of the model that gives the initial weights, with its code.
 * `best/`, `refit/`: the winner's models, each with all that its use needs.
 * `workers/`: what trainings printed.
+
+Beside them, `.sent.json` says which studies were submitted to clusters, and on a cluster's head
+`.submitted/<name>/` has the files of those that were, and what their drivers printed.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from searchlab.errors import InputError, JournalError, StudyLockedError
 from searchlab.journal import read_journal
 from searchlab.record import StudyRecord
 
-_ROOT = ".searchlab"
+ROOT = ".searchlab"
 
 
 class StudyHome:
@@ -38,7 +41,7 @@ class StudyHome:
 
     def __init__(self, name: str, cwd: Path) -> None:
         self.cwd = cwd.resolve()
-        self.directory = self.cwd / _ROOT / name
+        self.directory = self.cwd / ROOT / name
 
     @property
     def journal(self) -> Path:
@@ -104,7 +107,7 @@ def load_record(name: str, cwd: Path) -> StudyRecord:
 
 def study_names(cwd: Path) -> list[str]:
     """The names of the studies in this working directory, in alphabetical order."""
-    journals = (cwd / _ROOT).glob("*/journal.jsonl")
+    journals = (cwd / ROOT).glob("*/journal.jsonl")
     return sorted(journal.parent.name for journal in journals if _begun(journal))
 
 

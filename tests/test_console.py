@@ -15,7 +15,8 @@ from rich.console import Console
 from searchlab.journal import Asked, Entry, Event, Reported, Resumed, Started, Stopped, Told
 from searchlab.record import StudyRecord
 from searchlab.study.spec import StudySpec
-from searchlab.tracking.console import LiveTracker, Pace, PlainTracker, live_view
+from searchlab.tracking.console import LiveTracker, PlainTracker
+from searchlab.tracking.live import Pace, live_view
 from searchlab.trial import Failure, Outcome, Report, Suggestion, Trial, TrialState
 
 

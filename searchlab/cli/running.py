@@ -172,7 +172,9 @@ def _use_cluster(address: str, executor: str) -> None:
             f"--address is for --executor ray, and the study's executor is {executor}: add it, or "
             "leave the address out"
         )
-    os.environ["RAY_ADDRESS"] = address
+    from searchlab.executors.cluster.connect import ADDRESS
+
+    os.environ[ADDRESS] = address
 
 
 def _exit_code(record: StudyRecord, interrupted: bool) -> int:

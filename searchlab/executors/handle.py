@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing.context
 import os
 import signal
-from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -14,6 +13,7 @@ import psutil
 
 from searchlab.errors import SearchlabError
 from searchlab.executors.base import KILLED
+from searchlab.executors.worker import Serve, enter
 from searchlab.trial import Failure
 
 _GRACE = 1.0  # seconds that a worker has to end whose pipe is closed
@@ -40,10 +40,6 @@ class Place:
     devices: str | None
 
 
-Target = Callable[[Connection, Connection, Path, int | None, str | None], None]
-"""What a process runs, given its end of the pipe, the lifeline, its log, threads and devices."""
-
-
 class Child:
     """A process that is forked from the fork server, and all that is left of it when it is gone.
 
@@ -56,7 +52,7 @@ class Child:
         context: multiprocessing.context.ForkServerContext,
         place: Place,
         kind: str,
-        target: Target,
+        serve: Serve,
     ) -> None:
         """Starts a process.
 
@@ -70,8 +66,8 @@ class Child:
         # A Connection is what multiprocessing can pass to a process of a fork server.
         line = Connection(os.dup(place.lifeline), writable=False)
         self._process = context.Process(
-            target=target,
-            args=(theirs, line, self._log, place.threads, place.devices),
+            target=enter,
+            args=(serve, theirs, line, self._log, place.threads, place.devices),
             name=f"searchlab-{kind}-{place.index}",
             daemon=True,
         )
@@ -106,7 +102,7 @@ class Child:
     def dump(self) -> str:
         """Ends the process; where its training was, and the last that it printed."""
         if self._process.pid is not None and self._process.is_alive():
-            os.kill(self._process.pid, signal.SIGUSR1)  # see worker.work
+            os.kill(self._process.pid, signal.SIGUSR1)  # see worker.enter
             self._process.join(_DUMP)
         self._process.kill()
         self._process.join()

@@ -129,8 +129,8 @@ class Forked:
         """
         devices = self._devices[index % len(self._devices)] if self._devices else None
         place = Place(index, self._logs, self._server.lifeline, self._threads, devices)
-        target = host if self._kind == "host" else work
-        return Child(self._server.context, place, self._kind, target)
+        serve = host if self._kind == "host" else work
+        return Child(self._server.context, place, self._kind, serve)
 
     def close(self) -> None:
         """Breaks the lifeline."""

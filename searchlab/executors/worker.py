@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import FrameType
@@ -18,18 +19,23 @@ READY = "ready"
 """A worker's first message: it has started up."""
 
 
-def work(
+Serve = Callable[[Connection, int | None], None]
+"""What a process does, given its pipe and how many threads it may use: `work` or `host`."""
+
+
+def enter(
+    serve: Serve,
     connection: Connection,
     lifeline: Connection,
     log: Path,
     threads: int | None,
     devices: str | None,
 ) -> None:
-    """Runs jobs until the pipe is closed.
+    """A process from its start to its end.
 
     Args:
-        connection: jobs come in; READY, reports and outcomes (None for an abandoned job) go out;
-            after each report of a synchronous job a decision comes in.
+        serve: what it does.
+        connection: its pipe.
         lifeline: breaks when the process of the loop dies.
         log: the file for all that trainings print.
         threads: how many it may use, or None for TensorFlow's own choice.
@@ -37,6 +43,17 @@ def work(
     """
     _set_up(lifeline, log)
     _share_machine(threads, devices)
+    serve(connection, threads)
+
+
+def work(connection: Connection, threads: int | None) -> None:  # noqa: ARG001 - as a `Serve`
+    """Runs jobs until the pipe is closed.
+
+    Args:
+        connection: jobs come in; READY, reports and outcomes (None for an abandoned job) go out;
+            after each report of a synchronous job a decision comes in.
+        threads: how many TensorFlow has been given already.
+    """
     from searchlab.training.fit import run
 
     connection.send(READY)
@@ -51,24 +68,13 @@ def work(
         connection.send(outcome)
 
 
-def host(
-    connection: Connection,
-    lifeline: Connection,
-    log: Path,
-    threads: int | None,
-    devices: str | None,
-) -> None:
+def host(connection: Connection, threads: int | None) -> None:
     """Runs fused trainings until the pipe is closed.
 
     Args:
         connection: `fused.messages.ToHost` come in, `fused.messages.FromHost` go out.
-        lifeline: breaks when the process of the loop dies.
-        log: the file for all that trainings print.
-        threads: how many it may use; so many epochs run at once.
-        devices: the GPUs that it sees, as `CUDA_VISIBLE_DEVICES` has them; all if None.
+        threads: so many epochs run at once; one a core if None.
     """
-    _set_up(lifeline, log)
-    _share_machine(threads, devices)
     from searchlab.training.fused.host import serve
 
     serve(connection, threads or cores())

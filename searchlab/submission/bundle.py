@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from searchlab.errors import InputError
-from searchlab.executors.cluster.files import Files, pack_code, rooted, unpack
+from searchlab.executors.cluster.files import Files, pack_code, relative_reference, rooted, unpack
 from searchlab.study.file import StudyFile
 from searchlab.tracking.address import redact, resolve_uri
 
@@ -68,10 +68,9 @@ def bundle(file: StudyFile, settings: Mapping[str, Any], tracking_uri: str | Non
         data = (base / spec.data.path).resolve()
         files[rooted(data)] = np.fromfile(data, np.uint8)
         moved["data.path"] = os.path.relpath(data, base)
-    place, colon, function = spec.factory.factory.rpartition(":")
-    if place.startswith("/"):
-        key = "model" if isinstance(spec.model, str) else "model.factory"
-        moved[key] = f"{os.path.relpath(Path(place).resolve(), base)}{colon}{function}"
+    reference = relative_reference(spec.factory.factory, base)
+    if reference != spec.factory.factory:
+        moved["model" if isinstance(spec.model, str) else "model.factory"] = reference
     return Bundle(spec.name, files, rooted(study), {**settings, **moved}, tracking_uri)
 
 

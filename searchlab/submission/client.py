@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any, Self
 
 from searchlab import plugins
@@ -68,13 +69,9 @@ class Cluster:
             SearchlabError: if the cluster does not answer.
         """
         end = time.monotonic() + _BEGIN
-        while True:
-            (standing,) = self.standings([name])
-            if standing.begun or not standing.running or time.monotonic() > end:
-                break
-            time.sleep(_LOOK)
+        standing = self._wait(name, lambda each: each.begun or time.monotonic() > end)
         if not standing.running and standing.code:
-            raise InputError(f"on the cluster: {standing.words.removeprefix('searchlab: ')}")
+            raise InputError(f"on the cluster: {standing.words}")
         return standing
 
     def stop(self, name: str) -> Standing:
@@ -90,11 +87,7 @@ class Cluster:
                 f"no submitted study {name!r} is running on the cluster; running are: "
                 f"{names or 'none'}"
             )
-        while True:
-            (standing,) = self.standings([name])
-            if not standing.running:
-                return standing
-            time.sleep(_LOOK)
+        return self._wait(name, lambda _: False)
 
     def standings(self, names: list[str] | None = None) -> list[Standing]:
         """How submitted studies are: these, or all of them, by name.
@@ -104,6 +97,14 @@ class Cluster:
         """
         found: list[Standing] = self._ask("standings", names)
         return found
+
+    def _wait(self, name: str, enough: Callable[[Standing], bool]) -> Standing:
+        """Looks at a study until that is enough, or its driver is gone."""
+        while True:
+            (standing,) = self.standings([name])
+            if enough(standing) or not standing.running:
+                return standing
+            time.sleep(_LOOK)
 
     def _ask(self, method: str, argument: Any) -> Any:
         import ray

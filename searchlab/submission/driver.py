@@ -11,19 +11,19 @@ import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from searchlab.executors.cluster.connect import ADDRESS, ends_with_parent
-from searchlab.home import StudyHome
+from searchlab.home import ROOT, StudyHome
 from searchlab.submission.bundle import Bundle
 from searchlab.training.whole import whole_file
 
 _TIMES = 5
 """How often a driver that was killed is started again: it may be killed for what it does."""
 
-_ROOT = ".searchlab/.submitted"
+_ROOT = f"{ROOT}/.submitted"
 _KEPT = ("RAY_AUTH", "RAY_USAGE_STATS", "RAY_worker_niceness", "RAY_TMPDIR")
 """Which of Ray's variables go on to a driver; others are of the actor that starts it."""
 
@@ -88,10 +88,11 @@ class Driver:
 
     @property
     def words(self) -> str:
-        """The last line that it wrote to standard error."""
+        """The last line that it wrote to standard error, without the program's name."""
         with suppress(OSError):
             lines = (self._directory / "errors.log").read_text("utf-8", "replace").split("\n")
-            return next((line.strip() for line in reversed(lines) if line.strip()), "")
+            last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+            return last.removeprefix("searchlab: ")
         return ""
 
     def stop(self) -> None:
@@ -122,7 +123,7 @@ class Driver:
                 self.code = self._process.wait()
             if self.code >= 0 or self._stopped:
                 break
-        _write(self._directory, _Order(**{**asdict(self._order), "active": False}))
+        _write(self._directory, replace(self._order, active=False))
 
     def _command(self) -> list[str]:
         command = [sys.executable, "-m", "searchlab", "run", self._order.study]

@@ -76,14 +76,16 @@ class Keeper:
     def standings(self, names: list[str] | None = None) -> list[Standing]:
         """How submitted studies are: these, or all of them, by name."""
         wanted = sorted(self._drivers) if names is None else names
-        return [self._standing(self._drivers[name]) for name in wanted if name in self._drivers]
+        begun = set(study_names(self._cwd))
+        found = [self._drivers[name] for name in wanted if name in self._drivers]
+        return [self._standing(driver, driver.name in begun) for driver in found]
 
-    def _standing(self, driver: Driver) -> Standing:
+    def _standing(self, driver: Driver, recorded: bool) -> Standing:
         home = StudyHome(driver.name, self._cwd).directory
         running, begun, words = driver.running, driver.begun, driver.words
         record, ids = None, None
         try:
-            if driver.name in study_names(self._cwd):
+            if recorded:
                 record, ids = load_record(driver.name, self._cwd), read_ids(home)
         except SearchlabError as error:
             words = str(error)

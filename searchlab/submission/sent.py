@@ -6,9 +6,10 @@ import json
 from contextlib import suppress
 from pathlib import Path
 
+from searchlab.home import ROOT
 from searchlab.training.whole import whole_file
 
-_FILE = ".searchlab/.sent.json"
+_FILE = f"{ROOT}/.sent.json"
 
 
 def remember(name: str, address: str, cwd: Path) -> None:

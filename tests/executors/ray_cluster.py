@@ -19,7 +19,15 @@ import psutil
 import pytest
 
 # Not imported to see that it is there: Ray 2.60 sees then, once a process, whether to use a token.
-NEEDS_RAY = pytest.mark.skipif(find_spec("ray") is None, reason="needs the extra searchlab[ray]")
+_NEEDS_RAY = pytest.mark.skipif(find_spec("ray") is None, reason="needs the extra searchlab[ray]")
+ON_A_CLUSTER = [
+    _NEEDS_RAY,
+    pytest.mark.keras,
+    pytest.mark.slow,
+    pytest.mark.cluster,
+    pytest.mark.timeout(900),
+]
+"""The marks of tests that start a cluster."""
 
 ENVIRONMENT = {
     "RAY_AUTH_MODE": "token",

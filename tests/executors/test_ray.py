@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from executors.contract import PARAMS, ExecutorContract, bench, collect  # noqa: F401 - a fixture
-from executors.ray_cluster import ENVIRONMENT, NEEDS_RAY, RayCluster, kill, until
+from executors.ray_cluster import ENVIRONMENT, ON_A_CLUSTER, RayCluster, kill, until
 from support import study
 
 from searchlab.executors.fused import FusedExecutor
@@ -20,13 +20,7 @@ from searchlab.training.job import Work
 from searchlab.training.package import package_directory
 from searchlab.trial import Decision, Suggestion, Trial, TrialState
 
-pytestmark = [
-    NEEDS_RAY,
-    pytest.mark.keras,
-    pytest.mark.slow,
-    pytest.mark.cluster,
-    pytest.mark.timeout(900),
-]
+pytestmark = ON_A_CLUSTER
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -9,14 +9,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from executors.ray_cluster import ENVIRONMENT, NEEDS_RAY, until
+from executors.ray_cluster import ENVIRONMENT, ON_A_CLUSTER, until
 
 pytestmark = [
-    NEEDS_RAY,
-    pytest.mark.keras,
-    pytest.mark.slow,
-    pytest.mark.cluster,
-    pytest.mark.timeout(900),
+    *ON_A_CLUSTER,
     pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root"),
 ]
 DRIVER = Path(__file__).with_name("cut_off_driver.py")

@@ -7,18 +7,12 @@ import sys
 
 import psutil
 import pytest
-from executors.ray_cluster import ENVIRONMENT, NEEDS_RAY, RayCluster, command_of, kill, until
+from executors.ray_cluster import ENVIRONMENT, ON_A_CLUSTER, RayCluster, command_of, kill, until
 from faults.compare import Finished
 
 from searchlab.home import StudyHome, load_record
 
-pytestmark = [
-    NEEDS_RAY,
-    pytest.mark.keras,
-    pytest.mark.slow,
-    pytest.mark.cluster,
-    pytest.mark.timeout(900),
-]
+pytestmark = ON_A_CLUSTER
 
 STUDY = """
 name: houses

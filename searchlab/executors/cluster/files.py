@@ -137,16 +137,22 @@ def on_node(job: Job, code: Path, data: Path, directory: Path) -> Job:
     """
     base = code / rooted(job.base)
     base.mkdir(parents=True, exist_ok=True)
-    return replace(job, spec=_moved(job.spec, code), base=base, data=data, directory=directory)
+    spec = _moved(job.spec, job.base)
+    return replace(job, spec=spec, base=base, data=data, directory=directory)
 
 
-def _moved(spec: StudySpec, code: Path) -> StudySpec:
-    """The study with a factory that is named by an absolute path named by its new one."""
-    if not spec.factory.factory.startswith("/"):
-        return spec
-    path, _, function = spec.factory.factory.rpartition(":")
-    reference = f"{code / rooted(Path(path))}:{function}"
+def _moved(spec: StudySpec, base: Path) -> StudySpec:
+    """The study with its factory named relative to where it was read."""
+    reference = relative_reference(spec.factory.factory, base)
     return spec.model_copy(update={"model": spec.factory.model_copy(update={"factory": reference})})
+
+
+def relative_reference(reference: str, base: Path) -> str:
+    """A factory named by its absolute path, as one relative to a directory; others as they are."""
+    place, colon, function = reference.rpartition(":")
+    if not place.startswith("/"):
+        return reference
+    return f"{os.path.relpath(Path(place).resolve(), base.resolve())}{colon}{function}"
 
 
 def rooted(path: Path) -> str:

@@ -30,8 +30,7 @@ def setup_of(total: Mapping[str, float], need: ResourcesSpec) -> Setup:
     """How a node is used that has these resources, by Ray's names, in all."""
     rooms = [total.get("CPU", 0.0) / need.cpus]
     if need.gpus:
-        per_gpu = math.floor(1 / need.gpus + _ROUNDING) or 1 / need.gpus
-        rooms.append(int(total.get("GPU", 0.0)) * per_gpu)
+        rooms.append(int(total.get("GPU", 0.0)) * _per_gpu(need.gpus))
     if need.memory is not None:
         rooms.append(total.get("memory", 0.0) / need.memory)
     slots = math.floor(min(rooms) + _ROUNDING)
@@ -49,8 +48,7 @@ def devices_of(setup: Setup, given: Sequence[str]) -> list[str]:
         each = int(setup.gpus)
         return [",".join(given[at * each : (at + 1) * each]) for at in range(setup.slots)]
     if setup.gpus:
-        per_gpu = math.floor(1 / setup.gpus + _ROUNDING)
-        return [given[at // per_gpu] for at in range(setup.slots)]
+        return [given[int(at // _per_gpu(setup.gpus))] for at in range(setup.slots)]
     return [""]
 
 
@@ -58,8 +56,12 @@ def claim(setup: Setup, need: ResourcesSpec) -> dict[str, float]:
     """What an actor asks Ray for, as options, to hold all slots of a node."""
     options: dict[str, float] = {"num_cpus": setup.slots * need.cpus}
     if need.gpus:
-        per_gpu = math.floor(1 / need.gpus + _ROUNDING) or 1 / need.gpus
-        options["num_gpus"] = math.ceil(setup.slots / per_gpu - _ROUNDING)
+        options["num_gpus"] = math.ceil(setup.slots / _per_gpu(need.gpus) - _ROUNDING)
     if need.memory is not None:
         options["memory"] = setup.slots * need.memory
     return options
+
+
+def _per_gpu(gpus: float) -> float:
+    """How many trainings a GPU has room for; less than one if each has several."""
+    return math.floor(1 / gpus + _ROUNDING) or 1 / gpus
