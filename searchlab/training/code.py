@@ -18,7 +18,8 @@ from pathlib import Path
 import searchlab
 from searchlab.training.factories import BUILT_IN, Factory, locate
 
-_FOREIGN = {"site-packages", "dist-packages", ".searchlab"}
+_INSTALLED = {"site-packages", "dist-packages"}
+_STUDIES = ".searchlab"
 _NOT_MODULES = ("__main__", "__mp_main__")
 
 
@@ -67,8 +68,10 @@ def _own_modules(factory: Factory) -> Iterator[tuple[str, Path]]:
         if name in _NOT_MODULES or source is None or not source.endswith(".py"):
             continue
         file = Path(source).resolve()
-        own = any(file.is_relative_to(root) for root in roots)
-        if own and not (_FOREIGN & set(file.parts) or any(map(file.is_relative_to, foreign))):
+        # A submitted study is itself below `.searchlab`: only what is there below its root is not.
+        below = [file.relative_to(root).parts for root in roots if file.is_relative_to(root)]
+        own = any(_STUDIES not in parts for parts in below)
+        if own and not (_INSTALLED & set(file.parts) or any(map(file.is_relative_to, foreign))):
             yield name, file
 
 

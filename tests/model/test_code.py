@@ -118,27 +118,29 @@ def test_code_that_lacks_a_library_says_so(gone, tmp_path):
     assert "\n" not in str(e.value)
 
 
-def test_only_the_users_own_modules_are_copied(tmp_path, monkeypatch):
-    """Neighbours and packages of the project, under the names by which they are imported."""
-    project = tmp_path / "project"
+@pytest.mark.parametrize("place", ["project", ".searchlab/.submitted/houses/source/project"])
+def test_only_the_users_own_modules_are_copied(tmp_path, monkeypatch, place):
+    """Neighbours and packages of the project, also of one that was submitted to a cluster."""
+    project = tmp_path / place
     (project / "nets" / "parts").mkdir(parents=True)
     (project / "nets" / "__init__.py").write_text("")
     (project / "nets" / "parts" / "blocks.py").write_text("import numpy\n")
     (project / "nets" / "build.py").write_text("from nets.parts import blocks\nimport click\n")
     (project / "unused.py").write_text("")
-    foreign = project / "venv" / "site-packages"
-    foreign.mkdir(parents=True)
-    (foreign / "installed_there.py").write_text("")
-    monkeypatch.syspath_prepend(str(foreign))
+    for foreign, name in (("venv/site-packages", "installed_there"), (".searchlab", "of_a_study")):
+        (project / foreign).mkdir(parents=True)
+        (project / foreign / f"{name}.py").write_text("")
+        monkeypatch.syspath_prepend(str(project / foreign))
     monkeypatch.syspath_prepend(str(project))
     before = set(sys.modules)
     try:
         __import__("nets.build")
         __import__("installed_there")
+        __import__("of_a_study")
         copy_code("nets.build:build", project, tmp_path / "code")
     finally:
         for name in set(sys.modules) - before:
-            if name.partition(".")[0] in {"nets", "installed_there"}:
+            if name.partition(".")[0] in {"nets", "installed_there", "of_a_study"}:
                 del sys.modules[name]
     copied = {
         str(file.relative_to(tmp_path / "code")) for file in (tmp_path / "code").rglob("*.py")
