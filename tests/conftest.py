@@ -21,6 +21,17 @@ def database(tmp_path_factory) -> Path:
 THREADS = {"TF_NUM_INTRAOP_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
+def _share_cores() -> None:
+    """Gives this process its share of the cores: a study has a host, and so its programs, a core.
+
+    It has more hosts in a test that asks for more.
+    """
+    name, count = os.environ.get("PYTEST_XDIST_WORKER"), os.environ.get("PYTEST_XDIST_WORKER_COUNT")
+    if name and count and hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, cores[int(name.removeprefix("gw")) :: int(count)] or cores)
+
+
 def pytest_configure() -> None:
     """Prepares this process, and so the programs that tests start.
 
@@ -29,6 +40,7 @@ def pytest_configure() -> None:
     """
     for name, value in THREADS.items():
         os.environ.setdefault(name, value)
+    _share_cores()
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

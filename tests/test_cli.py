@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import programs
 import pytest
 from support import write_study
 
@@ -188,7 +189,7 @@ def build(n_hidden, n_neurons, learning_rate, input_shape, meta):
     return mlp(n_hidden, n_neurons, learning_rate, input_shape=input_shape, meta=meta)
 """)
     for executor in ("process", "fused"):
-        result = searchlab(
+        result = programs.run(
             tmp_path, "run", "noisy.yaml", "--json", "--name", executor,
             "--set", f"execution.executor={executor}", "--trials", "1",
         )  # fmt: skip
@@ -208,7 +209,7 @@ def build(n_hidden, n_neurons, learning_rate, input_shape, meta):
         raise RuntimeError("out of luck")
     return mlp(n_hidden, n_neurons, learning_rate, input_shape=input_shape, meta=meta)
 """)
-    result = searchlab(tmp_path, "run", "bad.yaml", "--json")
+    result = programs.run(tmp_path, "run", "bad.yaml", "--json")
     assert result.returncode == 1
     printed = json.loads(result.stdout)
     assert (printed["state"], printed["best"]) == ("failed", None)
@@ -225,7 +226,7 @@ def test_a_factory_that_cannot_work_is_refused_before_trial_0(tmp_path):
         "import keras\ndef build(n_hidden, n_neurons, learning_rate):\n"
         "    return keras.Sequential([keras.layers.Dense(3)])\n"
     )
-    result = searchlab(tmp_path, "run", "bad.yaml", "--quiet")
+    result = programs.run(tmp_path, "run", "bad.yaml", "--quiet")
     assert result.returncode == 2
     assert "bad.py:build returned a model that is not compiled" in result.stderr
     assert result.stderr.count("\n") == 1
@@ -237,12 +238,11 @@ def test_interrupted_locked_and_continued(tmp_path):
     """Ctrl-C leaves with 130; meanwhile a second process gets 3; the next run continues."""
     write_study(tmp_path / "long.yaml", STUDY.replace("epochs: 3", "epochs: 300"))
     arguments = ["run", "long.yaml", "--trials", "24", "--set", "training.early_stopping=null"]
-    command = [sys.executable, "-m", "searchlab", *arguments]
-    first = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    first = programs.Program(tmp_path, *arguments)
     while "trial 1 " not in (line := first.stdout.readline()):
         assert line, "the study ended too soon"
     first.send_signal(signal.SIGSTOP)  # it may be quicker than the second comes up
-    second = searchlab(tmp_path, *arguments)
+    second = programs.run(tmp_path, *arguments)
     assert second.returncode == 3
     assert f"process {first.pid}" in second.stderr
     first.send_signal(signal.SIGINT)
@@ -250,7 +250,7 @@ def test_interrupted_locked_and_continued(tmp_path):
     rest = first.communicate(timeout=60)[0]
     assert first.returncode == 130
     assert "searchlab run long.yaml" in rest
-    third = searchlab(tmp_path, *arguments, "--json")
+    third = programs.run(tmp_path, *arguments, "--json")
     assert third.returncode == 0, third.stderr
     assert json.loads(third.stdout)["trials_by_state"] == {"COMPLETE": 24}
 

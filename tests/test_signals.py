@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import programs
 import psutil
 import pytest
 from support import write_study
@@ -95,13 +96,18 @@ SLACK = 3.0  # for a machine that is shared with other tests
 class Program:
     """`searchlab run`, or another of its commands, in a directory, in a session of its own."""
 
-    def __init__(self, directory: Path, *arguments: str, what=("run", "small.yaml")):
+    def __init__(
+        self, directory: Path, *arguments: str, what=("run", "small.yaml"), importing=False
+    ):
         self.directory = directory
-        command = [sys.executable, "-m", "searchlab", *what, *arguments]
-        self.process = subprocess.Popen(
-            command, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            start_new_session=True,
-        )  # fmt: skip
+        if importing:
+            command = [sys.executable, "-m", "searchlab", *what, *arguments]
+            self.process = subprocess.Popen(
+                command, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                start_new_session=True,
+            )  # fmt: skip
+        else:
+            self.process = programs.Program(directory, *what, *arguments)
         self.family: set[psutil.Process] = set()
 
     def wait_for(self, name: str) -> None:
@@ -164,8 +170,7 @@ def continue_to_the_end(directory, *arguments) -> dict:
     """Runs the study again; it must end well."""
     for path in directory.glob("hold-*"):
         path.unlink()
-    command = [sys.executable, "-m", "searchlab", "run", "small.yaml", "--json", *arguments]
-    result = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
+    result = programs.run(directory, "run", "small.yaml", "--json", *arguments)
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout)
 
@@ -250,7 +255,7 @@ def test_the_second_signal_leaves_at_once(directory, phase):
 @pytest.mark.parametrize("delay", [0.0, 1.0])
 def test_a_signal_before_the_first_trial_leaves_nothing_behind(directory, delay):
     """While data are prepared and libraries are imported, too, nobody has to wait."""
-    program = Program(directory)
+    program = Program(directory, importing=True)
     program.wait_for(".searchlab/small/lock")
     time.sleep(delay)
     program.look()

@@ -12,8 +12,8 @@ from multiprocessing import forkserver, resource_tracker
 
 from searchlab.training.quiet import quiet
 
-_IMPORTS = ("searchlab.training.fit", "searchlab.training.fused.host")
-"""What a worker needs; importing it must start nothing."""
+_PRELOAD = "searchlab.executors.preload"
+"""The module that imports what a worker needs."""
 
 _imported: set[int] = set()
 """The servers that this process has had and that have done their imports, by process id."""
@@ -31,7 +31,7 @@ class ForkServer:
     def __init__(self) -> None:
         """Starts the server, or takes the one that this process has already."""
         self.context = multiprocessing.get_context("forkserver")
-        self.context.set_forkserver_preload(["keras", *_IMPORTS])
+        self.context.set_forkserver_preload([_PRELOAD])
         self.lifeline, self._line = os.pipe()
         self._ready = threading.Event()
         with quiet(), _without_signals():  # it keeps its standard error; workers have files

@@ -10,7 +10,6 @@ from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
-import skops.io
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
@@ -160,6 +159,8 @@ def save_preprocessing(preprocessing: ColumnPreprocessing | ImagePreprocessing, 
     Raises:
         OSError: if it cannot be written.
     """
+    import skops.io  # which imports all of scikit-learn: seconds
+
     if isinstance(preprocessing, ColumnPreprocessing):
         kinds = dict(preprocessing.kinds)
         state = {"kinds": kinds, "transformer": preprocessing.transformer}
@@ -178,6 +179,8 @@ def load_preprocessing(path: Path) -> Preprocessing:
     Raises:
         DataError: if it cannot be read, or holds anything that scikit-learn does not need.
     """
+    import skops.io
+
     try:
         strange = sorted(set(skops.io.get_untrusted_types(file=path)) - set(_TRUSTED))
         if strange:

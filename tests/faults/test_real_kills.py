@@ -9,13 +9,12 @@ import os
 import random
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import programs
 import psutil
 import pytest
 from faults.compare import Finished
@@ -76,11 +75,10 @@ class Program:
         directory.mkdir()
         (directory / "study.yaml").write_text(STUDY.format(**asdict(case)))
         self.directory = directory
-        self._process: subprocess.Popen | None = None
+        self._process: programs.Program | None = None
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "searchlab", "run", "study.yaml", "--quiet"]
-        self._process = subprocess.Popen(command, cwd=self.directory)
+        self._process = programs.Program(self.directory, "run", "study.yaml", "--quiet")
 
     def finish(self) -> Finished:
         assert self._process.wait(300) == 0
@@ -125,7 +123,7 @@ def test_a_real_study_killed_again_and_again_is_the_one_never_killed(
     program.start()
     for number in range(KILLS):
         if number % 3 == 2:  # while it starts up, prepares, replays
-            time.sleep(generator.uniform(0, 10))
+            time.sleep(generator.uniform(0, 5))
         elif not program.wait_for_lines(generator.randint(*case.lines)):
             break
         time.sleep(generator.uniform(0, 0.2))

@@ -10,6 +10,7 @@ import urllib.request
 
 import numpy as np
 import pandas as pd
+import programs
 import pytest
 from mlflow_server import free_port
 from packages import package_of, table
@@ -43,9 +44,7 @@ def place(tmp_path_factory):
 
 
 def run(place, *arguments, code=0):
-    done = subprocess.run(
-        command(*arguments), cwd=place, capture_output=True, text=True, check=False
-    )
+    done = programs.run(place, *arguments)
     assert done.returncode == code, done.stderr[-2000:]
     return done
 
