@@ -1,5 +1,6 @@
 """What tests of several folders start from."""
 
+import gc
 import os
 import signal
 from pathlib import Path
@@ -41,6 +42,7 @@ def pytest_configure() -> None:
     for name, value in THREADS.items():
         os.environ.setdefault(name, value)
     _share_cores()
+    gc.set_threshold(50_000)  # TensorFlow's objects are many, and none is garbage
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

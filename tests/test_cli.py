@@ -17,7 +17,7 @@ STUDY = """\
 name: small
 data: {dataset: iris}
 space:
-  n_hidden: {int: [0, 2]}
+  n_hidden: {int: [1, 2]}
   n_neurons: {int: [1, 20]}
   learning_rate: {float: [3e-4, 3e-2], log: true}
 search: {backend: optuna, trials: 3, seed: 42, options: {pruner: none}}
@@ -236,8 +236,9 @@ def test_a_factory_that_cannot_work_is_refused_before_trial_0(tmp_path):
 @pytest.mark.keras
 def test_interrupted_locked_and_continued(tmp_path):
     """Ctrl-C leaves with 130; meanwhile a second process gets 3; the next run continues."""
-    write_study(tmp_path / "long.yaml", STUDY.replace("epochs: 3", "epochs: 300"))
-    arguments = ["run", "long.yaml", "--trials", "24", "--set", "training.early_stopping=null"]
+    write_study(tmp_path / "long.yaml", STUDY.replace("epochs: 3", "epochs: 150"))
+    arguments = ["run", "long.yaml", "--trials", "16", "--set", "training.early_stopping=null"]
+    arguments += ["--set", "confirm=0", "--set", "refit=false"]
     first = programs.Program(tmp_path, *arguments)
     while "trial 1 " not in (line := first.stdout.readline()):
         assert line, "the study ended too soon"
@@ -252,7 +253,7 @@ def test_interrupted_locked_and_continued(tmp_path):
     assert "searchlab run long.yaml" in rest
     third = programs.run(tmp_path, *arguments, "--json")
     assert third.returncode == 0, third.stderr
-    assert json.loads(third.stdout)["trials_by_state"] == {"COMPLETE": 24}
+    assert json.loads(third.stdout)["trials_by_state"] == {"COMPLETE": 16}
 
 
 @pytest.mark.keras

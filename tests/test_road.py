@@ -38,8 +38,11 @@ class Case:
     weak: tuple[str, ...] = field(default=("--epochs", "1", "--trials", "1"))
 
 
-DIGITS = Case("digits.yaml", "digits", ("--trials", "6", "--epochs", "12"))
-HOUSES = Case("california_housing.yaml", "california-housing", ("--trials", "3", "--epochs", "6"))
+NARROW = ("--set", "space.n_neurons={int: [16, 32]}")  # all widths share programs
+DIGITS = Case("digits.yaml", "digits", ("--trials", "6", "--epochs", "12", *NARROW))
+HOUSES = Case(
+    "california_housing.yaml", "california-housing", ("--trials", "3", "--epochs", "6", *NARROW)
+)
 
 
 class Road:

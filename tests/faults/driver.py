@@ -7,6 +7,7 @@ with the real backend, journal and MLflow tracker; only the trainings are a form
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -21,7 +22,13 @@ from typing import Any
 
 TESTS = Path(__file__).parents[1]
 _PRELOADED = [
-    *("keras_tuner", "mlflow.store.tracking.sqlalchemy_store", "optuna", "sklearn.datasets"),
+    *(
+        "keras_tuner",
+        "mlflow.store.tracking.sqlalchemy_store",
+        "optuna",
+        "sklearn.datasets",
+        "skops.io",
+    ),
     *(f"searchlab.backends.{name}" for name in ("hyperband", "optuna", "randomized")),
     *("searchlab.run", "searchlab.tracking.mlflow", "searchlab.tracking.store"),
     *("searchlab.pages.report", "searchlab.training.prepare", "faults.points", "support"),
@@ -104,6 +111,7 @@ def _preload() -> None:
     """Imports, and nothing else: a process in which TensorFlow has run cannot be forked."""
     for module in _PRELOADED:
         importlib.import_module(module)
+    gc.freeze()  # so that a collection in a life does not copy all of this
 
 
 def _life(life: Life) -> Death:

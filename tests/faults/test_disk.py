@@ -5,18 +5,17 @@ import os
 import resource
 import shutil
 import subprocess
-import sys
 import time
 import zlib
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import programs
 import psutil
 import pytest
 from faults.compare import Finished
 from faults.place import STUDY, TRIALS, Place, one_line
 from support import write_study
-from test_cli import searchlab
 
 from searchlab import journal
 from searchlab.errors import StorageError
@@ -297,16 +296,19 @@ def test_a_store_that_is_read_only_does_not_end_the_study(place, undisturbed, da
     Finished(place.cwd).check(TRIALS)
 
 
+LONG = STUDY.replace("epochs: 5", "epochs: 40").replace("int: [0, 2]", "int: [1, 2]")
+
+
 @pytest.mark.keras
 @as_root
 def test_a_full_disk_under_real_trainings(tmp_path):
     """The program's journal and models on a disk that fills: one line, no orphan; then it ends."""
     root = tmp_path / ".searchlab"
-    write_study(tmp_path / "small.yaml", STUDY.replace("epochs: 5", "epochs: 40"))
+    write_study(tmp_path / "small.yaml", LONG + "confirm: 0\nbaselines: false\n")
     journal_file = root / "small" / "journal.jsonl"
-    command = [sys.executable, "-m", "searchlab", "run", "small.yaml", "--quiet"]
+    command = ("run", "small.yaml", "--quiet")
     with mounted(root, "-t", "tmpfs", "-o", "size=2m", "tmpfs"):
-        program = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+        program = programs.Program(tmp_path, *command)
         while not (journal_file.exists() and b'"Told"' in journal_file.read_bytes()):
             assert program.poll() is None, "the study ended too soon"
             time.sleep(0.02)
@@ -319,7 +321,7 @@ def test_a_full_disk_under_real_trainings(tmp_path):
         assert psutil.wait_procs(children, timeout=10)[1] == []
         kept = journal_file.read_bytes()
         (root / "filler").unlink()
-        assert searchlab(tmp_path, "run", "small.yaml", "--quiet").returncode == 0
+        assert programs.run(tmp_path, *command).returncode == 0
         assert journal_file.read_bytes().startswith(kept)
         record = StudyRecord(read_journal(journal_file))
     assert record.state == "finished"

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support import study
+from support import SPACE, study
 
 from searchlab import plugins
 from searchlab.backends.base import Problem
@@ -58,7 +58,8 @@ def run(directory: Path, executor, factory: str, trials: int) -> StudyRecord:
     """A whole study on iris with models of one factory."""
     shutil.copy(FACTORIES, directory / "model.py")
     spec = study(
-        model=f"model.py:{factory}",
+        model={"factory": f"model.py:{factory}", "params": {"n_hidden": 1}},
+        space={"n_neurons": {"int": [1, 32]}, "learning_rate": SPACE["learning_rate"]},
         search={"backend": "optuna", "trials": trials, "options": {"pruner": PRUNER}},
         training={"epochs": 4},
     )

@@ -29,7 +29,7 @@ name: small
 data: {{dataset: digits, scale: minmax}}
 space:
   n_hidden: {{int: [1, 2]}}
-  n_neurons: {{int: [8, 64], log: true}}
+  n_neurons: {{int: [8, 32], log: true}}
   learning_rate: {{float: [1.0e-4, 1.0e-1], log: true}}
 objective: {{metric: val_accuracy}}
 search: {{backend: optuna, trials: {trials}, seed: 42, options: {{pruner: median}}}}
