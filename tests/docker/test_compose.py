@@ -26,9 +26,11 @@ pytestmark = [
 ]
 
 BACKENDS = ("randomized", "hyperband", "optuna")
-QUICK = ("--epochs", "3", "--trials", "3", "--set", "confirm.seeds=1", "--set", "search.options={}")
+LIGHT = ("--set", "confirm.seeds=1", "--set", "search.options={}")
+NARROW = ("--set", "space.n_neurons={int: [16, 32]}")  # all widths share programs
+QUICK = ("--epochs", "3", "--trials", "3", *LIGHT, *NARROW)
 TRIALS, LINES = 16, 60  # of a study that is long enough to be killed four times
-LONG = ("--epochs", "40", "--trials", str(TRIALS), *QUICK[4:])
+LONG = ("--epochs", "40", "--trials", str(TRIALS), *LIGHT, *NARROW)
 OPEN = 8  # trials in flight at once: Optuna learns from outcomes
 
 
