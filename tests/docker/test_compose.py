@@ -39,7 +39,7 @@ def stack():
     stack = Stack()
     stack.remove()
     try:
-        stack.compose("build")
+        stack.build()
         stack.up()
         yield stack
     finally:
