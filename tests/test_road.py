@@ -39,7 +39,7 @@ class Case:
 
 
 NARROW = ("--set", "space.n_neurons={int: [16, 32]}")  # all widths share programs
-DIGITS = Case("digits.yaml", "digits", ("--trials", "6", "--epochs", "12", *NARROW))
+DIGITS = Case("digits.yaml", "digits", ("--trials", "4", "--epochs", "12", *NARROW))
 HOUSES = Case(
     "california_housing.yaml", "california-housing", ("--trials", "3", "--epochs", "6", *NARROW)
 )
