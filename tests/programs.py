@@ -150,13 +150,18 @@ def _forger() -> _Forger:
 # ---- in the process that forks
 
 
+def preload(modules: list[str]) -> None:
+    """Imports, and nothing else: a process in which TensorFlow has run cannot be forked."""
+    for module in modules:
+        importlib.import_module(module)
+    assert threading.active_count() == 1, "a process with threads cannot be forked"
+    gc.freeze()  # so that a collection in what is forked does not copy all of this
+
+
 def _serve(tests: socket.socket) -> None:
     """Forks a program a request; returns only in one of those, and once the tests are over."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    for module in _PRELOADED:
-        importlib.import_module(module)
-    assert threading.active_count() == 1, "a process with threads cannot be forked"
-    gc.freeze()  # so that a collection in a program does not copy all of this
+    preload(_PRELOADED)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the parents of programs
     while True:
         message, descriptors, *_ = socket.recv_fds(tests, _MESSAGE, _STREAMS)

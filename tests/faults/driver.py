@@ -7,8 +7,6 @@ with the real backend, journal and MLflow tracker; only the trainings are a form
 
 from __future__ import annotations
 
-import gc
-import importlib
 import json
 import os
 import signal
@@ -20,15 +18,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from programs import preload
+
 TESTS = Path(__file__).parents[1]
 _PRELOADED = [
-    *(
-        "keras_tuner",
-        "mlflow.store.tracking.sqlalchemy_store",
-        "optuna",
-        "sklearn.datasets",
-        "skops.io",
-    ),
+    *("keras_tuner", "mlflow.store.tracking.sqlalchemy_store", "optuna"),
+    *("sklearn.datasets", "skops.io"),
     *(f"searchlab.backends.{name}" for name in ("hyperband", "optuna", "randomized")),
     *("searchlab.run", "searchlab.tracking.mlflow", "searchlab.tracking.store"),
     *("searchlab.pages.report", "searchlab.training.prepare", "faults.points", "support"),
@@ -101,17 +96,10 @@ class Server:
 def _serve() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    _preload()
+    preload(_PRELOADED)
     for line in sys.stdin:
         death = _life(Life(**json.loads(line)))
         print(json.dumps(asdict(death)), file=answers, flush=True)
-
-
-def _preload() -> None:
-    """Imports, and nothing else: a process in which TensorFlow has run cannot be forked."""
-    for module in _PRELOADED:
-        importlib.import_module(module)
-    gc.freeze()  # so that a collection in a life does not copy all of this
 
 
 def _life(life: Life) -> Death:
