@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from searchlab.training.fused.kept import keep_compiled
+
 
 @pytest.fixture(scope="session")
 def database(tmp_path_factory) -> Path:
@@ -42,6 +44,7 @@ def pytest_configure() -> None:
     for name, value in THREADS.items():
         os.environ.setdefault(name, value)
     _share_cores()
+    keep_compiled(threads=1)  # tests compile the same programs again and again
     gc.set_threshold(50_000)  # TensorFlow's objects are many, and none is garbage
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -12,6 +12,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from types import FrameType
 
+from searchlab.training.fused.kept import keep_compiled
 from searchlab.training.job import Job
 from searchlab.trial import Decision, Report
 
@@ -42,6 +43,8 @@ def enter(
         devices: the GPUs that it sees, as `CUDA_VISIBLE_DEVICES` has them; all if None.
     """
     _set_up(lifeline, log)
+    if serve is host:
+        keep_compiled(threads or cores())
     _share_machine(threads, devices)
     serve(connection, threads)
 
