@@ -19,6 +19,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from searchlab.training.fused.vectorize import Stackable
+
 _ROUNDS = 10
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 _WEYL = (0x9E3779B9, 0xBB67AE85)
@@ -144,16 +146,24 @@ def _shaped(blocks: Any, shape: Sequence[int]) -> Any:
     return tf.reshape(tf.reshape(blocks, [-1])[: math.prod(shape)], shape)
 
 
-def _numbers(shape: Sequence[int], seed: Any) -> list[Any]:
+def _numbers(shape: Sequence[int], seed: Any) -> Sequence[Any]:
     """The first, second, third and fourth numbers (blocks,) of the blocks that fill a shape."""
-    first, second = _halves(seed[0]), _halves(seed[1])
+    blocks = -(-math.prod(shape) // _BLOCK)
+    return _drawn(seed, tf.cast(tf.range(blocks), tf.uint32))
+
+
+def _draw(seed: Any, block: Any) -> Sequence[Any]:
+    """The numbers (..., blocks) for seeds (..., 2) and the blocks' numbers: 500 operations."""
+    first, second = _halves(seed[..., :1]), _halves(seed[..., 1:])
     *key, third, fourth = _philox((*first, *second), _SCRAMBLER)
-    block = tf.cast(tf.range(-(-math.prod(shape) // _BLOCK)), tf.uint32)
     words = _philox((block, tf.zeros_like(block), third, fourth), key)
     # Exact, as is the kernel's way of writing the bits into a float from 1 to 2. By int32, because
     # processors convert signed numbers faster.
     bits = [tf.cast(word & _word(2**_MANTISSA - 1), tf.int32) for word in words]
     return [tf.cast(each, tf.float32) * 2.0**-_MANTISSA for each in bits]
+
+
+_drawn = Stackable(_draw)
 
 
 def _philox(counter: Sequence[Any], key: Sequence[Any]) -> Sequence[Any]:
