@@ -3,6 +3,7 @@
 import gc
 import os
 import signal
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -51,10 +52,9 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts files with slow tests first: one that is begun last is waited for by all others."""
-    ranks: dict[Path, int] = {}
+    """Puts the files with most trainings first: one that is begun last is waited for by all."""
+    trainings: Counter[Path] = Counter()
     for item in items:
         marks = {mark.name for mark in item.iter_markers()}
-        rank = 0 if "slow" in marks else 1 if "keras" in marks else 2
-        ranks[item.path] = min(rank, ranks.get(item.path, rank))
-    items.sort(key=lambda item: ranks[item.path])
+        trainings[item.path] += bool(marks & {"slow", "keras"})
+    items.sort(key=lambda item: -trainings[item.path])
