@@ -21,7 +21,7 @@ from platformdirs import user_cache_path
 from searchlab.versions import installed
 
 _MOST = 2**29
-"""Bytes that may be kept, of all kinds of machine together; an executable has 0.1 to 0.3 MB."""
+"""Bytes that may be kept, of all kinds of machine together; an executable has 0.1 to 1 MB."""
 
 _SPARE = 2**30
 """Bytes that the disk must have free: an executable that cannot be written is an error to XLA."""
@@ -46,8 +46,7 @@ def keep_compiled(threads: int) -> None:
         threads: how many an operation may use.
     """
     flags = os.environ.get("TF_XLA_FLAGS", "")
-    kind = _kind(threads)
-    if kind is None or _FLAG in flags:
+    if _FLAG in flags or (kind := _kind(threads)) is None:
         return
     home = user_cache_path("searchlab") / "programs"
     directory = home / kind
