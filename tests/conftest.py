@@ -3,6 +3,7 @@
 import gc
 import os
 import signal
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -58,3 +59,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         marks = {mark.name for mark in item.iter_markers()}
         trainings[item.path] += bool(marks & {"slow", "keras"})
     items.sort(key=lambda item: -trainings[item.path])
+
+
+_frozen: list[Path] = []
+
+
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """Has collections, one after each training, not look at a million objects of libraries."""
+    if "keras" in sys.modules and item.path not in _frozen:
+        _frozen.append(item.path)
+        gc.collect()
+        gc.freeze()

@@ -122,9 +122,10 @@ def test_the_study_ends_with_a_registered_champion(road):
 
 
 @pytest.mark.parametrize("source", ["{name}", "models:/{name}@champion", ".searchlab/{name}/refit"])
-def test_raw_rows_of_a_file_are_predicted_in_a_fresh_process(road, source):
+def test_raw_rows_of_a_file_are_predicted_in_another_process(road, source):
     """From the study, from the registry and from a path: what the trained model says."""
-    road.same(road.predicted(source.format(name=road.case.name), fresh=True))
+    fresh = road.case is DIGITS  # once without anything imported before
+    road.same(road.predicted(source.format(name=road.case.name), fresh=fresh))
 
 
 def test_python_predicts_raw_rows(road):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import math
 import time
 from dataclasses import dataclass, replace
@@ -84,8 +83,7 @@ def run(job: Job, emit: Emit) -> Outcome | None:
     except BaseException as error:  # sys.exit in a factory must not end the process of the loop
         outcome = failed(job.trial.number, error)
     finally:
-        keras.backend.clear_session()
-        gc.collect()  # models are cyclic; many trials in one process would pile up
+        keras.backend.clear_session()  # collects garbage, too: models are cyclic and would pile up
     return replace(outcome, seconds=time.monotonic() - start)
 
 

@@ -72,7 +72,7 @@ def serve(connection: Connection, lanes: int) -> None:
 
     def say(message: FromHost) -> None:
         outgoing.put(message)
-        if isinstance(message, Building):  # said before the factory can end the process
+        if isinstance(message, Building | Built):  # else another would pay for a death
             outgoing.join()
 
     host = Host(lanes, say)
