@@ -34,9 +34,9 @@ space:
   n_hidden: {int: [0, 2]}
   n_neurons: {int: [1, 20]}
   learning_rate: {float: [3e-4, 3e-2], log: true}
-search: {backend: randomized, trials: 4, seed: 42}
+search: {backend: randomized, trials: 3, seed: 42}
 training: {epochs: 6, early_stopping: {patience: 2}}
-evaluation: {folds: 3}
+evaluation: {folds: 2}
 confirm: 0
 refit: false
 baselines: false
@@ -108,7 +108,7 @@ def plain_results(place):
         "learning_rate": loguniform(3e-4, 3e-2),
     }
     search = RandomizedSearchCV(
-        regressor, distributions, n_iter=4, cv=3, random_state=42, refit=False,
+        regressor, distributions, n_iter=3, cv=2, random_state=42, refit=False,
         scoring="neg_mean_squared_error",
     )  # fmt: skip
     search.fit(
@@ -125,7 +125,7 @@ def test_randomized_scores_what_scikit_learn_and_scikeras_score(plain_results, r
     for number, params in enumerate(results["params"]):
         trial = record.trials[number]
         assert trial.trial.suggestion.params == pytest.approx(params)
-        plain = [-results[f"split{fold}_test_score"][number] for fold in range(3)]
+        plain = [-results[f"split{fold}_test_score"][number] for fold in range(2)]
         np.testing.assert_allclose(trial.outcome.scores, plain, rtol=1e-5)
     assert record.best == int(np.argmax(results["mean_test_score"]))
 
