@@ -106,7 +106,7 @@ def compose(path: Path, text: str) -> yaml.Node | None:
              "file: remove it"]
         ) from None  # fmt: skip
     except yaml.YAMLError as error:
-        raise StudyFileError([_syntax(path, error)]) from None
+        raise StudyFileError([_syntax(path, text, error)]) from None
     return node
 
 
@@ -168,14 +168,18 @@ class _RefusedError(yaml.MarkedYAMLError):
     """YAML that is valid, and not used here; its `problem` is a whole message."""
 
 
+_NO_KEY_HERE = "mapping values are not allowed here"
+_SECOND_COLON = (
+    "a second colon in one line: put text with a colon in quotes, and each key on a line of its own"
+)
 _WORDS = {
-    "mapping values are not allowed here": "a second colon in one line: put text with a colon in "
-    "quotes, and each key on a line of its own",
+    _NO_KEY_HERE: "this line is indented deeper than the one above, which has a value already: "
+    "indent both alike, or remove one of them",
     "could not find expected ':'": "a colon is missing after a key: write key: value",
 }
 
 
-def _syntax(path: Path, error: yaml.YAMLError) -> str:
+def _syntax(path: Path, text: str, error: yaml.YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
     context, opened = getattr(error, "context", None) or "", getattr(error, "context_mark", None)
     what = " ".join(str(getattr(error, "problem", None) or "not readable").split())
@@ -192,6 +196,9 @@ def _syntax(path: Path, error: yaml.YAMLError) -> str:
     where = f"{path}:{mark.line + 1}" if mark is not None else f"{path}"
     if isinstance(error, _RefusedError):
         return f"{where}: {what}"
+    if mark is not None and what == _NO_KEY_HERE:
+        before = text.split("\n")[mark.line][: mark.column]
+        what = _SECOND_COLON if ": " in before else what
     if "\\t" in what:
         return f"{where}: a tab stands where YAML wants spaces: indent with spaces"
     return f"{where}: is not valid YAML: {_WORDS.get(what, what)}; check quotes and indentation"

@@ -29,7 +29,7 @@ _TEXT = [
     ),
     edit("unclosed group", "{patience: 5}", "{patience: 5", STOPPING, "", "a bracket opens here"),
     edit("two colons", "name: small", "name: a: b", NAME, "", "a second colon in one line"),
-    edit("indentation", "  seed: 42", "    seed: 42", SEED, "", "a second colon in one line"),
+    edit("indentation", "  seed: 42", "    seed: 42", SEED, "", "this line is indented deeper"),
     edit("two documents", "space:", "---\nspace:", 4, "", "a second document begins here"),
     edit("an anchor", "name: small", "name: &a small", NAME, "", "write the value out"),
     edit("an alias", "name: small", "name: *a", NAME, "", "write the value out"),
