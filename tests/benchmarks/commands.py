@@ -67,6 +67,7 @@ def start_program(command: Sequence[str | Path], directory: Path) -> subprocess.
         "PYTHONPATH": str(ROOT),
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "TF_CPP_MIN_LOG_LEVEL": "3",
+        "XDG_CACHE_HOME": str(directory / "cache"),  # each compiles its own programs
     }
     with (directory / "output").open("wb") as output, (directory / "errors").open("wb") as errors:
         return subprocess.Popen(
