@@ -197,8 +197,8 @@ def _syntax(path: Path, text: str, error: yaml.YAMLError) -> str:
     if isinstance(error, _RefusedError):
         return f"{where}: {what}"
     if mark is not None and what == _NO_KEY_HERE:
-        before = text.split("\n")[mark.line][: mark.column]
-        what = _SECOND_COLON if ": " in before else what
+        line = text[mark.index - mark.column : mark.index]  # up to the colon
+        what = _SECOND_COLON if ": " in line else what
     if "\\t" in what:
         return f"{where}: a tab stands where YAML wants spaces: indent with spaces"
     return f"{where}: is not valid YAML: {_WORDS.get(what, what)}; check quotes and indentation"
