@@ -90,6 +90,8 @@ class Stack:
     def end(self, container: str) -> int:
         """Waits for a command that `begin` started, and removes it; its exit code."""
         code = int(_docker("wait", container))
+        if code:  # for whoever reads why a test failed
+            print(_docker("logs", container, errors=True))
         _docker("rm", container)
         return code
 
@@ -153,7 +155,7 @@ class Stack:
         self.compose("--profile", "*", "down", "--volumes", "--timeout", "5", check=False)
 
 
-def _docker(*arguments: str) -> str:
+def _docker(*arguments: str, errors: bool = False) -> str:
     done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+    return (done.stderr + done.stdout if errors else done.stdout).strip()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import logging
 import os
 import signal
@@ -60,10 +61,19 @@ class Connection:
             raise
 
     def close(self) -> None:
-        """Leaves the cluster; may be called twice."""
+        """Leaves the cluster; may be called twice.
+
+        Ray ends the process if a reference of its own is freed while it shuts down, which a
+        collection in any other thread may do.
+        """
         import ray
 
-        ray.shutdown()
+        gc.collect()
+        gc.disable()
+        try:
+            ray.shutdown()
+        finally:
+            gc.enable()
         self._stop_node()
 
     def _stop_node(self) -> None:

@@ -136,7 +136,7 @@ class Machine:
             ray.get(self._closing, timeout=_ANSWER)
         with suppress(Exception):
             ray.kill(self._actor)
-        self._thread.join(_ANSWER)
+        self._thread.join(_SILENCE)  # Ray ends a process in which it is asked while it shuts down
 
     # ---- the thread
 
