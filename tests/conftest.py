@@ -54,7 +54,7 @@ def pytest_configure() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Puts the files with most trainings first: one that is begun last is waited for by all."""
-    if "PYTEST_XDIST_WORKER" not in os.environ:
+    if "PYTEST_XDIST_WORKER" not in os.environ:  # nobody waits: the order is the command's
         return
     trainings: Counter[Path] = Counter()
     for item in items:
