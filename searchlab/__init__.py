@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from searchlab.core.versions import __version__
+
 if TYPE_CHECKING:
-    from searchlab.references import load_model
+    from searchlab.registry.resolve import load_model
 
 __all__ = ["__version__", "load_model"]
-__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
     """Imports what the package offers when it is asked for, so that importing it stays light."""
     if name == "load_model":
-        from searchlab.references import load_model
+        from searchlab.registry.resolve import load_model
 
         return load_model
     raise AttributeError(f"module 'searchlab' has no attribute {name!r}")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from searchlab.training.fused.kept import keep_compiled
+from searchlab.fused.kept import keep_compiled
 
 
 @pytest.fixture(scope="session")

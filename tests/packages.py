@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from searchlab.core.trial import Decision, Suggestion, Trial, TrialState
+from searchlab.data.prepare import prepare
 from searchlab.study.spec import StudySpec
 from searchlab.training.job import Job, Work
-from searchlab.training.prepare import prepare
-from searchlab.trial import Decision, Suggestion, Trial, TrialState
 
 PARAMS = {"n_hidden": 1, "n_neurons": 8, "learning_rate": 0.05}
 

@@ -27,8 +27,14 @@ from typing import Any
 
 _PRELOADED = [
     *("keras", "matplotlib.pyplot", "mlflow.models", "mlflow.store.tracking.sqlalchemy_store"),
-    *("optuna", "sklearn.datasets", "skops.io", "searchlab.run", "searchlab.tracking.mlflow"),
-    *("searchlab.training.fit", "searchlab.training.fused.host", "searchlab.cli"),
+    *(
+        "optuna",
+        "sklearn.datasets",
+        "skops.io",
+        "searchlab.engine.run",
+        "searchlab.tracking.mlflow.tracker",
+    ),
+    *("searchlab.training.fit", "searchlab.fused.host", "searchlab.cli"),
 ]
 _MESSAGE = 1 << 20  # bytes of a request at most
 _STREAMS = 3

@@ -7,13 +7,13 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from searchlab import plugins
-from searchlab.interrupt import Interrupt
-from searchlab.record import StudyRecord
-from searchlab.run import run_study
+from searchlab.core.interrupt import Interrupt
+from searchlab.core.trial import Decision, Failure, Outcome, Report, Trial, TrialState
+from searchlab.engine import plugins
+from searchlab.engine.run import run_study
+from searchlab.journal.record import StudyRecord
 from searchlab.study.file import load_study
 from searchlab.study.spec import StudySpec
-from searchlab.trial import Decision, Failure, Outcome, Report, Trial, TrialState
 
 SPACE = {
     "n_hidden": {"int": [0, 3]},

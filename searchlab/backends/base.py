@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from searchlab.space import SearchSpace
+from searchlab.core.space import SearchSpace
+from searchlab.core.trial import Decision, Known, Outcome, Report, Suggestion
 from searchlab.study.spec import StudySpec
-from searchlab.trial import Decision, Known, Outcome, Report, Suggestion
 
 
 class Options(BaseModel):

@@ -18,9 +18,9 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from searchlab.backends import base
-from searchlab.space import Choice, Domain, Int, Scalar, SearchSpace, When
-from searchlab.training.quiet import quiet
-from searchlab.trial import Decision, Known, Outcome, Report, Suggestion, TrialState
+from searchlab.core.quiet import quiet
+from searchlab.core.space import Choice, Domain, Int, Scalar, SearchSpace, When
+from searchlab.core.trial import Decision, Known, Outcome, Report, Suggestion, TrialState
 
 _SHARE = 3
 """One in so many trials of the first rung, at most, has params that are known already."""

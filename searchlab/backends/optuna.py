@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import field_validator
 
 from searchlab.backends import base
+from searchlab.core.space import Choice, Domain, Int, Scalar, SearchSpace
+from searchlab.core.trial import Decision, Known, Outcome, Report, Suggestion, TrialState
 from searchlab.errors import InputError, MissingPackageError
-from searchlab.space import Choice, Domain, Int, Scalar, SearchSpace
 from searchlab.study.fields import either
-from searchlab.trial import Decision, Known, Outcome, Report, Suggestion, TrialState
 
 if TYPE_CHECKING:
     import optuna

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from searchlab.backends import base
-from searchlab.space import Choice, Domain, Float, Int, Scalar, SearchSpace, identity
-from searchlab.training.quiet import quiet
-from searchlab.trial import Decision, Outcome, Report, Suggestion, TrialState
+from searchlab.core.quiet import quiet
+from searchlab.core.space import Choice, Domain, Float, Int, Scalar, SearchSpace, identity
+from searchlab.core.trial import Decision, Outcome, Report, Suggestion, TrialState
 
 _MOST = 5
 """Candidates, at most, that have params which are known already."""

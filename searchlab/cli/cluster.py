@@ -26,11 +26,11 @@ def submit(
     **flags: Any,
 ) -> None:
     """Leave the study in the file STUDY running on a Ray cluster, or continue it there."""
-    from searchlab import plugins
+    from searchlab.engine import plugins
+    from searchlab.remote.bundle import bundle, server_uri
+    from searchlab.remote.client import Cluster
+    from searchlab.remote.sent import remember
     from searchlab.study.file import load_study
-    from searchlab.submission.bundle import bundle, server_uri
-    from searchlab.submission.client import Cluster
-    from searchlab.submission.sent import remember
 
     given = {**overrides(settings, flags), "execution.executor": "ray"}
     packed = bundle(load_study(study, given, [plugins.check]), given, server_uri(tracking_uri))
@@ -53,8 +53,8 @@ def submit(
 @errors_are_lines
 def stop(name: str, address: str | None) -> None:
     """Have a submitted study leave off; submit it again to continue it."""
-    from searchlab.submission.client import Cluster
-    from searchlab.submission.sent import sent
+    from searchlab.remote.client import Cluster
+    from searchlab.remote.sent import sent
 
     with Cluster(address or sent(Path.cwd()).get(name)) as cluster:
         standing = cluster.stop(name)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from searchlab.cli.program import cli, errors_are_lines
-from searchlab.printing import (
+from searchlab.cli.printing import (
     complain,
     console,
     print_json,
 )
+from searchlab.cli.program import cli, errors_are_lines
 
 
 @cli.command()
@@ -21,8 +21,8 @@ from searchlab.printing import (
 @errors_are_lines
 def models(as_json: bool, tracking_uri: str | None) -> None:
     """List the registered models with their versions and scores."""
-    from searchlab.models import list_models, models_json, models_table
-    from searchlab.tracking.address import redact, resolve_uri
+    from searchlab.registry.listing import list_models, models_json, models_table
+    from searchlab.tracking.mlflow.address import redact, resolve_uri
 
     uri = resolve_uri(tracking_uri, Path.cwd())
     versions = list_models(uri)
@@ -44,8 +44,8 @@ def promote(name: str, version: int | None, tracking_uri: str | None) -> None:
 
     NAME is a study of this directory, or a registered model: its candidate, or any --version.
     """
-    from searchlab.promote import promote_model
-    from searchlab.tracking.address import resolve_uri
+    from searchlab.registry.promote import promote_model
+    from searchlab.tracking.mlflow.address import resolve_uri
 
     done = promote_model(name, version, Path.cwd(), resolve_uri(tracking_uri, Path.cwd()))
     before = "there was none before" if done.before is None else f"before: version {done.before}"
@@ -67,8 +67,8 @@ def predict(model: str, source: Path, output: Path | None, tracking_uri: str | N
 
     MODEL is a study of this directory, models:/NAME@champion, or the path of an exported model.
     """
-    from searchlab import load_model
-    from searchlab.model.files import check_output, predict_file, print_table, write_table
+    from searchlab.inference.prediction import check_output, predict_file, print_table, write_table
+    from searchlab.registry.resolve import load_model
 
     if output is not None:
         check_output(output, source)
@@ -92,9 +92,9 @@ def evaluate(model: str, data: str, as_json: bool, tracking_uri: str | None) -> 
 
     MODEL is a study of this directory, models:/NAME@champion, or the path of an exported model.
     """
-    from searchlab import load_model
-    from searchlab.model.evaluation import evaluate_on
-    from searchlab.wording import number_text
+    from searchlab.core.wording import number_text
+    from searchlab.inference.evaluation import evaluate_on
+    from searchlab.registry.resolve import load_model
 
     found = evaluate_on(load_model(model, tracking_uri), data)
     if as_json:
@@ -115,12 +115,12 @@ def serve(model: str, port: int, tracking_uri: str | None) -> None:
 
     MODEL is a study of this directory, models:/NAME@champion, or the path of an exported model.
     """
-    from searchlab.loopback import refuse_taken
-    from searchlab.references import located
+    from searchlab.core.loopback import refuse_taken
+    from searchlab.registry.resolve import located
 
     refuse_taken(port)
     with located(model, Path.cwd(), tracking_uri) as package:
-        from searchlab.model.serving import serve as run_server
+        from searchlab.inference.serving import serve as run_server
 
         raise click.exceptions.Exit(run_server(package, port, click.echo))
 
@@ -135,8 +135,8 @@ def export(model: str, directory: Path, tracking_uri: str | None) -> None:
 
     MODEL is a study of this directory, models:/NAME@champion, or a path.
     """
-    from searchlab.model.export import export as write_export
-    from searchlab.references import located
+    from searchlab.inference.export import export as write_export
+    from searchlab.registry.resolve import located
 
     with located(model, Path.cwd(), tracking_uri) as package:
         write_export(package, directory, complain)

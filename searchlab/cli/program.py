@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 
 import click
 
-from searchlab import __version__
+from searchlab.cli.printing import complain
+from searchlab.core.versions import __version__
 from searchlab.errors import SearchlabError, StudyFileError
-from searchlab.printing import complain
 
 INTERRUPTED = 130
 FAILED = 1
@@ -49,7 +49,7 @@ def main() -> None:
 
 def _leave() -> None:
     """Ends an interrupted program, without waiting for the threads of libraries."""
-    from searchlab.signals import leave_now
+    from searchlab.cli.signals import leave_now
 
     with suppress(OSError):  # nobody may be reading any more
         sys.stdout.flush()

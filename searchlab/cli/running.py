@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from searchlab.cli.program import FAILED, INTERRUPTED, F, cli, errors_are_lines
-from searchlab.errors import StudyFileError
-from searchlab.printing import (
+from searchlab.cli.printing import (
     console,
     print_study,
     standard_output,
@@ -20,11 +18,13 @@ from searchlab.printing import (
     view,
     warn_of_backlog,
 )
+from searchlab.cli.program import FAILED, INTERRUPTED, F, cli, errors_are_lines
+from searchlab.errors import StudyFileError
 
 if TYPE_CHECKING:
-    from searchlab.record import StudyRecord
+    from searchlab.journal.record import StudyRecord
     from searchlab.tracking.base import Tracker
-    from searchlab.tracking.mlflow import MlflowTracker
+    from searchlab.tracking.mlflow.tracker import MlflowTracker
 
 
 def study_options(function: F) -> F:
@@ -70,13 +70,13 @@ def run(
     **flags: Any,
 ) -> None:
     """Run the study in the file STUDY, or continue it where it was left."""
-    from searchlab import plugins
-    from searchlab.interrupt import Interrupt
-    from searchlab.run import run_study
-    from searchlab.signals import signals
+    from searchlab.cli.signals import signals
+    from searchlab.core.interrupt import Interrupt
+    from searchlab.engine import plugins
+    from searchlab.engine.run import run_study
     from searchlab.study.file import load_study
-    from searchlab.tracking.address import resolve_uri
-    from searchlab.tracking.mlflow import MlflowTracker
+    from searchlab.tracking.mlflow.address import resolve_uri
+    from searchlab.tracking.mlflow.tracker import MlflowTracker
 
     file = load_study(study, overrides(settings, flags), [plugins.check])
     uri = resolve_uri(tracking_uri, Path.cwd())
@@ -110,7 +110,7 @@ def run(
 @click.argument("studies", nargs=-1, required=True, type=click.Path(path_type=Path))
 def validate(studies: tuple[Path, ...]) -> None:
     """Check study files, without running anything in them; name all problems."""
-    from searchlab import plugins
+    from searchlab.engine import plugins
     from searchlab.study.file import load_study
 
     bad = False
@@ -141,7 +141,7 @@ def schema() -> None:
 @errors_are_lines
 def init(dataset: str | None, csv: Path | None, target: str | None, file: Path | None) -> None:
     """Write a commented study file to start from."""
-    from searchlab.scaffold import default_file, init_text, write_new
+    from searchlab.cli.scaffold import default_file, init_text, write_new
 
     path = file or default_file(dataset, csv)
     write_new(path, init_text(dataset, csv, target, path))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
+from searchlab.cli.printing import complain, console, print_json, standard_output
 from searchlab.cli.program import FAILED, cli, errors_are_lines
-from searchlab.printing import complain, console, print_json, standard_output
 
 
 @cli.command("list")
@@ -16,9 +16,9 @@ from searchlab.printing import complain, console, print_json, standard_output
 @errors_are_lines
 def list_studies(address: str | None, as_json: bool) -> None:
     """List the studies of this directory, and those that were submitted from it."""
-    from searchlab.report.plain import study_json
+    from searchlab.remote.overview import all_studies
+    from searchlab.report.json import study_json
     from searchlab.report.tables import list_table
-    from searchlab.submission.overview import all_studies
 
     rows = all_studies(Path.cwd(), address, complain)
     if as_json:
@@ -40,11 +40,11 @@ def list_studies(address: str | None, as_json: bool) -> None:
 @errors_are_lines
 def show(name: str, as_json: bool) -> None:
     """Show a study with all of its trials."""
-    from searchlab.home import StudyHome, load_record
-    from searchlab.report.plain import show_json
-    from searchlab.report.summary import summary
+    from searchlab.journal.home import StudyHome, load_record
+    from searchlab.report.json import show_json
     from searchlab.report.tables import show_table
-    from searchlab.tracking.state import read_ids
+    from searchlab.report.text import summary
+    from searchlab.tracking.mlflow.state import read_ids
 
     record, home = load_record(name, Path.cwd()), StudyHome(name, Path.cwd()).directory
     if as_json:
@@ -62,10 +62,10 @@ def show(name: str, as_json: bool) -> None:
 @errors_are_lines
 def best(name: str, as_json: bool) -> None:
     """Show the best trial of a study: its value, its params, its model."""
-    from searchlab.home import StudyHome, load_record
-    from searchlab.report.plain import study_json
-    from searchlab.report.summary import best_text
-    from searchlab.tracking.state import read_ids
+    from searchlab.journal.home import StudyHome, load_record
+    from searchlab.report.json import study_json
+    from searchlab.report.text import best_text
+    from searchlab.tracking.mlflow.state import read_ids
 
     record, home = load_record(name, Path.cwd()), StudyHome(name, Path.cwd()).directory
     if as_json:
@@ -82,9 +82,9 @@ def best(name: str, as_json: bool) -> None:
 @errors_are_lines
 def report(name: str, output: Path | None) -> None:
     """Write one HTML page about a study: its result, pictures and trials."""
-    from searchlab.home import load_record
-    from searchlab.pages.page import write_page
-    from searchlab.pages.report import report_page
+    from searchlab.journal.home import load_record
+    from searchlab.report.html.page import write_page
+    from searchlab.report.html.report import report_page
 
     path = output or Path(f"{name}.html")
     write_page(path, report_page(load_record(name, Path.cwd())))
@@ -98,14 +98,14 @@ def report(name: str, output: Path | None) -> None:
 @errors_are_lines
 def compare(names: tuple[str, ...], output: Path | None, as_json: bool) -> None:
     """Show studies side by side; with --output also their best so far over time."""
-    from searchlab.home import load_record
+    from searchlab.journal.home import load_record
     from searchlab.report import comparison
 
     records = [load_record(name, Path.cwd()) for name in dict.fromkeys(names)]
     compared = comparison.compare(records)
     if output is not None:
-        from searchlab.pages.compare import compare_page
-        from searchlab.pages.page import write_page
+        from searchlab.report.html.compare import compare_page
+        from searchlab.report.html.page import write_page
 
         write_page(output, compare_page(records))
     if as_json:
@@ -125,9 +125,9 @@ def compare(names: tuple[str, ...], output: Path | None, as_json: bool) -> None:
 @errors_are_lines
 def reproduce(name: str, trial: int | None, as_json: bool) -> None:
     """Train a trial of a study again, and say whether the value is the same."""
-    from searchlab.interrupt import Interrupt
-    from searchlab.reproduce import reproduce as train_again
-    from searchlab.signals import signals
+    from searchlab.cli.signals import signals
+    from searchlab.core.interrupt import Interrupt
+    from searchlab.engine.reproduce import reproduce as train_again
 
     interrupt = Interrupt()
     with standard_output(as_json) as output, signals(interrupt):
@@ -151,8 +151,8 @@ def reproduce(name: str, trial: int | None, as_json: bool) -> None:
 @errors_are_lines
 def sync(name: str, tracking_uri: str | None) -> None:
     """Send to MLflow what it lacks of a study, after it was away."""
-    from searchlab.sync import sync_study
-    from searchlab.tracking.address import redact, resolve_uri
+    from searchlab.engine.sync import sync_study
+    from searchlab.tracking.mlflow.address import redact, resolve_uri
 
     uri = resolve_uri(tracking_uri, Path.cwd())
     synced = sync_study(name, Path.cwd(), uri)
@@ -165,6 +165,6 @@ def sync(name: str, tracking_uri: str | None) -> None:
 @errors_are_lines
 def ui(port: int) -> None:
     """Open the MLflow UI on this directory's store, on 127.0.0.1 only."""
-    from searchlab.tracking.server import serve_ui
+    from searchlab.tracking.mlflow.ui import serve_ui
 
     raise click.exceptions.Exit(serve_ui(Path.cwd(), port))

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar, Protocol
 
+from searchlab.core.trial import Decision, Outcome, Report
 from searchlab.training.job import Job
-from searchlab.trial import Decision, Outcome, Report
 
 Decide = Callable[[Report], Decision]
 """What the loop answers to a report. An executor asks it from the thread that calls `poll`."""

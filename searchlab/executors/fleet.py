@@ -10,7 +10,7 @@ from itertools import count
 from searchlab.executors.base import LOST, RERUNS
 from searchlab.executors.flight import Flight
 from searchlab.executors.sources import Channel, Process, Source, wait
-from searchlab.training.fused.messages import (
+from searchlab.fused.messages import (
     Began,
     Building,
     Built,

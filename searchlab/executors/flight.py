@@ -6,10 +6,10 @@ import time
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from searchlab.core.space import Scalar
+from searchlab.core.trial import Failure, Outcome, TrialState
 from searchlab.executors.order import Line
-from searchlab.space import Scalar
 from searchlab.training.job import Job
-from searchlab.trial import Failure, Outcome, TrialState
 
 _ALIKE = 16  # whole numbers that differ by less are alike; widths are padded to multiples of it
 

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from multiprocessing import forkserver, resource_tracker
 
-from searchlab.training.quiet import quiet
+from searchlab.core.quiet import quiet
 
 _PRELOAD = "searchlab.executors.preload"
 """The module that imports what a worker needs."""

@@ -24,6 +24,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
+from searchlab.core.trial import Decision, Outcome, Report
 from searchlab.executors.base import Decide
 from searchlab.executors.fleet import Fleet
 from searchlab.executors.flight import Flight
@@ -31,9 +32,9 @@ from searchlab.executors.order import Order
 from searchlab.executors.process import ProcessExecutor
 from searchlab.executors.sources import Forked, Source
 from searchlab.executors.worker import cores, share
+from searchlab.journal.layout import StudyLayout
 from searchlab.training.job import Job, Work
 from searchlab.training.outcome import pruned
-from searchlab.trial import Decision, Outcome, Report
 
 IN_FLIGHT = 64
 """Trials in flight, whatever the machine: what a backend is asked depends on it."""
@@ -74,7 +75,9 @@ class FusedExecutor:
         """
         self._workers, self._directory, self._make = workers, directory, processes
         hosts = max(workers, min(cores(), _MOST_HOSTS))
-        self._fleet = Fleet(source or Forked("host", hosts, directory / "workers", share(hosts)))
+        self._fleet = Fleet(
+            source or Forked("host", hosts, StudyLayout(directory).workers, share(hosts))
+        )
         self._flights: dict[int, Flight] = {}
         self._order = Order()  # of the flights
         self._alone: dict[int, Flight] = {}

@@ -6,10 +6,10 @@ from collections import deque
 from pathlib import Path
 from typing import ClassVar
 
+from searchlab.core.quiet import quiet
+from searchlab.core.trial import Decision, Outcome, Report
 from searchlab.executors.base import Decide
 from searchlab.training.job import Job
-from searchlab.training.quiet import quiet
-from searchlab.trial import Decision, Outcome, Report
 
 
 class InlineExecutor:

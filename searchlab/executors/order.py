@@ -1,9 +1,9 @@
 """The logical order of what many jobs that run at once have to say.
 
-Times are those of `searchlab.clock`: a job's n-th report, over all its folds, comes n after the
-job's start. Its outcome comes with its last report, if that one was marked as the last, and one
-later if it was not, as when an epoch failed. So the time of a job's next event depends on nothing
-but the events before it, and the earliest event of all is known before it is there.
+Times are those of `searchlab.journal.clock`: a job's n-th report, over all its folds, comes n
+after the job's start. Its outcome comes with its last report, if that one was marked as the last,
+and one later if it was not, as when an epoch failed. So the time of a job's next event depends on
+nothing but the events before it, and the earliest event of all is known before it is there.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import heapq
 from collections import deque
 from dataclasses import dataclass, field
 
-from searchlab.trial import Outcome, Report
+from searchlab.core.trial import Outcome, Report
 
 
 @dataclass(eq=False)

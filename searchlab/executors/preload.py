@@ -11,8 +11,6 @@ gc.disable()
 try:
     import keras  # noqa: F401
 
-    import searchlab.training.fit
-    import searchlab.training.fused.host  # noqa: F401
 finally:
     gc.freeze()
     gc.enable()

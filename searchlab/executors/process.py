@@ -17,12 +17,13 @@ from itertools import count
 from pathlib import Path
 from typing import ClassVar
 
+from searchlab.core.trial import Failure, Outcome, Report
 from searchlab.executors.base import Decide
 from searchlab.executors.sources import Channel, Forked, Source, wait
 from searchlab.executors.supervised import Worker
 from searchlab.executors.worker import READY, share
+from searchlab.journal.layout import StudyLayout
 from searchlab.training.job import Job
-from searchlab.trial import Failure, Outcome, Report
 
 _LOOK = 0.2  # seconds between two looks at the limits
 _AT_ONCE = 100  # messages taken from one worker before the others have their turn
@@ -43,7 +44,7 @@ class ProcessExecutor:
             source: where workers come from and how many, if not from the fork server.
         """
         threads = share(workers) if workers > 1 else None
-        self._source = source or Forked("worker", workers, directory / "workers", threads)
+        self._source = source or Forked("worker", workers, StudyLayout(directory).workers, threads)
         self._workers: list[Worker] = []
         self._queue: deque[Job] = deque()
 

@@ -7,10 +7,10 @@ from multiprocessing import connection
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from searchlab.core.trial import Failure
+from searchlab.executors.child import Child, Place
 from searchlab.executors.forkserver import ForkServer
-from searchlab.executors.handle import Child, Place
 from searchlab.executors.worker import host, work
-from searchlab.trial import Failure
 
 Kind = Literal["host", "worker"]
 """A host has many fused trainings, a worker one training at a time."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
+from searchlab.core.trial import Failure, Outcome, TrialState
 from searchlab.executors.sources import Process
 from searchlab.training.job import Job
-from searchlab.trial import Failure, Outcome, TrialState
 
 LIFETIME = 50  # jobs; TensorFlow keeps 1 to 2 MB of each training, whatever is cleared
 

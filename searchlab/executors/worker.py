@@ -12,9 +12,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from types import FrameType
 
-from searchlab.training.fused.kept import keep_compiled
+from searchlab.core.trial import Decision, Report
+from searchlab.fused.kept import keep_compiled
 from searchlab.training.job import Job
-from searchlab.trial import Decision, Report
 
 READY = "ready"
 """A worker's first message: it has started up."""
@@ -78,7 +78,7 @@ def host(connection: Connection, threads: int | None) -> None:
         connection: `fused.messages.ToHost` come in, `fused.messages.FromHost` go out.
         threads: so many epochs run at once; one a core if None.
     """
-    from searchlab.training.fused.host import serve
+    from searchlab.fused.host import serve
 
     serve(connection, threads or cores())
 

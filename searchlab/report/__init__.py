@@ -1,1 +1,1 @@
-"""What a study comes to, for people and for scripts."""
+"""Present a study's results: text for people, JSON for scripts, HTML for browsers."""

@@ -9,12 +9,13 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from searchlab.confirmation import standing_of
+from searchlab.core.wording import clock_text, confirmed_text, number_text
 from searchlab.errors import InputError
-from searchlab.record import StudyRecord
-from searchlab.report.plain import test_value, value_of
+from searchlab.journal.record import StudyRecord
+from searchlab.journal.standings import standing_of
+from searchlab.report.json import test_value, value_of
+from searchlab.report.phrases import data_text
 from searchlab.report.tables import FirstThatFits, plain_table
-from searchlab.wording import clock_text, confirmed_text, data_text, number_text
 
 COLUMNS = ("trials", "best", "confirmed", "test", "epochs", "time")
 """What each of the texts of a study is."""

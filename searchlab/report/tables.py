@@ -13,16 +13,10 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from searchlab.record import StudyRecord, TrialRecord
-from searchlab.report.plain import value_of
-from searchlab.wording import (
-    STATE_STYLES,
-    clock_text,
-    data_text,
-    number_text,
-    params_text,
-    scalar_text,
-)
+from searchlab.core.wording import clock_text, number_text, params_text, scalar_text
+from searchlab.journal.record import StudyRecord, TrialRecord
+from searchlab.report.json import value_of
+from searchlab.report.phrases import STATE_STYLES, data_text
 
 
 def show_table(record: StudyRecord) -> RenderableType:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Discriminator, ValidationError, WrapValidator
 from pydantic_core import PydanticCustomError
 
-from searchlab.space import Scalar
+from searchlab.core.space import Scalar
 
 
 class Part(BaseModel):

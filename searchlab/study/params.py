@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from searchlab.space import Choice, Domain, Float, Int, When, check_condition
+from searchlab.core.space import Choice, Domain, Float, Int, When, check_condition
 from searchlab.study.fields import MisplacedError, Part, PlainValue
 
 KINDS = ("int", "float", "choice")

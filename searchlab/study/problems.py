@@ -20,8 +20,8 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from searchlab.study.explain import message_of
 from searchlab.study.spec import StudySpec
-from searchlab.study.wording import message_of
 
 Keys = tuple[str, ...]
 

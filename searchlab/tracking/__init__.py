@@ -1,1 +1,1 @@
-"""Trackers: what becomes of the journal's events outside of it."""
+"""Trackers: where a study's events go besides the journal."""

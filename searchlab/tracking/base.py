@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from searchlab.journal import Entry
+from searchlab.journal.events import Entry
 
 
 class Tracker(Protocol):

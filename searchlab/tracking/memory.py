@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from searchlab.journal import Entry
-from searchlab.record import StudyRecord
+from searchlab.journal.events import Entry
+from searchlab.journal.record import StudyRecord
 
 
 class MemoryTracker:

@@ -1,1 +1,1 @@
-"""Training: data, model factories, and one training from its first epoch to its last."""
+"""Training: one job from its first epoch to its last."""

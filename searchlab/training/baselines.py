@@ -12,12 +12,12 @@ from typing import Any
 import keras
 import numpy as np
 
+from searchlab.core.trial import Outcome, TrialState
+from searchlab.data.prepare import PreparedData
+from searchlab.data.preprocessing import Array
 from searchlab.training.build import build
 from searchlab.training.final import final_rows
 from searchlab.training.job import Job
-from searchlab.training.prepare import PreparedData
-from searchlab.training.preprocessing import Array
-from searchlab.trial import Outcome, TrialState
 
 _SMALLEST = 1e-7  # Keras clips probabilities to it
 _ON_DECISIONS = ("acc", "precision", "recall", "f1")  # metrics that need no probabilities

@@ -7,11 +7,11 @@ from typing import Any
 import keras
 from keras.src.utils.naming import reset_uids
 
-from searchlab.training import factories
+from searchlab.data.prepare import PreparedData
+from searchlab.factories import find as factories
 from searchlab.training.checkpoint import Checkpoint, restore
 from searchlab.training.initial import copy_layers, initial_layers
 from searchlab.training.job import Job
-from searchlab.training.prepare import PreparedData
 
 
 def build(job: Job, data: PreparedData) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from searchlab.trial import Decision, Report
+from searchlab.core.trial import Decision, Report
 
 Emit = Callable[[Report], Decision]
 """Hands a report on and brings back what to do."""

@@ -11,14 +11,14 @@ from typing import Any
 import keras
 import numpy as np
 
+from searchlab.core.space import Choice, Float, Int, Params, Scalar, SearchSpace
+from searchlab.data.prepare import PreparedData
 from searchlab.errors import ModelError
-from searchlab.space import Choice, Float, Int, Params, Scalar, SearchSpace
+from searchlab.factories import find as factories
 from searchlab.study.spec import StudySpec
-from searchlab.training import factories
 from searchlab.training.build import make_weights
 from searchlab.training.initial import copy_layers, initial_layers
 from searchlab.training.job import Job
-from searchlab.training.prepare import PreparedData
 
 _ROWS = 64
 _MORE_POINTS = 30

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from searchlab.core.atomic import whole_file
 from searchlab.errors import ModelError, StorageError
-from searchlab.training.whole import whole_file
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,6 @@ class Checkpoint:
         return Checkpoint(
             tuple(values[:first]), tuple(values[first:second]), tuple(values[second:])
         )
-
-
-def checkpoint_file(directory: Path, number: int, fold: int) -> Path:
-    """Where the weights of one fold of a trial are kept in a study's directory."""
-    return directory / "models" / str(number) / f"fold-{fold}.npz"
 
 
 def checkpoint_of(model: Any) -> Checkpoint:

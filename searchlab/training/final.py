@@ -9,24 +9,27 @@ study's model is measured on the test rows, which is the refitted one if there i
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from searchlab.training.checkpoint import checkpoint_file, is_whole
+from searchlab.core.trial import Outcome, TrialState
+from searchlab.data.prepare import DataSummary, PreparedData, read_schema
+from searchlab.data.preprocessing import Array
+from searchlab.journal.layout import StudyLayout
+from searchlab.package.manifest import Manifest
+from searchlab.package.write import model_file, write_package
+from searchlab.training.checkpoint import is_whole
 from searchlab.training.job import Job, Work, fits_all
 from searchlab.training.outcome import objective
-from searchlab.training.package import model_file, write_package
-from searchlab.training.prepare import PreparedData
-from searchlab.training.preprocessing import Array
-from searchlab.trial import Outcome, TrialState
 
 
 def final_rows(job: Job, data: PreparedData) -> Array:
     """The numbers of the rows (n,) that a model is fitted to, counted within the training rows.
 
-    Those are all of them, where the data are a refit's (see `prepare.refitting`) or no fold's model
+    Those are all of them, where the data are a refit's (see `layout.refit_data`) or no fold's model
     has seen all.
 
     Args:
@@ -50,7 +53,7 @@ def own_checkpoint(job: Job) -> Path | None:
     """The winner's checkpoint where its model is the study's, or None: it must be trained."""
     if job.work is not Work.FINAL or job.spec.evaluation.folds is not None:
         return None
-    file = checkpoint_file(job.directory, job.trial.number, 0)
+    file = StudyLayout(job.directory).checkpoint(job.trial.number, 0)
     return file if is_whole(file) else None
 
 
@@ -73,12 +76,37 @@ def final_outcome(
     """
     value = objective(metrics, job.spec.objective.metric)
     named = {name.removeprefix("val_"): each for name, each in metrics.items()}
-    target = write_package(model, job, data.summary, named, tested=tests(job))
+    paths = StudyLayout(job.directory)
+    package = paths.refit if job.work is Work.REFIT else paths.best
+    manifest = _manifest(job, data.summary, named)
+    write_package(package, model, manifest, data=job.data, base=job.base)
     return Outcome(
         job.trial.number,
         TrialState.COMPLETE,
         value=value,
         metrics=named,
         epochs=epochs,
-        model_path=model_file(target).relative_to(job.directory).as_posix(),
+        model_path=model_file(package).relative_to(job.directory).as_posix(),
+    )
+
+
+def _manifest(job: Job, summary: DataSummary, metrics: Mapping[str, float]) -> Manifest:
+    spec, trial = job.spec, job.trial
+    return Manifest(
+        study=spec.name,
+        trial=job.subject,
+        params=dict(trial.suggestion.params),
+        fixed=dict(spec.factory.params),
+        seed=trial.seed,
+        epochs=trial.suggestion.epochs,
+        refitted=job.work is Work.REFIT,
+        factory=spec.factory.factory,
+        objective=spec.objective.metric,
+        scores=dict(job.scores),
+        measured="test" if tests(job) else "validation",
+        metrics=dict(metrics),
+        rows=read_schema(job.data),
+        data={key: getattr(summary, key) for key in ("name", "source", "digest", "rows")},
+        versions={},
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )

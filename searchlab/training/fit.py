@@ -9,12 +9,15 @@ from typing import Any, Self
 
 import keras
 
+from searchlab.core.trial import Decision, Outcome, Report, TrialState
+from searchlab.data.prepare import PreparedData, open_data
+from searchlab.data.preprocessing import Array
+from searchlab.journal.layout import StudyLayout
 from searchlab.training.baselines import fit_baseline
 from searchlab.training.build import build, make_variables, take_over
 from searchlab.training.callbacks import Emit, Reporter, early_stopping
 from searchlab.training.check import check_model
 from searchlab.training.checkpoint import (
-    checkpoint_file,
     checkpoint_of,
     load_checkpoint,
     save_checkpoint,
@@ -30,9 +33,6 @@ from searchlab.training.outcome import (
     failed,
     pruned,
 )
-from searchlab.training.prepare import PreparedData, open_data
-from searchlab.training.preprocessing import Array
-from searchlab.trial import Decision, Outcome, Report, TrialState
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _trial(job: Job, data: PreparedData, emit: Emit) -> Outcome:
             raise _Ended(end.decision, end.epochs + before, end.last) from None
         fitted.append(score)
         if job.keep:
-            kept = checkpoint_file(job.directory, job.trial.number, fold)
+            kept = StudyLayout(job.directory).checkpoint(job.trial.number, fold)
             save_checkpoint(checkpoint_of(model), kept)
     return complete(job, fitted)
 
@@ -137,7 +137,7 @@ def _fit(job: Job, data: PreparedData, rows: _Rows, fold: int, emit: Emit) -> tu
     model = build(job, data)
     first = 0
     if trial.suggestion.resume_from is not None and job.work is Work.TRIAL:
-        kept = checkpoint_file(job.directory, trial.suggestion.resume_from, fold)
+        kept = StudyLayout(job.directory).checkpoint(trial.suggestion.resume_from, fold)
         take_over(model, load_checkpoint(kept), data)
         first = trial.suggestion.initial_epoch
     reporter = Reporter(trial.number, fold, emit)

@@ -17,13 +17,14 @@ from typing import Any
 
 import numpy as np
 
+from searchlab.core.atomic import whole_directory
 from searchlab.errors import ModelError, PackageError, StorageError
+from searchlab.journal.layout import StudyLayout
+from searchlab.package.load import load_keras
+from searchlab.package.manifest import MANIFEST, Manifest
+from searchlab.package.write import CODE, model_file
 from searchlab.study.spec import StudySpec
 from searchlab.training.job import Job
-from searchlab.training.manifest import MANIFEST, Manifest
-from searchlab.training.package import CODE, model_file
-from searchlab.training.packaged import load_keras
-from searchlab.training.whole import whole_directory
 
 _KEY = "model.initial_weights"
 
@@ -34,14 +35,6 @@ class Layer:
 
     name: str
     weights: tuple[np.ndarray[Any, Any], ...]
-
-
-def kept_model(directory: Path) -> Path:
-    """Where a study's directory has the model that gives the initial weights, if any.
-
-    It has those parts of a package that loading the Keras model takes.
-    """
-    return directory / "initial"
 
 
 def digest_of(package: Path) -> str:
@@ -71,7 +64,7 @@ def keep(package: Path, directory: Path) -> str:
     Raises:
         StorageError: if it cannot be copied; there is no half of it.
     """
-    target = kept_model(directory)
+    target = StudyLayout(directory).initial
     try:
         with whole_directory(target) as new:
             for file in _parts(package):
@@ -102,7 +95,7 @@ def initial_layers(job: Job) -> Sequence[Layer]:
     wanted = job.spec.factory.initial
     if wanted is None:
         return ()
-    package = kept_model(job.directory).resolve()  # jobs may share it by a link
+    package = StudyLayout(job.directory).initial.resolve()  # jobs may share it by a link
     try:
         layers = _load(package, model_file(package).stat().st_mtime_ns)
     except PackageError as error:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from searchlab.core.trial import Trial
 from searchlab.study.spec import StudySpec
-from searchlab.trial import Trial
 
 
 class Work(StrEnum):
@@ -66,15 +66,10 @@ class Job:
 
 
 def fits_all(work: Work, refit: bool) -> bool:
-    """Whether a job fits all rows but the test's, so that its data are those of `refitting`.
+    """Whether a job fits all rows but the test's, so that its data are those of `refit_data`.
 
     Args:
         work: the kind of job.
         refit: whether the study's model is refitted, to whose rows baselines are fitted too.
     """
     return work is Work.REFIT or (work is Work.BASELINE and refit)
-
-
-def refitting(data: Path) -> Path:
-    """Where the data for a refit are in a directory of prepared data; see `prepare.prepare`."""
-    return data / "refit"

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from searchlab.core.trial import Failure, Outcome, Report, TrialState
 from searchlab.errors import ModelError
-from searchlab.training.checkpoint import checkpoint_file
+from searchlab.journal.layout import StudyLayout
 from searchlab.training.job import Job
-from searchlab.trial import Failure, Outcome, Report, TrialState
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def complete(job: Job, fitted: Sequence[Fitted]) -> Outcome:
     """
     number, metric = job.trial.number, job.spec.objective.metric
     scores = tuple(objective(each.metrics, metric) for each in fitted)
-    kept = checkpoint_file(job.directory, number, 0).relative_to(job.directory)
+    kept = StudyLayout(job.directory).checkpoint(number, 0).relative_to(job.directory)
     return Outcome(
         number,
         TrialState.COMPLETE,

@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 import pytest
 
 from searchlab.backends.base import Backend, Problem
-from searchlab.space import Choice, Domain, Float, Int, Params, Scalar, SearchSpace, When
-from searchlab.trial import Decision, Failure, Known, Outcome, Report, Suggestion, TrialState
+from searchlab.core.space import Choice, Domain, Float, Int, Params, Scalar, SearchSpace, When
+from searchlab.core.trial import Decision, Failure, Known, Outcome, Report, Suggestion, TrialState
 
 SPACE = SearchSpace(
     {

@@ -28,9 +28,9 @@ from searchlab.backends import optuna as optuna_module
 from searchlab.backends.hyperband import HyperbandBackend, HyperbandOptions
 from searchlab.backends.optuna import OptunaBackend, OptunaOptions
 from searchlab.backends.randomized import RandomizedBackend
+from searchlab.core.space import Choice, Float, Int, SearchSpace
+from searchlab.core.trial import Decision, Known, Outcome, Report, TrialState
 from searchlab.errors import InputError, MissingPackageError
-from searchlab.space import Choice, Float, Int, SearchSpace
-from searchlab.trial import Decision, Known, Outcome, Report, TrialState
 
 STEPS = SearchSpace({"a": Int(0, 3), "b": Float(0.0, 1.0, step=0.3), "c": Choice(("x", "y"))})
 

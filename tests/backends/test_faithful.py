@@ -14,8 +14,8 @@ from sklearn.model_selection import RandomizedSearchCV
 from searchlab.backends.hyperband import HyperbandBackend
 from searchlab.backends.optuna import OptunaBackend
 from searchlab.backends.randomized import RandomizedBackend
-from searchlab.space import Choice, Float, Int, SearchSpace, When
-from searchlab.trial import Outcome, TrialState
+from searchlab.core.space import Choice, Float, Int, SearchSpace, When
+from searchlab.core.trial import Outcome, TrialState
 
 SPACE = SearchSpace(
     {

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from searchlab.plugins import EXECUTORS
+from searchlab.engine.plugins import EXECUTORS
 
 from .bench import QUICK, Bench, Scale
 from .commands import ROOT, BenchmarkError

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from searchlab.trial import Trial
+from searchlab.core.trial import Trial
 
 from . import commands, studies
 from .peers import Peers, Plain

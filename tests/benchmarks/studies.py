@@ -12,10 +12,11 @@ from typing import Any
 
 import yaml
 
-from searchlab.home import StudyHome
-from searchlab.journal import Asked, Entry, Resumed, Told, read_journal
-from searchlab.space import Scalar
-from searchlab.trial import Outcome, Trial
+from searchlab.core.space import Scalar
+from searchlab.core.trial import Outcome, Trial
+from searchlab.journal.events import Asked, Entry, Resumed, Told
+from searchlab.journal.home import StudyHome
+from searchlab.journal.journal import read_journal
 
 from . import commands
 
@@ -117,7 +118,9 @@ def read(name: str, directory: Path, seconds: float) -> Ran:
     Raises:
         BenchmarkError: if a trial has no outcome.
     """
-    return of_journal(list(read_journal(StudyHome(name, directory).journal)), directory, seconds)
+    return of_journal(
+        list(read_journal(StudyHome(name, directory).paths.journal)), directory, seconds
+    )
 
 
 def of_journal(entries: list[Entry], directory: Path, seconds: float) -> Ran:
@@ -141,7 +144,7 @@ def of_journal(entries: list[Entry], directory: Path, seconds: float) -> Ran:
 def ended(name: str, directory: Path) -> int:
     """How many trials of a running study have ended."""
     try:
-        journal = StudyHome(name, directory).journal.read_bytes()
+        journal = StudyHome(name, directory).paths.journal.read_bytes()
     except FileNotFoundError:
         return 0
     return journal.count(b'{"event":"Told"')

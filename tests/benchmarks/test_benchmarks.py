@@ -12,8 +12,8 @@ from benchmarks.commands import BenchmarkError, Memory, run
 from benchmarks.rows import book, ending, hundred, limit, memory, overhead, partly
 from benchmarks.table import Row
 
-from searchlab.journal import Asked, Entry, Reported, Resumed, Told
-from searchlab.trial import Outcome, Report, Suggestion, Trial, TrialState
+from searchlab.core.trial import Outcome, Report, Suggestion, Trial, TrialState
+from searchlab.journal.events import Asked, Entry, Reported, Resumed, Told
 
 PARAMS = [{"n_hidden": 2, "n_neurons": 64, "learning_rate": 0.01}, {"n_hidden": 0}]
 PLAIN = peers.of_results(
@@ -72,11 +72,11 @@ def test_a_study_that_has_not_ended_is_not_measured():
 
 def test_ended_trials_are_counted_while_the_study_runs(tmp_path):
     """Only outcomes count, and a study that has no journal yet has none."""
-    from searchlab.home import StudyHome
-    from searchlab.journal import Journal
+    from searchlab.journal.home import StudyHome
+    from searchlab.journal.journal import Journal
 
     assert studies.ended("small", tmp_path) == 0
-    with Journal(StudyHome("small", tmp_path).journal) as file:
+    with Journal(StudyHome("small", tmp_path).paths.journal) as file:
         for entry in journal()[:-1]:
             file.append(entry.event)
     assert studies.ended("small", tmp_path) == 1

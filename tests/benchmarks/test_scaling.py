@@ -4,12 +4,12 @@ import pytest
 from benchmarks.scaling import stores
 from benchmarks.scaling.driver import Load, curve, epochs, hold, middle_rate
 
-from searchlab import plugins
 from searchlab.backends.base import Problem
-from searchlab.journal import read_journal
-from searchlab.record import StudyRecord
+from searchlab.core.trial import TrialState
+from searchlab.engine import plugins
+from searchlab.journal.journal import read_journal
+from searchlab.journal.record import StudyRecord
 from searchlab.tracking.base import Trackers
-from searchlab.trial import TrialState
 
 RANDOM = {"backend": "optuna", "options": {"sampler": "random", "pruner": "none"}}
 WAITING = {

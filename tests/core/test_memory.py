@@ -5,7 +5,7 @@ import sys
 
 import psutil
 
-from searchlab.memory import PeakMemory
+from searchlab.core.memory import PeakMemory
 
 _HOLDS = "x = b'x' * 300_000_000; print('there', flush=True); input()"
 

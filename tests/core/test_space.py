@@ -2,7 +2,7 @@
 
 import pytest
 
-from searchlab.space import Choice, Float, Int, SearchSpace, When
+from searchlab.core.space import Choice, Float, Int, SearchSpace, When
 
 
 @pytest.mark.parametrize(

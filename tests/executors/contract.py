@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from support import study
 
-from searchlab.training.job import Job, Work, refitting
-from searchlab.training.prepare import open_data, prepare
-from searchlab.trial import Decision, Report, Suggestion, Trial, TrialState
+from searchlab.core.trial import Decision, Report, Suggestion, Trial, TrialState
+from searchlab.data.prepare import open_data, prepare
+from searchlab.journal.layout import refit_data
+from searchlab.training.job import Job, Work
 
 FACTORIES = Path(__file__).parent / "trial_factories.py"
 PARAMS = {"n_hidden": 1, "n_neurons": 12, "learning_rate": 0.02}
@@ -147,7 +148,7 @@ class ExecutorContract:
         """The winner's own model and the refitted one lie side by side, each whole."""
         data = bench.directory / "data"
         executor.submit(
-            bench.job(0, work=work, data=refitting(data) if work is Work.REFIT else data)
+            bench.job(0, work=work, data=refit_data(data) if work is Work.REFIT else data)
         )
         outcome = collect(executor)[1][0]
         assert set(outcome.metrics) == {"loss", "accuracy"}
@@ -173,7 +174,7 @@ class ExecutorContract:
         """It has the network's metrics, and the trainings end as without it."""
         executor.submit(bench.job(0))
         for number, name in ((1, "logistic"), (2, "perceptron")):
-            data = refitting(bench.directory / "data")
+            data = refit_data(bench.directory / "data")
             executor.submit(bench.job(number, work=Work.BASELINE, baseline=name, data=data))
         outcomes = collect(executor)[1]
         assert outcomes[0].state is TrialState.COMPLETE

@@ -7,10 +7,10 @@ from multiprocessing import Pipe
 
 from support import TrivialExecutor, study
 
+from searchlab.core.trial import Decision, Failure, Outcome, Report, Suggestion, Trial, TrialState
 from searchlab.executors.fused import FusedExecutor
-from searchlab.training.fused.messages import Began, Building, Drop, Ended, Epoch, Submit
+from searchlab.fused.messages import Began, Building, Drop, Ended, Epoch, Submit
 from searchlab.training.job import Job, Work
-from searchlab.trial import Decision, Failure, Outcome, Report, Suggestion, Trial, TrialState
 
 SPEC = study()
 METRIC = SPEC.objective.metric

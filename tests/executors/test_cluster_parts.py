@@ -8,12 +8,12 @@ import pytest
 from click.testing import CliRunner
 from support import study
 
-from searchlab import plugins
 from searchlab.cli import cli
+from searchlab.engine import plugins
 from searchlab.errors import InputError, MissingPackageError, SearchlabError, StudyFileError
-from searchlab.executors.cluster import files
+from searchlab.executors.cluster import transfer as files
+from searchlab.executors.cluster.capacity import claim, devices_of, setup_of
 from searchlab.executors.cluster.connect import Connection
-from searchlab.executors.cluster.room import claim, devices_of, setup_of
 from searchlab.study.changes import differences
 from searchlab.study.file import load_study
 from searchlab.study.limits import ResourcesSpec

@@ -12,10 +12,10 @@ import psutil
 import pytest
 from executors.contract import PARAMS, ExecutorContract, bench, collect  # noqa: F401 - a fixture
 
+from searchlab.core.trial import Decision, TrialState
 from searchlab.executors.fused import FusedExecutor
 from searchlab.executors.inline import InlineExecutor
 from searchlab.executors.process import ProcessExecutor
-from searchlab.trial import Decision, TrialState
 
 pytestmark = pytest.mark.keras
 
@@ -187,7 +187,7 @@ sys.path[:0] = [{str(Path(__file__).parents[1])!r}]
 from pathlib import Path
 from executors.contract import Bench
 from {make.__module__} import {make.__name__}
-from searchlab.trial import Decision
+from searchlab.core.trial import Decision
 
 if __name__ == "__main__":
     bench = Bench(Path({str(tmp_path)!r}) / "study")

@@ -9,11 +9,11 @@ import pytest
 from executors.scripted_host import METRIC, SPEC, Bench, Player, complete, job
 from support import LogicalExecutor, bowl, study
 
+from searchlab.core.trial import Decision, Failure, Outcome, TrialState
 from searchlab.executors.base import KILLED
 from searchlab.executors.fused import IN_FLIGHT, LIMITS
-from searchlab.training.fused.messages import Began, Building, Decided, Declined, Drop, Submit, Worn
+from searchlab.fused.messages import Began, Building, Decided, Declined, Drop, Submit, Worn
 from searchlab.training.job import Work
-from searchlab.trial import Decision, Failure, Outcome, TrialState
 
 
 @pytest.fixture(name="bench")

@@ -8,14 +8,14 @@ import pytest
 from executors.contract import Bench, bench, collect  # noqa: F401 - a fixture
 from support import study, write_study
 
-from searchlab import plugins
+from searchlab.core.trial import TrialState
+from searchlab.engine import plugins
 from searchlab.errors import ModelError, StudyFileError
 from searchlab.executors.inline import InlineExecutor
 from searchlab.executors.process import ProcessExecutor
 from searchlab.study.file import load_study
 from searchlab.study.spec import StudySpec
 from searchlab.training.job import Work
-from searchlab.trial import TrialState
 
 pytestmark = pytest.mark.keras
 
@@ -176,8 +176,8 @@ def test_limits_go_with_every_executor_that_has_processes(tmp_path, execution):
 
 def test_a_model_whose_check_hangs_is_refused_in_time(tmp_path):
     """`searchlab run` does not wait for ever before trial 0: the limits hold for the check too."""
-    from searchlab.interrupt import Interrupt
-    from searchlab.run import run_study
+    from searchlab.core.interrupt import Interrupt
+    from searchlab.engine.run import run_study
 
     (tmp_path / "slow.py").write_text("import time\ndef build(n_hidden):\n    time.sleep(600)\n")
     text = (

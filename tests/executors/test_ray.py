@@ -12,13 +12,13 @@ from executors.contract import PARAMS, ExecutorContract, bench, collect  # noqa:
 from executors.ray_cluster import ENVIRONMENT, ON_A_CLUSTER, RayCluster, kill, until
 from support import study
 
+from searchlab.core.trial import Decision, Suggestion, Trial, TrialState
 from searchlab.executors.fused import FusedExecutor
-from searchlab.model.loading import load_package
-from searchlab.training.checkpoint import checkpoint_file, load_checkpoint
+from searchlab.inference.loading import load_package
+from searchlab.journal.layout import StudyLayout
+from searchlab.training.checkpoint import load_checkpoint
 from searchlab.training.initial import keep
 from searchlab.training.job import Work
-from searchlab.training.package import package_directory
-from searchlab.trial import Decision, Suggestion, Trial, TrialState
 
 pytestmark = ON_A_CLUSTER
 
@@ -176,14 +176,14 @@ def test_initial_weights_go_along_with_their_code(bench, tmp_path):  # noqa: F81
         shutil.rmtree(base)
         return directory
 
-    package = package_directory(trained("first", source, (Work.FINAL, {})), Work.FINAL)
+    package = StudyLayout(trained("first", source, (Work.FINAL, {}))).best
     keep(package, tmp_path / "second" / "study")
     works = [
         (work, {"initial_weights": {"study": "first", "freeze": freeze}})
         for work, freeze in [(Work.CHECK, 0), (Work.TRIAL, 0), (Work.TRIAL, 3)]
     ]
     second = trained("second", source.replace("units", "width"), *works)
-    found = load_checkpoint(checkpoint_file(second, 2, 0)).trainable
+    found = load_checkpoint(StudyLayout(second).checkpoint(2, 0)).trainable
     layers = load_package(package).keras.layers[:2]
     for given, layer in zip(found, layers, strict=False):
         np.testing.assert_array_equal(given, layer.get_weights()[0])

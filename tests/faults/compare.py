@@ -9,11 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from searchlab.confirmation import standings
-from searchlab.home import StudyHome
-from searchlab.journal import Asked, Entry, Reported, Resumed, Told, read_journal
-from searchlab.record import StudyRecord, TrialRecord
-from searchlab.trial import TrialState
+from searchlab.core.trial import TrialState
+from searchlab.journal.events import Asked, Entry, Reported, Resumed, Told
+from searchlab.journal.journal import read_journal
+from searchlab.journal.layout import study_layout
+from searchlab.journal.record import StudyRecord, TrialRecord
+from searchlab.journal.standings import standings
 
 _STATUS = {
     TrialState.COMPLETE: "FINISHED",
@@ -31,7 +32,7 @@ class Finished:
     """
 
     def __init__(self, cwd: Path, name: str = "small") -> None:
-        self.entries: list[Entry] = list(read_journal(StudyHome(name, cwd).journal))
+        self.entries: list[Entry] = list(read_journal(study_layout(name, cwd).journal))
         self.record = StudyRecord(self.entries)
         self._database = cwd / "mlflow.db"
 

@@ -25,8 +25,12 @@ _PRELOADED = [
     *("keras_tuner", "mlflow.store.tracking.sqlalchemy_store", "optuna"),
     *("sklearn.datasets", "skops.io"),
     *(f"searchlab.backends.{name}" for name in ("hyperband", "optuna", "randomized")),
-    *("searchlab.run", "searchlab.tracking.mlflow", "searchlab.tracking.store"),
-    *("searchlab.pages.report", "searchlab.training.prepare", "faults.points", "support"),
+    *(
+        "searchlab.engine.run",
+        "searchlab.tracking.mlflow.tracker",
+        "searchlab.tracking.mlflow.store",
+    ),
+    *("searchlab.report.html.report", "searchlab.data.prepare", "faults.points", "support"),
 ]
 
 
@@ -146,13 +150,13 @@ def _run(life: Life, output: Path) -> None:
 def _drive(life: Life) -> int:
     from faults.points import POINTS, arm
 
-    from searchlab import plugins
-    from searchlab.interrupt import Interrupt
-    from searchlab.pages import report
-    from searchlab.run import run_study
+    from searchlab.core.interrupt import Interrupt
+    from searchlab.engine import plugins
+    from searchlab.engine.run import run_study
+    from searchlab.report.html import report
     from searchlab.study.file import load_study
-    from searchlab.tracking.address import resolve_uri
-    from searchlab.tracking.mlflow import MlflowTracker
+    from searchlab.tracking.mlflow.address import resolve_uri
+    from searchlab.tracking.mlflow.tracker import MlflowTracker
 
     cwd = Path(life.cwd)
     plugins.executor = lambda name: lambda workers, _: formula_executor(workers, life.epoch)

@@ -52,7 +52,7 @@ def told_to_stop(n_neurons, learning_rate, n_hidden):
 
 
 def in_a_fused_epoch(n_neurons, learning_rate, n_hidden):
-    from searchlab.training.fused.fold import Fold
+    from searchlab.fused.fold import Fold
 
     if _second_trial():
         _kill_at(Fold, "take", nth=3)
@@ -60,7 +60,7 @@ def in_a_fused_epoch(n_neurons, learning_rate, n_hidden):
 
 
 def ended_not_told(n_neurons, learning_rate, n_hidden):
-    from searchlab.training.fused.run import Run
+    from searchlab.fused.task import Run
 
     if _second_trial():
         _kill_at(Run, "_complete", after=True)
@@ -68,7 +68,7 @@ def ended_not_told(n_neurons, learning_rate, n_hidden):
 
 
 def told_to_forget(n_neurons, learning_rate, n_hidden):
-    from searchlab.training.fused import host
+    from searchlab.fused import host
 
     _kill_if(host.Host, "receive", lambda _, message: isinstance(message, host.Drop))
     return build(n_neurons, learning_rate, n_hidden)

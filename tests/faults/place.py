@@ -10,10 +10,10 @@ from typing import Any
 from click.testing import CliRunner, Result
 from support import TrivialExecutor, bowl, write_study
 
-from searchlab import plugins
 from searchlab.cli import cli
+from searchlab.core.trial import Outcome, Trial, TrialState
+from searchlab.engine import plugins
 from searchlab.training.job import Work
-from searchlab.trial import Outcome, Trial, TrialState
 
 TRIALS = 6
 STUDY = f"""\

@@ -35,29 +35,33 @@ class Point:
     nth: int = 3
 
 
-_APPEND = "searchlab.journal:Journal.append"
+_APPEND = "searchlab.journal.journal:Journal.append"
 _FSYNC = "os:fsync"
 _MOVE = "pathlib:Path.replace"
 _RENAME = "pathlib:Path.rename"
 _CLIENT = "mlflow:MlflowClient"
-_STATE = "searchlab.tracking.state"
-_PREPARE = "searchlab.training.prepare"
+_STATE = "searchlab.tracking.mlflow.state"
+_PREPARE = "searchlab.data.prepare"
 
 POINTS = {
     "lock: asked for": Point("filelock:FileLock.acquire", nth=1),
     "lock: taken, nothing written": Point("filelock:FileLock.acquire", after=True, nth=1),
     "data: written, not moved": Point(_RENAME, caller=_PREPARE, nth=1),
     "data: moved": Point(_RENAME, after=True, caller=_PREPARE, nth=1),
-    "journal: made, empty": Point("searchlab.journal:Journal.__init__", after=True, nth=1),
+    "journal: made, empty": Point("searchlab.journal.journal:Journal.__init__", after=True, nth=1),
     "journal: before a line": Point(_APPEND, nth=20),
-    "journal: half a line": Point("searchlab.journal:half", nth=21),
-    "journal: half of the first line": Point("searchlab.journal:half", nth=1),
-    "journal: line written, not on the disk": Point(_FSYNC, caller="searchlab.journal", nth=6),
-    "journal: line on the disk": Point(_FSYNC, after=True, caller="searchlab.journal", nth=6),
+    "journal: half a line": Point("searchlab.journal.journal:half", nth=21),
+    "journal: half of the first line": Point("searchlab.journal.journal:half", nth=1),
+    "journal: line written, not on the disk": Point(
+        _FSYNC, caller="searchlab.journal.journal", nth=6
+    ),
+    "journal: line on the disk": Point(
+        _FSYNC, after=True, caller="searchlab.journal.journal", nth=6
+    ),
     "journal: ahead of the trackers": Point("searchlab.tracking.base:Trackers.record", nth=22),
     "told: journal ahead of the backend": Point("searchlab.backends.optuna:OptunaBackend.tell"),
-    "told: backend knows, models are not tidied": Point("searchlab.search:Search._tidy"),
-    "asked: journal ahead of the executor": Point("searchlab.search:Search._submit"),
+    "told: backend knows, models are not tidied": Point("searchlab.engine.loop:Search._tidy"),
+    "asked: journal ahead of the executor": Point("searchlab.engine.loop:Search._submit"),
     "asked: backend ahead of the journal": Point(
         "searchlab.backends.optuna:OptunaBackend.ask", after=True
     ),
@@ -72,8 +76,10 @@ POINTS = {
         ]
     },
     "before Stopped": Point(_APPEND, event="Stopped", nth=1),
-    "finish: before the study's model": Point("searchlab.finish:Finish.run", nth=1),
-    "finish: after the study's model": Point("searchlab.finish:Finish.run", after=True, nth=1),
+    "finish: before the study's model": Point("searchlab.engine.finalize:Finish.run", nth=1),
+    "finish: after the study's model": Point(
+        "searchlab.engine.finalize:Finish.run", after=True, nth=1
+    ),
     "outbox: before the study's run": Point(f"{_CLIENT}.create_run", nth=1),
     "outbox: study's run made, not noted": Point(f"{_CLIENT}.create_run", after=True, nth=1),
     "outbox: before a trial's run": Point(f"{_CLIENT}.create_run"),
@@ -83,7 +89,7 @@ POINTS = {
     "outbox: trial's end sent, not noted": Point(f"{_CLIENT}.set_terminated", after=True, nth=2),
     "outbox: before the void attempt is deleted": Point(f"{_CLIENT}.delete_run", nth=1),
     "outbox: void attempt deleted": Point(f"{_CLIENT}.delete_run", after=True, nth=1),
-    "outbox: before the note": Point("searchlab.tracking.state:State.save", nth=2),
+    "outbox: before the note": Point("searchlab.tracking.mlflow.state:State.save", nth=2),
     "outbox: note written, not moved": Point(_MOVE, caller=_STATE, nth=2),
     "outbox: note moved": Point(_MOVE, after=True, caller=_STATE, nth=2),
     "outbox: tables sent, study's run open": Point(f"{_CLIENT}.log_text", after=True, nth=3),
@@ -93,7 +99,7 @@ POINTS = {
 
 def arm(point: Point, nth: int) -> None:
     """Makes this process kill itself at its `nth` passage of a point."""
-    if point.target == "searchlab.journal:half":
+    if point.target == "searchlab.journal.journal:half":
         _arm_half(nth)
         return
     holder, name = _resolve(point.target)
@@ -127,7 +133,7 @@ def _counts(point: Point, args: tuple[Any, ...]) -> bool:
 
 def _arm_half(nth: int) -> None:
     """Dies with the first half of a line in the journal."""
-    from searchlab import journal
+    from searchlab.journal import journal
 
     encode: Callable[[journal.Entry], bytes] = journal._encode
     passages: Iterator[int] = count(1)

@@ -53,9 +53,9 @@ FAULTS = [
     Fault("kill -9 of a worker in mid-trial", ("tests/faults/test_killed_workers.py",)),
     Fault(
         "trials that raise, hang, diverge, crash, outgrow their memory",
-        ("tests/executors/test_limits.py", "tests/core/test_failures.py"),
+        ("tests/executors/test_limits.py", "tests/engine/test_failures.py"),
     ),
-    Fault("Ctrl-C and SIGTERM, once and twice", ("tests/test_signals.py",)),
+    Fault("Ctrl-C and SIGTERM, once and twice", ("tests/cli/test_signals.py",)),
     Fault("MLflow away, hanging or killed", ("tests/faults/test_outage.py",)),
     Fault(
         "disk full or read-only, journal or models damaged",
@@ -65,7 +65,7 @@ FAULTS = [
     Fault("bad study files", ("tests/faults/test_bad_studies.py",)),
     Fault(
         "bad data",
-        ("tests/training/test_data.py", "tests/faults/test_bad_data.py"),
+        ("tests/data/test_load.py", "tests/faults/test_bad_data.py"),
         "refuse or bad_data",
     ),
     Fault("secrets in logs, runs, files and errors", ("tests/faults/test_secrets.py",)),

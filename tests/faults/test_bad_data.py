@@ -210,7 +210,7 @@ def test_a_study_runs_once_its_data_are_mended(
         said.append("trying the model")
         raise SystemExit(7)
 
-    monkeypatch.setattr("searchlab.run._try_model", stop)
+    monkeypatch.setattr("searchlab.engine.run._try_model", stop)
     assert CliRunner().invoke(cli, ["run", "study.yaml", "--quiet"]).exit_code == 7
     assert said
 

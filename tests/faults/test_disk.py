@@ -17,11 +17,11 @@ from faults.compare import Finished
 from faults.place import STUDY, TRIALS, Place, one_line
 from support import write_study
 
-from searchlab import journal
 from searchlab.errors import StorageError
-from searchlab.journal import read_journal
-from searchlab.record import StudyRecord
-from searchlab.tracking import outbox
+from searchlab.journal import journal
+from searchlab.journal.journal import read_journal
+from searchlab.journal.record import StudyRecord
+from searchlab.tracking.mlflow import outbox
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a file system needs root")
 

@@ -6,19 +6,21 @@ from pathlib import Path
 import pytest
 from support import SPACE, study
 
-from searchlab import plugins
 from searchlab.backends.base import Problem
+from searchlab.core.interrupt import Interrupt
+from searchlab.core.trial import TrialState
+from searchlab.data.prepare import prepare
+from searchlab.engine import plugins
+from searchlab.engine.loop import Search
+from searchlab.engine.recorder import Recorder
+from searchlab.engine.replay import replay
 from searchlab.executors.base import KILLED
 from searchlab.executors.fused import FusedExecutor
 from searchlab.executors.process import ProcessExecutor
-from searchlab.interrupt import Interrupt
-from searchlab.journal import Journal, Resumed, Retried, Started, read_journal
-from searchlab.record import StudyRecord
-from searchlab.replay import replay
-from searchlab.search import Recorder, Search
+from searchlab.journal.events import Resumed, Retried, Started
+from searchlab.journal.journal import Journal, read_journal
+from searchlab.journal.record import StudyRecord
 from searchlab.tracking.memory import MemoryTracker
-from searchlab.training.prepare import prepare
-from searchlab.trial import TrialState
 
 pytestmark = pytest.mark.keras
 

@@ -12,7 +12,7 @@ from faults.compare import Finished
 from faults.driver import Death, Life, Server
 from faults.points import POINTS
 
-from searchlab.home import load_record, study_names
+from searchlab.journal.home import load_record, study_names
 
 pytestmark = pytest.mark.keras
 

@@ -10,13 +10,13 @@ import threading
 import pytest
 from faults.place import TRIALS, Place, one_line
 
-from searchlab.home import StudyHome
-from searchlab.journal import read_journal
-from searchlab.record import StudyRecord
-from searchlab.tracking import outbox
+from searchlab.journal.home import StudyHome
+from searchlab.journal.journal import read_journal
+from searchlab.journal.record import StudyRecord
+from searchlab.tracking.mlflow import outbox
 
 HOLD = (
-    "import sys, time; from pathlib import Path; from searchlab.home import StudyHome\n"
+    "import sys, time; from pathlib import Path; from searchlab.journal.home import StudyHome\n"
     "with StudyHome('small', Path.cwd()).locked():\n"
     "    print('held', flush=True); time.sleep(60)\n"
 )
@@ -105,7 +105,8 @@ def test_of_many_that_start_at_once_one_gets_the_study(place):
 
 def _journal(place: Place) -> bytes:
     """The beginning of a study of this name."""
-    from searchlab.journal import Entry, Started, _encode
+    from searchlab.journal.events import Entry, Started
+    from searchlab.journal.journal import _encode
     from searchlab.study.file import load_study
 
     spec = load_study(place.cwd / "small.yaml").spec

@@ -8,12 +8,13 @@ from executors.contract import PARAMS, Bench, collect
 from faults.test_disk import as_root, mounted
 from support import study
 
+from searchlab.core.trial import TrialState
+from searchlab.data.prepare import prepare
 from searchlab.errors import JournalError
 from searchlab.executors.inline import InlineExecutor
-from searchlab.training.checkpoint import checkpoint_file, load_checkpoint
+from searchlab.journal.layout import StudyLayout
+from searchlab.training.checkpoint import load_checkpoint
 from searchlab.training.job import Work
-from searchlab.training.prepare import prepare
-from searchlab.trial import TrialState
 
 pytestmark = pytest.mark.keras
 
@@ -54,7 +55,7 @@ def flip(file):
 def test_a_lost_model_of_the_best_trial_is_trained_again(bench, damage):
     """Without its file, the study's model is trained again with the same seed: the same scores."""
     assert outcome(bench).state is TrialState.COMPLETE
-    kept = checkpoint_file(bench.directory, 0, 0)
+    kept = StudyLayout(bench.directory).checkpoint(0, 0)
     before = outcome(bench, work=Work.FINAL)
     assert before.epochs == 0
     damage(kept)

@@ -12,10 +12,10 @@ from faults.compare import Finished
 from faults.place import TRIALS, Place, one_line
 from mlflow_server import Server, free_port
 
-from searchlab.tracking import opening, outbox
-from searchlab.tracking.opening import open_store
-from searchlab.tracking.state import read_ids
-from searchlab.tracking.trouble import reason
+from searchlab.tracking.mlflow import opening, outbox
+from searchlab.tracking.mlflow.opening import open_store
+from searchlab.tracking.mlflow.state import read_ids
+from searchlab.tracking.mlflow.trouble import reason
 
 
 @pytest.fixture
@@ -185,14 +185,14 @@ def test_a_process_ends_though_a_request_hangs(tmp_path):
     """A server that never answers does not keep the program: closing has an end."""
     code = (
         "import socket, sys; from pathlib import Path; sys.path[:0] = sys.argv[2:];"
-        "import study_entries as make;"
-        "from searchlab.tracking.mlflow import MlflowTracker;"
+        "from tracking import study_entries as make;"
+        "from searchlab.tracking.mlflow.tracker import MlflowTracker;"
         "deaf = socket.create_server(('127.0.0.1', 0));"
         "uri = f'http://127.0.0.1:{deaf.getsockname()[1]}';"
         "tracker = MlflowTracker(uri, Path(sys.argv[1]), 1);"
         "tracker.replay(make.small_study()); tracker.close(); print(tracker.pending)"
     )
-    folder = Path(__file__).parents[1] / "tracking"
+    folder = Path(__file__).parents[1]
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path), str(folder)],
         capture_output=True, text=True, check=True, timeout=60,

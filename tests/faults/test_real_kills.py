@@ -19,7 +19,7 @@ import psutil
 import pytest
 from faults.compare import Finished
 
-from searchlab.home import StudyHome
+from searchlab.journal.home import StudyHome
 
 pytestmark = [pytest.mark.keras, pytest.mark.slow]
 
@@ -86,7 +86,7 @@ class Program:
 
     def wait_for_lines(self, number: int) -> bool:
         """Waits until the journal has grown by some lines; False if the study ended before."""
-        journal = StudyHome("small", self.directory).journal
+        journal = StudyHome("small", self.directory).paths.journal
         wanted = _lines(journal) + number
         while _lines(journal) < wanted:
             if self._process.poll() is not None:

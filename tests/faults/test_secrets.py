@@ -17,8 +17,8 @@ from mlflow_server import Server, free_port
 from test_cli import searchlab
 
 import searchlab as package
-from searchlab.tracking import outbox
-from searchlab.tracking.address import redact, scrub
+from searchlab.tracking.mlflow import outbox
+from searchlab.tracking.mlflow.address import redact, scrub
 
 CANARY = "CaNaRy7"
 AWAY = f"http://user:{CANARY}@127.0.0.1:9"

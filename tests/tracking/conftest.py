@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from packages import package_of
 
-from searchlab.tracking.address import resolve_uri
-from searchlab.training.package import model_file as model_file_of
+from searchlab.package.write import model_file as model_file_of
+from searchlab.tracking.mlflow.address import resolve_uri
 
 
 @pytest.fixture

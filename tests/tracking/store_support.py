@@ -8,7 +8,7 @@ from collections import Counter
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
-from searchlab.tracking.mlflow import MlflowTracker
+from searchlab.tracking.mlflow.tracker import MlflowTracker
 
 
 def track(uri, home, entries, before=(), drain_seconds=60.0):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 
-from searchlab.journal import (
+from searchlab.core.trial import Failure, Outcome, Report, Suggestion, Trial, TrialState
+from searchlab.journal.events import (
     Asked,
     Compared,
     Confirmed,
@@ -18,7 +19,6 @@ from searchlab.journal import (
 )
 from searchlab.study.ending import Ending
 from searchlab.study.spec import StudySpec
-from searchlab.trial import Failure, Outcome, Report, Suggestion, Trial, TrialState
 
 BEGIN = 1_700_000_000.0
 RESUMED = Resumed(trials=4, seconds=None, executor="inline", workers=2)

@@ -6,15 +6,15 @@ import json
 from pathlib import Path
 
 import pytest
-import study_entries as make
 from mlflow import MlflowClient
-from store_support import history, runs, track
+from tracking import study_entries as make
+from tracking.store_support import history, runs, track
 
-from searchlab.journal import Resumed, Stopped
-from searchlab.record import StudyRecord
+from searchlab.journal.events import Resumed, Stopped
+from searchlab.journal.record import StudyRecord
 from searchlab.study.ending import Ending
-from searchlab.tracking import tables
-from searchlab.tracking.state import read_ids
+from searchlab.tracking.mlflow import description as tables
+from searchlab.tracking.mlflow.state import read_ids
 
 
 def test_the_scores_of_the_winner_stand_side_by_side(uri, home):

@@ -5,10 +5,10 @@ import json
 
 from support import study
 
-from searchlab.journal import Entry, Started
-from searchlab.record import StudyRecord
-from searchlab.tracking.projection import study_identity, study_params
-from searchlab.trial import Known
+from searchlab.core.trial import Known
+from searchlab.journal.events import Entry, Started
+from searchlab.journal.record import StudyRecord
+from searchlab.tracking.mlflow.projection import study_identity, study_params
 
 
 def test_an_older_journal_keeps_its_identity():

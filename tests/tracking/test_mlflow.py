@@ -15,17 +15,17 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
-import study_entries as make
 from mlflow import MlflowClient
 from mlflow_server import Server
-from store_support import artifacts, history, put_model, runs, track
+from tracking import study_entries as make
+from tracking.store_support import artifacts, history, put_model, runs, track
 
+from searchlab.data.preprocessing import load_preprocessing
 from searchlab.errors import TrackingError
-from searchlab.journal import Stopped
-from searchlab.tracking.address import redact, resolve_uri
-from searchlab.tracking.mlflow import MlflowTracker
-from searchlab.tracking.state import read_ids
-from searchlab.training.preprocessing import load_preprocessing
+from searchlab.journal.events import Stopped
+from searchlab.tracking.mlflow.address import redact, resolve_uri
+from searchlab.tracking.mlflow.state import read_ids
+from searchlab.tracking.mlflow.tracker import MlflowTracker
 
 
 def picture(uri):
@@ -300,7 +300,8 @@ def test_a_uri_that_mlflow_has_no_store_for_is_refused(uri, tmp_path):
 
 def test_importing_the_tracker_does_not_import_mlflow():
     """A study starts at once: MLflow is imported by the outbox's thread."""
-    code = "import sys, searchlab.tracking.mlflow; print({'mlflow', 'optuna'} & {*sys.modules})"
+    code = "import sys, searchlab.tracking.mlflow.tracker\n"
+    code += "print({'mlflow', 'optuna'} & {*sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 
@@ -309,8 +310,8 @@ def test_importing_the_tracker_does_not_import_mlflow():
 def test_processes_that_start_at_once_share_a_new_store(tmp_path):
     """Four first studies in an empty directory: all arrive in one experiment."""
     code = (
-        "import sys; from pathlib import Path; import study_entries as make;"
-        "from store_support import track; home = Path(sys.argv[2]); home.mkdir();"
+        "import sys; from pathlib import Path; from tracking import study_entries as make;"
+        "from tracking.store_support import track; home = Path(sys.argv[2]); home.mkdir();"
         "entries = make.timed(make.started(make.spec()), make.RESUMED, *make.trial(0),"
         " begin=float(sys.argv[3]));"
         "assert track(sys.argv[1], home, entries, drain_seconds=200).pending == 0"

@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 from mlflow import MlflowClient
 
-from searchlab.tracking import opening
+from searchlab.tracking.mlflow import opening
 
 
 @pytest.fixture

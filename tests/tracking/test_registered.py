@@ -14,24 +14,25 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
-import study_entries as make
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
 from mlflow_server import Server
-from store_support import runs, track
+from tracking import study_entries as make
+from tracking.store_support import runs, track
 
-from searchlab.journal import Resumed
-from searchlab.record import StudyRecord
+from searchlab.journal.events import Resumed
+from searchlab.journal.record import StudyRecord
 from searchlab.study.ending import Ending
-from searchlab.tracking import finish, outbox
-from searchlab.tracking.address import resolve_uri
-from searchlab.tracking.alias import promote
-from searchlab.tracking.log_model import LoggedModel
-from searchlab.tracking.opening import open_store
-from searchlab.tracking.registered import register
-from searchlab.tracking.registry import made_versions
-from searchlab.tracking.state import Registration, State, read_ids
+from searchlab.tracking.mlflow import artifacts as finish
+from searchlab.tracking.mlflow import outbox
+from searchlab.tracking.mlflow.address import resolve_uri
+from searchlab.tracking.mlflow.alias import promote
+from searchlab.tracking.mlflow.log_model import LoggedModel
+from searchlab.tracking.mlflow.model_versions import made_versions
+from searchlab.tracking.mlflow.opening import open_store
+from searchlab.tracking.mlflow.register import register
+from searchlab.tracking.mlflow.state import Registration, State, read_ids
 
 CALLS = [
     "get_registered_model",
@@ -60,7 +61,7 @@ def light(monkeypatch):
         return LoggedModel(model.model_id)
 
     monkeypatch.setattr(finish, "log_model", log_model)
-    monkeypatch.setattr("searchlab.pages.report.report_page", lambda record: "")
+    monkeypatch.setattr("searchlab.report.html.report.report_page", lambda record: "")
 
 
 @pytest.fixture
@@ -226,7 +227,7 @@ def test_of_a_study_that_ended_twice_the_last_end_counts(uri, home, light, monke
         ends.append(args)
         real(*args)
 
-    monkeypatch.setattr("searchlab.tracking.store.finish", counted)
+    monkeypatch.setattr("searchlab.tracking.mlflow.store.finish", counted)
     again = make.timed(entries[1].event, entries[-1].event, begin=entries[-1].time + 9)
     (home / "refit").mkdir()
     (home / "refit" / "model.keras").write_text("the last")

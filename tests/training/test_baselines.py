@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 from support import study
 
-from searchlab.training.job import Job, Work, refitting
-from searchlab.training.names import baselines
-from searchlab.trial import Suggestion, Trial, TrialState
+from searchlab.core.trial import Suggestion, Trial, TrialState
+from searchlab.data.catalog import baselines
+from searchlab.journal.layout import refit_data
+from searchlab.training.job import Job, Work
 
 pytestmark = pytest.mark.keras
 
@@ -39,8 +40,8 @@ def mine(y, predicted):
 @pytest.fixture
 def measure(tmp_path):
     """Fits a baseline of a study on this data with a factory of these params."""
+    from searchlab.data.prepare import open_data, prepare
     from searchlab.training.fit import run
-    from searchlab.training.prepare import open_data, prepare
 
     def measure(baseline, dataset, refit=True, folds=None, **params):
         (tmp_path / "factory.py").write_text(FACTORY)
@@ -48,7 +49,7 @@ def measure(tmp_path):
         spec = study(data=dataset, model="factory.py:build", refit=refit, evaluation=evaluation)
         prepare(spec, tmp_path, tmp_path / "data")
         trial = Trial(3, Suggestion(params, epochs=1), seed=11)
-        data = refitting(tmp_path / "data") if refit else tmp_path / "data"
+        data = refit_data(tmp_path / "data") if refit else tmp_path / "data"
         job = Job(Work.BASELINE, trial, spec, tmp_path, data, tmp_path)
         outcome = run(replace(job, baseline=baseline), emit=None)
         assert outcome.state is TrialState.COMPLETE, outcome.error

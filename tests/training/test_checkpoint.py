@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from searchlab.errors import ModelError, StorageError
+from searchlab.journal.layout import StudyLayout
 from searchlab.training import checkpoint as checkpoint_module
 from searchlab.training.checkpoint import (
     Checkpoint,
-    checkpoint_file,
     checkpoint_of,
     is_whole,
     load_checkpoint,
@@ -59,7 +59,7 @@ def test_kept_weights_come_with_the_state_of_their_optimiser(tmp_path, built):
 
     first, second = adam(built=built), adam(built=built)
     first.fit(X, Y, epochs=2, verbose=0)
-    save_checkpoint(checkpoint_of(first), checkpoint_file(tmp_path, 7, 0))
+    save_checkpoint(checkpoint_of(first), StudyLayout(tmp_path).checkpoint(7, 0))
     data = SimpleNamespace(summary=SimpleNamespace(input_shape=(4,)))
     take_over(second, load_checkpoint(tmp_path / "models/7/fold-0.npz"), data)
     assert_same(checkpoint_of(first), checkpoint_of(second))
@@ -143,4 +143,4 @@ def test_weights_that_cannot_be_written_say_what_to_do(tmp_path):
     """A file in place of the directory is named, and the trial is promised to be trained again."""
     (tmp_path / "models").write_text("in the way")
     with pytest.raises(StorageError, match=r"the model cannot be written \(.*trained again"):
-        save_checkpoint(numbers(), checkpoint_file(tmp_path, 0, 0))
+        save_checkpoint(numbers(), StudyLayout(tmp_path).checkpoint(0, 0))

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from support import study
 
+from searchlab.core.trial import Decision, Suggestion, Trial
 from searchlab.training.job import Job, Work
-from searchlab.trial import Decision, Suggestion, Trial
 
 pytestmark = pytest.mark.keras
 
@@ -16,7 +16,7 @@ PARAMS = {"n_hidden": 1, "n_neurons": 8, "learning_rate": 0.01}
 @pytest.fixture(scope="module")
 def job(tmp_path_factory):
     """A trial on iris with three epochs of SGD, its data prepared."""
-    from searchlab.training.prepare import prepare
+    from searchlab.data.prepare import prepare
 
     directory = tmp_path_factory.mktemp("study")
     spec = study(training={"epochs": 3, "batch_size": 7}, model="mlp")
@@ -29,9 +29,9 @@ def test_whole_epochs_in_one_call_give_the_same_losses(job):
     """The reported losses are, to the last bit, those of Keras' own fit batch by batch."""
     import keras
 
+    from searchlab.data.prepare import open_data
     from searchlab.training.build import build
     from searchlab.training.fit import run
-    from searchlab.training.prepare import open_data
 
     reports = []
 

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from support import study
 
+from searchlab.core.trial import Decision, Suggestion, Trial, TrialState
 from searchlab.errors import ModelError
+from searchlab.journal.layout import StudyLayout
 from searchlab.training.job import Job, Work
-from searchlab.trial import Decision, Suggestion, Trial, TrialState
 
 pytestmark = pytest.mark.keras
 
@@ -25,7 +26,7 @@ SPACE = {"units": {"int": [4, 12]}, "n_hidden": {"int": [1, 3]}}
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """A directory with prepared data."""
-    from searchlab.training.prepare import prepare
+    from searchlab.data.prepare import prepare
 
     directory = tmp_path_factory.mktemp("study")
     prepare(study(), Path(), directory / "data")
@@ -40,10 +41,10 @@ def other(place, tmp_path, monkeypatch):
     """
     import keras
 
-    from searchlab.training import factories
+    from searchlab.data.prepare import open_data
+    from searchlab.factories import find as factories
+    from searchlab.package.write import write_package
     from searchlab.training.initial import keep, weighted_layers
-    from searchlab.training.package import write_package
-    from searchlab.training.prepare import open_data
 
     def keep_model(factory="stack", model=None, source=SOURCE, **params):
         theirs = tmp_path / "theirs"
@@ -90,9 +91,9 @@ def without(job: Job) -> Job:
 
 def built(job: Job):
     """The arrays of the layers of a job's model."""
+    from searchlab.data.prepare import open_data
     from searchlab.training.build import build
     from searchlab.training.initial import weighted_layers
-    from searchlab.training.prepare import open_data
 
     model = build(job, open_data(job.data))
     return [[np.array(each) for each in layer.weights] for layer in weighted_layers(model)]
@@ -113,9 +114,9 @@ def trained(job: Job):
 
 def kept(job: Job) -> list[np.ndarray]:
     """The weights that a trial has left."""
-    from searchlab.training.checkpoint import checkpoint_file, load_checkpoint
+    from searchlab.training.checkpoint import load_checkpoint
 
-    return load_checkpoint(checkpoint_file(job.directory, job.trial.number, 0)).trainable
+    return load_checkpoint(StudyLayout(job.directory).checkpoint(job.trial.number, 0)).trainable
 
 
 def equal(one, other) -> bool:
@@ -316,7 +317,7 @@ def test_any_loss_can_be_frozen(place, other):
 
 def test_fused_trainings_begin_with_the_same_weights(place, other):
     """Fused and ordinary training agree, for several widths of what is not copied."""
-    from training.fused.fused_support import assert_same, run_alone, run_fused
+    from fused.fused_support import assert_same, run_alone, run_fused
 
     other(n_hidden=1)
     jobs = [
@@ -330,7 +331,7 @@ def test_fused_trainings_begin_with_the_same_weights(place, other):
 
 def test_frozen_epochs_are_not_fused(place, other):
     """Such a job is declined, with the reason that the study shows."""
-    from training.fused.fused_support import run_fused
+    from fused.fused_support import run_fused
 
     other(n_hidden=1)
     ((_, end),) = run_fused([job(place, freeze=1)]).values()

@@ -8,8 +8,8 @@ from contextlib import suppress
 from multiprocessing import Pipe
 from typing import Any, Protocol
 
+from searchlab.core.trial import Failure
 from searchlab.executors.sources import Kind
-from searchlab.trial import Failure
 
 
 class Orders(Protocol):

@@ -10,19 +10,19 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from searchlab.core.trial import Failure, Outcome
+from searchlab.core.versions import installed
 from searchlab.errors import StorageError
 from searchlab.executors.base import LOST
-from searchlab.executors.cluster.files import Files, needed, unpack_made
+from searchlab.executors.cluster.capacity import Setup, claim
 from searchlab.executors.cluster.link import Link
 from searchlab.executors.cluster.node import Gone, Heard, Node, Said
-from searchlab.executors.cluster.room import Setup, claim
+from searchlab.executors.cluster.transfer import Files, needed, unpack_made
 from searchlab.executors.sources import Kind
+from searchlab.fused.messages import Ended, Submit
 from searchlab.study.limits import ResourcesSpec
-from searchlab.training.fused.messages import Ended, Submit
 from searchlab.training.job import Job
 from searchlab.training.outcome import failed
-from searchlab.trial import Failure, Outcome
-from searchlab.versions import installed
 
 _SILENCE = 30.0  # seconds without a sign of life after which a node is given up
 _ANSWER = 5.0  # seconds for a node to answer where its answer can be done without

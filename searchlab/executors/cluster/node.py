@@ -24,15 +24,15 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from searchlab.core.trial import Failure, Outcome, TrialState
+from searchlab.core.versions import installed
 from searchlab.errors import SearchlabError
-from searchlab.executors.cluster.files import Files, on_node, pack, unpack
-from searchlab.executors.cluster.room import Setup, devices_of
-from searchlab.executors.handle import Child
+from searchlab.executors.child import Child
+from searchlab.executors.cluster.capacity import Setup, devices_of
+from searchlab.executors.cluster.transfer import Files, on_node, pack, unpack
 from searchlab.executors.sources import Forked, Kind
-from searchlab.training.fused.messages import Declined, Drop, Ended, Submit
+from searchlab.fused.messages import Declined, Drop, Ended, Submit
 from searchlab.training.job import Job
-from searchlab.trial import Failure, Outcome, TrialState
-from searchlab.versions import installed
 
 _WAIT = 1.0  # seconds that `hear` waits for news; no news is a sign of life, too
 _AT_ONCE = 500  # pieces of news

@@ -7,14 +7,14 @@ import time
 from contextlib import suppress
 
 from searchlab.errors import SearchlabError
+from searchlab.executors.cluster.capacity import setup_of
 from searchlab.executors.cluster.connect import Connection
-from searchlab.executors.cluster.files import pack, pack_code
 from searchlab.executors.cluster.link import Link
 from searchlab.executors.cluster.machine import Cargo, Machine
-from searchlab.executors.cluster.room import setup_of
+from searchlab.executors.cluster.transfer import pack, pack_code
 from searchlab.executors.sources import Kind
+from searchlab.journal.layout import StudyLayout
 from searchlab.study.limits import ResourcesSpec
-from searchlab.training.initial import kept_model
 from searchlab.training.job import Job
 
 _LOOK = 2.0  # seconds between two looks at which nodes there are
@@ -55,7 +55,7 @@ class Nodes:
         need = job.spec.training.resources or ResourcesSpec()
         try:
             code = pack_code(job.spec.factory.factory, job.base)
-            initial = pack(kept_model(job.directory))
+            initial = pack(StudyLayout(job.directory).initial)
             data, code, initial = map(ray.put, (pack(job.data), code, initial))
         except ray.exceptions.RayError as error:
             raise SearchlabError(

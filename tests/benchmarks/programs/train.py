@@ -16,13 +16,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from searchlab.core.quiet import quiet
+from searchlab.core.trial import Outcome, Suggestion, Trial
+from searchlab.data.prepare import open_data, prepare
 from searchlab.executors.fused import IN_FLIGHT
+from searchlab.fused.messages import Declined, Ended, FromHost, Submit
 from searchlab.study.file import load_study
-from searchlab.training.fused.messages import Declined, Ended, FromHost, Submit
 from searchlab.training.job import Job, Work
-from searchlab.training.prepare import open_data, prepare
-from searchlab.training.quiet import quiet
-from searchlab.trial import Outcome, Suggestion, Trial
 
 
 class Training:
@@ -33,7 +33,7 @@ class Training:
     """
 
     def __init__(self, lanes: int) -> None:
-        from searchlab.training.fused.host import Host
+        from searchlab.fused.host import Host
 
         self.outcomes: dict[int, Outcome] = {}
         self._said: queue.SimpleQueue[FromHost] = queue.SimpleQueue()

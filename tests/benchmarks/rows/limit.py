@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from searchlab.trial import Suggestion, Trial
+from searchlab.core.trial import Suggestion, Trial
 
 from .. import commands, studies
 from ..bench import Bare, Bench

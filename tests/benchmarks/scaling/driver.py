@@ -10,17 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from searchlab import plugins
 from searchlab.backends.base import Problem
+from searchlab.core.interrupt import Interrupt
+from searchlab.core.trial import Trial
+from searchlab.engine import plugins
+from searchlab.engine.loop import Search
+from searchlab.engine.recorder import Recorder
+from searchlab.engine.replay import replay
 from searchlab.executors.fused import FusedExecutor
-from searchlab.interrupt import Interrupt
-from searchlab.journal import Journal, Reported, Resumed, Started, read_journal
-from searchlab.record import StudyRecord
-from searchlab.replay import replay
-from searchlab.search import Recorder, Search
+from searchlab.journal.events import Reported, Resumed, Started
+from searchlab.journal.journal import Journal, read_journal
+from searchlab.journal.record import StudyRecord
 from searchlab.study.spec import StudySpec
 from searchlab.tracking.base import Tracker
-from searchlab.trial import Trial
 
 from .. import studies
 from .workers import Trainings, Workers

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from searchlab.tracking.mlflow import MlflowTracker
-from searchlab.tracking.opening import open_store
+from searchlab.tracking.mlflow.opening import open_store
+from searchlab.tracking.mlflow.tracker import MlflowTracker
 
 from .driver import Held, Load, hold
 

@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from searchlab.executors.cluster.files import unpack_made
+from searchlab.core.trial import Report, Trial
 from searchlab.executors.cluster.link import Link
-from searchlab.training.checkpoint import checkpoint_file
-from searchlab.training.fused.messages import (
+from searchlab.executors.cluster.transfer import unpack_made
+from searchlab.fused.messages import (
     Began,
     Building,
     Built,
@@ -32,9 +32,9 @@ from searchlab.training.fused.messages import (
     Epoch,
     Submit,
 )
+from searchlab.journal.layout import StudyLayout
 from searchlab.training.job import Job
 from searchlab.training.outcome import Fitted, complete
-from searchlab.trial import Report, Trial
 
 Metrics = Callable[[Trial, int], dict[str, float]]
 """What an epoch of a trial comes to."""
@@ -192,7 +192,7 @@ class Workers:
         metrics = self._trainings.metrics(trial, training.done)
         last = training.done == training.epochs
         if last and job.keep:  # before anything is said, after which it may be taken away
-            kept = checkpoint_file(Path(), trial.number, 0).as_posix()
+            kept = StudyLayout(Path()).checkpoint(trial.number, 0).as_posix()
             unpack_made({kept: _WEIGHTS}, job.directory)
         report = Report(trial.number, 0, training.done, metrics)
         worker.link.connection.feed(Epoch(training.id, report, last))

@@ -1,0 +1,102 @@
+"""What the command line writes: errors, warnings, results, and the view of a running study."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from searchlab.journal.record import StudyRecord
+    from searchlab.tracking.base import Tracker
+    from searchlab.tracking.mlflow.tracker import MlflowTracker
+
+
+def complain(message: str) -> None:
+    """Writes one line to standard error."""
+    click.echo(f"searchlab: {message}", err=True)
+
+
+def tell_failure(record: StudyRecord) -> None:
+    """Says which trial's failure ended the study, if one did."""
+    from searchlab.core.wording import reason_text
+
+    number = None if record.stopped is None else record.stopped.failed
+    outcome = None if number is None else record.trials[number].outcome
+    if outcome is not None and outcome.error is not None:
+        complain(
+            f"trial {number} failed, and search.on_failure is stop: {reason_text(outcome.error)}; "
+            "to go on without it, run again with --set search.on_failure=continue"
+        )
+
+
+def warn_of_backlog(tracker: MlflowTracker, name: str, option: str | None) -> None:
+    """Says that MLflow lacks something; the study itself is complete without it."""
+    from searchlab.tracking.mlflow.address import redact
+
+    if tracker.pending:
+        where = f" --tracking-uri {redact(option)}" if option else ""
+        complain(
+            f"MLflow lacks the last {tracker.pending} events: "
+            f"{tracker.problem or 'the store took too long'}; nothing is lost: once it is back, "
+            f"searchlab sync {name}{where}"
+        )
+
+
+def print_study(record: StudyRecord, file: Path, output: TextIO | None, console: Console) -> None:
+    """Writes what a study came to: as JSON to `output` if given, else in words."""
+    from searchlab.journal.home import StudyHome
+    from searchlab.report.json import study_json
+    from searchlab.report.text import summary
+    from searchlab.tracking.mlflow.state import read_ids
+
+    if record.started is None:  # interrupted before the first trial
+        return
+    home = StudyHome(record.spec.name, Path.cwd()).directory
+    if output is not None:
+        print_json(study_json(record, read_ids(home), home), output)
+    else:
+        console.print(summary(record, read_ids(home), home, file), soft_wrap=True)
+
+
+def print_json(value: Any, output: TextIO | None = None) -> None:
+    """Writes a value as JSON to standard output, or to what stands in for it."""
+    print(json.dumps(value, indent=2, allow_nan=False), file=output or sys.stdout)
+
+
+def console(output: TextIO | None = None) -> Console:
+    """A console that breaks no lines where nobody looks at them."""
+    from rich.console import Console
+
+    return Console(file=output, highlight=False, soft_wrap=not (output or sys.stdout).isatty())
+
+
+def view(console: Console, output: TextIO) -> Tracker:
+    """A live view on a terminal, plain lines elsewhere."""
+    from searchlab.report.console import LiveTracker, PlainTracker
+
+    return LiveTracker(console) if console.is_terminal else PlainTracker(output)
+
+
+@contextmanager
+def standard_output(reserved: bool) -> Iterator[TextIO]:
+    """Standard output; if `reserved`, nobody else can print to it, in whatever language."""
+    if not reserved:
+        yield sys.stdout
+        return
+    sys.stdout.flush()
+    ours = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        with os.fdopen(ours, "w") as output:
+            yield output
+    finally:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

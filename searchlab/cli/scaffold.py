@@ -1,0 +1,245 @@
+"""A first study file for `searchlab init`: every key with a comment, ready to run."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import difflib
+import gzip
+import json
+import os
+import re
+import textwrap
+from pathlib import Path
+from string import Template
+from typing import TextIO
+
+from searchlab.data.catalog import DATASETS
+from searchlab.errors import InputError
+
+FIRST_DATASET = "digits"
+"""The data set of a study file when none is named: it needs no network and trains in seconds."""
+
+_SUFFIXES = (".csv", ".tsv", ".csv.gz")
+_LONGEST_LINE = 1_000_000  # characters of a header line; more is no table of columns
+_MOST_COLUMNS = 40  # column names listed in the comment and in errors
+
+_STUDY = Template("""\
+# A study: what is searched, on which data, by which library, and for how long.
+#   searchlab validate $file    checks this file in a second
+#   searchlab run $file         runs it; run it again to continue after an interruption
+
+name: $name  # the study's name in lists and in MLflow
+
+data:
+$data
+  test: 0.2  # the fraction of all rows kept for one test of the study's model, at the end
+  validation: 0.2  # the fraction of the other rows that early stopping looks at
+  scale: $scale  # numeric features: standard, minmax or none; fitted on training rows only
+
+# The function that builds a model from the params below. `mlp` is built in. Your own:
+#   model: models.py:build_model    a function in a file beside this one, or
+#   model: my_package.models:build_model
+model:
+  factory: mlp
+  params:  # arguments that stay the same in all trials
+    optimizer: adam
+
+space:  # arguments that differ from trial to trial
+  n_hidden: {int: [0, 3]}  # a whole number, both ends included
+  n_neurons: {int: [8, 128], log: true}  # log: as many between 8 and 32 as between 32 and 128
+  learning_rate: {float: [1.0e-4, 3.0e-2], log: true}
+  activation: {choice: [relu, elu, tanh]}
+  # dropout: {float: [0.0, 0.5], step: 0.1, when: {param: n_hidden, in: [2, 3]}}  # only if deep
+
+objective:
+  metric: val_loss  # measured on rows that no training has seen; for classes also val_accuracy
+  direction: minimize  # maximize for val_accuracy
+
+search:
+  backend: optuna  # or randomized (scikit-learn's RandomizedSearchCV) or hyperband (Keras Tuner)
+  trials: 20  # how many in total; more can be added later
+  # seconds: 600  # how long in total; whichever budget is used up first ends the study
+  seed: 42  # of the search, the splits and every training
+  # on_failure: {retry: 1}  # train a failed trial again; or stop; continue without it if left out
+  # options: {sampler: tpe, pruner: median}  # for optuna
+  # options: {factor: 3, hyperband_iterations: 1}  # for hyperband
+
+training:
+  epochs: 100  # at most, for each training
+  batch_size: 32
+  early_stopping:  # Keras' EarlyStopping; null trains all epochs
+    patience: 10  # epochs without a better val_loss
+    restore_best_weights: true  # of the best epoch, not of the last one
+  # limits: {seconds: 600, memory: 2GB}  # a trial that takes more is killed and counts as failed
+
+evaluation:  # what scores a trial: one of the two
+  holdout: 0.2  # one training, scored on this fraction of the training rows
+  # folds: 3  # cross-validation: slower, and less noise
+
+# What follows the search:
+confirm: {top: 3, seeds: 3}  # the best 3 trials are trained with 3 other seeds; 0 for none
+refit: true  # the winner is trained again on all rows but the test's
+baselines: true  # simple models on the same rows: is the network worth it?
+# registered_model: $plain  # in MLflow; the study's name if left out, null for none
+
+execution:  # where trainings run; does not change what they compute
+  # executor: process  # each training in a process of its own, never several in one program
+  workers: 1  # worker processes
+""")
+
+
+def init_text(dataset: str | None, csv: Path | None, target: str | None, file: Path) -> str:
+    """The text of a study file on a built-in data set or on a CSV file.
+
+    Args:
+        dataset: the name of a built-in data set; `FIRST_DATASET` if this and `csv` are None.
+        csv: a CSV file with a header; of it, only the header is read.
+        target: the column of the CSV file to predict.
+        file: where the study file will be; its name names the study, and the path of the CSV
+            file is written relative to its directory.
+
+    Raises:
+        InputError: if both or an unknown data set are named, or the CSV file has no such target.
+    """
+    if csv is not None and dataset is not None:
+        raise InputError("a data set and a CSV file are both named: leave one of them out")
+    if csv is None:
+        if target is not None:
+            raise InputError("a target goes with a CSV file: name the file, or leave target out")
+        data = _dataset_lines(dataset or FIRST_DATASET)
+    else:
+        data = _csv_lines(csv, target, file)
+    scale = "minmax" if dataset == "fashion_mnist" else "standard"  # pixels have one scale
+    return _STUDY.substitute(
+        name=_quoted(_study_name(file)),
+        plain=_study_name(file),
+        file=_listed([file.name]),
+        data="\n".join(f"  {line}" for line in data),
+        scale=scale,
+    )
+
+
+def default_file(dataset: str | None, csv: Path | None) -> Path:
+    """The study file to write when none is named: in the current directory, named by the data."""
+    if csv is None:
+        return Path(f"{dataset or FIRST_DATASET}.yaml")
+    return Path(re.sub(r"(\.[ct]sv)?(\.gz)?$", "", csv.name, count=1, flags=re.I) + ".yaml")
+
+
+def write_new(path: Path, text: str) -> None:
+    """Writes a file that does not exist yet, and the directories above it.
+
+    Raises:
+        InputError: if the file exists, which is left as it is, or cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise InputError(
+            f"{error.filename}: exists already and was left as it is: name another file, or "
+            "remove it first"
+        ) from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def _dataset_lines(name: str) -> list[str]:
+    if name not in DATASETS:
+        close = difflib.get_close_matches(name, DATASETS, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(DATASETS)}"
+        raise InputError(f"there is no built-in data set {name!r}: {hint}")
+    return [f"dataset: {name}  # {DATASETS[name]}", *_OWN_FILE]
+
+
+_OWN_FILE = ["# A file of your own instead: path: houses.csv and target: price"]
+
+
+def _csv_lines(path: Path, target: str | None, file: Path) -> list[str]:
+    columns = _header(path)
+    if target is None:
+        raise InputError(
+            f"{path}: which column is to be predicted? Name the target; columns: {_listed(columns)}"
+        )
+    if target not in columns:
+        close = difflib.get_close_matches(target, columns, n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise InputError(
+            f"{path}: has no column {target!r} to predict: {hint}Columns: {_listed(columns)}"
+        )
+    relative = os.path.relpath(path.resolve(), file.resolve().parent)
+    others = _listed([column for column in columns if column != target])
+    comment = textwrap.wrap(
+        f"The other columns: {others}", 90, break_long_words=False, break_on_hyphens=False
+    )
+    return [
+        f"path: {_quoted(Path(relative).as_posix())}  # relative to this file",
+        f"target: {_quoted(target)}  # the column to predict",
+        *(f"# {line}" for line in comment),
+        "drop: []  # columns that are no features, such as an id",
+        "# task: classification  # or regression; if left out, the target's values tell",
+    ]
+
+
+def _header(path: Path) -> list[str]:
+    """The column names of a CSV file."""
+    if not path.name.lower().endswith(_SUFFIXES):
+        raise InputError(
+            f"{path}: is not named {', '.join(_SUFFIXES[:-1])} or {_SUFFIXES[-1]}: start from a "
+            "built-in data set, and put the file's name and target under data"
+        )
+    delimiter = "\t" if path.name.lower().endswith(".tsv") else ","
+    try:
+        with contextlib.closing(_open(path)) as file:
+            lines = iter(lambda: file.readline(_LONGEST_LINE), "")
+            columns = next(csv.reader(lines, delimiter=delimiter), [])
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: is not UTF-8 text: save it as UTF-8") from None
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such file{_near(path)}") from None
+    except (OSError, EOFError, csv.Error) as error:
+        raise InputError(f"{path}: cannot be read as CSV: {error}; check the file") from None
+    if not any(column.strip() for column in columns):
+        raise InputError(f"{path}: has no header: name the columns in its first line")
+    twice = [name for index, name in enumerate(columns) if name in columns[:index]]
+    if twice:
+        raise InputError(f"{path}: column {twice[0]!r} stands there twice: rename one")
+    if len(columns) == 1:
+        raise InputError(
+            f"{path}: has no column besides {columns[0]!r}: a study needs a target and something "
+            "to predict it from (columns are separated by commas, or by tabs in a .tsv file)"
+        )
+    return columns
+
+
+def _open(path: Path) -> TextIO:
+    if path.name.lower().endswith(".gz"):
+        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+    return path.open(encoding="utf-8-sig", newline="")
+
+
+def _near(path: Path) -> str:
+    names = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+    close = difflib.get_close_matches(path.name, names, n=1)
+    return f": did you mean {path.parent / close[0]}?" if close else ": check its name"
+
+
+def _listed(columns: list[str]) -> str:
+    """Column names in one line, without what would end a comment or obey a terminal."""
+    line = ", ".join(columns[:_MOST_COLUMNS])
+    line = "".join(char if char.isprintable() else " " for char in line)
+    more = len(columns) - _MOST_COLUMNS
+    return f"{line} and {more} more" if more > 0 else line
+
+
+def _quoted(text: str) -> str:
+    """Text as a double-quoted YAML scalar, which JSON's strings are."""
+    return json.dumps(text, ensure_ascii=not text.isprintable())
+
+
+def _study_name(file: Path) -> str:
+    """The file's name with what a study name cannot have replaced."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", file.stem).lstrip("._-")[:80]
+    return name or "study"

@@ -1,0 +1,1 @@
+"""Facts and values that every other room builds on."""

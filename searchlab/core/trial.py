@@ -1,0 +1,157 @@
+"""A trial and what happens to it: frozen values, checked when made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from searchlab.core.space import Params
+
+
+class TrialState(StrEnum):
+    """Where a trial is in its life: RUNNING, then one of the others for good."""
+
+    RUNNING = "RUNNING"
+    COMPLETE = "COMPLETE"
+    PRUNED = "PRUNED"
+    FAIL = "FAIL"
+
+
+class Decision(StrEnum):
+    """What a training does after an epoch."""
+
+    CONTINUE = "CONTINUE"
+    STOP = "STOP"
+    """The search has seen enough of this trial; it ends PRUNED."""
+    ABANDON = "ABANDON"
+    """The study is being interrupted; the trial has no outcome and is run again on resume."""
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """What a backend wants tried.
+
+    Attributes:
+        params: the params, a point of the search space, as plain Python values.
+        epochs: the epoch number up to which each training goes, at least 1.
+        initial_epoch: the epochs that `resume_from` has been trained for already, or 0.
+        resume_from: the number of an earlier trial whose weights this one continues
+            (a promotion in Hyperband), or None.
+    """
+
+    params: Params
+    epochs: int
+    initial_epoch: int = 0
+    resume_from: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.initial_epoch < self.epochs:
+            raise ValueError(f"epochs {self.initial_epoch} to {self.epochs} is nothing to train")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A suggestion with the number that the loop gave it, and the seed of its trainings."""
+
+    number: int
+    suggestion: Suggestion
+    seed: int
+
+
+@dataclass(frozen=True)
+class Known:
+    """A COMPLETE trial of another study on the same search space, data and objective.
+
+    Attributes:
+        study: the other study's name.
+        number: the trial's number in it.
+        params: a point of the search space, as plain Python values.
+        value: the objective, finite.
+    """
+
+    study: str
+    number: int
+    params: Params
+    value: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """The metrics at the end of one epoch of one training.
+
+    Attributes:
+        number: the trial's number.
+        fold: the fold, from 0; always 0 for a hold-out.
+        epoch: the epochs done so far in this fold, from 1.
+        metrics: Keras' logs: `loss`, `val_loss`, ... ; `val_` is the early-stopping data.
+    """
+
+    number: int
+    fold: int
+    epoch: int
+    metrics: Mapping[str, float]
+
+    @property
+    def diverged(self) -> str | None:
+        """The first metric that is not finite, or None."""
+        return next((name for name, v in self.metrics.items() if not math.isfinite(v)), None)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a trial failed, as data.
+
+    Attributes:
+        type: the exception's class, such as "ValueError".
+        message: one line.
+        traceback: the whole traceback; empty where there is none.
+    """
+
+    type: str
+    message: str
+    traceback: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a trial ended.
+
+    Attributes:
+        number: the trial's number.
+        state: COMPLETE, PRUNED or FAIL.
+        value: the objective; for COMPLETE the mean over the folds, finite; for PRUNED the last
+            intermediate value, or None if there was none; None for FAIL.
+        metrics: the metrics on the scoring rows, the mean over the folds.
+        scores: the objective of each fold, in order.
+        epochs: model-epochs trained by this trial, over all folds, without those of
+            `resume_from`.
+        seconds: wall time of the trial.
+        model_path: the file of the trained model, relative to the study's directory, if kept.
+        error: why it failed; set exactly for FAIL.
+        unfused: why it was trained by itself, where a fused program was asked for, or None.
+    """
+
+    number: int
+    state: TrialState
+    value: float | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    scores: tuple[float, ...] = ()
+    epochs: int = 0
+    seconds: float = 0.0
+    model_path: str | None = None
+    error: Failure | None = None
+    unfused: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.state is TrialState.RUNNING:
+            raise ValueError("an outcome is COMPLETE, PRUNED or FAIL")
+        if self.state is TrialState.COMPLETE and not _finite(self.value):
+            raise ValueError(f"a COMPLETE trial needs a finite value, got {self.value}")
+        if (self.error is not None) != (self.state is TrialState.FAIL):
+            raise ValueError("a FAIL outcome, and no other, carries an error")
+
+
+def _finite(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)

@@ -1,0 +1,321 @@
+"""Loading a data set, and refusing at once what cannot be trained on.
+
+A missing value, an infinity or a mistyped number does not stop a training: it makes a worse or a
+broken model, hours later. So everything is checked here, before trial 0, and each complaint names
+the file, the column and the row as the user sees it.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import re
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import sklearn.datasets
+
+from searchlab.core.quiet import quiet
+from searchlab.data.catalog import DATASETS
+from searchlab.data.readers import Raw, did_you_mean, read_file
+from searchlab.errors import DataError
+from searchlab.study.spec import DataSpec
+
+Kind = Literal["number", "boolean", "category", "text"]
+"""How a column is made into numbers: scaled, 0 or 1, one-hot, or by its words."""
+
+Task = Literal["regression", "classification"]
+
+_LARGEST = float(np.finfo(np.float32).max)
+_MISTAKES = 10  # if at most one value in so many is no number, it is taken for a mistake
+_MANY = 50  # distinct values; a column with more may be free text
+_FEW = 20  # distinct whole numbers; a target with at most these may be classes
+_ROWS_A_CLASS = 10  # on average, for whole numbers to be taken for classes
+_DATES = re.compile(
+    r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})([T ]\d{1,2}:\d{2}.*)?"
+)
+_DATE_TYPES = (datetime.date, datetime.time, datetime.timedelta, pd.Period, np.datetime64)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A checked data set.
+
+    Attributes:
+        name: a short name: that of the data set, or the file's without its ending.
+        source: "sklearn:digits", or the path as the study file writes it.
+        X: the features. A frame with a column each: float64 (NaN is missing; booleans are 0 and
+            1) or text (None is missing). For images an array (n, height, width, ...), all finite.
+        y: the target (n,): float64 for a regression, else int64, bool or text labels.
+        target: the name of the target.
+        task: what the target is.
+        kinds: how each column of a frame is made into numbers; empty for images.
+        digest: SHA-256 over names, types and values; the same data gives the same digest.
+        w: the weights of the rows, float32 (n,), finite and 0 or more; None if there are none.
+        whole: the number columns that the data set has as whole numbers.
+    """
+
+    name: str
+    source: str
+    X: pd.DataFrame | np.ndarray[Any, Any]
+    y: np.ndarray[Any, Any]
+    target: str
+    task: Task
+    kinds: Mapping[str, Kind]
+    digest: str
+    w: np.ndarray[Any, Any] | None = None
+    whole: frozenset[str] = frozenset()
+
+
+def load(spec: DataSpec, base: Path) -> Table:
+    """Reads a data set and checks it.
+
+    Args:
+        spec: which data set, and which of its columns.
+        base: the directory from which the path of a file starts.
+
+    Raises:
+        DataError: if it cannot be found, read, or trained on.
+    """
+    raw = _read_dataset(spec.dataset) if spec.dataset is not None else read_file(spec, base)
+    if len(raw.y) == 0:
+        raise raw.error("there are no rows: give a file with data")
+    y, task = _target(raw, spec.task)
+    w = _weights(raw)
+    X, kinds, whole = raw.X, dict[str, Kind](), frozenset[str]()
+    if isinstance(X, pd.DataFrame):
+        kinds = {str(name): _kind(raw, str(name), X[name]) for name in X}
+        numbers = (name for name, kind in kinds.items() if kind == "number")
+        whole = frozenset(name for name in numbers if pd.api.types.is_integer_dtype(X[name]))
+        try:
+            X = tidy(X, kinds)
+        except DataError as error:
+            raise raw.error(str(error)) from None
+    named = [(raw.target, y)] if w is None else [(raw.target, y), (str(spec.weight), w)]
+    digest = _digest(X, named)
+    return Table(raw.name, raw.source, X, y, raw.target, task, kinds, digest, w, whole)
+
+
+def tidy(frame: pd.DataFrame, kinds: Mapping[str, Kind]) -> pd.DataFrame:
+    """Brings columns to the types of `Table.X`.
+
+    Args:
+        frame: at least the columns of `kinds`; others are left out.
+        kinds: the columns wanted, in order.
+
+    Raises:
+        DataError: if a column is missing, or holds something else than numbers (or numbers too
+            large for float32) where numbers belong.
+    """
+    columns: dict[str, Any] = {}
+    for name, kind in kinds.items():
+        if name not in frame:
+            raise DataError(
+                f"column {name!r} is missing{did_you_mean(name, list(map(str, frame)))}: add it"
+            )
+        if kind in {"category", "text"}:
+            columns[name] = _words(frame[name])
+            continue
+        try:
+            columns[name] = _floats(frame[name])
+        except (TypeError, ValueError) as error:
+            raise DataError(f"column {name!r} must hold numbers ({error}): correct it") from None
+        wrong = np.flatnonzero(np.abs(columns[name]) > _LARGEST)
+        if len(wrong):
+            raise DataError(
+                f"row {frame.index[wrong[0]]}: column {name!r} is {columns[name][wrong[0]]}, which "
+                f"no model can use: correct it, or leave the cell empty"
+            )
+    return pd.DataFrame(columns, index=frame.index)
+
+
+def _floats(column: pd.Series[Any]) -> np.ndarray[Any, Any]:
+    if column.dtype == object:  # Python's own numbers and booleans, with None where one is missing
+        column = column.where(column.notna(), np.nan)
+    return column.to_numpy(np.float64, na_value=np.nan)
+
+
+def _words(column: pd.Series[Any]) -> pd.Series[Any]:
+    cells = zip(column, column.isna(), strict=True)
+    words = [None if missing else str(value) for value, missing in cells]
+    return pd.Series(words, index=column.index, dtype=object)
+
+
+# ---- built-in data sets
+
+
+def _read_dataset(name: str) -> Raw:
+    if name not in DATASETS:
+        hint = did_you_mean(name, list(DATASETS)) or f"; the data sets are {', '.join(DATASETS)}"
+        raise DataError(f"{name}: no such data set{hint}: correct data.dataset, or use data.path")
+    if name == "fashion_mnist":
+        return _fashion_mnist()
+    fetched = name == "california_housing"
+    loader = getattr(sklearn.datasets, f"{'fetch' if fetched else 'load'}_{name}")
+    try:
+        with warnings.catch_warnings():  # scikit-learn warns of each try to download it
+            warnings.simplefilter("ignore")
+            bunch = loader(as_frame=True)
+    except OSError as error:
+        raise _not_fetched(name, "SCIKIT_LEARN_DATA", error) from None
+    return Raw(name, f"sklearn:{name}", bunch.data, bunch.target, str(bunch.target.name))
+
+
+def _fashion_mnist() -> Raw:
+    with quiet():
+        import keras  # takes seconds, and only this data set needs it
+
+    try:
+        (x, y), (x_more, y_more) = keras.datasets.fashion_mnist.load_data()
+    except Exception as error:  # Keras wraps what went wrong in a bare Exception
+        raise _not_fetched("fashion_mnist", "KERAS_HOME", error) from None
+    labels = pd.Series(np.concatenate([y, y_more]).astype(np.int64))
+    images = np.concatenate([x, x_more])  # the splits are made by the study's own seed
+    return Raw("fashion_mnist", "keras:fashion_mnist", images, labels, "label")
+
+
+def _not_fetched(name: str, variable: str, error: Exception) -> DataError:
+    why = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return DataError(
+        f"{name}: not here yet and cannot be downloaded ({why}): connect to the network, or set "
+        f"{variable} to a directory that has it"
+    )
+
+
+# ---- columns
+
+
+def _kind(raw: Raw, name: str, column: pd.Series[Any]) -> Kind:
+    """What a column holds; refuses what no training can use."""
+    values = column.dropna()
+    if values.empty:
+        raise raw.error(f"column {name!r} has no values: add it to data.drop")
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return "category"
+    types = {type(value) for value in values} if column.dtype == object else {column.dtype.type}
+    if any(issubclass(kind, (*_DATE_TYPES, np.timedelta64)) for kind in types) or _dates(values):
+        raise raw.error(
+            f"column {name!r} holds dates or times: drop it, or convert it to numbers "
+            f"(such as days since a day)"
+        )
+    if types <= {bool, np.bool_}:
+        return "boolean"
+    if all(issubclass(kind, (bool, np.bool_, int, float, Decimal, np.number)) for kind in types):
+        if not any(issubclass(kind, np.complexfloating) for kind in types):
+            return "number"
+    elif all(issubclass(kind, str) for kind in types):
+        return _kind_of_text(raw, name, column, values)
+    found = ", ".join(sorted(kind.__name__ for kind in types))
+    raise raw.error(f"column {name!r} holds {found}: drop it, or convert it to numbers or text")
+
+
+def _dates(values: pd.Series[Any]) -> bool:
+    return pd.api.types.is_string_dtype(values) and all(_DATES.fullmatch(text) for text in values)
+
+
+def _kind_of_text(
+    raw: Raw, name: str, column: pd.Series[Any], values: pd.Series[Any]
+) -> Literal["category", "text"]:
+    numbers = pd.to_numeric(values, errors="coerce")
+    wrong = values[numbers.isna()]
+    if 0 < _MISTAKES * len(wrong) <= len(values):
+        position = int(np.flatnonzero(column.index == wrong.index[0])[0])
+        raise raw.error(
+            f"column {name!r} holds numbers, but here {wrong.iloc[0]!r}: correct it, or leave "
+            f"the cell empty",
+            position,
+        )
+    distinct = values.nunique()
+    return "text" if distinct > _MANY and distinct > len(values) / 2 else "category"
+
+
+# ---- target
+
+
+def _target(raw: Raw, wanted: Task | None) -> tuple[np.ndarray[Any, Any], Task]:
+    """The target's values and what they are, checked."""
+    missing = np.flatnonzero(raw.y.isna())
+    if len(missing):
+        raise raw.error(
+            f"the target {raw.target!r} has no value (in {len(missing)} rows in all): fill it "
+            f"in, or leave the rows out",
+            int(missing[0]),
+        )
+    kind = _kind(raw, raw.target, raw.y)
+    if kind in {"category", "text"}:
+        if wanted == "regression":
+            raise raw.error(f"the target {raw.target!r} is text: convert it to numbers, or leave "
+                            f"out data.task")  # fmt: skip
+        return _varied(raw, _words(raw.y).to_numpy()), "classification"
+    values = _varied(raw, _floats(raw.y))
+    wrong = np.flatnonzero(~(np.abs(values) <= _LARGEST))
+    if len(wrong):
+        position = int(wrong[0])
+        raise raw.error(f"the target {raw.target!r} is {values[position]}: correct it", position)
+    whole = bool((values == np.round(values)).all())
+    task = wanted or _inferred(values, whole, boolean=kind == "boolean")
+    if task == "regression":
+        return values, task
+    if kind == "boolean":
+        return values.astype(bool), task
+    return (values.astype(np.int64) if whole else values), task
+
+
+def _varied(raw: Raw, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    if (values == values[0]).all():
+        raise raw.error(
+            f"the target {raw.target!r} is {values[0]} in all rows: there is nothing to learn; "
+            f"name another data.target"
+        )
+    return values
+
+
+def _inferred(values: np.ndarray[Any, Any], whole: bool, *, boolean: bool) -> Task:
+    distinct = len(np.unique(values))
+    two = distinct == 2  # noqa: PLR2004 - two whole numbers are a yes and a no
+    few = distinct <= _FEW and distinct * _ROWS_A_CLASS <= len(values)
+    return "classification" if boolean or (whole and (two or few)) else "regression"
+
+
+def _weights(raw: Raw) -> np.ndarray[Any, Any] | None:
+    """The weights of the rows, checked; None if the data set has none."""
+    column = raw.weight
+    if column is None:
+        return None
+    values = np.full(len(column), np.nan)
+    if column.dtype.kind not in "mMc":  # pandas would take the number inside of a time
+        values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    wrong = np.flatnonzero(~((values >= 0) & (values <= _LARGEST)))
+    if len(wrong):
+        value = column.iloc[int(wrong[0])]
+        shown = "missing" if pd.isna(value) else repr(str(value))
+        raise raw.error(
+            f"the weight {column.name!r} is {shown} ({len(wrong)} rows in all are wrong): give "
+            f"each row a finite number of 0 or more",
+            int(wrong[0]),
+        )
+    return values.astype(np.float32)
+
+
+# ---- digest
+
+
+def _digest(
+    X: pd.DataFrame | np.ndarray[Any, Any], others: list[tuple[str, np.ndarray[Any, Any]]]
+) -> str:
+    digest = hashlib.sha256()
+    parts = [("", X)] if isinstance(X, np.ndarray) else [(n, X[n].to_numpy()) for n in X]
+    for name, values in [*parts, *others]:
+        digest.update(json.dumps([str(name), str(values.dtype), values.shape]).encode())
+        if values.dtype == object:
+            digest.update(json.dumps(values.tolist()).encode())
+        else:
+            digest.update(np.ascontiguousarray(values).data)
+    return digest.hexdigest()

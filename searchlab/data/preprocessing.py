@@ -1,0 +1,246 @@
+"""Making rows into a model's input: fitted once, saved with the model, and used again with it."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
+
+from searchlab.data.load import Kind, Table, tidy
+from searchlab.errors import DataError
+
+Array = np.ndarray[Any, Any]
+
+CHUNK = 1024
+"""How many rows to transform at a time, so that images never stand in memory twice."""
+
+WIDEST = 200
+"""The columns that one column of categories or text becomes, at most."""
+
+_TRUSTED = ["numpy.dtype"]  # beyond scikit-learn's own classes, which skops trusts by itself
+
+
+class Preprocessing(Protocol):
+    """Fitted preprocessing: from rows as the data set has them to a model's input."""
+
+    def transform(self, raw: pd.DataFrame | Array) -> Array:
+        """Makes raw rows into float32 input.
+
+        Args:
+            raw: a frame with the feature columns in any order, or an array like the data set's.
+
+        Raises:
+            DataError: if the rows are not like those it was fitted on.
+        """
+
+
+class ColumnPreprocessing:
+    """Fills and scales numbers, one-hot encodes categories, and weighs the words of text."""
+
+    def __init__(self, kinds: Mapping[str, Kind], transformer: ColumnTransformer) -> None:
+        self.kinds = kinds
+        self.transformer = transformer
+
+    @classmethod
+    def fit(cls, X: pd.DataFrame, kinds: Mapping[str, Kind], scale: str) -> ColumnPreprocessing:
+        """Fits on the training rows.
+
+        Raises:
+            DataError: if these have nothing to fit on.
+        """
+        empty = [name for name in kinds if X[name].isna().all()]
+        if empty:
+            raise DataError(
+                f"column {empty[0]!r} has no values in the training rows: add it to data.drop"
+            )
+        transformer = _transformer(kinds, scale)
+        try:
+            transformer.fit(_filled(X, kinds))
+        except ValueError as error:  # TfidfVectorizer found no word
+            texts = [name for name, kind in kinds.items() if kind == "text"]
+            if not texts:
+                raise
+            raise DataError(
+                f"the words of {', '.join(texts)} cannot be used ({error}): add it to data.drop"
+            ) from None
+        return cls(kinds, transformer)
+
+    def transform(self, raw: pd.DataFrame | Array) -> Array:
+        """See `Preprocessing`."""
+        if isinstance(raw, np.ndarray):
+            if raw.shape[1:] != (len(self.kinds),):
+                raise DataError(
+                    f"the rows have the shape {raw.shape[1:]} instead of ({len(self.kinds)},): "
+                    f"give the columns {', '.join(self.kinds)}"
+                )
+            raw = pd.DataFrame(raw, columns=list(self.kinds))
+        filled = _filled(tidy(raw, self.kinds), self.kinds)
+        with np.errstate(over="ignore"):  # checked right below
+            x = np.asarray(self.transformer.transform(filled)).astype(np.float32)
+        wrong = np.argwhere(~np.isfinite(x))
+        if len(wrong):  # numbers come first, and only they can be too large
+            names = [name for name, kind in self.kinds.items() if kind == "number"]
+            raise DataError(
+                f"row {raw.index[wrong[0][0]]}: column {names[wrong[0][1]]!r} is too large once "
+                f"scaled: correct it"
+            )
+        return x
+
+
+class ImagePreprocessing:
+    """Scales all pixels alike: `(pixel - offset) / scale`, in float32."""
+
+    def __init__(self, shape: tuple[int, ...], offset: float, scale: float) -> None:
+        self.shape = shape
+        self.offset = offset
+        self.scale = scale
+
+    @classmethod
+    def fit(cls, X: Array, rows: Array, scale: str) -> ImagePreprocessing:
+        """Fits on the training rows."""
+        offset, width = 0.0, 1.0
+        if scale == "standard":
+            offset, variance = moments(X, rows)
+            width = math.sqrt(variance)
+        elif scale == "minmax":
+            bounds = [(part.min(), part.max()) for part in _chunks(X, rows)]
+            offset = float(min(low for low, _ in bounds))
+            width = float(max(high for _, high in bounds)) - offset
+        return cls(X.shape[1:], offset, width or 1.0)
+
+    def transform(self, raw: pd.DataFrame | Array) -> Array:
+        """See `Preprocessing`."""
+        images = np.asarray(raw)
+        if images.shape[1:] != self.shape:
+            raise DataError(f"the rows have the shape {images.shape[1:]} instead of {self.shape}")
+        x = images.astype(np.float32)
+        x -= np.float32(self.offset)
+        x /= np.float32(self.scale)
+        if not np.isfinite(x).all():
+            raise DataError("an array has values that are not finite: fill or leave out such rows")
+        return x
+
+
+def fit_preprocessing(
+    table: Table, rows: Array, scale: str
+) -> ColumnPreprocessing | ImagePreprocessing:
+    """Fits what the features of a table need.
+
+    Args:
+        table: the data set.
+        rows: the numbers of the training rows (n,); no others are looked at.
+        scale: "standard", "minmax" or "none".
+
+    Raises:
+        DataError: if these rows have nothing to fit on.
+    """
+    if isinstance(table.X, pd.DataFrame):
+        return ColumnPreprocessing.fit(table.X.iloc[rows], table.kinds, scale)
+    return ImagePreprocessing.fit(table.X, rows, scale)
+
+
+def save_preprocessing(preprocessing: ColumnPreprocessing | ImagePreprocessing, path: Path) -> None:
+    """Writes fitted preprocessing as plain values and scikit-learn's own objects.
+
+    Args:
+        preprocessing: what to write; `load_preprocessing` reads it again.
+        path: the file, which is replaced.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    import skops.io  # which imports all of scikit-learn: seconds
+
+    if isinstance(preprocessing, ColumnPreprocessing):
+        kinds = dict(preprocessing.kinds)
+        state = {"kinds": kinds, "transformer": preprocessing.transformer}
+    else:
+        shape, offset, scale = preprocessing.shape, preprocessing.offset, preprocessing.scale
+        state = {"kinds": {}, "shape": list(shape), "offset": offset, "scale": scale}
+    skops.io.dump(state, path)
+
+
+def load_preprocessing(path: Path) -> Preprocessing:
+    """Loads fitted preprocessing; nothing in the file is run.
+
+    Args:
+        path: a file that `save_preprocessing` wrote.
+
+    Raises:
+        DataError: if it cannot be read, or holds anything that scikit-learn does not need.
+    """
+    import skops.io
+
+    try:
+        strange = sorted(set(skops.io.get_untrusted_types(file=path)) - set(_TRUSTED))
+        if strange:
+            raise DataError(
+                f"{path.name}: holds {strange[0]}, which preprocessing never needs: do not use "
+                f"this file; run the study again to write it anew"
+            )
+        state = skops.io.load(path, trusted=_TRUSTED)
+        if state["kinds"]:
+            return ColumnPreprocessing(state["kinds"], state["transformer"])
+        return ImagePreprocessing(tuple(state["shape"]), state["offset"], state["scale"])
+    except (OSError, ValueError, TypeError, LookupError, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"{path.name}: cannot be read as preprocessing ({error}): run the study again to "
+            f"write it anew"
+        ) from None
+
+
+def _transformer(kinds: Mapping[str, Kind], scale: str) -> ColumnTransformer:
+    names: dict[str, list[str]] = {kind: [] for kind in ("number", "boolean", "category", "text")}
+    for name, kind in kinds.items():
+        names[kind].append(name)
+    scalers = {"standard": [StandardScaler()], "minmax": [MinMaxScaler()], "none": []}
+    # Filling is always part of it: values may be missing in rows that come later only.
+    numbers = make_pipeline(SimpleImputer(strategy="median"), *scalers[scale])
+    categories = OneHotEncoder(
+        handle_unknown="infrequent_if_exist", max_categories=WIDEST, sparse_output=False
+    )
+    steps = [
+        ("number", numbers, names["number"]),
+        ("boolean", SimpleImputer(strategy="most_frequent"), names["boolean"]),
+        ("category", categories, names["category"]),
+        *(
+            (f"text{index}", TfidfVectorizer(max_features=WIDEST), name)
+            for index, name in enumerate(names["text"])
+        ),
+    ]
+    return ColumnTransformer([step for step in steps if step[2]], sparse_threshold=0)
+
+
+def _filled(X: pd.DataFrame, kinds: Mapping[str, Kind]) -> pd.DataFrame:
+    """Missing categories become one of their own, missing texts empty."""
+    fill = {"category": "(missing)", "text": ""}
+    return X.fillna({name: fill[kind] for name, kind in kinds.items() if kind in fill})
+
+
+def _chunks(X: Array, rows: Array) -> Iterable[Array]:
+    return (X[rows[start : start + CHUNK]] for start in range(0, len(rows), CHUNK))
+
+
+def moments(X: Array, rows: Array) -> tuple[float, float]:
+    """Mean and variance over all values of some rows, without a float64 copy of them.
+
+    Args:
+        X: an array (n, ...) of numbers.
+        rows: the numbers of the rows (m,), at least one.
+    """
+    size = len(rows) * math.prod(X.shape[1:])
+    mean = sum(float(part.sum(dtype=np.float64)) for part in _chunks(X, rows)) / size
+    squares = sum(
+        float(np.square(part.astype(np.float64) - mean).sum()) for part in _chunks(X, rows)
+    )
+    return mean, squares / size

@@ -1,0 +1,1 @@
+"""Run a study: the search loop and what comes before and after it."""

@@ -1,0 +1,235 @@
+"""The loop: the only place that asks and tells a backend, and that writes the journal."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from searchlab.backends.base import Backend
+from searchlab.core.interrupt import Interrupt
+from searchlab.core.memory import PeakMemory
+from searchlab.core.trial import Decision, Outcome, Report, Trial, TrialState
+from searchlab.engine.recorder import Recorder
+from searchlab.engine.replay import Answers
+from searchlab.errors import StorageError
+from searchlab.executors.base import RERUNS, Executor
+from searchlab.journal.events import Asked, Reported, Retried, Told, Waited
+from searchlab.journal.layout import StudyLayout
+from searchlab.journal.standings import best_trials
+from searchlab.study.spec import StudySpec
+from searchlab.training.job import Job, Work
+
+_TICK = 0.2  # seconds; how soon the loop notices Ctrl-C or the end of the time budget
+_PATIENCE = 4.0  # seconds that interrupted trainings have to reach the end of an epoch
+_GRACE = 10.0  # seconds that trainings have to do so once the time budget is used up
+
+
+class Search:
+    """One process' work on a study, from its first ask to its last outcome.
+
+    Attributes:
+        failed: the trial whose failure ended the study, as `on_failure: stop` wants; or None.
+        memory: what it takes.
+    """
+
+    def __init__(
+        self,
+        spec: StudySpec,
+        backend: Backend,
+        answers: Answers,
+        executor: Executor,
+        recorder: Recorder,
+        base: Path,
+        directory: Path,
+        interrupt: Interrupt,
+    ) -> None:
+        """Puts a study together.
+
+        Args:
+            spec: the study.
+            backend: where the study's last process left it, by `replay`.
+            answers: the backend's, as `replay` returned them.
+            executor: with no jobs yet.
+            recorder: with the entries of earlier processes in its record.
+            base: the directory of the study file.
+            directory: the study's directory, with the prepared data in it.
+            interrupt: is looked at between events.
+        """
+        self._spec, self._backend, self._answers = spec, backend, answers
+        self._executor, self._recorder, self._interrupt = executor, recorder, interrupt
+        self._base, self._directory = base, directory
+        self.failed: int | None = None
+        self.memory = PeakMemory()
+        self._running: set[int] = set()
+        self._exhausted = self._behind = False
+        at_once = backend.at_once
+        self._at_once = None if at_once is None else max(at_once, spec.execution.workers)
+        budget = spec.search.seconds
+        left = None if budget is None else budget - recorder.record.seconds
+        self._deadline = None if left is None else time.monotonic() + left
+
+    def run(self) -> None:
+        """Runs trials until the budget is used up, or something else ends the search.
+
+        That is the backend, the interrupt, or a failure if `on_failure` is `stop`.
+        """
+        for trial in self._recorder.record.unfinished():
+            self._submit(trial.trial)
+        while True:
+            if not self._leaving:
+                self._ask()
+            if not self._running:
+                return
+            if self._leaving:
+                self._wind_down()
+                return
+            self._handle(self._executor.poll(self._decide, _TICK))
+            self.memory.look()
+            if self._past(_GRACE):
+                self._prune_the_slow()
+
+    @property
+    def _leaving(self) -> bool:
+        """Whether trainings are to be abandoned, for another process to run them again."""
+        return self._interrupt.requested or self.failed is not None
+
+    @property
+    def _out_of_time(self) -> bool:
+        return self._past(0)
+
+    def _past(self, grace: float) -> bool:
+        """Whether the time budget was used up so many seconds ago."""
+        return self._deadline is not None and time.monotonic() >= self._deadline + grace
+
+    @property
+    def _room(self) -> bool:
+        """Whether one more trial can run now."""
+        few = self._at_once is None or len(self._running) < self._at_once
+        return few and self._executor.free > 0
+
+    @property
+    def _wanted(self) -> bool:
+        """Whether the budget allows one more trial."""
+        total, asked = self._spec.search.trials, len(self._recorder.record.trials)
+        return (total is None or asked < total) and not self._out_of_time
+
+    def _ask(self) -> None:
+        """Fills the free places with new trials."""
+        self._behind = False
+        while self._room and self._wanted and not self._exhausted:
+            number = len(self._recorder.record.trials)
+            suggestion = self._backend.ask(number)
+            if suggestion is None:
+                self._recorder(Waited(number))
+                self._exhausted = True  # until the next outcome
+                return
+            trial = Trial(number, suggestion, self._spec.search.seed)
+            self._recorder(Asked(trial))
+            self._submit(trial)
+
+    def _submit(self, trial: Trial) -> None:
+        self._running.add(trial.number)
+        self._executor.submit(
+            Job(
+                Work.TRIAL,
+                trial,
+                self._spec,
+                self._base,
+                StudyLayout(self._directory).data,
+                self._directory,
+                keep=self._backend.resumes_weights or self._spec.evaluation.folds is None,
+                synchronous=self._backend.prunes,
+                start=self._recorder.record.clock.start(trial.number),
+            )
+        )
+
+    def _decide(self, report: Report) -> Decision:
+        """What a training does after an epoch."""
+        if self._leaving:
+            self._behind = True
+            return Decision.ABANDON
+        self._recorder(Reported(report))
+        decision = self._answers(report)
+        return Decision.STOP if self._out_of_time else decision
+
+    def _handle(self, outcomes: Sequence[Outcome]) -> None:
+        """Takes in outcomes.
+
+        When the study is being left, the backend must still hear what it would hear if it went on.
+        So an outcome that comes after an abandoned report, or when another has left a place to be
+        asked for, is dropped: the next process runs its trial again.
+        """
+        for outcome in outcomes:
+            refuse_lost(outcome)
+            if self._leaving and self._behind:
+                return
+            self._running.discard(outcome.number)
+            if self._retry(outcome):
+                continue
+            self._exhausted = False
+            self._behind = self._wanted
+            self._recorder(Told(outcome))
+            self._backend.tell(outcome)
+            self._tidy()
+            if outcome.state is TrialState.FAIL and self._spec.search.on_failure == "stop":
+                self.failed = outcome.number if self.failed is None else self.failed
+
+    def _retry(self, outcome: Outcome) -> bool:
+        """Begins a failed trial anew if it may be; otherwise its failure is its outcome."""
+        trial = self._recorder.record.trials[outcome.number]
+        if outcome.error is None or self._out_of_time:
+            return False
+        allowed = max(self._spec.search.retries, RERUNS.get(outcome.error.type, 0))
+        if trial.retries >= allowed:
+            return False
+        self._recorder(Retried(outcome.number, outcome.error))
+        if not self._leaving:  # else the next process finds it without an outcome
+            self._submit(trial.trial)
+        return True
+
+    def _prune_the_slow(self) -> None:
+        """Ends trials whose epoch outlasts the time budget, with what they reported last."""
+        outcomes = []
+        for number in sorted(self._running):
+            self._executor.cancel(number)
+            trial = self._recorder.record.trials[number]
+            value = None
+            if trial.reports:
+                value = trial.reports[-1].metrics.get(self._spec.objective.metric)
+            seconds = time.time() - trial.started
+            outcomes.append(
+                Outcome(number, TrialState.PRUNED, value, epochs=trial.epochs, seconds=seconds)
+            )
+        self._handle(outcomes)
+
+    def _wind_down(self) -> None:
+        """Lets running trainings end at an epoch, and records those that end on their own."""
+        until = time.monotonic() + _PATIENCE
+        while not self._executor.idle and time.monotonic() < until:
+            self._handle(self._executor.poll(self._decide, _TICK))
+
+    def _tidy(self) -> None:
+        """Removes models that nothing can ask for any more.
+
+        Only those that are there are ranked: a trial that was none of the best is so for ever.
+        """
+        paths = StudyLayout(self._directory)
+        if self._backend.resumes_weights or not paths.models.is_dir():
+            return
+        record = self._recorder.record
+        ended = {int(path.name) for path in paths.models.iterdir()} - self._running
+        best = best_trials(record, max(1, record.ending.top), ended)
+        for number in ended - {trial.trial.number for trial in best}:
+            shutil.rmtree(paths.model(number), ignore_errors=True)
+
+
+def refuse_lost(outcome: Outcome) -> None:
+    """A full disk is not the trial's fault: without an outcome, it is trained again on resume.
+
+    Raises:
+        StorageError: if the outcome says that something could not be written.
+    """
+    if outcome.error is not None and outcome.error.type == StorageError.__name__:
+        raise StorageError(outcome.error.message)

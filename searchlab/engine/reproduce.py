@@ -1,0 +1,231 @@
+"""`searchlab reproduce`: a recorded trial, trained again from what the journal says of it.
+
+The study is the one in the journal and not the file as it is now; data and factory are read from
+where they were, and must be what they were. All work is done in a temporary directory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from multiprocessing import util
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from searchlab.core.interrupt import Interrupt
+from searchlab.core.trial import Decision, Outcome, Report, TrialState
+from searchlab.core.versions import installed
+from searchlab.engine import plugins
+from searchlab.engine.finalize import Say
+from searchlab.engine.loop import refuse_lost
+from searchlab.engine.run import run_to_end
+from searchlab.engine.warm_start import check_initial
+from searchlab.errors import InputError
+from searchlab.factories import find as factories
+from searchlab.journal.events import Entry, Resumed, Told
+from searchlab.journal.home import StudyHome, load_record
+from searchlab.journal.journal import read_journal
+from searchlab.journal.layout import StudyLayout
+from searchlab.journal.record import StudyRecord, TrialRecord
+from searchlab.report.reproduction import Reproduction
+from searchlab.training.job import Job, Work
+
+if TYPE_CHECKING:
+    from searchlab.executors.base import Executor
+
+
+def reproduce(
+    name: str, cwd: Path, number: int | None, interrupt: Interrupt, say: Say
+) -> Reproduction:
+    """Trains a trial of a study again.
+
+    Args:
+        name: the study.
+        cwd: the working directory, where `.searchlab/` is.
+        number: the trial; None for the best.
+        interrupt: ends it at the next epoch when set.
+        say: told what takes time.
+
+    Raises:
+        KeyboardInterrupt: if the interrupt was set.
+        InputError: if there is no such study or trial, or data or factory are not what they were.
+        JournalError: if the journal is damaged.
+        StorageError: if there is no room for the data or the weights.
+    """
+    record, home = load_record(name, cwd), StudyHome(name, cwd)
+    trial = _chosen(record, number)
+    assert trial.outcome is not None  # noqa: S101 - _chosen refuses others
+    with tempfile.TemporaryDirectory(
+        dir=util.get_temp_dir(),  # which is removed however this process leaves
+        ignore_cleanup_errors=True,
+    ) as scratch:
+        place = _Place(record, home, Path(scratch).resolve())
+        say(f"preparing {record.spec.data.dataset or record.spec.data.path}")
+        with interrupt.at_once():
+            place.prepare(trial.trial.number)
+        with ExitStack() as stack:
+            stack.enter_context(_temporary_files(place.directory))
+            executors = _Executors(list(read_journal(home.paths.journal)), place.directory, stack)
+            chain = _chain(record, trial)
+            for each in chain:
+                say(f"training trial {each.trial.number} again")
+                executor = executors.of(each)
+                again = _train(place, executor, each, interrupt, keep=each is not chain[-1])
+                if again.error is not None:
+                    break
+    again = replace(again, number=trial.trial.number)
+    assert record.started is not None  # noqa: S101 - load_record returns no other
+    return Reproduction(name, trial.outcome, again, _changed(record.started.versions))
+
+
+class _Place:
+    """A study's data, factory and initial weights as they were, in a directory of its own."""
+
+    def __init__(self, record: StudyRecord, home: StudyHome, directory: Path) -> None:
+        assert record.started is not None  # noqa: S101 - load_record returns no other
+        self.started, self.spec = record.started, record.spec
+        self.base = Path(self.started.file).parent
+        self.home, self.directory = home, directory
+
+    def prepare(self, number: int) -> None:
+        """Makes them.
+
+        Raises:
+            InputError: if one of them is not what it was.
+        """
+        from searchlab.data.prepare import prepare  # imports pandas and scikit-learn
+        from searchlab.training import initial  # imports NumPy
+
+        trial = f"trial {number} cannot be reproduced"
+        try:
+            factory = factories.source_digest(self.spec, self.base)
+            summary = prepare(self.spec, self.base, StudyLayout(self.directory).data)
+            check_initial(self.started, self.home.directory)
+        except InputError as error:
+            raise InputError(f"{trial}: {error}") from None
+        if factory != self.started.factory:
+            raise InputError(
+                f"{trial}: the source of {self.spec.factory.factory} is not what it was when the "
+                "study began; take the change back"
+            )
+        if summary.digest != self.started.data["digest"]:
+            raise InputError(
+                f"{trial}: the content of {summary.source} is not what it was when the study "
+                "began; put the old data back"
+            )
+        if self.started.initial:
+            initial.keep(StudyLayout(self.home.directory).initial, self.directory)
+
+
+class _Executors:
+    """The executors that the trials of a study were trained by; each is made once."""
+
+    def __init__(self, entries: Sequence[Entry], directory: Path, stack: ExitStack) -> None:
+        self._directory, self._stack = directory, stack
+        self._made: dict[str, Executor] = {}
+        self._names: dict[int, str] = {}
+        name = ""
+        for entry in entries:
+            match entry.event:
+                case Resumed():
+                    name = entry.event.executor
+                case Told(outcome):
+                    alone = name == "fused" and outcome.unfused is not None
+                    self._names[outcome.number] = "process" if alone else name
+
+    def of(self, trial: TrialRecord) -> Executor:
+        """The executor of a trial; fused and ordinary training agree to rounding only."""
+        name = self._names[trial.trial.number]
+        if name not in self._made:
+            executor = plugins.executor(name)(1, self._directory)
+            self._made[name] = self._stack.enter_context(contextlib.closing(executor))
+        return self._made[name]
+
+
+@contextlib.contextmanager
+def _temporary_files(directory: Path) -> Iterator[None]:
+    """Has the processes that start meanwhile put their temporary files into a directory.
+
+    TensorFlow removes those of AutoGraph at the end of a process, and workers are killed.
+    """
+    before = os.environ.get("TMPDIR")
+    os.environ["TMPDIR"] = str(directory)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["TMPDIR"]
+        else:
+            os.environ["TMPDIR"] = before
+
+
+def _chosen(record: StudyRecord, number: int | None) -> TrialRecord:
+    name = record.spec.name
+    if number is None:
+        if record.best_trial is None:
+            raise InputError(f"study {name} has no best trial: name one with --trial N")
+        return record.best_trial
+    if number not in record.trials:
+        known = f"it has 0 to {len(record.trials) - 1}" if record.trials else "it has none yet"
+        raise InputError(f"study {name} has no trial {number}: {known}")
+    trial = record.trials[number]
+    if trial.outcome is None:
+        raise InputError(f"trial {number} of study {name} has not ended: run the study first")
+    if trial.state is TrialState.PRUNED and not trial.reports:
+        raise InputError(
+            f"trial {number} of study {name} was ended within its first epoch: there is nothing to "
+            "compare; name another"
+        )
+    return trial
+
+
+def _chain(record: StudyRecord, trial: TrialRecord) -> list[TrialRecord]:
+    """A trial after those whose weights it continues, the first one first."""
+    chain = [trial]
+    while (earlier := chain[0].trial.suggestion.resume_from) is not None:
+        chain.insert(0, record.trials[earlier])
+    return chain
+
+
+def _train(
+    place: _Place, executor: Executor, trial: TrialRecord, interrupt: Interrupt, *, keep: bool
+) -> Outcome:
+    """Trains a trial; one that was told to stop is told so after as many reports."""
+    pruned = trial.state is TrialState.PRUNED
+    left = len(trial.reports)
+
+    def answer(_: Report) -> Decision:
+        nonlocal left
+        left -= 1
+        return Decision.STOP if pruned and left <= 0 else Decision.CONTINUE
+
+    executor.submit(
+        Job(
+            Work.TRIAL,
+            trial.trial,
+            place.spec,
+            place.base,
+            StudyLayout(place.directory).data,
+            place.directory,
+            keep=keep,
+            synchronous=pruned,
+        )
+    )
+    outcome = run_to_end(executor, interrupt, answer)
+    if outcome is None:
+        raise KeyboardInterrupt
+    refuse_lost(outcome)
+    return outcome
+
+
+def _changed(then: Any) -> dict[str, tuple[str | None, str | None]]:
+    now = installed()
+    return {
+        name: (then.get(name), now.get(name))
+        for name in sorted({*then, *now})
+        if then.get(name) != now.get(name)
+    }

@@ -1,0 +1,267 @@
+"""`searchlab run`: a study from its file to its end, however many processes it takes."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from searchlab.backends.base import Problem
+from searchlab.core.interrupt import Interrupt
+from searchlab.core.trial import Decision, Outcome, Report, Suggestion, Trial, TrialState
+from searchlab.core.versions import installed
+from searchlab.engine import plugins
+from searchlab.engine.finalize import Finish, Say
+from searchlab.engine.loop import Search
+from searchlab.engine.recorder import Recorder
+from searchlab.engine.replay import replay
+from searchlab.engine.warm_start import Heritage, inherit
+from searchlab.errors import ModelError, StudyChangedError
+from searchlab.factories import find as factories
+from searchlab.journal.events import Entry, Resumed, Started, Stopped
+from searchlab.journal.home import StudyHome
+from searchlab.journal.journal import Journal, read_journal
+from searchlab.journal.record import StudyRecord
+from searchlab.study.changes import differences
+from searchlab.study.file import StudyFile
+from searchlab.study.spec import StudySpec
+from searchlab.tracking.base import Tracker, Trackers
+from searchlab.training.job import Job, Work
+
+if TYPE_CHECKING:
+    from searchlab.data.prepare import DataSummary
+    from searchlab.executors.base import Executor
+
+MakeTrackers = Callable[[Path], Sequence[Tracker]]
+"""Makes the trackers of a study, given the study's directory."""
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a study is read from and where it lives."""
+
+    file: StudyFile
+    base: Path
+    home: StudyHome
+
+
+def run_study(
+    file: StudyFile, cwd: Path, trackers: MakeTrackers, interrupt: Interrupt, say: Say
+) -> StudyRecord:
+    """Runs a study, continues it, or finds it finished.
+
+    Args:
+        file: the study.
+        cwd: the working directory, where `.searchlab/` is.
+        trackers: what follows the study.
+        interrupt: leaves the study at the next epoch when set.
+        say: told what takes time.
+
+    Returns:
+        The study as it is when this returns; its `state` says how it ended.
+
+    Raises:
+        KeyboardInterrupt: if interrupted before there was anything to record.
+        StudyLockedError: if another process holds the study.
+        StudyChangedError: if another study has this name.
+        SearchlabError: for everything else that the user can mend.
+    """
+    home = StudyHome(file.spec.name, cwd)
+    place = _Place(file, file.path.resolve().parent, home)
+    with home.locked():
+        try:
+            entries = list(read_journal(home.paths.journal))
+            record = StudyRecord(entries)
+            _refuse_changes(place, record)
+            tracker = Trackers(trackers(home.directory))
+            with contextlib.closing(tracker):
+                if _complete(record, file.spec):
+                    tracker.replay(entries)
+                else:
+                    _work(place, entries, record, tracker, interrupt, say)
+            return record
+        finally:
+            home.discard_if_empty()  # while it is ours: another process may be about to begin
+
+
+def _refuse_changes(place: _Place, record: StudyRecord) -> None:
+    """A name stands for one study: a resumed one must be made from the same file and factory."""
+    if record.started is None:
+        return
+    spec = place.file.spec
+    changed = [str(difference) for difference in differences(record.spec, spec)]
+    if not changed and factories.source_digest(spec, place.base) != record.started.factory:
+        changed = [f"the source of {spec.factory.factory}"]
+    _refuse(spec.name, changed)
+
+
+def _refuse(name: str, changed: list[str]) -> None:
+    if changed:
+        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+        raise StudyChangedError(
+            f"study {name} was begun with something else ({changed[0]}{more}): take the change "
+            f"back to continue it, or run this one under another --name"
+        )
+
+
+def _complete(record: StudyRecord, spec: StudySpec) -> bool:
+    """Whether there is nothing left to do within the budget that the file gives now."""
+    if record.budget is None or record.state not in ("finished", "failed"):
+        return False
+    if record.stopped is not None and record.stopped.failed is not None:
+        return spec.search.on_failure == "stop"
+    if record.budget.ending != spec.ending:
+        return False
+    trials, seconds = spec.search.trials, spec.search.seconds
+    more_trials = _more(trials, record.budget.trials, len(record.trials))
+    more_seconds = _more(seconds, record.budget.seconds, record.seconds)
+    ended_by_time = record.budget.seconds is not None and record.seconds >= record.budget.seconds
+    if ended_by_time:
+        return not more_seconds
+    return not more_trials
+
+
+def _more(now: float | None, before: float | None, used: float) -> bool:
+    if now is None:
+        return before is not None
+    return now > used and (before is None or now > before)
+
+
+def _work(
+    place: _Place,
+    entries: list[Entry],
+    record: StudyRecord,
+    tracker: Tracker,
+    interrupt: Interrupt,
+    say: Say,
+) -> None:
+    spec, directory = place.file.spec, place.home.directory
+    executor = plugins.executor(spec.execution.executor)(spec.execution.workers, directory)
+    with contextlib.closing(executor), _data(place, record, interrupt, say) as summary:
+        with interrupt.at_once():
+            heritage = inherit(spec, summary.as_dict(), place.home, record.started)
+            problem = Problem.of(spec, summary.task, heritage.known)
+            backend = plugins.backend(spec.search.backend)(problem)
+        with contextlib.closing(backend):
+            with interrupt.at_once():
+                answers = replay(backend, entries)
+                say("trying the model")
+                _try_model(place, executor, interrupt)
+            tracker.replay(entries)
+            with Journal(place.home.paths.journal) as journal:
+                recorder = Recorder(journal, record, tracker)
+                if record.started is None:
+                    recorder(_started(place, summary, heritage))
+                recorder(_resumed(spec))
+                start = time.monotonic()
+                arguments = (executor, recorder, place.base, directory, interrupt)
+                search = Search(spec, backend, answers, *arguments)
+                search.run()
+                stopped = Stopped("failed", 0.0, record.best, failed=search.failed)
+                if search.failed is None or interrupt.requested:
+                    stopped = _stopped(record, Finish(spec, *arguments, say), interrupt)
+                seconds, memory = time.monotonic() - start, search.memory.bytes or None
+                recorder(replace(stopped, seconds=seconds, memory=memory))
+
+
+@contextlib.contextmanager
+def _data(
+    place: _Place, record: StudyRecord, interrupt: Interrupt, say: Say
+) -> Iterator[DataSummary]:
+    """The prepared data, for as long as the study runs."""
+    spec = place.file.spec
+    say(f"preparing {spec.data.dataset or spec.data.path}")
+    try:
+        with interrupt.at_once():
+            from searchlab.data.prepare import prepare  # imports pandas and scikit-learn
+
+            summary = prepare(spec, place.base, place.home.paths.data)
+        if record.started is not None and summary.digest != record.started.data["digest"]:
+            _refuse(spec.name, [f"the content of {summary.name}"])
+        yield summary
+    finally:
+        shutil.rmtree(place.home.paths.data, ignore_errors=True)
+
+
+def _try_model(place: _Place, executor: Executor, interrupt: Interrupt) -> None:
+    """Refuses a factory that cannot be trained, before this process records anything.
+
+    A resumed study is tried too: an executor learns from it how many trainings it can run at once.
+    """
+    spec = place.file.spec
+    trial = Trial(0, Suggestion({}, epochs=1), spec.search.seed)
+    directory = place.home.directory
+    executor.submit(Job(Work.CHECK, trial, spec, place.base, place.home.paths.data, directory))
+    outcome = run_to_end(executor, interrupt)
+    if outcome is not None and outcome.state is TrialState.FAIL:
+        assert outcome.error is not None  # noqa: S101 - a FAIL has one
+        known = outcome.error.type == ModelError.__name__
+        what = outcome.error.message if known else f"{outcome.error.type}: {outcome.error.message}"
+        raise ModelError(what)
+
+
+def run_to_end(
+    executor: Executor,
+    interrupt: Interrupt,
+    answer: Callable[[Report], Decision] = lambda _: Decision.CONTINUE,
+) -> Outcome | None:
+    """Waits for the one job of an executor; None if the interrupt was set before its end.
+
+    Args:
+        executor: has one job.
+        interrupt: is looked at after each epoch.
+        answer: what is decided on a report.
+    """
+
+    def decide(report: Report) -> Decision:
+        return Decision.ABANDON if interrupt.requested else answer(report)
+
+    while not (executor.idle or interrupt.requested):
+        for outcome in executor.poll(decide, timeout=0.2):
+            return outcome
+    return None
+
+
+def _started(place: _Place, summary: DataSummary, heritage: Heritage) -> Started:
+    spec = place.file.spec
+    return Started(
+        study=spec.as_dict(),
+        text=place.file.text,
+        file=str(place.file.path.resolve()),
+        data=summary.as_dict(),
+        factory=factories.source_digest(spec, place.base),
+        versions=installed(),
+        known=heritage.known,
+        initial=heritage.initial,
+    )
+
+
+def _resumed(spec: StudySpec) -> Resumed:
+    search, execution = spec.search, spec.execution
+    budget = (search.trials, search.seconds, execution.executor, execution.workers)
+    return Resumed(*budget, spec.ending)
+
+
+def _stopped(record: StudyRecord, finish: Finish, interrupt: Interrupt) -> Stopped:
+    """Makes the study's model, unless the study was interrupted or nothing succeeded."""
+    made = None
+    if not interrupt.requested and record.best is not None:
+        made = finish.run()
+    stopped = Stopped("interrupted", 0.0, record.best)
+    if interrupt.requested:
+        return stopped
+    if made is None:
+        return replace(stopped, state="failed")
+    return replace(
+        stopped,
+        state="finished",
+        winner=made.winner,
+        epochs=made.epochs,
+        test=dict(made.outcome.metrics),
+        model_path=made.outcome.model_path,
+        refit_error=made.refit_error,
+    )

@@ -1,0 +1,152 @@
+"""What a study takes from earlier ones of its working directory: what they found, and a model.
+
+Both are looked at once, when the study begins. What they found is recorded in the journal and the
+model is copied, so that a study is resumed as it was, whatever has become of the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from searchlab.core.space import identity
+from searchlab.core.trial import Known, TrialState
+from searchlab.errors import InputError
+from searchlab.journal.events import Started
+from searchlab.journal.home import StudyHome, load_record
+from searchlab.journal.layout import StudyLayout
+from searchlab.journal.record import StudyRecord
+from searchlab.study.spec import StudySpec
+
+_WARM_START, _INITIAL_WEIGHTS = "search.warm_start", "model.initial_weights"
+
+
+@dataclass(frozen=True)
+class Heritage:
+    """What a study has from others.
+
+    Attributes:
+        known: what the studies in `search.warm_start` found, best first.
+        initial: the digest of the model that gives the initial weights, or "".
+    """
+
+    known: tuple[Known, ...] = ()
+    initial: str = ""
+
+
+def inherit(
+    spec: StudySpec, data: Mapping[str, Any], home: StudyHome, started: Started | None
+) -> Heritage:
+    """Takes from the other studies what a new study wants; finds what a resumed one once took.
+
+    Args:
+        spec: the study.
+        data: what its data set is (`DataSummary` as plain values).
+        home: its directory, to which a model is copied.
+        started: the record of its beginning, or None for a new study.
+
+    Raises:
+        InputError: if another study is not there, does not fit, or has no model; or if a resumed
+            study's copy of the model is not what it was.
+        StorageError: if the model cannot be copied.
+    """
+    if started is not None:
+        check_initial(started, home.directory)
+        return Heritage(started.known, started.initial)
+    known = tuple(_known(spec, data, home.cwd))
+    return Heritage(known, _take_model(spec, home))
+
+
+def check_initial(started: Started, directory: Path) -> None:
+    """Checks that the model that gave a study its initial weights, if any, is what it was.
+
+    Raises:
+        InputError: if the model or its code is another, or gone.
+    """
+    if not started.initial:
+        return
+    from searchlab.training import initial  # imports NumPy
+
+    package = StudyLayout(directory).initial
+    try:
+        whole = initial.digest_of(package) == started.initial
+    except OSError:
+        whole = False
+    if not whole:
+        raise InputError(
+            f"{package}: is not the model, with its code, with whose weights this study began; "
+            "restore it from a backup, or start the study anew under another --name"
+        )
+
+
+def _known(spec: StudySpec, data: Mapping[str, Any], cwd: Path) -> list[Known]:
+    """The COMPLETE trials of the other studies, best first.
+
+    Of equal params, those count that were trained for the most epochs, and of those the best: a
+    Hyperband's first rungs say little.
+    """
+    cost = spec.objective.cost
+    found: list[tuple[int, Known]] = []
+    for name in dict.fromkeys(spec.search.warm_start):
+        record = _record(name, cwd, _WARM_START)
+        if difference := next(_differences(spec, data, record), None):
+            raise InputError(
+                f"{_WARM_START}: study {name} {difference}: what it found says nothing about this "
+                f"study; take it out of {_WARM_START}, or make the two alike"
+            )
+        found += _complete(record)
+    found.sort(key=lambda each: (-each[0], cost(each[1].value)))
+    distinct: dict[Any, Known] = {}
+    for _, known in found:
+        distinct.setdefault(identity(known.params), known)
+    return sorted(distinct.values(), key=lambda each: cost(each.value))
+
+
+def _complete(record: StudyRecord) -> Iterator[tuple[int, Known]]:
+    for number, trial in record.trials.items():
+        outcome, suggestion = trial.outcome, trial.trial.suggestion
+        if outcome is not None and outcome.state is TrialState.COMPLETE:
+            assert outcome.value is not None  # noqa: S101 - COMPLETE has one
+            known = Known(record.spec.name, number, suggestion.params, outcome.value)
+            yield suggestion.epochs, known
+
+
+def _differences(spec: StudySpec, data: Mapping[str, Any], record: StudyRecord) -> Iterator[str]:
+    """In what another study differs, so that its trials say nothing about this one."""
+    here, there = (
+        {name: repr(domain) for name, domain in each.search_space} for each in (spec, record.spec)
+    )
+    if others := sorted(name for name in {**here, **there} if here.get(name) != there.get(name)):
+        yield f"has another search space (it differs in {', '.join(others)})"
+    assert record.started is not None  # noqa: S101 - load_record returns no other
+    if record.started.data.get("digest") != data["digest"]:
+        yield f"had other data ({record.started.data.get('name')}, with another content)"
+    one, other = record.spec.objective, spec.objective
+    if one.metric != other.metric or one.maximized != other.maximized:
+        way = "highest" if one.maximized else "lowest"
+        yield f"has another objective (the {way} {one.metric})"
+
+
+def _take_model(spec: StudySpec, home: StudyHome) -> str:
+    wanted = spec.factory.initial
+    if wanted is None:
+        return ""
+    from searchlab.training import initial  # imports NumPy
+
+    record = _record(wanted.study, home.cwd, _INITIAL_WEIGHTS)
+    path = None if record.stopped is None else record.stopped.model_path
+    file = None if path is None else StudyHome(wanted.study, home.cwd).directory / path
+    if file is None or not file.is_file():
+        raise InputError(
+            f"{_INITIAL_WEIGHTS}: study {wanted.study} has no model: run it to its end first"
+        )
+    return initial.keep(file.parent, home.directory)
+
+
+def _record(name: str, cwd: Path, key: str) -> StudyRecord:
+    try:
+        return load_record(name, cwd)
+    except InputError as error:
+        raise InputError(f"{key}: {error}") from None

@@ -1,0 +1,190 @@
+"""Files on their way between the driver and the nodes, as bytes in memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from searchlab.core.atomic import whole_directory
+from searchlab.errors import InputError, StorageError
+from searchlab.factories import find as factories
+from searchlab.journal.layout import StudyLayout
+from searchlab.study.spec import StudySpec
+from searchlab.training.checkpoint import moved_to
+from searchlab.training.job import Job, Work
+
+Files = Mapping[str, np.ndarray[Any, np.dtype[np.uint8]]]
+"""The content of files by their paths, with slashes, relative to a directory that goes unsaid.
+
+Arrays of bytes go through Ray's object store without being copied.
+"""
+
+_OTHER = 1_000_000  # bytes; a larger file beside the factory is data, and not a part of its code
+_MOST_FILES, _MOST_BYTES = 5_000, 100_000_000
+_LOOKED_AT = 50_000
+
+
+def pack(directory: Path) -> Files:
+    """All files in a directory and those below, but for hidden ones."""
+    paths = [path for path in sorted(directory.rglob("*")) if path.is_file()]
+    names = {path: path.relative_to(directory) for path in paths}
+    return {
+        name.as_posix(): np.fromfile(path, np.uint8)
+        for path, name in names.items()
+        if not name.name.startswith(".")
+    }
+
+
+def unpack(files: Files, directory: Path) -> None:
+    """Writes files; each is there whole or not at all.
+
+    Raises:
+        StorageError: if one cannot be written.
+        ValueError: if a path leads out of the directory.
+    """
+    for name, content in files.items():
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts:
+            raise ValueError(f"{name} leads out of its directory")
+        with moved_to(directory / path) as scratch:
+            content.tofile(scratch)
+
+
+def unpack_made(files: Files, directory: Path) -> None:
+    """Writes what a job has made into the study's directory.
+
+    A model's package is there whole or not at all; any other file is by itself.
+
+    Raises:
+        StorageError: if it cannot be written.
+        ValueError: if a path leads out of the directory.
+    """
+    rest = dict(files)
+    paths = StudyLayout(directory)
+    for package in (paths.best, paths.refit):
+        prefix = f"{package.name}/"
+        parts = {
+            name.removeprefix(prefix): rest.pop(name) for name in files if name.startswith(prefix)
+        }
+        if parts:
+            try:
+                with whole_directory(package) as new:
+                    unpack(parts, new)
+            except OSError as error:
+                raise StorageError(
+                    f"{package}: the model cannot be written ({error.strerror or error}); make "
+                    "room or give write access, then run the study again: it is made again"
+                ) from error
+    unpack(rest, directory)
+
+
+def needed(job: Job) -> Files:
+    """The kept weights that a job starts from, relative to the study's directory."""
+    of = None
+    if job.work is Work.TRIAL:
+        of = job.trial.suggestion.resume_from
+    elif job.work is Work.FINAL:
+        of = job.trial.number
+    if of is None:
+        return {}
+    kept = StudyLayout(job.directory).model(of)
+    return {
+        path.relative_to(job.directory).as_posix(): np.fromfile(path, np.uint8)
+        for path in sorted(kept.glob("fold-*.npz"))
+    }
+
+
+# ---- the user's code
+
+
+def pack_code(reference: str, base: Path) -> Files:
+    """The source of a model factory and what it may import, relative to the root "/".
+
+    Those are all Python files in the factory's directory and below, and small files of any other
+    kind, such as a vocabulary. A factory that is installed is expected to be so on all nodes.
+
+    Raises:
+        InputError: if they are so many that they cannot be meant.
+    """
+    if reference in factories.BUILT_IN:
+        return {}
+    factory = factories.locate(reference, base)
+    if factory.root not in factory.file.parents or "site-packages" in factory.file.parts:
+        return {}
+    files: dict[str, Any] = {}
+    size = 0
+    for path in _sources(factory.root):
+        files[rooted(path)] = np.fromfile(path, np.uint8)
+        size += files[rooted(path)].size
+        if len(files) > _MOST_FILES or size > _MOST_BYTES:
+            raise _too_many(factory.root)
+    return files
+
+
+def on_node(job: Job, code: Path, data: Path, directory: Path) -> Job:
+    """A job with its paths as they are on a node.
+
+    Args:
+        job: as the driver has it.
+        code: where the node has unpacked what `pack_code` gave.
+        data: where it has the prepared data.
+        directory: what takes the place of the study's directory.
+    """
+    base = code / rooted(job.base)
+    base.mkdir(parents=True, exist_ok=True)
+    spec = _moved(job.spec, job.base)
+    return replace(job, spec=spec, base=base, data=data, directory=directory)
+
+
+def _moved(spec: StudySpec, base: Path) -> StudySpec:
+    """The study with its factory named relative to where it was read."""
+    reference = relative_reference(spec.factory.factory, base)
+    return spec.model_copy(update={"model": spec.factory.model_copy(update={"factory": reference})})
+
+
+def relative_reference(reference: str, base: Path) -> str:
+    """A factory named by its absolute path, as one relative to a directory; others as they are."""
+    place, colon, function = reference.rpartition(":")
+    if not place.startswith("/"):
+        return reference
+    return f"{os.path.relpath(Path(place).resolve(), base.resolve())}{colon}{function}"
+
+
+def rooted(path: Path) -> str:
+    """A path relative to the root "/", links resolved."""
+    return path.resolve().relative_to(path.resolve().anchor).as_posix()
+
+
+def _too_many(root: Path) -> InputError:
+    return InputError(
+        f"{root} has too many files beside the model factory to be sent to a cluster: put the "
+        "factory, with what it imports, into a directory of its own"
+    )
+
+
+def _sources(root: Path) -> Iterator[Path]:
+    """Python files and small other ones, but none that are hidden or of a virtual environment."""
+    looked_at = 0
+    for directory, below, names in os.walk(root):
+        here = Path(directory)
+        below[:] = [
+            name
+            for name in sorted(below)
+            if not name.startswith((".", "__pycache__"))
+            and not (here / name / "pyvenv.cfg").exists()
+            and name not in ("node_modules", "mlruns", "mlartifacts")
+        ]
+        for name in sorted(names):
+            looked_at += 1
+            if looked_at > _LOOKED_AT:
+                raise _too_many(root)
+            path = here / name
+            if name.startswith(".") or not path.is_file():
+                continue
+            if name.endswith(".py") or (here == root and path.stat().st_size <= _OTHER):
+                yield path

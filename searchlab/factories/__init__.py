@@ -1,0 +1,1 @@
+"""Model factories: the user's function, found and called, and the built-in ones."""

@@ -1,0 +1,282 @@
+"""Model factories by reference: finding them without running them, loading them, calling them.
+
+A reference is the name of a built-in factory, `path/to/file.py:function`, or
+`package.module:function`. Checking a reference reads the source as text, so that validating a
+study file runs no user code; only a training imports it.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import hashlib
+import importlib
+import importlib.machinery
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from searchlab.errors import ModelError
+from searchlab.study.spec import StudySpec
+
+BUILT_IN = {"mlp": "searchlab.factories.built_in:mlp"}
+"""Built-in factories by the name that a study file uses."""
+
+METRICS = {"mlp": ("val_loss", "val_accuracy", "val_mae")}
+"""What the models of built-in factories measure: accuracy for classes, mae for quantities."""
+
+GIVEN = ("input_shape", "meta")
+"""Arguments that a factory gets without asking for them in the space, where it takes them."""
+
+
+@dataclass(frozen=True)
+class Factory:
+    """Where a factory's source is.
+
+    Attributes:
+        reference: as the study file names it.
+        file: the source file.
+        function: the name in that file.
+        module: the dotted name to import it by, or None for a file named by its path.
+        root: the directory from which it and its neighbours are imported.
+    """
+
+    reference: str
+    file: Path
+    function: str
+    module: str | None
+    root: Path
+
+
+def locate(reference: str, base: Path) -> Factory:
+    """Finds a factory's source without importing anything.
+
+    Args:
+        reference: see the module's description.
+        base: the directory from which a relative path starts.
+
+    Raises:
+        ModelError: if there is no such factory; says which are near.
+    """
+    target = BUILT_IN.get(reference, reference)
+    place, colon, function = target.rpartition(":")
+    if not colon or not place or not function.isidentifier():
+        close = difflib.get_close_matches(reference, BUILT_IN, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"built in: {', '.join(BUILT_IN)};"
+        raise ModelError(
+            f"there is no model factory {reference!r}: {hint} your own is written "
+            "path/to/file.py:build_model or package.module:build_model"
+        )
+    if place.endswith(".py") or "/" in place:
+        file = base / place
+        if not file.is_file():
+            raise ModelError(
+                f"the model factory's file {place} is not there; a relative path starts at the "
+                "study file's directory"
+            )
+        return Factory(reference, file.resolve(), function, None, file.resolve().parent)
+    return Factory(reference, _module_file(place, base), function, place, base.resolve())
+
+
+def problems(spec: StudySpec, base: Path) -> Iterator[tuple[str, str]]:
+    """What is wrong with a study's factory, as far as its source tells; runs none of it.
+
+    Yields:
+        The dotted key and the message of each problem.
+    """
+    key = "model" if isinstance(spec.model, str) else "model.factory"
+    try:
+        factory = locate(spec.factory.factory, base)
+        definition = _definition(factory)
+    except ModelError as error:
+        yield key, str(error)
+        return
+    except (OSError, ValueError) as error:
+        yield key, f"{spec.factory.factory} cannot be read ({error}): check the file"
+        return
+    for name in GIVEN:
+        if name in spec.factory.params or name in spec.space:
+            yield _where(name, spec), f"is what searchlab itself gives as {name}: use another name"
+    if definition is not None:
+        yield from _argument_problems(factory, key, definition.args, spec)
+    if factory.reference in METRICS:
+        yield from _metric_problems(factory.reference, spec)
+
+
+def _where(name: str, spec: StudySpec) -> str:
+    return f"space.{name}" if name in spec.space else f"model.params.{name}"
+
+
+def _metric_problems(name: str, spec: StudySpec) -> Iterator[tuple[str, str]]:
+    wanted = {"objective.metric": spec.objective.metric}
+    if spec.training.early_stopping is not None:
+        wanted["training.early_stopping.monitor"] = spec.training.early_stopping.monitor
+    for key, metric in wanted.items():
+        if metric not in METRICS[name]:
+            known = ", ".join(METRICS[name])
+            yield key, f"{name} has no metric {metric}: name one of {known}, or a factory with it"
+
+
+def source_digest(spec: StudySpec, base: Path) -> str:
+    """The SHA-256 of the factory's source file; "" for a built-in factory."""
+    if spec.factory.factory in BUILT_IN:
+        return ""
+    return hashlib.sha256(locate(spec.factory.factory, base).file.read_bytes()).hexdigest()
+
+
+def load(reference: str, base: Path) -> Callable[..., Any]:
+    """Imports a factory. This runs the module that it stands in.
+
+    Raises:
+        ModelError: if the module cannot be imported or has no such function.
+    """
+    factory = locate(reference, base)
+    try:
+        module = _import(factory)
+    except Exception as error:
+        raise ModelError(
+            f"the model factory {reference} cannot be imported: {_one_line(error)}"
+        ) from error
+    found = getattr(module, factory.function, None)
+    if not callable(found):
+        raise ModelError(
+            f"the model factory {reference}: {factory.file.name} has no function {factory.function}"
+        )
+    return found  # type: ignore[no-any-return]
+
+
+def call(function: Callable[..., Any], params: Mapping[str, Any], given: Mapping[str, Any]) -> Any:
+    """Calls a factory with params by name, and those of `given` that it takes.
+
+    Args:
+        function: the factory.
+        params: the trial's params and the fixed ones.
+        given: values for `GIVEN`.
+
+    Returns:
+        What the factory returns; nothing is checked.
+    """
+    accepted = inspect.signature(function).parameters
+    extra = {name: value for name, value in given.items() if name in accepted}
+    return function(**{**extra, **params})
+
+
+def _module_file(module: str, base: Path) -> Path:
+    """The source file of a module, found as the import system would, without importing."""
+    top, *below = module.split(".")
+    find = importlib.machinery.PathFinder.find_spec
+    # The package's own finders (an editable install has one) do not import a top-level module.
+    spec = find(top, [str(base)]) or importlib.util.find_spec(top)
+    for depth in range(len(below)):
+        if spec is None or spec.submodule_search_locations is None:
+            break
+        name = ".".join([top, *below[: depth + 1]])
+        spec = find(name, list(spec.submodule_search_locations))
+    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
+        raise ModelError(
+            f"there is no module {module}: install it, or name the file as path/to/file.py:function"
+        )
+    return Path(spec.origin)
+
+
+def _definition(factory: Factory) -> ast.FunctionDef | None:
+    """The factory's definition; None if the file makes it in a way that only running it tells."""
+    try:
+        tree = ast.parse(factory.file.read_bytes(), str(factory.file))
+    except SyntaxError as error:
+        raise ModelError(
+            f"{factory.file.name}:{error.lineno}: {error.msg}; the model factory "
+            f"{factory.reference} stands in it"
+        ) from None
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    if factory.function in functions:
+        return functions[factory.function]
+    if any(factory.function in names for names in map(_bound_names, tree.body)):
+        return None
+    close = difflib.get_close_matches(factory.function, functions, n=1)
+    raise ModelError(
+        f"{factory.file.name} has no function {factory.function}"
+        + (f": did you mean {close[0]}?" if close else f": it has {', '.join(functions) or 'none'}")
+    )
+
+
+def _bound_names(node: ast.stmt) -> set[str]:
+    if isinstance(node, ast.ClassDef | ast.AsyncFunctionDef):
+        return {node.name}
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return {alias.asname or alias.name for alias in node.names}
+    return {name.id for name in ast.walk(node) if isinstance(name, ast.Name)}
+
+
+def _argument_problems(
+    factory: Factory, key: str, args: ast.arguments, spec: StudySpec
+) -> Iterator[tuple[str, str]]:
+    positional = [arg.arg for arg in [*args.posonlyargs, *args.args]]
+    keyword = [arg.arg for arg in args.kwonlyargs]
+    known = [*positional, *keyword]
+    if positional[:1] == ["hp"] and "hp" not in spec.space:
+        yield (
+            key,
+            (
+                f"{factory.reference} takes hp, as Keras Tuner's hypermodels do; give it one "
+                "argument for each param of the space instead, such as build_model(n_hidden)"
+            ),
+        )
+        return
+    passed = {**spec.factory.params, **spec.space}
+    if args.kwarg is None:
+        takes = [name for name in known if name not in GIVEN]
+        for name in passed:
+            if name not in known:
+                close = difflib.get_close_matches(name, takes, n=1)
+                hint = f"did you mean {close[0]}?" if close else f"it takes {', '.join(takes)}"
+                yield _where(name, spec), f"{factory.reference} takes no argument {name}: {hint}"
+    required = [*positional[: len(positional) - len(args.defaults)]]
+    required += [
+        arg.arg
+        for arg, default in zip(args.kwonlyargs, args.kw_defaults, strict=True)
+        if default is None
+    ]
+    for name in required:
+        if name not in passed and name not in GIVEN:
+            yield (
+                "space",
+                (
+                    f"{factory.reference} needs an argument {name}: add {name} to space, or to "
+                    "model.params for a fixed value"
+                ),
+            )
+
+
+def _import(factory: Factory) -> ModuleType:
+    if str(factory.root) not in sys.path:
+        sys.path.append(str(factory.root))
+    if factory.module is not None:
+        return importlib.import_module(factory.module)
+    # The plain name lets Keras find the file's own layers again when a model is loaded.
+    name = factory.file.stem
+    known = sys.modules.get(name)
+    if known is not None and getattr(known, "__file__", None) == str(factory.file):
+        return known
+    if known is not None:
+        name = f"searchlab_factory_{name}"
+    spec = importlib.util.spec_from_file_location(name, factory.file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{factory.file} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _one_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -1,0 +1,318 @@
+"""A process' fused programs: many trials at once, an epoch of some of them at a time.
+
+The thread that calls `serve` builds models, one after the other, because factories draw from
+generators that all threads share. Lanes, one a core, do the rest: whichever lane is free takes the
+program whose trainings are furthest behind, puts as many of its trainings as are ready into the
+slots, and runs one epoch. So a training that ends frees its slot at once, and the next one joins at
+the next epoch. It makes no difference to a training in which slot it is and beside which others.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import threading
+import traceback
+from collections import defaultdict, deque
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import replace
+from functools import partial
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+from keras.src.utils.naming import reset_uids
+
+from searchlab.core.trial import Outcome, TrialState
+from searchlab.data.prepare import PreparedData, open_data
+from searchlab.fused.fold import Fold
+from searchlab.fused.messages import (
+    Began,
+    Building,
+    Built,
+    Decided,
+    Declined,
+    Drop,
+    Ended,
+    FromHost,
+    Submit,
+    ToHost,
+    Worn,
+)
+from searchlab.fused.program import Program
+from searchlab.fused.programs import BUILDING, Programs
+from searchlab.fused.task import Run, prepare_run
+from searchlab.fused.tensors import Tensors
+from searchlab.training.check import check_model, probes
+from searchlab.training.checkpoint import Checkpoint
+from searchlab.training.job import Job, Work
+from searchlab.training.outcome import failed
+
+_LIFETIME = 64
+"""Programs that a process compiles before it wants to be replaced: XLA keeps all of them, at 20 to
+40 MB each."""
+
+Say = Callable[[FromHost], None]
+"""Takes a message for the executor, from any thread."""
+
+_Task = Callable[[], None]
+_Pair = tuple[Run, Fold]
+
+
+def serve(connection: Connection, lanes: int) -> None:
+    """Runs what comes over a connection until it is closed; does not return.
+
+    Args:
+        connection: `messages.ToHost` come in, `messages.FromHost` go out.
+        lanes: how many epochs run at once.
+    """
+    outgoing: queue.Queue[FromHost] = queue.Queue()
+    threading.Thread(target=_send, args=(connection, outgoing), daemon=True).start()
+
+    def say(message: FromHost) -> None:
+        outgoing.put(message)
+        if isinstance(message, Building | Built):  # else another would pay for a death
+            outgoing.join()
+
+    host = Host(lanes, say)
+    while True:
+        if not host.pending or connection.poll():
+            try:
+                host.receive(connection.recv())
+            except (EOFError, OSError):
+                os._exit(0)  # lanes are in the middle of epochs
+        else:
+            host.build()
+
+
+class Host:
+    """Submissions, programs, and the lanes that run them.
+
+    Attributes:
+        pending: submissions whose models have not been built.
+    """
+
+    def __init__(self, lanes: int, say: Say) -> None:
+        """Starts the lanes.
+
+        Args:
+            lanes: how many.
+            say: takes what there is to say.
+        """
+        self.pending: deque[Submit] = deque()
+        self._say = say
+        self._studies: dict[tuple[Path, int], tuple[PreparedData, Programs]] = {}
+        self._changed = threading.Condition()  # guards all below
+        self._runs: dict[int, Run] = {}
+        self._making: set[Hashable] = set()
+        self._worn = False
+        for number in range(lanes):
+            name = f"searchlab-lane-{number}"
+            threading.Thread(target=self._lane, name=name, daemon=True).start()
+
+    def receive(self, message: ToHost) -> None:
+        """Does what a message says; a submission is queued for `build`."""
+        match message:
+            case Submit():
+                self.pending.append(message)
+            case Decided(number, reports):
+                with self._changed:
+                    if number in self._runs:
+                        self._runs[number].decided = reports
+                        self._changed.notify_all()
+            case Drop(number):
+                self.pending = deque(each for each in self.pending if each.id != number)
+                with self._changed:
+                    if number in self._runs:
+                        self._runs.pop(number).dropped = True
+
+    def build(self) -> None:
+        """Builds the model of the next submission, and lets the lanes have it."""
+        submit = self.pending.popleft()
+        self._say(Building(submit.id))
+        try:
+            run = self._built(submit)
+        except BaseException as error:  # sys.exit in a factory must not end the process
+            self._say(Ended(submit.id, failed(submit.job.trial.number, error)))
+            return
+        self._say(Built(submit.id))
+        if isinstance(run, str):
+            self._decline(submit, run)
+            return
+        with self._changed:
+            self._runs[submit.id] = run
+            self._place()
+            self._changed.notify_all()
+
+    def _built(self, submit: Submit) -> Run | str:
+        job = submit.job
+        data, programs = self._study(job)
+        with BUILDING:
+            if job.work is not Work.CHECK:
+                return prepare_run(submit, data, programs)
+            reset_uids()  # as in a new process
+            check_model(job, data)
+            *_, middle = probes(job.spec.search_space)
+            suggestion = replace(job.trial.suggestion, params=middle)
+            probe = replace(job, trial=replace(job.trial, suggestion=suggestion))
+            try:
+                return prepare_run(replace(submit, job=probe), data, programs)
+            except Exception as error:  # the trials will tell which params the factory refuses
+                return f"it cannot be built with the middle of the space: {error}"
+
+    def _study(self, job: Job) -> tuple[PreparedData, Programs]:
+        key = (job.data, job.spec.training.batch_size)
+        if key not in self._studies:
+            data = open_data(job.data)
+            self._studies[key] = data, Programs(Tensors.of(data), key[1], len(data.folds))
+        return self._studies[key]
+
+    def _decline(self, submit: Submit, reason: str) -> None:
+        if submit.job.work is Work.CHECK:
+            self._say(Ended(submit.id, _checked(submit, reason)))
+        else:
+            self._say(Declined(submit.id, reason))
+
+    # ---- lanes
+
+    def _lane(self) -> None:
+        while True:
+            with self._changed:
+                while (task := self._pick()) is None:
+                    self._changed.wait()
+            try:
+                task()
+            except BaseException:  # what waits for this task would wait for ever
+                traceback.print_exc()
+                os._exit(1)
+
+    def _pick(self) -> _Task | None:
+        """The most urgent task, which is the one whose training is furthest behind."""
+        waiting: list[tuple[int, int, _Task, Hashable]] = []
+        ready: defaultdict[Hashable, list[tuple[int, int, int, _Pair]]] = defaultdict(list)
+        for run in self._runs.values():
+            if not run.folds:
+                missing = run.programs.missing(run.structure, run.sizes)
+                if missing is not None and missing[1] not in self._making:
+                    make = partial(self._make, run, *missing)
+                    waiting.append((run.job.start, run.submit.id, make, missing[1]))
+                continue
+            for fold in run.ready():
+                entry = (run.time(fold), run.submit.id, fold.number, (run, fold))
+                ready[id(fold.program), fold.steps].append(entry)
+        first = min(waiting, key=lambda each: each[:2], default=None)
+        batch = min(ready.values(), key=lambda each: min(each)[:3], default=None)
+        if first is not None and (batch is None or first[0] <= min(batch)[0]):
+            self._making.add(first[3])
+            return first[2]
+        if batch is None:
+            return None
+        program = batch[0][3][1].program
+        pairs = [each[3] for each in sorted(batch, key=lambda each: each[:3])[: program.slots]]
+        for _, fold in pairs:
+            fold.running = True
+        return partial(self._advance, program, pairs)
+
+    def _make(self, run: Run, size: int, key: Hashable) -> None:
+        run.programs.make(run.structure, size, run.model)
+        with self._changed:
+            self._making.discard(key)
+            self._place()
+            if run.programs.made > _LIFETIME and not self._worn:
+                self._worn = True
+                self._say(Worn())
+            self._changed.notify_all()
+
+    def _place(self) -> None:
+        """Gives programs to the runs that have been waiting for one that is now there."""
+        for number, run in list(self._runs.items()):
+            programs = run.programs
+            if run.folds or programs.missing(run.structure, run.sizes) is not None:
+                continue
+            found = {size: programs.find(run.structure, size) for size in run.sizes}
+            reasons = [each for each in found.values() if isinstance(each, str)]
+            if reasons:
+                self._decline(self._runs.pop(number).submit, reasons[0])
+            elif run.job.work is Work.CHECK:
+                self._say(Ended(number, _checked(self._runs.pop(number).submit, None)))
+            else:
+                run.start({n: each for n, each in found.items() if isinstance(each, Program)})
+                self._say(Began(number))
+
+    def _advance(self, program: Program, pairs: list[_Pair]) -> None:
+        """One epoch of some trainings, and their scores if it was their last."""
+        try:
+            _epoch(program, [fold for _, fold in pairs])
+            _score(program, [pair for pair in pairs if pair[1].trained and not pair[1].over])
+        except BaseException as error:  # no training may end a lane
+            for _, fold in pairs:
+                fold.error = fold.error or error
+        made = []
+        with self._changed:
+            for run, fold in pairs:
+                fold.running = False
+                if run.job.work is not Work.TRIAL and fold.fitted is not None:
+                    made.append(run)
+                self._tell(run, run.news())
+            self._changed.notify_all()
+        for run in made:
+            if not run.dropped:
+                with BUILDING:
+                    news = list(run.final())
+                with self._changed:
+                    self._tell(run, news)
+
+    def _tell(self, run: Run, news: Iterable[FromHost]) -> None:
+        if run.submit.id not in self._runs:
+            return
+        for message in news:
+            self._say(message)
+        if run.dropped:
+            del self._runs[run.submit.id]
+
+
+def _epoch(program: Program, folds: list[Fold]) -> None:
+    """Trains those that have not had their last epoch."""
+    training = [fold for fold in folds if not fold.trained]
+    if not training:
+        return
+    state, constants = _stacked(program, training)
+    state, logs = program.train(state, *program.table([each.rows for each in training]), constants)
+    validation = [program.data.validation] * len(training)
+    unseen = program.evaluate(state, *program.table(validation))
+    for slot, fold in enumerate(training):
+        metrics = dict(zip(program.names, logs[slot].tolist(), strict=True))
+        values = zip(program.names, unseen[slot].tolist(), strict=True)
+        metrics |= {f"val_{name}": value for name, value in values}
+        fold.take(state.like([each[slot] for each in state.all]), metrics)
+
+
+def _score(program: Program, pairs: list[_Pair]) -> None:
+    """Scores those that have had it."""
+    if not pairs:
+        return
+    folds = [fold for _, fold in pairs]
+    state, _ = _stacked(program, folds)
+    scores = program.evaluate(state, *program.table([fold.score for fold in folds]))
+    for (run, fold), values in zip(pairs, scores, strict=False):
+        named = zip(program.names, values.tolist(), strict=True)
+        run.score(fold, {f"val_{name}": value for name, value in named})
+
+
+def _stacked(program: Program, folds: list[Fold]) -> tuple[Checkpoint, np.ndarray]:
+    return program.stacked([fold.state for fold in folds], [fold.constants for fold in folds])
+
+
+def _checked(submit: Submit, reason: str | None) -> Outcome:
+    number = submit.job.trial.number
+    return Outcome(number, TrialState.COMPLETE, value=0.0, unfused=reason)
+
+
+def _send(connection: Connection, outgoing: queue.Queue[FromHost]) -> None:
+    """Sends from a thread of its own: a lane must not wait for the executor to read."""
+    while True:
+        message = outgoing.get()
+        with contextlib.suppress(OSError):  # the executor is gone, and `serve` notices
+            connection.send(message)
+        outgoing.task_done()

@@ -1,0 +1,201 @@
+"""Which trainings can share a program: what their models have in common, and what differs.
+
+Two models of one structure differ only in widths, initial weights and optimiser constants. What a
+model is made of is read from its configuration; whether that tells the whole truth is for `verify`
+to find out, by running the stacked program beside the real model.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import keras
+
+from searchlab.fused.optimizers import Rule, rule_of
+
+_OWN_WAYS = ("train_step", "test_step", "fit", "evaluate", "compute_loss", "compute_metrics")
+"""Methods that a model with a way of its own to train overrides."""
+
+_FORGOTTEN = ("build_config", "name", "seed")
+"""Parts of a layer's configuration that do not change what a program computes."""
+
+_NUMBER = re.compile(r"-?\d+\.\d+(e-?\d+)?")
+
+_NARROWEST, _STEP = 32, 16
+"""Widths are padded to a multiple of `_STEP`, or of an eighth of the width if that is more: little
+is multiplied in vain, and few programs serve all widths. Below `_NARROWEST` a step is overhead."""
+
+
+@dataclass(frozen=True)
+class Structure:
+    """What all trainings of a program have in common.
+
+    Attributes:
+        text: the model's and the losses' configuration without widths, as JSON.
+        rule: how the optimiser updates.
+        widths: the units of each hidden Dense layer, in order.
+        widenable: whether wider layers may compute the same. They do not where layers draw random
+            numbers, as dropout does: a wider layer draws others.
+    """
+
+    text: str
+    rule: Rule
+    widths: tuple[int, ...]
+    widenable: bool
+
+    @cached_property
+    def family(self) -> str:
+        """What tells which methods work: the text without numbers such as a dropout rate."""
+        return _NUMBER.sub("#", self.text)
+
+    @cached_property
+    def padded(self) -> tuple[int, ...]:
+        """The widths of a program that trainings of several widths can share."""
+        return tuple(_padded(width) for width in self.widths)
+
+
+def structure_of(model: Any, params: Mapping[str, Any]) -> Structure | str:
+    """The structure of a built and compiled model, or why it cannot be stacked.
+
+    Args:
+        model: its optimiser is built too.
+        params: of the trial. Code that is not Keras' own may depend on them in ways that no
+            configuration shows, so models with such code share a program only if these are equal.
+    """
+    if reason := _refusal(model):
+        return reason
+    rule = rule_of(model.optimizer)
+    if isinstance(rule, str):
+        return rule
+    try:
+        config = _plain(keras.saving.serialize_keras_object(model))
+        compiled = model.get_compile_config() or {}
+    except Exception as error:  # the user's get_config may raise anything
+        config, compiled = {"class_name": type(model).__qualname__, "module": str(error)}, {}
+    config = {key: value for key, value in config.items() if key != "compile_config"}
+    compiled = {key: value for key, value in compiled.items() if key != "optimizer"}
+    own_code = _own_code(config) or _own_code(compiled) or not compiled
+    hidden = set() if own_code else {layer.name for layer in hidden_layers(model)}
+    names = {layer.name: f"layer-{index}" for index, layer in enumerate(model._flatten_layers())}
+    text = [_anonymous(config, names, hidden), compiled, sorted(params.items()) if own_code else []]
+    trainable = [tuple(variable.shape) for variable in model.trainable_variables]
+    if not hidden:  # nothing is left out of the configuration, but it may not be all there
+        text.append(trainable)
+    return Structure(
+        json.dumps(text, sort_keys=True, default=str),
+        rule,
+        tuple(layer.units for layer in hidden_layers(model)) if hidden else (),
+        bool(hidden) and not any("seed_generator" in each.path for each in model.variables),
+    )
+
+
+def hidden_layers(model: Any) -> list[Any]:
+    """The Dense layers of a Sequential or Functional model but for those that make its output."""
+    if type(model) is keras.Sequential:
+        layers = model.layers
+        last = [layer for layer in layers if isinstance(layer, keras.layers.Dense)][-1:]
+        outputs = {id(layer) for layer in [*layers[-1:], *last]}
+    elif type(model) is keras.Model or type(model).__name__ == "Functional":
+        layers = model.layers
+        outputs = {id(layer) for layer in model._operations if _makes_output(layer, model)}
+    else:
+        return []
+    return [
+        layer for layer in layers if type(layer) is keras.layers.Dense and id(layer) not in outputs
+    ]
+
+
+def widened(model: Any, widths: tuple[int, ...]) -> Any:
+    """A model of the same layers as another, with other widths of its hidden layers.
+
+    Its weights are new, and it is not compiled.
+    """
+    units = {layer.name: width for layer, width in zip(hidden_layers(model), widths, strict=True)}
+
+    def widen(layer: Any) -> Any:
+        config = layer.get_config()
+        if layer.name in units:
+            config["units"] = units[layer.name]
+        return type(layer).from_config(config)
+
+    return keras.models.clone_model(model, clone_function=widen)
+
+
+def _padded(width: int) -> int:
+    step = max(_STEP, (1 << (width - 1).bit_length()) // 8)
+    return max(_NARROWEST, -(-width // step) * step)
+
+
+def _makes_output(layer: Any, model: Any) -> bool:
+    made = {id(tensor) for node in layer._inbound_nodes for tensor in node.output_tensors}
+    return any(id(tensor) in made for tensor in model.outputs)
+
+
+def _refusal(model: Any) -> str | None:
+    """Why a model cannot be stacked, as far as that shows without running it."""
+    own = [
+        name
+        for name in _OWN_WAYS
+        if getattr(type(model), name) is not getattr(keras.Model, name) or name in vars(model)
+    ]
+    if own:
+        return f"its model has a {own[0]} of its own"
+    if model.run_eagerly:
+        return "its model runs eagerly"
+    if not model.trainable_variables:
+        return "its model has nothing to train"
+    if any(getattr(layer, "activity_regularizer", None) for layer in model._flatten_layers()):
+        return "its model has an activity regularizer"
+    if isinstance(model.outputs if hasattr(model, "outputs") else None, list) and (
+        len(model.outputs) != 1 or len(model.inputs) != 1
+    ):
+        return "its model has several inputs or outputs"
+    return None
+
+
+def _plain(value: Any) -> Any:
+    """A configuration as JSON has it."""
+    return json.loads(json.dumps(value, default=str))
+
+
+def _own_code(value: Any) -> bool:
+    """Whether a configuration names code that is not Keras'."""
+    return any(
+        str(part.get("module") or "keras").partition(".")[0] != "keras"
+        or part.get("class_name") in ("Lambda", "function")
+        for part in _parts(value)
+        if "class_name" in part
+    )
+
+
+def _parts(value: Any) -> Iterator[Mapping[str, Any]]:
+    if isinstance(value, Mapping):
+        yield value
+        for part in value.values():
+            yield from _parts(part)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _parts(part)
+
+
+def _anonymous(value: Any, names: Mapping[str, str], hidden: set[str]) -> Any:
+    """A configuration without names that Keras counts up, without widths and initial weights."""
+    if isinstance(value, str):
+        return names.get(value, value)
+    if isinstance(value, list | tuple):
+        return [_anonymous(part, names, hidden) for part in value]
+    if not isinstance(value, Mapping):
+        return value
+    forgotten = {"units"} if value.get("name") in hidden else set()
+    return {
+        key: _anonymous(part, names, hidden)
+        for key, part in value.items()
+        if key not in forgotten
+        and key not in _FORGOTTEN
+        and not (isinstance(key, str) and key.endswith("_initializer"))
+    }

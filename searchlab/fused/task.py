@@ -1,0 +1,232 @@
+"""One submission of a host: a trial with the trainings of its folds, and what is said of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from searchlab.core.trial import Outcome
+from searchlab.data.prepare import PreparedData
+from searchlab.data.splits import Folds
+from searchlab.fused.fold import Fold
+from searchlab.fused.messages import Ended, Epoch, FromHost, Submit
+from searchlab.fused.optimizers import constants_of
+from searchlab.fused.program import Program
+from searchlab.fused.programs import Programs
+from searchlab.fused.structure import Structure, structure_of
+from searchlab.fused.tensors import order
+from searchlab.fused.widths import pad, unpad
+from searchlab.journal.layout import StudyLayout
+from searchlab.training.build import build, make_variables, take_over
+from searchlab.training.checkpoint import (
+    Checkpoint,
+    checkpoint_of,
+    load_checkpoint,
+    save_checkpoint,
+)
+from searchlab.training.final import final_outcome, final_rows, own_checkpoint, tests
+from searchlab.training.initial import frozen_epochs
+from searchlab.training.job import Job, Work
+from searchlab.training.outcome import check_weights, complete, failed
+
+
+@dataclass(eq=False)
+class Run:
+    """A submission whose model has been built.
+
+    Attributes:
+        submit: the submission.
+        data: the prepared data.
+        programs: those of the study.
+        model: the Keras model, until its programs have been found.
+        structure: of the model.
+        starts: the variables that each training starts from; one for all if they are the same.
+        first: the epochs that its trainings have behind them.
+        parts: the rows to fit, in the order of an epoch, and to score of each training, int32.
+        begun: when it was submitted, by the monotonic clock.
+        folds: its trainings, once there are programs for them.
+        decided: how many reports have been answered CONTINUE.
+        dropped: whether nobody wants to hear of it any more.
+    """
+
+    submit: Submit
+    data: PreparedData
+    programs: Programs
+    model: Any
+    structure: Structure
+    starts: list[Checkpoint]
+    first: int
+    parts: list[tuple[np.ndarray, np.ndarray]]
+    begun: float = field(default_factory=time.monotonic)
+    folds: list[Fold] = field(default_factory=list)
+    decided: int = 0
+    dropped: bool = False
+
+    @property
+    def job(self) -> Job:
+        """The job."""
+        return self.submit.job
+
+    @property
+    def sizes(self) -> list[int]:
+        """How many rows an epoch has, of each training that differs in it."""
+        return sorted({len(rows) for rows, _ in self.parts})
+
+    def start(self, programs: Mapping[int, Program]) -> None:
+        """Makes the trainings, once there is a program for each of `sizes`."""
+        job, suggestion = self.job, self.job.trial.suggestion
+        constants = constants_of(self.model.optimizer)
+        starts = self.starts * len(self.parts) if len(self.starts) == 1 else self.starts
+        for number, (rows, score) in enumerate(self.parts):
+            program = programs[len(rows)]
+            fold = Fold(
+                number,
+                job.trial.number,
+                program,
+                rows,
+                score,
+                pad(starts[number], program.zero),
+                starts[number],
+                constants,
+                self.first,
+                suggestion.epochs,
+            )
+            stopping = None if job.work is Work.REFIT else job.spec.training.early_stopping
+            fold.watch(stopping, program.source.metrics)
+            self.folds.append(fold)
+        self.model, self.starts = None, []
+
+    def ready(self) -> Iterator[Fold]:
+        """The trainings that may have another epoch, or their score, now."""
+        if self.dropped:
+            return
+        for fold in self.folds:
+            if not (fold.running or fold.over) and (not self.job.synchronous or self._all_decided):
+                yield fold
+            if self.job.synchronous and not fold.over:
+                return  # a trial that may be pruned trains its folds one after the other
+
+    def time(self, fold: Fold) -> int:
+        """The logical time of a training's last epoch, roughly: those that are behind go first."""
+        return self.job.start + len(fold.reports)
+
+    def score(self, fold: Fold, metrics: dict[str, float]) -> None:
+        """Takes in a training's score, and keeps what should be kept of it."""
+        try:
+            state = unpad(fold.state, fold.narrow)
+            weights = (*state.trainable, *state.non_trainable)
+            check_weights(zip(fold.program.paths, weights, strict=True))
+            fold.finish(metrics)
+            if self.job.keep and self.job.work is Work.TRIAL:
+                file = StudyLayout(self.job.directory).checkpoint(fold.trial, fold.number)
+                save_checkpoint(state, file)
+        except Exception as error:
+            fold.error = error
+
+    def news(self) -> Iterator[FromHost]:
+        """What can be said by now, in order; each thing once."""
+        for fold in self.folds:
+            for report in fold.reports[fold.sent :]:
+                fold.sent += 1
+                ended = fold.fitted is not None and fold.sent == len(fold.reports)
+                yield Epoch(self.submit.id, report, ended and fold is self.folds[-1])
+            if fold.error is not None:
+                yield from self._end(_raised(fold.trial, fold.error))
+                return
+            if fold.fitted is None:
+                return
+        if self.job.work is Work.TRIAL:
+            yield from self._end(self._complete())
+
+    def final(self) -> Iterator[FromHost]:
+        """Writes the model that the one training of a FINAL or REFIT job has made."""
+        fold, job = self.folds[0], self.job
+        assert fold.fitted is not None  # noqa: S101 - asked for once the training is over
+        try:
+            model = build(job, self.data)
+            take_over(model, unpad(fold.state, fold.narrow), self.data)
+            metrics, epochs = fold.fitted.metrics, fold.fitted.epochs
+            outcome = final_outcome(job, self.data, model, metrics, epochs)
+        except Exception as error:
+            outcome = failed(job.trial.number, error)
+        yield from self._end(outcome)
+
+    @property
+    def _all_decided(self) -> bool:
+        return self.decided >= sum(len(fold.reports) for fold in self.folds)
+
+    def _complete(self) -> Outcome:
+        try:
+            fitted = [fold.fitted for fold in self.folds if fold.fitted is not None]
+            return complete(self.job, fitted)
+        except Exception as error:
+            return failed(self.job.trial.number, error)
+
+    def _end(self, outcome: Outcome) -> Iterator[FromHost]:
+        self.dropped = True
+        yield Ended(self.submit.id, replace(outcome, seconds=time.monotonic() - self.begun))
+
+
+def prepare_run(submit: Submit, data: PreparedData, programs: Programs) -> Run | str:
+    """Builds the model of a submission, and reads what each of its trainings starts from.
+
+    Returns:
+        The run, or why its model cannot be stacked.
+
+    Raises:
+        Exception: what the factory raises, or ModelError of kept weights that do not fit.
+    """
+    job, suggestion = submit.job, submit.job.trial.suggestion
+    if frozen_epochs(job.spec):
+        return "its copied layers are frozen for the first epochs"
+    model = build(job, data)
+    if not getattr(model, "compiled", False):
+        return "its model is not compiled"
+    make_variables(model, data)
+    params = {**job.spec.factory.params, **suggestion.params}
+    structure = structure_of(model, params)
+    if isinstance(structure, str):
+        return structure
+    files, first = _kept(job, len(data.folds))
+    starts = [] if files else [checkpoint_of(model)]
+    for file in files:
+        take_over(model, load_checkpoint(file), data)
+        starts.append(checkpoint_of(model))
+    parts = [
+        (fit[order(len(fit), job.trial.seed)].astype(np.int32), score.astype(np.int32))
+        for fit, score in _parts(job, data, programs)
+    ]
+    return Run(submit, data, programs, model, structure, starts, first, parts)
+
+
+def _kept(job: Job, folds: int) -> tuple[list[Path], int]:
+    """The checkpoints that a job starts from, if any, and the epochs behind them."""
+    suggestion = job.trial.suggestion
+    if (own := own_checkpoint(job)) is not None:
+        return [own], suggestion.epochs
+    if suggestion.resume_from is None or job.work is not Work.TRIAL:
+        return [], 0
+    files = [
+        StudyLayout(job.directory).checkpoint(suggestion.resume_from, each) for each in range(folds)
+    ]
+    return files, suggestion.initial_epoch
+
+
+def _parts(job: Job, data: PreparedData, programs: Programs) -> Folds:
+    if job.work is Work.TRIAL:
+        return data.folds
+    score = programs.data.test if tests(job) else programs.data.validation
+    return ((final_rows(job, data), score),)
+
+
+def _raised(number: int, error: BaseException) -> Outcome:
+    """The outcome of a training with an error, which gets the traceback of being raised."""
+    try:
+        raise error
+    except BaseException as raised:
+        return failed(number, raised)

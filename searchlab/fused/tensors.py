@@ -1,0 +1,75 @@
+"""A study's rows as the tensors that all programs read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras.src.trainers.data_adapters.array_data_adapter import ArrayDataAdapter
+
+from searchlab.data.prepare import PreparedData
+from searchlab.data.preprocessing import Array
+
+
+@dataclass(frozen=True)
+class Tensors:
+    """All rows of a study: those for training, then those for early stopping, then the test's.
+
+    Attributes:
+        fitted: inputs, targets and, if there are any, weights in the training loss: tensors
+            (rows, ...).
+        scored: likewise, with the weights in the loss of unseen rows.
+        train: how many rows are for training.
+        validation: the numbers of the early-stopping rows, int32.
+        test: those of the test rows.
+        longest: the most rows of an epoch, or of a score.
+    """
+
+    fitted: tuple[Any, ...]
+    scored: tuple[Any, ...]
+    train: int
+    validation: Array
+    test: Array
+    longest: int
+
+    @classmethod
+    def of(cls, data: PreparedData) -> Tensors:
+        """The tensors of a prepared data set."""
+        train, validation, test = len(data.x_train), len(data.x_validation), len(data.x_test)
+        x = tf.constant(np.concatenate([data.x_train, data.x_validation, data.x_test]))
+        y = tf.constant(np.concatenate([data.y_train, data.y_validation, data.y_test]))
+        fitted, scored = [x, y], [x, y]
+        _, _, fit = data.fitting(np.arange(train))
+        if fit is not None:
+            others = np.ones(validation + test, np.float32)  # they are never fitted
+            fitted.append(tf.constant(np.concatenate([fit, others])))
+        if data.w_train is not None:
+            parts: list[Any] = [data.w_train, data.w_validation, data.w_test]
+            scored.append(tf.constant(np.concatenate(parts)))
+        numbers = np.arange(train + validation + test, dtype=np.int32)
+        return cls(
+            tuple(fitted),
+            tuple(scored),
+            train,
+            numbers[train : train + validation],
+            numbers[train + validation :],
+            max(train, validation, test),
+        )
+
+
+@lru_cache(maxsize=64)
+def order(rows: int, seed: int) -> Array:
+    """The order (rows,) in which Keras' `fit` takes rows after `set_random_seed(seed)`.
+
+    It is the same in every epoch: Keras 3.15 makes a new iterator for each, and TensorFlow starts
+    the generator of a data set's shuffle anew with its iterator. The order is Keras' own: its
+    adapter for arrays is asked. `set_random_seed` is called.
+    """
+    keras.utils.set_random_seed(seed)
+    numbers = np.arange(rows, dtype=np.int64)
+    batches = ArrayDataAdapter(numbers, batch_size=rows, shuffle=True).get_tf_dataset()
+    return np.asarray(next(iter(batches)))

@@ -1,0 +1,121 @@
+"""The model card: what somebody who finds a model's directory should know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from searchlab.core.wording import number_text
+from searchlab.package.manifest import Manifest
+
+_MANY = 40  # columns; of more only the first are listed
+
+_FILES = {
+    "model.keras": "the Keras model, which takes preprocessed rows",
+    "preprocessing.skops": "the fitted preprocessing, from raw rows to the model's input",
+    "model.json": "where the model comes from and what it needs",
+    "example.json": "a few raw rows",
+    "example.npy": "a few raw rows",
+    "code": "the source of the model's own layers; loading the model runs it",
+    "saved_model": "TensorFlow's SavedModel, for preprocessed rows",
+    "model.onnx": "the model as ONNX, for preprocessed rows",
+}
+
+
+def card(manifest: Manifest, directory: Path) -> str:
+    """A model card in Markdown.
+
+    Args:
+        manifest: what the model says of itself.
+        directory: the exported directory, whose files are listed.
+    """
+    return "\n".join(_lines(manifest, directory)) + "\n"
+
+
+def _lines(of: Manifest, directory: Path) -> Iterator[str]:
+    rows = of.rows
+    kind = "quantity" if rows.task == "regression" else f"class ({len(rows.labels)} of them)"
+    yield f"# {of.study}"
+    yield ""
+    yield f"A Keras model that predicts the {kind} `{rows.target}`, found by searchlab: the"
+    yield f"winner, trial {of.trial}, of the study `{of.study}`. Made on {of.created}."
+    yield from _section("Scores")
+    yield from _scores(of)
+    yield from _section("Data")
+    yield f"`{of.data['name']}` ({of.data['source']}), {of.data['rows']:,} rows; SHA-256 of its"
+    yield f"content: `{of.data['digest']}`."
+    yield from _section("Input")
+    yield from _input(of)
+    if rows.labels:
+        yield from ["", f"Classes: {', '.join(f'`{label!r}`' for label in rows.labels)}."]
+    yield from _section("Params")
+    yield from _table({**of.fixed, **of.params, "seed": of.seed, "epochs": of.epochs})
+    yield from _section("Use")
+    yield from _use(of)
+    yield from _section("Files")
+    yield from (
+        f"- `{name}`: {what}" for name, what in _FILES.items() if (directory / name).exists()
+    )
+    yield from _section("Limits")
+    yield from _limits(of)
+    yield from _section("Environment")
+    yield ", ".join(f"{name} {version}" for name, version in of.versions.items()) + "."
+
+
+def _section(title: str) -> list[str]:
+    return ["", f"## {title}", ""]
+
+
+def _scores(of: Manifest) -> Iterator[str]:
+    known = {name: number_text(value) for name, value in of.scores.items()}
+    if "spread" in known:
+        known["confirmed"] += f" ± {known.pop('spread')}"
+    words = {"search": "in the search", "confirmed": "confirmed with other seeds"}
+    found = {f"{of.objective}, {words[name]}": text for name, text in known.items()}
+    rows = {"test": "the test rows, used once", "validation": "the early-stopping rows"}
+    metrics = {
+        f"{name}, on {rows[of.measured]}": number_text(value) for name, value in of.metrics.items()
+    }
+    yield from _table({**found, **metrics}, "score")
+
+
+def _input(of: Manifest) -> Iterator[str]:
+    rows = of.rows
+    if not rows.kinds:
+        yield f"Images of the shape {' x '.join(map(str, rows.shape))}, as the data set has them."
+        return
+    yield "Raw rows with these columns, in any order; values may be missing:"
+    yield ""
+    for name, kind in list(rows.kinds.items())[:_MANY]:
+        yield f"- `{name}`: {kind}"
+    if len(rows.kinds) > _MANY:
+        yield f"- and {len(rows.kinds) - _MANY} more: see `model.json`"
+
+
+def _use(of: Manifest) -> Iterator[str]:
+    yield from ["```python", "import searchlab", ""]
+    yield 'model = searchlab.load_model("this/directory")'
+    yield "model.predict(rows)        # raw rows: a frame, an array, a list of dicts"
+    if of.rows.labels:
+        yield "model.predict_proba(rows)"
+    yield from ["```", "", "or `searchlab predict this/directory --input rows.csv`."]
+
+
+def _limits(of: Manifest) -> Iterator[str]:
+    yield "- The scores hold for rows like those of the data set, and for no others."
+    if of.refitted:
+        yield "- The model was fitted to all rows but the test's, with no early stopping:"
+        yield "  other trainings have told for how many epochs."
+    if of.measured == "test":
+        yield "- The test rows were not used for anything else; the search's score is the luckiest"
+        yield "  of many."
+    yield "- Categories and words that the training rows did not have are ignored."
+    yield "- `saved_model/` and `model.onnx` take rows after `preprocessing.skops`, not raw ones."
+
+
+def _table(values: Mapping[str, Any], head: str = "param") -> Iterator[str]:
+    yield f"| {head} | value |"
+    yield "|---|---|"
+    for name, value in values.items():
+        yield f"| {name} | {value} |"

@@ -1,0 +1,58 @@
+"""Evaluating a model on a file or a built-in data set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from searchlab.data.catalog import DATASETS
+from searchlab.data.load import load
+from searchlab.data.readers import did_you_mean
+from searchlab.errors import DataError
+from searchlab.inference.model import Model
+from searchlab.inference.raw import read_input
+from searchlab.study.spec import DataSpec
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model is worth on some data.
+
+    Attributes:
+        rows: how many rows there are.
+        metrics: see `Model.evaluate`.
+        seen: whether it is the very data set that the model was trained on a part of.
+    """
+
+    rows: int
+    metrics: dict[str, float]
+    seen: bool
+
+
+def evaluate_on(model: Model, data: str) -> Evaluation:
+    """Evaluates a model.
+
+    Args:
+        model: the model.
+        data: the path of a file with the target, or the name of a built-in data set.
+
+    Raises:
+        DataError: if the data cannot be read, or the model does not know them.
+    """
+    if data in DATASETS and not Path(data).is_file():
+        table = load(DataSpec(dataset=data), Path())
+        seen = table.digest == model.manifest.data["digest"]
+        return Evaluation(len(table.y), model.evaluate(table.X, table.y, table.w), seen)
+    given = read_input(Path(data), model.manifest.rows)
+    if given.target is None:
+        target = model.manifest.rows.target
+        names = [] if not hasattr(given.rows, "columns") else list(map(str, given.rows.columns))
+        raise DataError(
+            f"{data}: there is no {target!r} to compare with{did_you_mean(target, names)}: add the "
+            "target, or use searchlab predict"
+        )
+    try:
+        metrics = model.evaluate(given.rows, given.target, given.weight)
+    except DataError as error:
+        raise DataError(f"{data}: {error}") from None
+    return Evaluation(len(given.target), metrics, seen=False)

@@ -1,0 +1,68 @@
+"""Raw rows in any of the forms in which people have them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from searchlab.data.schema import RowSchema
+from searchlab.errors import DataError
+
+Array = np.ndarray[Any, Any]
+
+Rows = pd.DataFrame | Array | Sequence[Any]
+"""A frame, a list of dicts, an array (rows, columns), or images (rows, height, width, ...)."""
+
+
+def as_rows(rows: Rows, schema: RowSchema) -> pd.DataFrame | Array:
+    """Brings raw rows into the form that preprocessing takes.
+
+    Args:
+        rows: see `Rows`. A frame and dicts may have more columns than the model needs, in any
+            order; the columns of an array are those of the data set, in their order.
+        schema: what the rows are.
+
+    Returns:
+        A frame with at least the feature columns, in case of an array with just these; images
+        as an array.
+
+    Raises:
+        DataError: if the rows have another shape; columns are checked by preprocessing.
+    """
+    if isinstance(rows, pd.DataFrame):
+        if not schema.kinds:
+            raise DataError(
+                f"the model takes images: give an array of shape (rows, {_shape(schema)}), not "
+                "a frame"
+            )
+        return rows.rename(columns=str)
+    if isinstance(rows, Mapping | str | bytes):
+        raise DataError(f"rows are a {type(rows).__name__}: give a list with one entry a row")
+    if schema.kinds and len(rows) and all(isinstance(row, Mapping) for row in rows):
+        return pd.DataFrame(list(rows)).rename(columns=str)
+    try:
+        text = any(kind in {"category", "text"} for kind in schema.kinds.values())
+        array = np.asarray(rows, dtype=object if text else None)
+    except ValueError:
+        raise DataError("the rows have different lengths: give each all of its values") from None
+    if array.size == 0 and len(array) == 0:
+        array = array.reshape(0, *schema.shape)
+    if array.shape[1:] != schema.shape or array.ndim != len(schema.shape) + 1:
+        raise DataError(
+            f"the rows have the shape {array.shape}: give an array of shape "
+            f"(rows, {_shape(schema)}){_listed(schema)}"
+        )
+    return pd.DataFrame(array, columns=list(schema.kinds)) if schema.kinds else array
+
+
+def _shape(schema: RowSchema) -> str:
+    return ", ".join(map(str, schema.shape))
+
+
+def _listed(schema: RowSchema) -> str:
+    names = list(schema.kinds)
+    more = ", ..." if len(names) > 10 else ""  # noqa: PLR2004
+    return f" with the columns {', '.join(names[:10])}{more}" if names else ""

@@ -1,0 +1,59 @@
+"""Loading a packaged model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from searchlab.core.quiet import quiet
+from searchlab.data.preprocessing import load_preprocessing
+from searchlab.errors import PackageError
+from searchlab.inference.model import Model
+from searchlab.package.load import load_keras
+from searchlab.package.manifest import MANIFEST, Manifest
+from searchlab.package.write import PREPROCESSING, model_file
+
+_INSIDE = "data/*"
+"""Where the package is in a model that MLflow keeps; see `flavor.save_model`."""
+
+
+def package_in(path: Path) -> Path:
+    """The package in a directory: a study's, an exported one, or one that MLflow keeps.
+
+    Args:
+        path: the directory, or the `model.keras` in it.
+
+    Raises:
+        PackageError: if there is none.
+    """
+    directory = path.parent if path.is_file() else path
+    for package in (directory, *directory.glob(_INSIDE)):
+        if (package / MANIFEST).is_file():
+            return package
+    kept = model_file(directory).is_file()
+    why = f"{MANIFEST} is not beside it" if kept else "it has no model.json and no model.keras"
+    raise PackageError(
+        f"{path} is no model of searchlab ({why}): give the directory of one, such as one that "
+        "searchlab export wrote"
+    )
+
+
+def load_package(path: Path) -> Model:
+    """Loads a model. If it came with the user's own code (`code/`), this runs that code.
+
+    Keras loads in its safe mode, and nothing is unpickled; but code is code: only load a model
+    with `code/` from somebody you trust.
+
+    Args:
+        path: see `package_in`.
+
+    Raises:
+        PackageError: if there is no model, or it cannot be loaded.
+        DataError: if its preprocessing cannot be read.
+    """
+    package = package_in(path)
+    manifest = Manifest.read(package)
+    preprocessing = load_preprocessing(package / PREPROCESSING)
+    with quiet():
+        loaded, code = load_keras(package, manifest)
+    code.stay()
+    return Model(loaded, preprocessing, manifest, code)

@@ -1,0 +1,99 @@
+"""Measuring a model on rows whose target is known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from searchlab.data.readers import did_you_mean
+from searchlab.data.schema import RowSchema
+from searchlab.errors import DataError
+
+Array = np.ndarray[Any, Any]
+
+
+def encode(target: pd.Series[Any], schema: RowSchema) -> Array:
+    """The target as the model learned it: float32 quantities, or int64 class numbers (n,).
+
+    Args:
+        target: the values (n,), with the numbers of their rows as index.
+        schema: what the target is.
+
+    Raises:
+        DataError: if a value is missing, no number, or a label that the model does not know.
+    """
+    missing = np.flatnonzero(target.isna())
+    if len(missing):
+        raise _wrong(target, int(missing[0]), "is missing: fill it in, or leave the row out")
+    if not schema.labels:
+        values = pd.to_numeric(target, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+        strange = np.flatnonzero(~np.isfinite(values))
+        if len(strange):
+            raise _wrong(target, int(strange[0]), "is no finite number: correct it")
+        return values.astype(np.float32)
+    numbers = {_key(label): number for number, label in enumerate(schema.labels)}
+    found = target.map(_key).map(numbers)
+    unknown = np.flatnonzero(found.isna())
+    if len(unknown):
+        position = int(unknown[0])
+        raise _wrong(target, position, _unknown(str(target.iloc[position]), schema))
+    return found.to_numpy(np.int64)
+
+
+def _unknown(label: str, schema: RowSchema) -> str:
+    known = [str(each) for each in schema.labels]
+    more = ", ..." if len(known) > 10 else ""  # noqa: PLR2004
+    listed = f"; it knows {', '.join(known[:10])}{more}"
+    return f"is a class that the model does not know{did_you_mean(label, known) or listed}"
+
+
+def row_weights(weights: pd.Series[Any]) -> Array:
+    """The weights of rows, float32 (n,).
+
+    Raises:
+        DataError: if one is no finite number of 0 or more.
+    """
+    values = pd.to_numeric(weights, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    wrong = np.flatnonzero(~((values >= 0) & np.isfinite(values)))
+    if len(wrong):
+        row = weights.index[int(wrong[0])]
+        raise DataError(
+            f"row {row}: the weight {weights.name!r} is no finite number of 0 or more: correct it"
+        )
+    return values.astype(np.float32)
+
+
+def scores(y: Array, predicted: Array, *, classes: bool) -> dict[str, float]:
+    """What Keras' own metrics do not say.
+
+    Args:
+        y: the target (n,), quantities or class numbers.
+        predicted: what the model says of the same rows (n,).
+        classes: which of both they are.
+
+    Returns:
+        `rmse` and `r2` (of two rows or more) of quantities, `balanced_accuracy` of classes.
+    """
+    if classes:
+        recalls = [float(np.mean(predicted[y == number] == number)) for number in np.unique(y)]
+        return {"balanced_accuracy": float(np.mean(recalls))}
+    from sklearn import metrics
+
+    found = {"rmse": float(metrics.root_mean_squared_error(y, predicted))}
+    if len(y) > 1:
+        found["r2"] = float(metrics.r2_score(y, predicted))
+    return found
+
+
+def _key(label: Any) -> Any:
+    """Numbers are compared as numbers, whatever their type; text as text."""
+    numbers = (bool, int, float, np.number, np.bool_)
+    return float(label) if isinstance(label, numbers) else str(label)
+
+
+def _wrong(target: pd.Series[Any], position: int, what: str) -> DataError:
+    value, row = target.iloc[position], target.index[position]
+    shown = "" if pd.isna(value) else f" is {str(value)!r}, which"
+    return DataError(f"row {row}: the target {target.name!r}{shown} {what}")

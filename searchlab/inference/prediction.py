@@ -1,0 +1,86 @@
+"""From a file of raw rows to a file of predictions."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+import pandas as pd
+
+from searchlab.core.atomic import whole_file
+from searchlab.errors import DataError, InputError
+from searchlab.inference.model import Model
+from searchlab.inference.raw import read_input
+
+
+def _write_arrays(table: pd.DataFrame, path: Path) -> None:
+    """Writes an NPZ file. `np.savez` takes no array named `file`."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in table:
+            values = table[name].to_numpy()
+            array = values.astype(str) if values.dtype == object else values
+            with archive.open(f"{name}.npy", "w") as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)
+
+
+_WRITERS: Mapping[str, Callable[[pd.DataFrame, Path], None]] = {
+    ".csv": lambda table, path: table.to_csv(path, index=False),
+    ".csv.gz": lambda table, path: table.to_csv(path, index=False, compression="gzip"),
+    ".tsv": lambda table, path: table.to_csv(path, index=False, sep="\t"),
+    ".tsv.gz": lambda table, path: table.to_csv(path, index=False, sep="\t", compression="gzip"),
+    ".parquet": lambda table, path: table.to_parquet(path, index=False),
+    ".npz": _write_arrays,
+}
+
+
+def predict_file(model: Model, path: Path) -> pd.DataFrame:
+    """Predicts the rows of a file: see `Model.table`.
+
+    Raises:
+        DataError: if the file cannot be read, or its rows are not like those of the data set.
+    """
+    rows = read_input(path, model.manifest.rows).rows
+    try:
+        return model.table(rows)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+
+
+def check_output(path: Path, source: Path) -> None:
+    """Refuses a file that predictions cannot be written to, before anything is predicted.
+
+    Raises:
+        InputError: if it is of an unknown kind, or is the file that the rows are read from.
+    """
+    _ending(path)
+    if path.exists() and source.exists() and path.samefile(source):
+        raise InputError(f"{path} is the input file: give --output another name")
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Writes predictions as CSV, TSV, Parquet or NPZ, by the file's ending.
+
+    The file is there whole or not at all; one that is there is replaced.
+
+    Raises:
+        InputError: if the ending is unknown.
+        OSError: if it cannot be written.
+    """
+    ending = _ending(path)
+    with whole_file(path) as scratch:
+        _WRITERS[ending](table, scratch)
+
+
+def print_table(table: pd.DataFrame, output: TextIO) -> None:
+    """Writes predictions as CSV."""
+    table.to_csv(output, index=False)
+
+
+def _ending(path: Path) -> str:
+    for ending in _WRITERS:
+        if path.name.lower().endswith(ending):
+            return ending
+    raise InputError(f"{path}: unknown kind of file: give one of {', '.join(_WRITERS)}")

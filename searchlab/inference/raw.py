@@ -1,0 +1,73 @@
+"""Reading files of raw rows, with or without the target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from searchlab.data.readers import (
+    check_arrays,
+    features_name,
+    find_file,
+    open_arrays,
+    read_frame,
+    reading,
+)
+from searchlab.data.schema import RowSchema
+
+
+@dataclass(frozen=True)
+class Input:
+    """The rows of a file.
+
+    Attributes:
+        rows: a frame with all of the file's columns, or the array of its features.
+        target: the values of the target (n,), or None if the file does not have it.
+        weight: the weights of the rows (n,), or None likewise.
+    """
+
+    rows: pd.DataFrame | np.ndarray[Any, Any]
+    target: pd.Series[Any] | None
+    weight: pd.Series[Any] | None
+
+
+def read_input(path: Path, schema: RowSchema) -> Input:
+    """Reads a CSV, TSV, Parquet or NPZ file of raw rows.
+
+    Args:
+        path: the file.
+        schema: what the rows look like; columns that it does not know are of no matter.
+
+    Raises:
+        DataError: if there is no such file, or it cannot be read. Missing columns are found when
+            the rows are used.
+    """
+    ending = find_file(path, str(path), "correct the path")
+    with reading(str(path)):
+        if ending == ".npz":
+            return _arrays(path, schema)
+        text = [name for name, kind in schema.kinds.items() if kind in {"category", "text"}]
+        if schema.labels and isinstance(schema.labels[0], str):
+            text.append(schema.target)
+        frame = read_frame(path, str(path), text)
+    return Input(frame, _column(frame, schema.target), _column(frame, schema.weight))
+
+
+def _arrays(path: Path, schema: RowSchema) -> Input:
+    with open_arrays(path, str(path)) as opened:
+        names = list(opened.files)
+        no_features = {schema.target, schema.weight, *schema.drop}
+        key = features_name(names, no_features, str(path))
+        columns = {n: opened[n] for n in (schema.target, schema.weight) if n in names and n}
+        rows = opened[key]
+    check_arrays(str(path), key, rows, columns)
+    series = {n: pd.Series(each.reshape(len(rows)), name=n) for n, each in columns.items()}
+    return Input(rows, series.get(schema.target), series.get(str(schema.weight)))
+
+
+def _column(frame: pd.DataFrame, name: str | None) -> pd.Series[Any] | None:
+    return None if name is None else frame.get(name)

@@ -1,0 +1,110 @@
+"""The directory of a study: held by one process at a time, found by name.
+
+The paths in it are `layout`'s.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from searchlab.errors import InputError, JournalError, StudyLockedError
+from searchlab.journal.journal import read_journal
+from searchlab.journal.layout import journals, study_layout
+from searchlab.journal.record import StudyRecord
+
+
+class StudyHome:
+    """The directory of one study.
+
+    Attributes:
+        paths: the paths in it.
+        cwd: the working directory, where other studies live too.
+    """
+
+    def __init__(self, name: str, cwd: Path) -> None:
+        self.cwd = cwd.resolve()
+        self.paths = study_layout(name, cwd)
+
+    @property
+    def directory(self) -> Path:
+        """The study's directory."""
+        return self.paths.directory
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Holds the study for this process. A lock ends with its process, however that ends.
+
+        Raises:
+            StudyLockedError: if another process holds the study.
+            JournalError: if the directory cannot be written.
+        """
+        owner = self.paths.owner
+        lock = FileLock(self.paths.lock, timeout=0)
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+            owner.write_text(f"process {os.getpid()} on {socket.gethostname()}")
+        except Timeout:
+            raise StudyLockedError(
+                f"study {self.directory.name} is being run by {_read(owner)}: wait for it, or "
+                "stop it, then run this again"
+            ) from None
+        except OSError as error:
+            lock.release()
+            raise JournalError(
+                f"{error.filename or self.directory}: cannot be written ({error.strerror}); make "
+                "room or give write access, then run this again"
+            ) from None
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # what it says is only read while the lock is held
+                owner.unlink()
+            lock.release()
+
+    def discard_if_empty(self) -> None:
+        """Removes the directory of a study that never began."""
+        if not self.paths.journal.exists():
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def load_record(name: str, cwd: Path) -> StudyRecord:
+    """The record of a study that ran in this working directory.
+
+    Raises:
+        InputError: if there is no such study; names those that are there.
+        JournalError: if its journal is damaged.
+    """
+    record = StudyRecord(read_journal(study_layout(name, cwd).journal))
+    if record.started is None:
+        names = ", ".join(study_names(cwd)) or "none yet"
+        raise InputError(f"there is no study {name!r} in this directory; there is: {names}")
+    return record
+
+
+def study_names(cwd: Path) -> list[str]:
+    """The names of the studies in this working directory, in alphabetical order."""
+    return [journal.parent.name for journal in journals(cwd) if _begun(journal)]
+
+
+def _begun(journal: Path) -> bool:
+    """Whether there is a study; a process that is killed just before it leaves an empty journal."""
+    try:
+        with journal.open("rb") as file:
+            return file.readline().endswith(b"\n")
+    except OSError:  # reading it as a whole will tell why
+        return True
+
+
+def _read(owner: Path) -> str:
+    try:
+        return owner.read_text() or "another process"
+    except OSError:
+        return "another process"

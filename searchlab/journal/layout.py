@@ -1,0 +1,140 @@
+"""Every path below `.searchlab/`: the only place that knows them. Light, and touches no file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = ".searchlab"
+"""The directory, in the working directory, below which everything is kept."""
+
+
+@dataclass(frozen=True)
+class StudyLayout:
+    """The paths of one study.
+
+    Attributes:
+        directory: the study's directory, `.searchlab/<name>/`.
+    """
+
+    directory: Path
+
+    @property
+    def journal(self) -> Path:
+        """The record of the study."""
+        return self.directory / "journal.jsonl"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the process that runs the study."""
+        return self.directory / "lock"
+
+    @property
+    def owner(self) -> Path:
+        """Who holds the lock, for people."""
+        return self.directory / "owner"
+
+    @property
+    def mlflow(self) -> Path:
+        """What MLflow has been told already."""
+        return self.directory / "mlflow.json"
+
+    @property
+    def data(self) -> Path:
+        """The prepared data, only while the study runs."""
+        return self.directory / "data"
+
+    @property
+    def models(self) -> Path:
+        """Trained weights that may still be needed, a directory a trial."""
+        return self.directory / "models"
+
+    @property
+    def initial(self) -> Path:
+        """A copy of the model that gives the initial weights, with its code."""
+        return self.directory / "initial"
+
+    @property
+    def best(self) -> Path:
+        """The package of the winner's own model."""
+        return self.directory / "best"
+
+    @property
+    def refit(self) -> Path:
+        """The package of the winner refitted to all rows but the test's."""
+        return self.directory / "refit"
+
+    @property
+    def workers(self) -> Path:
+        """What trainings printed."""
+        return self.directory / "workers"
+
+    def model(self, number: int) -> Path:
+        """The directory of a trial's weights."""
+        return self.models / str(number)
+
+    def checkpoint(self, number: int, fold: int) -> Path:
+        """The weights of one fold of a trial."""
+        return self.model(number) / f"fold-{fold}.npz"
+
+
+def refit_data(data: Path) -> Path:
+    """Return where prepared data have the arrays of a refit; see `data.prepare.prepare`."""
+    return data / "refit"
+
+
+def study_layout(name: str, cwd: Path) -> StudyLayout:
+    """Return the paths of a study of a working directory."""
+    return StudyLayout(cwd.resolve() / ROOT / name)
+
+
+def journals(cwd: Path) -> list[Path]:
+    """List the journals of a working directory, by the names of their studies."""
+    return sorted((cwd / ROOT).glob("*/journal.jsonl"))
+
+
+def sent_file(cwd: Path) -> Path:
+    """Return the file that says which studies were submitted to clusters from a directory."""
+    return cwd / ROOT / ".sent.json"
+
+
+@dataclass(frozen=True)
+class SubmissionLayout:
+    """The paths of one submitted study on a cluster's head.
+
+    Attributes:
+        directory: `.searchlab/.submitted/<name>/`.
+    """
+
+    directory: Path
+
+    @property
+    def order(self) -> Path:
+        """How `searchlab run` is called."""
+        return self.directory / "order.json"
+
+    @property
+    def source(self) -> Path:
+        """The study's files."""
+        return self.directory / "source"
+
+    @property
+    def output(self) -> Path:
+        """What its drivers print."""
+        return self.directory / "output.log"
+
+    @property
+    def errors(self) -> Path:
+        """What its latest driver complains of."""
+        return self.directory / "errors.log"
+
+
+def submission_layout(name: str, cwd: Path) -> SubmissionLayout:
+    """Return the paths of a submitted study."""
+    return SubmissionLayout(cwd / ROOT / ".submitted" / name)
+
+
+def submissions(cwd: Path) -> list[str]:
+    """List the names of the submitted studies, in alphabetical order."""
+    orders = (cwd / ROOT / ".submitted").glob("*/order.json")
+    return sorted(path.parent.name for path in orders)

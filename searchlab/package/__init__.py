@@ -1,0 +1,1 @@
+"""A trained model's directory: writing it and loading the Keras model in it."""

@@ -1,0 +1,93 @@
+"""A model with all that its use needs, in a directory: see `write_package`."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from searchlab.core.atomic import whole_directory
+from searchlab.data.example import FILES
+from searchlab.errors import StorageError
+from searchlab.package.code import copy_code, imported_packages
+from searchlab.package.manifest import MANIFEST, Manifest
+
+MODEL = "model.keras"
+PREPROCESSING = "preprocessing.skops"
+CODE = "code"
+
+
+def model_file(package: Path) -> Path:
+    """The Keras model of a package."""
+    return package / MODEL
+
+
+def write_package(package: Path, model: Any, manifest: Manifest, *, data: Path, base: Path) -> None:
+    """Write a directory that is all that the use of a model needs; it is there whole or not.
+
+    It has `model.keras`, `preprocessing.skops`, `model.json` (see `Manifest`), a few raw rows
+    (`example.json`, or `example.npy` of images), and the user's own source in `code/`.
+
+    Args:
+        package: the directory.
+        model: a trained Keras model.
+        manifest: where the model comes from; its versions are filled in here.
+        data: the directory of the prepared data that it was trained on.
+        base: the directory from which a relative path of its factory starts.
+
+    Raises:
+        StorageError: if it cannot be written.
+    """
+    try:
+        with whole_directory(package) as new:
+            model.save(model_file(new))
+            for name in (PREPROCESSING, *FILES):
+                if (data / name).exists():
+                    shutil.copyfile(data / name, new / name)
+            copy_code(manifest.factory, base, new / CODE)
+            needed = {**imported_packages(new / CODE), **_versions()}
+            replace(manifest, versions=needed).write(new)
+    except OSError as error:
+        raise StorageError(
+            f"{package}: the model cannot be written ({error.strerror or error}); make room or "
+            "give write access, then run the study again: it is made again"
+        ) from error
+
+
+def copy_package(package: Path, directory: Path) -> None:
+    """Copies what belongs to a package, and nothing else, into an existing directory.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    for name in (MODEL, PREPROCESSING, MANIFEST, *FILES):
+        if (package / name).exists():
+            shutil.copyfile(package / name, directory / name)
+    if (package / CODE).is_dir():
+        shutil.copytree(package / CODE, directory / CODE)
+
+
+def _versions() -> dict[str, str]:
+    """Of what a model needs to be loaded; the modules' own: TensorFlow has several names."""
+    import keras
+    import numpy
+    import pandas
+    import pyarrow
+    import pydantic
+    import sklearn
+    import skops
+    import tensorflow as tf
+
+    return {
+        "python": platform.python_version(),
+        "keras": keras.__version__,
+        "tensorflow": tf.__version__,
+        "numpy": numpy.__version__,
+        "pandas": pandas.__version__,
+        "pyarrow": pyarrow.__version__,
+        "pydantic": pydantic.__version__,
+        "scikit-learn": sklearn.__version__,
+        "skops": skops.__version__,
+    }

@@ -1,1 +1,0 @@
-"""Pages of HTML about studies: one self-contained file each, for browsers and for MLflow."""

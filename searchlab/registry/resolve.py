@@ -1,0 +1,136 @@
+"""What MODEL stands for: a study, a model in MLflow, or a path; see `load_model`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from searchlab.errors import PackageError
+from searchlab.journal.home import StudyHome, load_record, study_names
+from searchlab.tracking.mlflow.address import redact, resolve_uri, sqlite_file
+from searchlab.tracking.mlflow.tracker import registry
+
+if TYPE_CHECKING:
+    from searchlab.inference.model import Model
+
+_IN_MLFLOW = ("models:/", "runs:/")
+
+
+def load_model(model: str | os.PathLike[str], tracking_uri: str | None = None) -> Model:
+    """Loads a trained model, which takes raw rows.
+
+    A model that was made by the user's own code comes with that code, and loading it runs it:
+    only load a model from somebody you trust.
+
+    Args:
+        model: the name of a study in this working directory; `models:/NAME@champion`,
+            `models:/NAME/VERSION`, `models:/m-...` or `runs:/...` in MLflow; a registered model's
+            name, for its champion; or the path of a directory with a model, such as one that
+            `searchlab export` wrote.
+        tracking_uri: the MLflow store or server; without it the variable MLFLOW_TRACKING_URI
+            counts, and without that the file `mlflow.db` here.
+
+    Raises:
+        PackageError: if there is no such model, or it cannot be loaded.
+        TrackingError: if the store cannot be used.
+        DataError: if its preprocessing cannot be read.
+    """
+    with located(os.fspath(model), Path.cwd(), tracking_uri) as package:
+        from searchlab.inference.loading import load_package  # imports Keras
+
+        return load_package(package)
+
+
+@contextlib.contextmanager
+def located(model: str, cwd: Path, tracking_uri: str | None) -> Iterator[Path]:
+    """The directory of a model, for as long as the block lasts.
+
+    Args:
+        model: see `load_model`.
+        cwd: the working directory.
+        tracking_uri: see `load_model`.
+
+    Raises:
+        PackageError: if there is no such model.
+        TrackingError: if the store cannot be used.
+    """
+    if model.startswith(_IN_MLFLOW):
+        with _downloaded(model, resolve_uri(tracking_uri, cwd)) as package:
+            yield package
+    elif model in study_names(cwd):
+        yield _of_study(model, cwd)
+    elif (cwd / model).exists():
+        yield _in(cwd / model)
+    else:
+        uri = resolve_uri(tracking_uri, cwd)
+        champion = None if os.sep in model else _champion(model, uri)
+        if champion is None:
+            raise _unknown(model, cwd, uri)
+        with _downloaded(champion, uri) as package:
+            yield package
+
+
+def _of_study(name: str, cwd: Path) -> Path:
+    record = load_record(name, cwd)
+    stopped = record.stopped
+    if stopped is None or stopped.model_path is None:
+        raise PackageError(
+            f"study {name} has no model (it is {record.state}): run its study file to the end with "
+            "searchlab run"
+        )
+    file = StudyHome(name, cwd).directory / stopped.model_path
+    if not file.exists():
+        raise PackageError(
+            f"{file} is not there any more: restore it from a backup, or take the model from "
+            "MLflow (searchlab models)"
+        )
+    return _in(file)
+
+
+def _in(path: Path) -> Path:
+    from searchlab.inference.loading import package_in  # imports pandas and scikit-learn
+
+    return package_in(path)
+
+
+@contextlib.contextmanager
+def _downloaded(model: str, uri: str) -> Iterator[Path]:
+    _check_there(uri, model)
+    with tempfile.TemporaryDirectory(prefix="searchlab-") as folder:
+        with registry(uri):
+            from searchlab.tracking.mlflow.download import download  # imports MLflow
+
+            fetched = download(uri, model, Path(folder))
+        yield _in(fetched)
+
+
+def _champion(name: str, uri: str) -> str | None:
+    """The address of the registered model's champion; None if there is no such model or store."""
+    file = sqlite_file(uri)
+    if file is not None and not file.exists():
+        return None
+    with registry(uri) as client:
+        from searchlab.tracking.mlflow.download import champion_of  # imports MLflow
+
+        return champion_of(client, name)
+
+
+def _check_there(uri: str, model: str) -> None:
+    file = sqlite_file(uri)
+    if file is not None and not file.exists():
+        raise PackageError(
+            f"{model} cannot be looked up, as there is no {file.name} here: give --tracking-uri, "
+            "or go to the directory that has it"
+        )
+
+
+def _unknown(model: str, cwd: Path, uri: str) -> PackageError:
+    studies = ", ".join(study_names(cwd)) or "none"
+    return PackageError(
+        f"there is no model {model!r}: it is neither a study here (there is: {studies}), nor a "
+        f"path, nor a registered model in {redact(uri)} (searchlab models lists them)"
+    )

@@ -1,0 +1,1 @@
+"""Studies that a cluster runs by itself."""

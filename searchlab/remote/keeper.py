@@ -1,0 +1,93 @@
+"""What runs on a cluster's head: an actor that keeps the drivers of submitted studies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from searchlab.errors import SearchlabError
+from searchlab.journal.home import StudyHome, load_record, study_names
+from searchlab.journal.layout import submissions
+from searchlab.journal.record import StudyRecord
+from searchlab.remote.bundle import Bundle
+from searchlab.remote.driver import Driver, receive
+from searchlab.tracking.mlflow.state import TrackingIds, read_ids
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a submitted study is.
+
+    Attributes:
+        name: of the study.
+        running: whether its driver is there.
+        begun: whether that has got beyond what can be wrong before the first trial.
+        code: the driver's exit code, or None while it runs or if it ended long ago.
+        words: the last that the driver wrote to standard error.
+        home: the study's directory, on the cluster's head.
+        record: the study as its journal has it, or None before that.
+        ids: where it lies in its tracking store, if it has got there.
+    """
+
+    name: str
+    running: bool
+    begun: bool
+    code: int | None
+    words: str
+    home: Path
+    record: StudyRecord | None
+    ids: TrackingIds | None
+
+
+class Keeper:
+    """The actor: one a cluster. It works in the directory in which the head was started."""
+
+    def __init__(self, address: str) -> None:
+        """Takes up the studies that were not at their end when an earlier one died.
+
+        Args:
+            address: of the cluster.
+        """
+        self._cwd, self._address = Path.cwd(), address
+        self._drivers = {name: Driver(name, self._cwd, address) for name in submissions(self._cwd)}
+
+    def submit(self, bundle: Bundle) -> str | None:
+        """Starts a study or resumes it; why not, or None."""
+        driver = self._drivers.get(bundle.name)
+        if driver is not None and driver.running:
+            return (
+                f"study {bundle.name} is running on the cluster: wait for it, or stop it with "
+                f"searchlab stop {bundle.name}, then submit it again"
+            )
+        try:
+            receive(bundle, self._cwd)
+        except SearchlabError as error:
+            return str(error)
+        self._drivers[bundle.name] = Driver(bundle.name, self._cwd, self._address)
+        return None
+
+    def stop(self, name: str) -> bool:
+        """Has a study's driver leave; False if there is none at work."""
+        driver = self._drivers.get(name)
+        if driver is None or not driver.running:
+            return False
+        driver.stop()
+        return True
+
+    def standings(self, names: list[str] | None = None) -> list[Standing]:
+        """How submitted studies are: these, or all of them, by name."""
+        wanted = sorted(self._drivers) if names is None else names
+        begun = set(study_names(self._cwd))
+        found = [self._drivers[name] for name in wanted if name in self._drivers]
+        return [self._standing(driver, driver.name in begun) for driver in found]
+
+    def _standing(self, driver: Driver, recorded: bool) -> Standing:
+        home = StudyHome(driver.name, self._cwd).directory
+        running, begun, words = driver.running, driver.begun, driver.words
+        record, ids = None, None
+        try:
+            if recorded:
+                record, ids = load_record(driver.name, self._cwd), read_ids(home)
+        except SearchlabError as error:
+            words = str(error)
+        return Standing(driver.name, running, begun, driver.code, words, home, record, ids)

@@ -1,0 +1,1 @@
+"""HTML pages about studies: one self-contained file each, for browsers and for MLflow."""

@@ -1,0 +1,67 @@
+"""What a study comes to, in a headline and a sentence."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from searchlab.core.wording import confirmed_text, duration_text, number_text
+from searchlab.journal.record import StudyRecord
+from searchlab.journal.standings import standing_of, standings
+from searchlab.report.html.scores import chosen
+from searchlab.report.json import test_metric, test_value
+
+
+def headline(record: StudyRecord) -> str:
+    """The result in a few words."""
+    trial = chosen(record)
+    if trial is None or trial.outcome is None:
+        return "No trial is COMPLETE"
+    metric, value = record.spec.objective.metric, number_text(trial.outcome.value)
+    if record.stopped is None or record.stopped.winner is None:
+        return f"Best so far: trial {trial.trial.number} with {metric} {value}"
+    standing, test = standing_of(record), test_value(record)
+    if test is not None:
+        metric, value = test_metric(record), f"{number_text(test)} on the test rows"
+    elif standing is not None:
+        value = confirmed_text(standing.mean, standing.spread)
+    return f"Trial {trial.trial.number} wins: {metric} {value}"
+
+
+def sentence(record: StudyRecord) -> str:
+    """What the headline means."""
+    trial, counts, ended = chosen(record), record.counts(), record.ended
+    if record.state == "failed" and trial is None:
+        return f"All {ended} trials failed, so there is no model. The reasons stand below."
+    if record.stopped is None or record.stopped.winner is None:
+        state = {"running": "is running, or its process died", "interrupted": "was interrupted"}
+        of = record.spec.search.trials if record.budget is None else record.budget.trials
+        total = "" if of is None else f" of {of}"
+        return (
+            f"The study {state.get(record.state, 'ended early')}: {ended}{total} trials have "
+            f"ended, {counts.get('COMPLETE', 0)} of them COMPLETE. searchlab run continues it."
+        )
+    ranking = standings(record)
+    if standing_of(record) is None:
+        return "It had the best objective of the search. Other seeds have not been asked."
+    if trial is not None and trial.trial.number == record.best:
+        stays = f"stays the best of {len(ranking)}" if len(ranking) > 1 else "is confirmed"
+        return f"It had the best objective of the search, and {stays} with other seeds."
+    return (
+        f"With other seeds it is the best of {len(ranking)}, ahead of trial {record.best}, which "
+        "had the best objective of the search."
+    )
+
+
+def subtitle(record: StudyRecord) -> str:
+    """What was searched, on what, how much, how long and when."""
+    spec, ended = record.spec, record.ended
+    start = min((trial.started for trial in record.trials.values()), default=None)
+    parts = [
+        f"{spec.search.backend} over {len(spec.space)} params of {spec.factory.factory}",
+        f"{ended} trials",
+        f"{record.epochs:,} model-epochs",
+        duration_text(record.seconds),
+    ]
+    if start is not None:
+        parts.append(f"{datetime.fromtimestamp(start, UTC):%Y-%m-%d %H:%M} UTC")
+    return " · ".join(parts)

@@ -1,0 +1,87 @@
+"""Is the network worth it? The simple models beside it, on the same test rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from searchlab.core.wording import number_text, reason_text
+from searchlab.journal.record import StudyRecord
+from searchlab.journal.standings import standing_of
+from searchlab.report.json import finite, test_metric, test_metrics
+from searchlab.report.phrases import BASELINES
+
+
+@dataclass(frozen=True)
+class Rival:
+    """A model with its metrics on the test rows.
+
+    Attributes:
+        name: what it is.
+        values: its metrics, in the order of `metrics`; None where it has no such number.
+        network: whether it is the study's own.
+        error: why it failed, or "".
+        share: its first value as a part of the largest one.
+    """
+
+    name: str
+    values: tuple[float | None, ...]
+    network: bool = False
+    error: str = ""
+    share: float = 0.0
+
+
+def metrics(record: StudyRecord) -> tuple[str, ...]:
+    """What models are compared in: the objective's metric, then the loss."""
+    return tuple(dict.fromkeys((test_metric(record), "loss")))
+
+
+def rivals(record: StudyRecord) -> list[Rival]:
+    """The simple models and the study's own, best first; empty if there are no simple models."""
+    if not record.baselines:
+        return []
+    test = test_metrics(record)
+    found = [
+        Rival(
+            BASELINES.get(name, name),
+            tuple(finite(compared.metrics.get(metric)) for metric in metrics(record)),
+            error="" if compared.error is None else reason_text(compared.error),
+        )
+        for name, compared in record.baselines.items()
+    ]
+    if test:
+        own = tuple(finite(test.get(metric)) for metric in metrics(record))
+        found.append(Rival("the tuned network", own, network=True))
+    longest = max((abs(each.values[0] or 0.0) for each in found), default=0.0) or 1.0
+    found = [replace(each, share=abs(each.values[0] or 0.0) / longest) for each in found]
+    return sorted(found, key=lambda each: _rank(each, record))
+
+
+def verdict(record: StudyRecord) -> str:
+    """Whether the network is worth it, in a sentence; "" if that is not known."""
+    ranked = [rival for rival in rivals(record) if rival.values[0] is not None]
+    network = next((rival.values[0] for rival in ranked if rival.network), None)
+    other = next((rival for rival in ranked if not rival.network), None)
+    simple = None if other is None else other.values[0]
+    if network is None or other is None or simple is None:
+        return ""
+    metric, standing = test_metric(record), standing_of(record)
+    spread = None if standing is None else standing.spread
+    if network == simple or (spread is not None and abs(network - simple) <= spread):
+        return (
+            f"Too close to call: {metric} {number_text(network)} for the network and "
+            f"{number_text(simple)} for {other.name}, no more apart than two seeds are."
+        )
+    if record.spec.objective.better(network, simple):
+        return (
+            f"Worth it: the network has {metric} {number_text(network)}, and {other.name}, the "
+            f"best of the simple models, {number_text(simple)}."
+        )
+    return (
+        f"Not worth it so far: {other.name} has {metric} {number_text(simple)}, and the network "
+        f"{number_text(network)}."
+    )
+
+
+def _rank(rival: Rival, record: StudyRecord) -> tuple[bool, float]:
+    value = rival.values[0]
+    return value is None, 0.0 if value is None else record.spec.objective.cost(value)

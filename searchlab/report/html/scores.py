@@ -1,0 +1,122 @@
+"""The scores of a study, each with what it is: in the search, confirmed, on the test rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from searchlab.core.wording import confirmed_text, number_text, reason_text
+from searchlab.journal.record import StudyRecord, TrialRecord
+from searchlab.journal.standings import fresh_seeds, standing_of, standings
+from searchlab.report.json import test_value
+from searchlab.report.phrases import scored_text
+
+_PAIR = 2
+
+
+@dataclass(frozen=True)
+class Score:
+    """A number of the headline.
+
+    Attributes:
+        label: "search", "confirmed" or "test".
+        value: the number for people, or a dash.
+        meaning: what it is, or why it is not there.
+    """
+
+    label: str
+    value: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """A line of the standings, all for people.
+
+    Attributes:
+        number: the trial.
+        mean: its confirmed score.
+        search: its score in the search.
+        seeds: its score with each seed.
+    """
+
+    number: int
+    mean: str
+    search: str
+    seeds: tuple[str, ...]
+
+
+def chosen(record: StudyRecord) -> TrialRecord | None:
+    """The trial that the study's model was made of; before that, the best so far."""
+    number = None if record.stopped is None else record.stopped.winner
+    return record.best_trial if number is None else record.trials[number]
+
+
+def scores(record: StudyRecord) -> list[Score]:
+    """Search, confirmed and test score; none before there is a COMPLETE trial."""
+    trial = chosen(record)
+    if trial is None or trial.outcome is None:
+        return []
+    search = Score("search", number_text(trial.outcome.value), _searched(record, trial))
+    return [search, _confirmed(record), _tested(record)]
+
+
+def places(record: StudyRecord) -> Iterator[Place]:
+    """The confirmed candidates, best first; none before all are confirmed."""
+    for standing in standings(record):
+        number = standing.number
+        outcomes = [record.confirmations[number, seed].outcome for seed in fresh_seeds(record)]
+        yield Place(
+            number,
+            confirmed_text(standing.mean, standing.spread),
+            number_text(standing.search),
+            tuple("failed" if each.value is None else number_text(each.value) for each in outcomes),
+        )
+
+
+def _searched(record: StudyRecord, trial: TrialRecord) -> str:
+    count, best = record.counts().get("COMPLETE", 0), record.best_trial
+    text = f"Trial {trial.trial.number} on {scored_text(record.spec)}."
+    if best is not None and best.outcome is not None and trial is not best:
+        value = number_text(best.outcome.value)
+        return f"{text} The search's own best was trial {best.trial.number} with {value}."
+    return text if count < _PAIR else f"{text} The best of {count}, so part of it is luck."
+
+
+def _confirmed(record: StudyRecord) -> Score:
+    standing = standing_of(record)
+    if standing is None:
+        return Score("confirmed", "-", _why_unconfirmed(record))
+    count = len(standing.scores)
+    how = "one training" if count == 1 else f"mean ± standard deviation of {count} trainings"
+    failed = f" {standing.failed} more failed." if standing.failed else ""
+    meaning = f"The same params with seeds that the search had not seen: {how}.{failed}"
+    return Score("confirmed", confirmed_text(standing.mean, standing.spread), meaning)
+
+
+def _why_unconfirmed(record: StudyRecord) -> str:
+    if not (record.ending.seeds and record.ending.top):
+        return "Not asked for: confirm is off."
+    if record.stopped is not None and record.stopped.winner is not None:
+        return "No training with another seed succeeded."
+    if done := len(record.confirmations):
+        return f"Under way: {done} trainings with other seeds are done."
+    return "The best trials are trained again with other seeds once the search is over."
+
+
+def _tested(record: StudyRecord) -> Score:
+    value, stopped = test_value(record), record.stopped
+    if stopped is None or not stopped.test:
+        return Score("test", "-", "The test rows are used once, at the very end.")
+    rows = {} if record.started is None else record.started.data
+    on = f"{rows['test']:,} rows" if "test" in rows else "rows"
+    made = "trained on the training rows"
+    if stopped.epochs is not None:
+        made = f"refitted for {stopped.epochs} epochs on all other rows"
+    if stopped.refit_error is not None:
+        made += f" (its refit failed: {reason_text(stopped.refit_error)})"
+    return Score("test", _text(value), f"The study's model, {made}, on {on} used once.")
+
+
+def _text(value: float | None) -> str:
+    return "not a number" if value is None else number_text(value)

@@ -1,1 +1,0 @@
-"""Studies that run on a cluster without the process that sent them there."""

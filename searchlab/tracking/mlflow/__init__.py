@@ -1,0 +1,1 @@
+"""The MLflow tracker: one run a study, a nested run a trial, projected from the journal."""

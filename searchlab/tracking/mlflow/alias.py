@@ -1,0 +1,116 @@
+"""Who is champion: the alias that a new version of a registered model gets, and promoting one.
+
+A version's alias is decided once, when the version is made: its verdict, a tag, stands. Sending
+a study again, to a store that has it, therefore never takes an alias back from a version that has
+won, or was promoted, since.
+
+Between reading who is champion and setting who is lie a few milliseconds, and MLflow has no call
+that does both. Of two studies that finish within them, the one that sets it last is champion, even
+if the other is better. A program that dies before it has tagged its verdict decides again when the
+study is sent next; a version that was promoted in the meantime stays champion all the same.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from mlflow import MlflowClient
+
+from searchlab.tracking.mlflow.model_versions import PREFIX, Version, aliases_of, made_versions
+
+CHAMPION, CANDIDATE = "champion", "candidate"
+_DIGITS = (4, 6, 9, 17)  # the last tells any two numbers apart
+
+
+def decide(client: MlflowClient, mine: Version) -> str:
+    """Gives a version its alias, unless that was done before.
+
+    Returns:
+        The alias and why, such as "champion: 0.281 beats 0.290 of version 2".
+
+    Raises:
+        Exception: whatever MLflow raises.
+    """
+    if mine.verdict:
+        return mine.verdict
+    made = {each.version: each for each in made_versions(client, mine.name)}
+    number = aliases_of(client, mine.name).get(CHAMPION, 0)
+    if number == mine.version:  # an interrupted try came as far as this, or somebody was faster
+        said = f"{CHAMPION}: it had the alias already"
+    elif number and number not in made:
+        said = f"{CANDIDATE}: version {number} was not made by searchlab"
+    else:
+        said = verdict(mine, made.get(number))
+    if said.startswith(CHAMPION):
+        crown(client, mine)
+    else:
+        client.set_registered_model_alias(mine.name, CANDIDATE, str(mine.version))
+    _tag(client, mine, "verdict", said)
+    return said
+
+
+def verdict(mine: Version, champion: Version | None) -> str:
+    """Which alias a new version gets beside a champion that searchlab has made, and why."""
+    if champion is None:
+        return f"{CHAMPION}: no other champion"
+    obstacle = _incomparable(mine, champion)
+    if obstacle is not None or mine.confirmed is None or champion.confirmed is None:
+        return f"{CANDIDATE}: {obstacle}"
+    better = mine.confirmed < champion.confirmed
+    if mine.direction == "maximize":
+        better = mine.confirmed > champion.confirmed
+    one, two = _apart(mine.confirmed, champion.confirmed)
+    if better:
+        return f"{CHAMPION}: {one} beats {two} of version {champion.version}"
+    return f"{CANDIDATE}: {one} does not beat {two} of version {champion.version}"
+
+
+def _incomparable(mine: Version, champion: Version) -> str | None:
+    """Why the scores of two versions do not say which is better; None if they do."""
+    other = f"version {champion.version}"
+    since = champion.promoted is not None and champion.promoted > mine.created
+    obstacles = {
+        f"{other} was measured on other data": mine.digest != champion.digest,
+        f"{other} was to {champion.direction} {champion.metric}": (mine.metric, mine.direction)
+        != (champion.metric, champion.direction),
+        "its score is not confirmed": mine.confirmed is None,
+        f"the score of {other} is not confirmed": champion.confirmed is None,
+        f"{other} has been promoted since": since,
+    }
+    return next((text for text, holds in obstacles.items() if holds), None)
+
+
+def promote(client: MlflowClient, chosen: Version) -> int | None:
+    """Makes a version the champion, whatever its score.
+
+    Returns:
+        The number of the version that was champion before, or None.
+
+    Raises:
+        Exception: whatever MLflow raises.
+    """
+    before = aliases_of(client, chosen.name).get(CHAMPION)
+    if before != chosen.version:
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        _tag(client, chosen, "promoted", now)
+        said = f"{CHAMPION}: promoted" + (f" over version {before}" if before else "")
+        _tag(client, chosen, "verdict", said)
+    crown(client, chosen)
+    return before
+
+
+def crown(client: MlflowClient, version: Version) -> None:
+    """Makes a version the champion; it is no candidate then."""
+    client.set_registered_model_alias(version.name, CHAMPION, str(version.version))
+    if aliases_of(client, version.name).get(CANDIDATE) == version.version:
+        client.delete_registered_model_alias(version.name, CANDIDATE)
+
+
+def _tag(client: MlflowClient, version: Version, key: str, value: str) -> None:
+    client.set_model_version_tag(version.name, str(version.version), f"{PREFIX}{key}", value)
+
+
+def _apart(one: float, two: float) -> tuple[str, str]:
+    """Both numbers, with as many digits as tell them apart."""
+    texts = [(f"{one:.{digits}g}", f"{two:.{digits}g}") for digits in _DIGITS]
+    return next((pair for pair in texts if pair[0] != pair[1]), texts[0])

@@ -1,0 +1,111 @@
+"""What a study's run gets when a process leaves the study: tables, the report, the best model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlflow import MlflowClient
+
+from searchlab.journal.record import StudyRecord
+from searchlab.tracking.mlflow import description as tables
+from searchlab.tracking.mlflow.log_model import ModelFile, log_model
+from searchlab.tracking.mlflow.projection import Batch
+from searchlab.tracking.mlflow.register import register
+from searchlab.tracking.mlflow.state import State
+from searchlab.tracking.mlflow.values import log_values, milliseconds
+
+_STATUS = {"finished": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Where:
+    """The store's URI, and the study's directory, to which the model's path is relative."""
+
+    uri: str
+    directory: Path
+
+
+def finish(
+    client: MlflowClient, where: Where, state: State, batch: Batch, record: StudyRecord
+) -> None:
+    """Adds what is only known when a process leaves the study, and ends its run.
+
+    Raises:
+        TrackingError: if the store did not take the model.
+    """
+    columns, rows = tables.trials_table(record)
+    client.log_text(state.run_id, tables.as_json(columns, rows), "trials.json")
+    client.log_text(state.run_id, tables.as_csv(columns, rows), "trials.csv")
+    shown = json.dumps([{"path": "trials.json", "type": "table"}])
+    log_values(client, state.run_id, tags={"mlflow.loggedArtifacts": shown})
+    _report(client, state.run_id, record)
+    if _model(client, where, state, batch.process, record):
+        state.registered = register(client, state, record)
+    client.set_terminated(state.run_id, _STATUS[record.state], milliseconds(batch.time))
+
+
+def _report(client: MlflowClient, run_id: str, record: StudyRecord) -> None:
+    try:
+        from searchlab.report.html.report import report_page  # its pictures may import Optuna
+
+        page = report_page(record)
+    except Exception:  # a page is an extra: it must not keep back what was measured
+        _log.warning("the report of %s could not be made", record.spec.name, exc_info=True)
+        return
+    client.log_text(run_id, page, "report.html")
+
+
+def _model(
+    client: MlflowClient, where: Where, state: State, process: int, record: StudyRecord
+) -> bool:
+    """Logs the study's model, unless the store has this very file; whether there is one."""
+    stopped = record.stopped
+    if stopped is None or stopped.winner is None or stopped.model_path is None:
+        return False
+    path = where.directory / stopped.model_path
+    if not path.exists():
+        return False
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if digest == state.model:
+        return True
+    tags = {"searchlab.model": digest, "searchlab.trial": str(stopped.winner)}
+    params = record.trials[stopped.winner].trial.suggestion.params
+    model_id = _find_model(client, state, digest)
+    if not model_id:
+        file = ModelFile(
+            uri=where.uri,
+            experiment_id=state.experiment_id,
+            run_id=state.run_id,
+            package=path.parent,
+            params=params,
+            tags=tags,
+            step=process,
+        )
+        logged = log_model(file)
+        model_id = logged.model_id
+        _tell_problem(client, state.run_id, logged.problem, path.parent)
+    state.model, state.model_id = digest, model_id
+    return True
+
+
+def _find_model(client: MlflowClient, state: State, digest: str) -> str:
+    """The whole model of this file that an interrupted try has left, or ""."""
+    models = client.search_logged_models([state.experiment_id], f"source_run_id = '{state.run_id}'")
+    for model in models:
+        if model.tags.get("searchlab.model") == digest and "searchlab.whole" in model.tags:
+            return str(model.model_id)
+    return ""
+
+
+def _tell_problem(client: MlflowClient, run_id: str, problem: str, package: Path) -> None:
+    """Keeps a model that only its author's code can load as the files it is, and says why."""
+    if problem:
+        client.log_artifacts(run_id, str(package), "model_files")
+        log_values(client, run_id, tags={"searchlab.model_error": problem})
+    elif "searchlab.model_error" in client.get_run(run_id).data.tags:
+        client.delete_tag(run_id, "searchlab.model_error")

@@ -1,0 +1,63 @@
+"""Fetching a model from an MLflow store. Imports MLflow, which takes 1 to 3 seconds."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from mlflow import MlflowClient
+from mlflow.artifacts import download_artifacts
+from mlflow.exceptions import MlflowException
+
+from searchlab.errors import PackageError
+from searchlab.tracking.mlflow.address import redact
+from searchlab.tracking.mlflow.alias import CHAMPION
+
+
+def download(uri: str, model: str, folder: Path) -> Path:
+    """Fetches the files of a model.
+
+    Args:
+        uri: the tracking URI, from `resolve_uri`.
+        model: `models:/...` or `runs:/...`, as MLflow writes them.
+        folder: an empty directory for the files.
+
+    Returns:
+        The model's directory below `folder`.
+
+    Raises:
+        PackageError: if the store has no such model.
+        Exception: whatever MLflow raises while the store is away.
+    """
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    try:
+        found = download_artifacts(model, dst_path=str(folder), tracking_uri=uri, registry_uri=uri)
+    except MlflowException as error:
+        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise
+        why = " ".join(str(error.message).split())[:200]
+        raise PackageError(
+            f"{redact(uri)} has no model {model} ({why}): searchlab models lists those that are "
+            "there"
+        ) from None
+    return Path(found)
+
+
+def champion_of(client: MlflowClient, name: str) -> str | None:
+    """The address of a registered model's champion, or None if there is no such model.
+
+    Raises:
+        PackageError: if it has no champion.
+    """
+    try:
+        found = client.get_registered_model(name)
+    except MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return None
+        raise
+    if CHAMPION not in found.aliases:
+        raise PackageError(
+            f"the registered model {name} has no champion: name a version, as models:/{name}/1, "
+            f"or searchlab promote {name}"
+        )
+    return f"models:/{name}@{CHAMPION}"

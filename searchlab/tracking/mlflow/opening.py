@@ -1,0 +1,154 @@
+"""Opening an MLflow store, for the first time too. Imports MLflow, which takes 1 to 3 seconds."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import sqlite3
+from pathlib import Path
+from urllib.parse import quote
+
+from filelock import FileLock
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from mlflow.version import VERSION
+from platformdirs import user_cache_path
+
+from searchlab.errors import TrackingError
+from searchlab.tracking.mlflow.address import sqlite_file
+
+
+def experiment_name() -> str:
+    """The experiment of all studies: MLFLOW_EXPERIMENT_NAME, or "searchlab"."""
+    return os.environ.get("MLFLOW_EXPERIMENT_NAME") or "searchlab"
+
+
+def open_store(uri: str) -> tuple[MlflowClient, str]:
+    """Connects, and makes what is missing: the database's tables and the experiment.
+
+    Args:
+        uri: a URI from `resolve_uri`.
+
+    Returns:
+        The client and the experiment's id.
+
+    Raises:
+        TrackingError: if the experiment has been deleted.
+        Exception: whatever MLflow raises while the store is away.
+    """
+    _speak_up(uri)
+    file = sqlite_file(uri)
+    if file is None:
+        client = MlflowClient(uri)
+        return client, _experiment(client, None)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    # Of several processes that make the tables at once, all but one fail.
+    with FileLock(file.with_name(f"{file.name}.lock")):
+        if not file.exists():
+            _make_database(file)
+        client = MlflowClient(uri)
+        artifacts = file.parent / "mlartifacts" / quote(experiment_name(), safe="")
+        experiment = _experiment(client, artifacts.as_uri())
+    return client, experiment
+
+
+def open_registry(uri: str) -> MlflowClient:
+    """Connects to a store that is there, and makes nothing in it.
+
+    Args:
+        uri: a URI from `resolve_uri`.
+
+    Raises:
+        TrackingError: if it is a file that does not exist.
+    """
+    _speak_up(uri)
+    file = sqlite_file(uri)
+    if file is not None and not file.exists():
+        raise TrackingError(f"there is no {file.name} here yet: searchlab run makes it")
+    return MlflowClient(uri)
+
+
+def _speak_up(uri: str) -> None:
+    """Lets a store that cannot be used raise an error, at once, and log nothing."""
+    for name in ("mlflow", "alembic", "urllib3"):  # we tell of problems once, ourselves
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    if not uri.startswith("http"):
+        _fail_at_once()
+
+
+def _fail_at_once() -> None:
+    """Lets a database that cannot be opened say so; the outbox tries again itself.
+
+    MLflow 3.17 sleeps 100 seconds over it, in `create_sqlalchemy_engine_with_retry`.
+    """
+    from mlflow.store.db import utils  # half a second, of no use with a server
+
+    utils.MAX_RETRY_COUNT = 1
+
+
+def _experiment(client: MlflowClient, artifacts: str | None) -> str:
+    name = experiment_name()
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        try:
+            return str(client.create_experiment(name, artifacts))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            experiment = client.get_experiment_by_name(name)  # another process was faster
+    if experiment is None or experiment.lifecycle_stage != "active":
+        raise TrackingError(
+            f"the MLflow experiment {name!r} has been deleted; restore it in MLflow, or set "
+            "MLFLOW_EXPERIMENT_NAME to another name"
+        )
+    return str(experiment.experiment_id)
+
+
+def _make_database(file: Path) -> None:
+    """Makes MLflow's tables under another name, and moves the database when it is whole.
+
+    MLflow cannot go on where a killed process left off in the middle of its migrations: such a
+    database would never be of use again. They take four seconds of a processor that trainings
+    could use, so an empty database is kept in the user's cache directory for the next directory.
+    """
+    part = file.with_name(f"{file.name}.part")
+    for left in part.parent.glob(f"{part.name}*"):  # SQLite's own journal too
+        left.unlink()
+    kept = user_cache_path("searchlab") / f"mlflow-{VERSION}.db"
+    if not _copied(kept, part):
+        MlflowClient(f"sqlite:///{part}").search_experiments(max_results=1)
+        _keep(part, kept)
+    _let_readers_be(part)
+    part.replace(file)
+
+
+def _copied(kept: Path, part: Path) -> bool:
+    """Takes the empty database that was kept, if it is there and whole."""
+    try:
+        shutil.copyfile(kept, part)
+        with contextlib.closing(sqlite3.connect(part)) as connection:
+            connection.execute("SELECT version_num FROM alembic_version").fetchone()
+            return bool(connection.execute("PRAGMA quick_check").fetchone() == ("ok",))
+    except (OSError, sqlite3.Error):
+        part.unlink(missing_ok=True)
+        return False
+
+
+def _keep(part: Path, kept: Path) -> None:
+    """Keeps an empty database, where that is possible; a killed process leaves no half of one."""
+    scratch = kept.with_name(f".{os.getpid()}-{kept.name}")
+    with contextlib.suppress(OSError):
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(part, scratch)
+        scratch.replace(kept)
+
+
+def _let_readers_be(file: Path) -> None:
+    """Write-ahead logging: an open `mlflow ui` and a study do not lock each other out."""
+    connection = sqlite3.connect(file, timeout=20)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+    finally:
+        connection.close()

@@ -1,0 +1,209 @@
+"""The outbox: sends a study's entries to MLflow in a thread of its own, whatever the store does.
+
+Entries wait in memory (and in the journal, for the next process) until the store has taken them.
+They are sent in batches: at once when a trial begins or ends, every few seconds while trials
+only report. A batch that fails is sent again, later and later; after each batch that succeeds the
+number of entries sent so far is written to the study's directory.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from searchlab.errors import TrackingError
+from searchlab.journal.events import Entry, Reported
+from searchlab.tracking.mlflow.address import redact
+from searchlab.tracking.mlflow.projection import Batch, Planner, study_identity
+from searchlab.tracking.mlflow.state import State
+from searchlab.tracking.mlflow.trouble import reason
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+    from searchlab.tracking.mlflow.store import MlflowStore
+
+_LIVE = 5.0  # seconds that reports may wait, so that many go in one call
+_FIRST, _LONGEST = 0.5, 30.0  # seconds between tries
+_PATIENCE = 5.0  # seconds that closing waits for a store that does not answer
+_HURRY = 3.0  # seconds that closing waits at most in an interrupted program
+_LARGEST = 5000  # entries in one batch
+
+
+class Outbox:
+    """Entries on their way to one store."""
+
+    def __init__(
+        self, uri: str, directory: Path, drain_seconds: float, hurry: Callable[[], bool]
+    ) -> None:
+        self._uri = uri
+        self._directory = directory
+        self._drain_seconds, self._hurry = drain_seconds, hurry
+        self._changed = threading.Condition()
+        self._waiting: deque[Entry] = deque()
+        self._oldest = 0.0
+        self._urgent = False
+        self._closing = self._over = False
+        self._problem: str | None = None
+        self._failing: float | None = None
+        self._taken = self._sent = self._first = self._known = 0
+        self._store: MlflowStore | None = None
+        self._planner = Planner()
+        self._batch: Batch | None = None
+        self._thread = threading.Thread(target=self._run, name="searchlab-outbox", daemon=True)
+
+    @property
+    def pending(self) -> int:
+        """How many entries the store does not have yet."""
+        return self._taken - self._sent
+
+    @property
+    def over(self) -> bool:
+        """Whether it has been closed, so that nothing may be sent any more."""
+        return self._over
+
+    @property
+    def sent(self) -> int:
+        """How many entries this process has sent."""
+        return max(0, self._sent - self._known)
+
+    @property
+    def problem(self) -> str | None:
+        """Why the last try failed, in one line, or None if it did not."""
+        return self._problem
+
+    def put(self, entries: Iterable[Entry]) -> None:
+        """Takes entries; returns at once. The first call brings all entries there are so far."""
+        with self._changed:
+            for entry in entries:
+                if not self._waiting:
+                    self._oldest = time.monotonic()
+                self._waiting.append(entry)
+                self._taken += 1
+                self._urgent = self._urgent or not isinstance(entry.event, Reported)
+            if self._thread.ident is None and self._waiting:
+                self._first = self._taken
+                self._thread.start()
+            self._changed.notify()
+
+    def close(self) -> None:
+        """Waits until all is sent, or until the store has not answered for some seconds."""
+        begun = time.monotonic()
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        while self._thread.is_alive():
+            end, failing = begun + self._drain_seconds, self._failing
+            if failing is not None:
+                end = min(end, max(begun, failing) + _PATIENCE)
+            if self._hurry():
+                end = min(end, begun + _HURRY)
+            left = end - time.monotonic()
+            if left <= 0:
+                break
+            self._thread.join(min(left, 0.2))
+        self._over = True
+
+    def _run(self) -> None:
+        delay = _FIRST
+        while self._wait_for_work():
+            try:
+                self._work()
+            except Exception as error:  # a library's, a server's, a disk's: all may pass
+                if self._over:
+                    return
+                self._problem = reason(error, self._uri)
+                self._failing = self._failing or time.monotonic()
+                self._pause(delay)
+                delay = min(2 * delay, _LONGEST)
+            else:
+                self._problem, self._failing, delay = None, None, _FIRST
+
+    def _wait_for_work(self) -> bool:
+        """Waits until something is due; False when there is nothing left to wait for."""
+        with self._changed:
+            while not self._over:
+                if self._batch is not None or (self._waiting and (self._urgent or self._closing)):
+                    return True
+                if self._closing:
+                    return False
+                due = self._oldest + _LIVE - time.monotonic() if self._waiting else None
+                if due is not None and due <= 0:
+                    return True
+                self._changed.wait(due)
+        return False
+
+    def _pause(self, seconds: float) -> None:
+        """Waits between two tries; only shortly once the study is being closed."""
+        end = time.monotonic() + seconds
+        with self._changed:
+            while not self._closing and (left := end - time.monotonic()) > 0:
+                self._changed.wait(left)
+        if self._closing and not self._over:
+            time.sleep(min(_FIRST, seconds))
+
+    def _work(self) -> None:
+        store = self._store = self._store or self._open()
+        while not self._over:
+            if self._batch is None:
+                entries = self._take()
+                if not entries:
+                    return
+                self._batch = self._planner.plan(entries)
+                # What follows the end of a process is another one taking the study up: what its
+                # end adds to the run, and the model that was the best then, are no more of use.
+                self._batch.stopped = self._batch.stopped and not self._waiting
+            try:
+                store.send(self._batch, self._planner.record)
+            finally:
+                if not self._over:  # the runs that were made, even if not all went
+                    store.state.save(self._directory)
+            self._sent, self._batch = self._batch.until, None
+            self._problem = self._failing = None
+
+    def _take(self) -> list[Entry]:
+        with self._changed:
+            count = min(len(self._waiting), _LARGEST)
+            entries = [self._waiting.popleft() for _ in range(count)]
+            self._urgent = self._urgent and bool(self._waiting)
+            return entries
+
+    def _open(self) -> MlflowStore:
+        """Connects, and skips what the store already has."""
+        from searchlab.tracking.mlflow.opening import open_store  # imports MLflow
+        from searchlab.tracking.mlflow.store import MlflowStore
+
+        study, uri = study_identity(self._waiting[0]), redact(self._uri)
+        state = State.load(self._directory, study, uri)
+        self._sent = self._known = min(state.sent, self._first)  # as far as is known by now
+        client, experiment = open_store(self._uri)
+        guarded = cast("MlflowClient", _Guarded(client, self))
+        store = MlflowStore(guarded, self._uri, self._directory, state)
+        if state.experiment_id != experiment or (state.run_id and not store.has_run()):
+            store.state = State(study, uri, experiment_id=experiment)
+        # After a power failure the journal may lack reports that the store has; the entry after
+        # them says that a process took up the study, which makes those reports void.
+        with self._changed:
+            known = [self._waiting.popleft() for _ in range(min(store.state.sent, self._first))]
+        self._planner.plan(known)
+        self._sent = self._known = len(known)
+        return store
+
+
+class _Guarded:
+    """A client that takes no more calls once its outbox has given up.
+
+    The study's lock is released then, and another process may be sending the same entries.
+    """
+
+    def __init__(self, client: MlflowClient, outbox: Outbox) -> None:
+        self._client, self._outbox = client, outbox
+
+    def __getattr__(self, name: str) -> Any:
+        if self._outbox.over:
+            raise TrackingError("the study has been left")
+        return getattr(self._client, name)

@@ -1,0 +1,330 @@
+"""What entries of the journal become in MLflow. Pure: nothing here talks to a store.
+
+Every point carries the time of its entry, so that the same entries always make the same points.
+An MLflow store keeps one of several points that agree in name, step, time and value; sending
+entries again therefore changes nothing, and an outage needs no bookkeeping point by point.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from searchlab.core.trial import Outcome, Report, Trial, TrialState
+from searchlab.journal.events import (
+    Asked,
+    Compared,
+    Confirmed,
+    Entry,
+    Reported,
+    Resumed,
+    Retried,
+    Started,
+    Stopped,
+    Told,
+)
+from searchlab.journal.record import StudyRecord
+from searchlab.journal.standings import standing_of
+
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_\-. /:]")
+
+_NEW = ("known", "initial")
+"""What a study's first entry once did not have; nothing in it leaves the identity as it was."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One value of a metric; `time` in seconds since the epoch."""
+
+    name: str
+    value: float
+    time: float
+    step: int = 0
+
+
+@dataclass
+class TrialUpdate:
+    """What is new about one attempt at a trial.
+
+    Attributes:
+        trial: number, suggestion and seed.
+        attempt: which training of the trial this is about, counted from 1.
+        started: when the attempt began.
+        fresh: whether the attempt began within the batch.
+        points: new points, in order.
+        outcome: how it ended, if it did.
+        ended: when it ended or was left, or None.
+        non_finite: from which step on a metric was NaN or infinite, for an ended trial.
+    """
+
+    trial: Trial
+    attempt: int
+    started: float
+    fresh: bool = False
+    points: list[Point] = field(default_factory=list)
+    outcome: Outcome | None = None
+    ended: float | None = None
+    non_finite: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class BaselineUpdate:
+    """A simple model that was fitted, and when that ended."""
+
+    compared: Compared
+    ended: float
+
+
+@dataclass
+class Batch:
+    """What some consecutive entries change.
+
+    Attributes:
+        until: the number of entries of the journal up to the end of this batch.
+        created: when the study was created.
+        time: when the last of them was written.
+        trials: the changes by trial number.
+        baselines: the simple models that there are to compare with.
+        points: new points of the study's run.
+        process: which process wrote the last of them, counted from 1; the step of the metrics
+            that each process leaves behind.
+        fresh: whether a process took up the study within the batch.
+        improved: whether there is another best trial.
+        stopped: whether the study was left, and not taken up again within the batch.
+    """
+
+    until: int
+    created: float = 0.0
+    time: float = 0.0
+    trials: dict[int, TrialUpdate] = field(default_factory=dict)
+    baselines: list[BaselineUpdate] = field(default_factory=list)
+    points: list[Point] = field(default_factory=list)
+    process: int = 0
+    fresh: bool = False
+    improved: bool = False
+    stopped: bool = False
+
+
+class Planner:
+    """Turns entries, in their order, into batches.
+
+    Attributes:
+        record: the study as of the last planned entry.
+    """
+
+    def __init__(self) -> None:
+        self.record = StudyRecord()
+        self._planned = 0
+        self._created = 0.0
+        self._processes = 0
+        self._attempts: dict[int, int] = {}
+        self._told = 0
+
+    def plan(self, entries: Sequence[Entry]) -> Batch:
+        """What the next entries change."""
+        batch = Batch(self._planned)
+        for entry in entries:
+            self._take(batch, entry)
+        self._planned += len(entries)
+        batch.until, batch.process, batch.created = self._planned, self._processes, self._created
+        return batch
+
+    def _take(self, batch: Batch, entry: Entry) -> None:
+        best = self.record.best
+        self.record.apply(entry)
+        batch.time = entry.time
+        match entry.event:
+            case Started():
+                batch.fresh, self._created = True, entry.time
+            case Resumed():
+                self._resume(batch, entry.time)
+            case Asked(trial):
+                self._begin(batch, trial, entry.time)
+            case Reported(report):
+                folds = self.record.spec.evaluation.trainings
+                self._update(batch, report.number).points += report_points(
+                    report, entry.time, folds
+                )
+            case Retried(number):
+                self._begin(batch, self.record.trials[number].trial, entry.time)
+            case Told(outcome):
+                self._end(batch, outcome, entry.time)
+            case Confirmed() as confirmed:
+                batch.points += confirmed_points(confirmed, entry.time)
+            case Compared() as compared:
+                batch.baselines.append(BaselineUpdate(compared, entry.time))
+            case Stopped() as stopped:
+                self._stop(batch, stopped, entry.time)
+        if self.record.best != best:
+            batch.improved = True
+            batch.points += self._objective(entry.time)
+
+    def _resume(self, batch: Batch, time: float) -> None:
+        self._processes += 1
+        batch.fresh, batch.stopped = True, False
+        for record in self.record.unfinished():
+            self._begin(batch, record.trial, time)
+
+    def _begin(self, batch: Batch, trial: Trial, time: float) -> None:
+        """A new attempt; what an earlier one has reported is void."""
+        attempt = self._attempts[trial.number] = self._attempts.get(trial.number, 0) + 1
+        batch.trials[trial.number] = TrialUpdate(trial, attempt, time, fresh=True)
+
+    def _update(self, batch: Batch, number: int) -> TrialUpdate:
+        record = self.record.trials[number]
+        update = TrialUpdate(record.trial, self._attempts[number], record.started)
+        return batch.trials.setdefault(number, update)
+
+    def _end(self, batch: Batch, outcome: Outcome, time: float) -> None:
+        self._told += 1
+        update = self._update(batch, outcome.number)
+        update.outcome, update.ended = outcome, time
+        update.points += outcome_points(outcome, time)
+        update.non_finite = _non_finite(
+            self.record.trials[outcome.number].reports, self.record.spec.evaluation.trainings
+        )
+
+    def _stop(self, batch: Batch, event: Stopped, time: float) -> None:
+        batch.stopped = True
+        for record in self.record.unfinished():
+            self._update(batch, record.trial.number).ended = time
+        batch.points += _finite(
+            Point(metric_name(name), float(value), time, self._processes)
+            for name, value in self._totals(event).items()
+        )
+
+    def _objective(self, time: float) -> list[Point]:
+        """The best value so far, over the number of finished trials."""
+        best = self.record.best_trial
+        if best is None or best.outcome is None or best.outcome.value is None:
+            return []
+        return [Point("objective", best.outcome.value, time, self._told)]
+
+    def _totals(self, event: Stopped) -> dict[str, float]:
+        """What a process leaves behind, in numbers; `seconds` over all processes."""
+        counts = self.record.counts()
+        states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+        return {
+            **{f"trials/{state.lower()}": counts.get(state, 0) for state in states},
+            "epochs": self.record.epochs,
+            "seconds": self.record.seconds,
+            **self._scores(event),
+            **{f"test/{name}": value for name, value in event.test.items()},
+        }
+
+    def _scores(self, event: Stopped) -> dict[str, float]:
+        """What the search said of the trial that the study's model is made of, and what seeds."""
+        winner = None if event.winner is None else self.record.trials[event.winner].outcome
+        standing = standing_of(self.record)
+        scores = {
+            "search/objective": None if winner is None else winner.value,
+            "confirmed/objective": None if standing is None else standing.mean,
+            "confirmed/spread": None if standing is None else standing.spread,
+        }
+        return {name: value for name, value in scores.items() if value is not None}
+
+
+def report_points(report: Report, time: float, folds: int) -> list[Point]:
+    """The finite metrics of an epoch: `val_loss` for a hold-out, `fold_0/val_loss` for folds."""
+    return _finite(
+        Point(_curve(name, report.fold, folds), value, time, report.epoch)
+        for name, value in report.metrics.items()
+    )
+
+
+def outcome_points(outcome: Outcome, time: float) -> list[Point]:
+    """The numbers of a finished trial; `duration` in seconds."""
+    values: dict[str, float] = {"duration": outcome.seconds, "epochs": float(outcome.epochs)}
+    if outcome.value is not None:
+        values["objective"] = outcome.value
+    values |= {metric_name(f"score/{name}"): value for name, value in outcome.metrics.items()}
+    if len(outcome.scores) > 1:
+        values |= {f"fold_{fold}/objective": score for fold, score in enumerate(outcome.scores)}
+    return _finite(Point(name, value, time) for name, value in values.items())
+
+
+def confirmed_points(confirmed: Confirmed, time: float) -> list[Point]:
+    """What a trial's training with another seed came to; the seed is the step."""
+    value = confirmed.outcome.value
+    name = f"confirmed/trial_{confirmed.outcome.number}"
+    return [] if value is None else _finite([Point(name, value, time, confirmed.seed)])
+
+
+def baseline_points(update: BaselineUpdate) -> list[Point]:
+    """The numbers of a simple model; `duration` in seconds."""
+    metrics = update.compared.metrics
+    values = {"duration": update.compared.seconds}
+    values |= {metric_name(f"test/{name}"): value for name, value in metrics.items()}
+    return _finite(Point(name, value, update.ended) for name, value in values.items())
+
+
+def study_params(started: Started, record: StudyRecord) -> dict[str, Any]:
+    """The settings of a study that never change, as params of its run."""
+    spec = record.spec
+    settings: dict[str, Any] = {
+        "backend": spec.search.backend,
+        "trials": spec.search.trials,
+        "seconds": spec.search.seconds,
+        "seed": spec.search.seed,
+        "objective": spec.objective.metric,
+        "direction": spec.objective.way,
+        "epochs": spec.training.epochs,
+        "batch_size": spec.training.batch_size,
+        "folds": spec.evaluation.folds,
+        "holdout": spec.evaluation.holdout,
+        "model": spec.factory.factory,
+        "warm_start": ", ".join(spec.search.warm_start) or None,
+        "initial_weights": None if spec.factory.initial is None else spec.factory.initial.study,
+        "dataset": started.data.get("name"),
+    }
+    if spec.training.early_stopping is not None:
+        settings["patience"] = spec.training.early_stopping.patience
+    settings |= {f"model.{name}": value for name, value in spec.factory.params.items()}
+    space = spec.as_dict()["space"]
+    settings |= {f"space.{name}": _domain(values) for name, values in space.items()}
+    return {name: value for name, value in settings.items() if value is not None}
+
+
+def study_identity(entry: Entry) -> str:
+    """What tells a study from all others, also those of its name: a hash of its first entry."""
+    values = asdict(entry.event)
+    event = {name: value for name, value in values.items() if value or name not in _NEW}
+    text = json.dumps([event, entry.time], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def metric_name(name: str) -> str:
+    """The name with `_` for what MLflow allows in no metric name."""
+    return _NOT_IN_NAMES.sub("_", name)
+
+
+def _domain(values: Mapping[str, Any]) -> str:
+    """A param of the study file in one line, without what it leaves at its default."""
+    given = {key: value for key, value in values.items() if value not in (None, False)}
+    if given.get("step") == 1:
+        del given["step"]
+    return json.dumps(given, ensure_ascii=False)
+
+
+def _curve(name: str, fold: int, folds: int) -> str:
+    return metric_name(name if folds == 1 else f"fold_{fold}/{name}")
+
+
+def _finite(points: Any) -> list[Point]:
+    """MLflow stores infinity as 1.797e308, which spoils every axis: such points are left out."""
+    return [point for point in points if math.isfinite(point.value)]
+
+
+def _non_finite(reports: Sequence[Report], folds: int) -> dict[str, int]:
+    """The first epoch at which each metric was NaN or infinite."""
+    first: dict[str, int] = {}
+    for report in reports:
+        for name, value in report.metrics.items():
+            if not math.isfinite(value):
+                first.setdefault(_curve(name, report.fold, folds), report.epoch)
+    return first

@@ -1,0 +1,139 @@
+"""What a study remembers of its place in MLflow: `mlflow.json` in the study's directory."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from searchlab.journal.layout import StudyLayout
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What became of a study's model in the model registry, when it came there.
+
+    Attributes:
+        name: the registered model.
+        version: its version, or "" if there is none.
+        alias: the alias that the version was given, "champion" or "candidate"; "" without one.
+        reason: why it was given that alias, such as "0.281 beats 0.290 of version 2"; or why
+            there is no version.
+    """
+
+    name: str
+    version: str
+    alias: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class TrackingIds:
+    """Where a study is found in MLflow.
+
+    Attributes:
+        uri: the tracking URI, without its password.
+        experiment_id: the experiment.
+        run_id: the study's run.
+        trials: the run of each trial by the trial's number.
+        sent: how many entries of the journal the store has.
+        model_id: the best model that was logged last, or "" for none.
+        registered: what became of it in the model registry, or None if it was to go to none.
+    """
+
+    uri: str
+    experiment_id: str
+    run_id: str
+    trials: Mapping[int, str]
+    sent: int
+    model_id: str
+    registered: Registration | None
+
+
+@dataclass(frozen=True)
+class TrialRun:
+    """The run of one attempt at a trial; attempts count the trial's trainings from 1."""
+
+    run_id: str
+    attempt: int
+
+
+@dataclass
+class State:
+    """What has been sent so far, and where to.
+
+    Attributes:
+        study: the study's identity, which its name alone is not.
+        uri: the tracking URI, without its password.
+        experiment_id: the experiment, or "" before it is known.
+        run_id: the study's run, or "" before it is known.
+        trials: the run of each trial's latest attempt.
+        baselines: the run of each simple model.
+        sent: how many entries of the journal have been sent.
+        model: SHA-256 of the model file that was logged last, or "".
+        model_id: MLflow's identity of that model, or "" if it could only be kept as a file.
+        registered: what became of that model in the model registry.
+    """
+
+    study: str
+    uri: str
+    experiment_id: str = ""
+    run_id: str = ""
+    trials: dict[int, TrialRun] = field(default_factory=dict)
+    baselines: dict[str, str] = field(default_factory=dict)
+    sent: int = 0
+    model: str = ""
+    model_id: str = ""
+    registered: Registration | None = None
+
+    @classmethod
+    def load(cls, directory: Path, study: str, uri: str) -> State:
+        """The state of this study in this store; a new one if there is none that can be read."""
+        state = _read(directory)
+        if state is None or (state.study, state.uri) != (study, uri):
+            return cls(study, uri)
+        return state
+
+    def save(self, directory: Path) -> None:
+        """Writes the state so that a crash leaves either the old file or the new one."""
+        trials = {number: [*vars(run).values()] for number, run in self.trials.items()}
+        values = {**asdict(self), "trials": trials}
+        part = StudyLayout(directory).mlflow.with_suffix(".json.part")
+        with part.open("w", encoding="utf-8") as file:
+            json.dump(values, file)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(StudyLayout(directory).mlflow)
+
+
+def read_ids(directory: Path) -> TrackingIds | None:
+    """Where the study in `directory` is found in MLflow, or None if it has not got there yet."""
+    state = _read(directory)
+    if state is None or not state.run_id:
+        return None
+    return TrackingIds(
+        uri=state.uri,
+        experiment_id=state.experiment_id,
+        run_id=state.run_id,
+        trials={number: run.run_id for number, run in state.trials.items()},
+        sent=state.sent,
+        model_id=state.model_id,
+        registered=state.registered,
+    )
+
+
+def _read(directory: Path) -> State | None:
+    """The file's state; None if there is no such file or it is not one of ours."""
+    try:
+        values: dict[str, Any] = json.loads(
+            (StudyLayout(directory).mlflow).read_text(encoding="utf-8")
+        )
+        trials = {int(number): TrialRun(*run) for number, run in values.pop("trials").items()}
+        registered = values.pop("registered", None)
+        registration = None if registered is None else Registration(**registered)
+        return State(**values, trials=trials, registered=registration)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None

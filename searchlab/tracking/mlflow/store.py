@@ -1,0 +1,288 @@
+"""The MLflow store of one study: sends batches. Every call may be repeated and changes nothing.
+
+Imports MLflow (1 to 3 seconds) when the first store is opened, in the outbox's thread.
+"""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from searchlab.core.trial import Failure, TrialState
+from searchlab.journal.record import StudyRecord
+from searchlab.report.phrases import BASELINES
+from searchlab.tracking.mlflow import description as tables
+from searchlab.tracking.mlflow.artifacts import Where, finish
+from searchlab.tracking.mlflow.dataset import dataset_input, dataset_label
+from searchlab.tracking.mlflow.projection import (
+    BaselineUpdate,
+    Batch,
+    TrialUpdate,
+    baseline_points,
+    study_params,
+)
+from searchlab.tracking.mlflow.state import State, TrialRun
+from searchlab.tracking.mlflow.values import log_values, milliseconds
+
+_STATUS = {
+    TrialState.COMPLETE: "FINISHED",
+    TrialState.PRUNED: "KILLED",
+    TrialState.FAIL: "FAILED",
+}
+
+
+class MlflowStore:
+    """Where one study is sent to.
+
+    Attributes:
+        state: what the store is known to have; the caller saves it.
+    """
+
+    def __init__(self, client: MlflowClient, uri: str, directory: Path, state: State) -> None:
+        self.state = state
+        self._client = client
+        self._where = Where(uri, directory)
+        self._certain = False
+
+    def has_run(self) -> bool:
+        """Whether the study's run that the state names is still there."""
+        try:
+            run = self._client.get_run(self.state.run_id)
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return False
+            raise
+        return bool(run.info.lifecycle_stage == "active")
+
+    def send(self, batch: Batch, record: StudyRecord) -> None:
+        """Sends a batch; `record` is the study at its end.
+
+        What an interrupted try, of this process or one before, has left in the store is looked
+        up first and used.
+        """
+        if not self._certain:
+            self._look_up()
+        self._certain = False
+        self._study(batch, record)
+        for update in batch.trials.values():
+            self._trial(update, record)
+        for baseline in batch.baselines:
+            self._baseline(baseline, record)
+        if batch.stopped:
+            finish(self._client, self._where, self.state, batch, record)
+        self._certain = True
+        self.state.sent = batch.until
+
+    def _look_up(self) -> None:
+        """Finds the runs that the store has, whatever the state knows of them."""
+        state = self.state
+        mine = f"tags.`searchlab.id` = '{state.study}'"
+        for run in self._runs(f"{mine} and tags.`searchlab.kind` = 'study'"):
+            state.run_id = state.run_id or run.info.run_id
+        if not state.run_id:
+            return
+        state.trials, state.baselines = {}, {}
+        parent = f"tags.`mlflow.parentRunId` = '{state.run_id}'"
+        for run in self._runs(f"{mine} and {parent}"):
+            tags = run.data.tags
+            if "searchlab.baseline" in tags:
+                state.baselines[tags["searchlab.baseline"]] = run.info.run_id
+                continue
+            number = int(tags["searchlab.trial"])
+            found = TrialRun(run.info.run_id, int(tags["searchlab.attempt"]))
+            known = state.trials.get(number)
+            if known is None or known.attempt < found.attempt:
+                state.trials[number] = found
+
+    def _runs(self, filter_string: str) -> Iterator[Any]:
+        token: str | None = None
+        while True:
+            page = self._client.search_runs(
+                [self.state.experiment_id], filter_string, max_results=1000, page_token=token
+            )
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+    def _study(self, batch: Batch, record: StudyRecord) -> None:
+        """Makes the study's run, or brings it up to date."""
+        if not self.state.run_id:
+            self._create_study(batch, record)
+        run_id = self.state.run_id
+        if batch.fresh:
+            started = record.started
+            if started is not None:
+                self._client.log_inputs(run_id, [dataset_input(started.data)])
+                self._client.log_text(run_id, started.text, "study.yaml")
+                log_values(self._client, run_id, params=study_params(started, record))
+            self._client.update_run(run_id, status="RUNNING")
+        tags = {"searchlab.state": record.state, "mlflow.note.content": tables.description(record)}
+        tags |= _budget_tags(record)
+        best, stopped = record.best_trial, record.stopped
+        if batch.improved and best is not None:
+            params = best.trial.suggestion.params
+            tags["searchlab.best_trial"] = str(best.trial.number)
+            tags |= {f"best.{name}": str(value) for name, value in params.items()}
+            # conditional params that an earlier best trial had
+            inactive = set(record.spec.search_space.domains) - set(params)
+            self._forget({f"best.{name}" for name in inactive})
+        if stopped is not None and stopped.winner is not None:
+            tags["searchlab.winner"] = str(stopped.winner)
+            if stopped.epochs is None:
+                self._forget({"searchlab.refit_epochs"})  # an earlier process may have refitted
+            else:
+                tags["searchlab.refit_epochs"] = str(stopped.epochs)
+        log_values(self._client, run_id, batch.points, tags=tags)
+
+    def _forget(self, names: set[str]) -> None:
+        """Takes away tags of the study's run that say what is no longer so."""
+        if not names:
+            return
+        tags = self._client.get_run(self.state.run_id).data.tags
+        for name in names & set(tags):
+            self._client.delete_tag(self.state.run_id, name)
+
+    def _create_study(self, batch: Batch, record: StudyRecord) -> None:
+        spec = record.spec
+        own = {"searchlab.kind": "study", "searchlab.seed": str(spec.search.seed)}
+        run = self._client.create_run(
+            self.state.experiment_id,
+            start_time=milliseconds(batch.created),
+            tags={**self._common(record), **own},
+            run_name=spec.name,
+        )
+        self.state.run_id = run.info.run_id
+
+    def _common(self, record: StudyRecord) -> dict[str, str]:
+        """The tags of every run."""
+        spec = record.spec
+        return {
+            "searchlab.id": self.state.study,
+            "searchlab.study": spec.name,
+            "searchlab.backend": spec.search.backend,
+            "searchlab.dataset": ""
+            if record.started is None
+            else dataset_label(record.started.data),
+            "mlflow.user": _user(),
+            "mlflow.source.name": "searchlab",
+            "mlflow.source.type": "LOCAL",
+        }
+
+    def _trial(self, update: TrialUpdate, record: StudyRecord) -> None:
+        known = self.state.trials.get(update.trial.number)
+        if known is not None and known.attempt > update.attempt:
+            return  # all is sent anew, and the store knows a later attempt already
+        missing = known is None or known.attempt < update.attempt
+        if known is None or missing:
+            if known is not None:
+                # A run that a killed process left RUNNING would do so in the trash for ever.
+                self._client.set_terminated(known.run_id, "KILLED", milliseconds(update.started))
+                self._client.delete_run(known.run_id)
+            known = self._create_trial(update, record)
+        params = update.trial.suggestion.params if update.fresh or missing else {}
+        log_values(self._client, known.run_id, update.points, params, _end_tags(update))
+        if update.ended is None:
+            return
+        self._traceback(known.run_id, None if update.outcome is None else update.outcome.error)
+        status = "KILLED" if update.outcome is None else _STATUS[update.outcome.state]
+        self._client.set_terminated(known.run_id, status, milliseconds(update.ended))
+
+    def _baseline(self, update: BaselineUpdate, record: StudyRecord) -> None:
+        error = update.compared.error
+        run_id = self.state.baselines.get(update.compared.baseline)
+        run_id = run_id or self._create_baseline(update, record)
+        tags = {} if error is None else _error_tag(error)
+        log_values(self._client, run_id, baseline_points(update), tags=tags)
+        self._traceback(run_id, error)
+        status = "FINISHED" if error is None else "FAILED"
+        self._client.set_terminated(run_id, status, milliseconds(update.ended))
+
+    def _create_baseline(self, update: BaselineUpdate, record: StudyRecord) -> str:
+        name = update.compared.baseline
+        tags = {
+            **self._common(record),
+            "mlflow.parentRunId": self.state.run_id,
+            "mlflow.note.content": f"scikit-learn, on the rows of the study's model: "
+            f"{BASELINES.get(name, name)}.",
+            "searchlab.kind": "baseline",
+            "searchlab.baseline": name,
+        }
+        run = self._client.create_run(
+            self.state.experiment_id,
+            start_time=milliseconds(update.ended - update.compared.seconds),
+            tags=tags,
+            run_name=f"baseline {name}",
+        )
+        self.state.baselines[name] = run.info.run_id
+        return str(run.info.run_id)
+
+    def _traceback(self, run_id: str, error: Failure | None) -> None:
+        if error is not None and error.traceback:
+            self._client.log_text(run_id, error.traceback, "error.txt")
+
+    def _create_trial(self, update: TrialUpdate, record: StudyRecord) -> TrialRun:
+        trial, suggestion = update.trial, update.trial.suggestion
+        tags = {
+            **self._common(record),
+            "mlflow.parentRunId": self.state.run_id,
+            "searchlab.kind": "trial",
+            "searchlab.trial": str(trial.number),
+            "searchlab.attempt": str(update.attempt),
+            "searchlab.state": str(TrialState.RUNNING),
+            "searchlab.seed": str(trial.seed),
+        }
+        if suggestion.epochs != record.spec.training.epochs or suggestion.initial_epoch:
+            tags["searchlab.epochs"] = str(suggestion.epochs)
+            tags["searchlab.initial_epoch"] = str(suggestion.initial_epoch)
+        if suggestion.resume_from is not None:
+            tags["searchlab.resume_from"] = str(suggestion.resume_from)
+        run = self._client.create_run(
+            self.state.experiment_id,
+            start_time=milliseconds(update.started),
+            tags=tags,
+            run_name=f"trial-{trial.number:04d}",
+        )
+        created = TrialRun(run.info.run_id, update.attempt)
+        self.state.trials[trial.number] = created
+        return created
+
+
+def _end_tags(update: TrialUpdate) -> dict[str, str]:
+    """The tags that change when a trial ends or is left by an interrupted process."""
+    if update.outcome is None:
+        return {} if update.ended is None else {"searchlab.state": "interrupted"}
+    tags = {"searchlab.state": str(update.outcome.state)}
+    error = update.outcome.error
+    if error is not None:
+        tags |= _error_tag(error)
+    if update.non_finite:
+        since = (f"{name} from step {step}" for name, step in update.non_finite.items())
+        tags["searchlab.non_finite"] = "; ".join(since)[:1000]
+    return tags
+
+
+def _error_tag(error: Failure) -> dict[str, str]:
+    return {"searchlab.error": f"{error.type}: {error.message}"[:1000]}
+
+
+def _budget_tags(record: StudyRecord) -> dict[str, str]:
+    """What the latest process was given, and what it does at the end."""
+    if record.budget is None:
+        return {}
+    values = {**vars(record.budget), **vars(record.budget.ending)}
+    del values["ending"]
+    values["confirm"] = f"top {values.pop('top')}, {values.pop('seeds')} seeds"
+    return {f"searchlab.{key}": str(value) for key, value in values.items() if value is not None}
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return "unknown"

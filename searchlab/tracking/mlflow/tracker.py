@@ -1,0 +1,103 @@
+"""The MLflow tracker: one run a study, a nested run a trial, projected from the journal."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from searchlab.journal.events import Entry
+from searchlab.tracking.mlflow.outbox import Outbox
+from searchlab.tracking.mlflow.trouble import told
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_SETTINGS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # the outbox retries itself, without blocking
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+}
+
+
+def settle() -> None:
+    """Gives MLflow our settings, where the user has none, before it reads them."""
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
+
+
+@contextlib.contextmanager
+def registry(uri: str) -> Iterator[MlflowClient]:
+    """A client of a store that is there, with whose help its model registry is looked at.
+
+    Args:
+        uri: the tracking URI, from `address.resolve_uri`.
+
+    Raises:
+        TrackingError: if the store is not there, or cannot be used within the block.
+    """
+    settle()
+    with told(uri):
+        from searchlab.tracking.mlflow.opening import open_registry  # imports MLflow
+
+        yield open_registry(uri)
+
+
+class MlflowTracker:
+    """Sends a study to MLflow without ever holding it up.
+
+    Nothing is lost and nothing stored twice: what a store could not take when the study was
+    closed is sent by the next process that takes up the study, under the same runs.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        directory: Path,
+        drain_seconds: float = 30.0,
+        hurry: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Remembers where to send; connects later, in a thread of its own.
+
+        Args:
+            uri: the tracking URI, from `address.resolve_uri`.
+            directory: the study's directory, in which the journal and the models lie.
+            drain_seconds: how long `close` may wait for a store that answers.
+            hurry: whether the program has been interrupted, so that `close` must be quick.
+        """
+        settle()
+        self._outbox = Outbox(uri, directory, drain_seconds, hurry)
+
+    @property
+    def pending(self) -> int:
+        """How many entries of the journal the store does not have yet."""
+        return self._outbox.pending
+
+    @property
+    def sent(self) -> int:
+        """How many entries this process has sent."""
+        return self._outbox.sent
+
+    @property
+    def problem(self) -> str | None:
+        """Why the store takes nothing at present, in one line without passwords, or None."""
+        return self._outbox.problem
+
+    def replay(self, entries: Sequence[Entry]) -> None:
+        """Takes the entries of earlier processes; sends those that the store lacks."""
+        self._outbox.put(entries)
+
+    def record(self, entry: Entry) -> None:
+        """Takes the next entry."""
+        self._outbox.put([entry])
+
+    def close(self) -> None:
+        """Waits for the store: `drain_seconds` if it answers, 5 seconds once it does not.
+
+        What it has not taken by then is told by `pending`.
+        """
+        self._outbox.close()

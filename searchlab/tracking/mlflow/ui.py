@@ -1,0 +1,49 @@
+"""The MLflow UI on a directory's own store."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from searchlab.core.loopback import HOST, refuse_taken
+from searchlab.errors import TrackingError
+from searchlab.tracking.mlflow.address import redact, resolve_uri, sqlite_file
+
+
+def serve_ui(cwd: Path, port: int) -> int:
+    """Runs MLflow's UI until it is stopped; it listens on the loopback address only.
+
+    Args:
+        cwd: the directory whose `mlflow.db` is shown.
+        port: the port, which must be free.
+
+    Returns:
+        The exit code of MLflow's server; 0 after Ctrl-C.
+
+    Raises:
+        TrackingError: if there is no store, or it is not a file.
+        InputError: if the port is taken.
+    """
+    uri = resolve_uri(None, cwd)
+    file = sqlite_file(uri)
+    if file is None:
+        raise TrackingError(
+            f"MLFLOW_TRACKING_URI is {redact(uri)}: open that server's own page, or unset it to "
+            "see this directory's store"
+        )
+    if not file.exists():
+        raise TrackingError(f"there is no {file.name} here yet: searchlab run makes it")
+    refuse_taken(port)
+    print(f"MLflow UI on http://{HOST}:{port} (Ctrl-C to stop)", flush=True)  # noqa: T201
+    command = ["mlflow", "server", "--backend-store-uri", uri, "--host", HOST, "--port", str(port)]
+    # One worker and no job runner: a third of the memory, and ready sooner.
+    environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    command += ["--workers", "1", "--artifacts-destination", str(file.parent / "mlartifacts")]
+    try:
+        return subprocess.call(  # noqa: S603 - our own interpreter, our own arguments
+            [sys.executable, "-m", *command], env=environment, cwd=cwd
+        )
+    except KeyboardInterrupt:
+        return 0

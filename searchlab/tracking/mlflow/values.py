@@ -1,0 +1,53 @@
+"""Values on their way into a run: MLflow's types, and its limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag
+
+from searchlab.tracking.mlflow.projection import Point, metric_name
+
+_METRICS, _OTHERS = 1000, 100  # in one call; all together at most 1000
+_SHARED = _METRICS - 2 * _OTHERS
+
+
+def log_values(
+    client: MlflowClient,
+    run_id: str,
+    points: Iterable[Point] = (),
+    params: Mapping[str, Any] | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> None:
+    """Sends values in as few calls as MLflow's limits allow."""
+    metrics = _metrics(points)
+    settings, labels = _params(params or {}), _tags(tags or {})
+    if settings or labels:
+        client.log_batch(run_id, metrics[:_SHARED], settings[:_OTHERS], labels[:_OTHERS])
+        metrics, settings, labels = metrics[_SHARED:], settings[_OTHERS:], labels[_OTHERS:]
+    for start in range(0, len(metrics), _METRICS):
+        client.log_batch(run_id, metrics[start : start + _METRICS])
+    for start in range(0, max(len(settings), len(labels)), _OTHERS):
+        part = slice(start, start + _OTHERS)
+        client.log_batch(run_id, params=settings[part], tags=labels[part])
+
+
+def _metrics(points: Iterable[Point]) -> list[Metric]:
+    return [
+        Metric(point.name, point.value, milliseconds(point.time), point.step) for point in points
+    ]
+
+
+def _params(params: Mapping[str, Any]) -> list[Param]:
+    return [Param(metric_name(name), str(value)[:6000]) for name, value in params.items()]
+
+
+def _tags(tags: Mapping[str, str]) -> list[RunTag]:
+    return [RunTag(name, value[:5000]) for name, value in tags.items()]
+
+
+def milliseconds(seconds: float) -> int:
+    """MLflow's time of a time in seconds."""
+    return int(seconds * 1000)

@@ -1,0 +1,306 @@
+"""The command line as scripts and people use it, run as a program in a directory of its own."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import programs
+import pytest
+from support import write_study
+
+STUDY = """\
+name: small
+data: {dataset: iris}
+space:
+  n_hidden: {int: [1, 2]}
+  n_neurons: {int: [1, 20]}
+  learning_rate: {float: [3e-4, 3e-2], log: true}
+search: {backend: optuna, trials: 3, seed: 42, options: {pruner: none}}
+training: {epochs: 3}
+evaluation: {holdout: 0.25}
+confirm: {top: 2, seeds: 1}
+baselines: false
+"""
+
+
+def searchlab(directory: Path, *arguments: str, **settings):
+    """Runs the program; the result has returncode, stdout and stderr."""
+    command = [sys.executable, "-m", "searchlab", *arguments]
+    return subprocess.run(
+        command, cwd=directory, capture_output=True, text=True, check=False, **settings
+    )
+
+
+def test_help_answers_at_once_for_every_command():
+    """`--help` works for the program and each command."""
+    listing = searchlab(Path.cwd(), "--help").stdout
+    commands = ("run", "validate", "schema", "list", "show", "best", "sync", "ui", "init")
+    of_models = ("predict", "evaluate", "serve", "export", "models", "promote")
+    for command in (*commands, "report", "compare", "reproduce", *of_models):
+        assert command in listing
+        assert searchlab(Path.cwd(), command, "--help").returncode == 0
+
+
+def test_init_validate_schema_round(tmp_path):
+    """What init writes, validate accepts, and schema describes."""
+    assert searchlab(tmp_path, "init", "--dataset", "digits", "a.yaml").returncode == 0
+    result = searchlab(tmp_path, "validate", "a.yaml")
+    assert (result.returncode, result.stdout) == (0, "a.yaml: fine\n")
+    schema = json.loads(searchlab(tmp_path, "schema").stdout)
+    assert {"name", "data", "space", "search"} <= set(schema["properties"])
+    again = searchlab(tmp_path, "init", "--dataset", "digits", "a.yaml")
+    assert again.returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "nothing.yaml"], "there is no such file"),
+        (["run", "bad.yaml"], "bad.yaml:5: space.n_neurons: the low end"),
+        (["run", "good.yaml", "--trials", "0"], "search.trials from the command line"),
+        (["run", "good.yaml", "--backend", "optima"], "did you mean optuna?"),
+        (["run", "good.yaml", "--set", "search.options.sampler=tpee"], "tpe"),
+        (["run", "good.yaml", "--tracking-uri", "mlruns"], "give the address of an MLflow server"),
+        (["run", "good.yaml", "--trials", "many"], "not a valid integer"),
+        (["show", "nothing"], "there is no study 'nothing' in this directory; there is: none yet"),
+        (["best", "nothing"], "there is no study 'nothing'"),
+        (["reproduce", "nothing"], "there is no study 'nothing'"),
+        (["ui"], "there is no mlflow.db here yet"),
+        (["init", "--dataset", "digit"], "digits"),
+        (["nonsense"], "No such command"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(tmp_path, arguments, message):
+    """Whatever is wrong is told in one line on standard error; nothing is written."""
+    write_study(tmp_path / "good.yaml", STUDY)
+    write_study(tmp_path / "bad.yaml", STUDY.replace("[1, 20]", "[20, 1]"))
+    before = sorted(tmp_path.rglob("*"))
+    result = searchlab(tmp_path, *arguments)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_debug_shows_the_traceback(tmp_path):
+    """With --debug, an error keeps its traceback."""
+    assert "Traceback" in searchlab(tmp_path, "--debug", "run", "nothing.yaml").stderr
+
+
+def test_validate_names_all_problems_of_all_files(tmp_path):
+    """Two files with three problems give three lines, and exit code 2."""
+    text = STUDY.replace("[1, 20]", "[20, 1]").replace("trials: 3", "trials: x")
+    write_study(tmp_path / "a.yaml", text)
+    write_study(tmp_path / "b.yaml", STUDY.replace("optuna", "optima"))
+    write_study(tmp_path / "c.yaml", STUDY)
+    result = searchlab(tmp_path, "validate", "a.yaml", "b.yaml", "c.yaml")
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 3
+    assert result.stdout == "c.yaml: fine\n"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A directory in which the small study has been run, and what `run --json` printed."""
+    directory = tmp_path_factory.mktemp("finished")
+    write_study(directory / "small.yaml", STUDY)
+    noisy = "import keras\nprint('built')\n"
+    (directory / "noise.py").write_text(noisy)
+    result = searchlab(directory, "run", "small.yaml", "--json")
+    assert result.returncode == 0, result.stderr
+    return directory, json.loads(result.stdout)
+
+
+@pytest.mark.keras
+def test_run_prints_one_json_object(finished):
+    """The object has everything that a script needs, and the best is the best of show's trials."""
+    directory, result = finished
+    assert result["name"] == "small"
+    assert result["backend"] == "optuna"
+    assert result["state"] == "finished"
+    assert result["trials_by_state"] == {"COMPLETE": 3}
+    assert result["epochs"] == 9
+    assert result["seconds"] > 0
+    assert result["experiment_id"]
+    assert result["run_id"]
+    assert Path(result["model_path"]).is_file()
+    shown = json.loads(searchlab(directory, "show", "small", "--json").stdout)
+    values = {trial["number"]: trial["value"] for trial in shown["trials"]}
+    best = min(values, key=values.get)
+    assert result["best"]["number"] == best
+    assert result["best"]["value"] == values[best]
+    assert result["best"]["params"] == shown["trials"][best]["params"]
+    assert {trial["state"] for trial in shown["trials"]} == {"COMPLETE"}
+    assert all(trial["run_id"] for trial in shown["trials"])
+
+
+@pytest.mark.keras
+def test_running_again_reports_the_finished_study(finished):
+    """The same file again trains nothing and prints the same object."""
+    directory, result = finished
+    journal = (directory / ".searchlab/small/journal.jsonl").read_bytes()
+    again = searchlab(directory, "run", "small.yaml", "--json")
+    assert (again.returncode, json.loads(again.stdout)) == (0, result)
+    assert (directory / ".searchlab/small/journal.jsonl").read_bytes() == journal
+
+
+@pytest.mark.keras
+def test_another_study_under_the_same_name_is_refused(finished):
+    """A changed key is refused with the difference and the remedy; budgets are not refused."""
+    directory, _ = finished
+    result = searchlab(directory, "run", "small.yaml", "--epochs", "4")
+    assert result.returncode == 2
+    assert "training.epochs: 3 -> 4" in result.stderr
+    assert "--name" in result.stderr
+    fewer = searchlab(directory, "run", "small.yaml", "--trials", "2", "--quiet")
+    assert (fewer.returncode, fewer.stdout) == (0, "")
+
+
+@pytest.mark.keras
+def test_list_and_best_are_for_people_too(finished):
+    """The list has the study; best prints params that can be pasted into YAML."""
+    directory, result = finished
+    assert "small" in searchlab(directory, "list").stdout
+    (listed,) = json.loads(searchlab(directory, "list", "--json").stdout)
+    assert listed["best"] == result["best"]
+    text = searchlab(directory, "best", "small").stdout
+    trials = json.loads(searchlab(directory, "show", "small", "--json").stdout)["trials"]
+    assert f"n_neurons: {trials[result['winner']]['params']['n_neurons']}" in text
+
+
+@pytest.mark.keras
+def test_a_factory_that_prints_does_not_spoil_the_json(tmp_path):
+    """What a factory prints, in Python or below it, never gets between a script and its JSON."""
+    write_study(tmp_path / "noisy.yaml", STUDY.replace("space:", "model: noisy.py:build\nspace:"))
+    (tmp_path / "noisy.py").write_text("""
+import os
+from searchlab.factories.built_in import mlp
+
+def build(n_hidden, n_neurons, learning_rate, input_shape, meta):
+    print("built")
+    os.write(1, b"built below")
+    return mlp(n_hidden, n_neurons, learning_rate, input_shape=input_shape, meta=meta)
+""")
+    for executor in ("process", "fused"):
+        result = programs.run(
+            tmp_path, "run", "noisy.yaml", "--json", "--name", executor,
+            "--set", f"execution.executor={executor}", "--trials", "1",
+        )  # fmt: skip
+        assert json.loads(result.stdout)["name"] == executor
+
+
+@pytest.mark.keras
+def test_when_every_trial_fails_the_study_failed(tmp_path):
+    """Exit code 1, no best, and each trial with its reason."""
+    write_study(tmp_path / "bad.yaml", STUDY.replace("space:", "model: bad.py:build\nspace:"))
+    (tmp_path / "bad.py").write_text("""
+import os
+from searchlab.factories.built_in import mlp
+
+def build(n_hidden, n_neurons, learning_rate, input_shape, meta):
+    if learning_rate not in (3e-4, 0.5 * (3e-4 + 3e-2)):  # all but the check before trial 0
+        raise RuntimeError("out of luck")
+    return mlp(n_hidden, n_neurons, learning_rate, input_shape=input_shape, meta=meta)
+""")
+    result = programs.run(tmp_path, "run", "bad.yaml", "--json")
+    assert result.returncode == 1
+    printed = json.loads(result.stdout)
+    assert (printed["state"], printed["best"]) == ("failed", None)
+    assert printed["trials_by_state"] == {"FAIL": 3}
+    shown = json.loads(searchlab(tmp_path, "show", "small", "--json").stdout)
+    assert "out of luck" in shown["trials"][0]["error"]
+
+
+@pytest.mark.keras
+def test_a_factory_that_cannot_work_is_refused_before_trial_0(tmp_path):
+    """Exit code 2, one line that names the factory, and no study left behind."""
+    write_study(tmp_path / "bad.yaml", STUDY.replace("space:", "model: bad.py:build\nspace:"))
+    (tmp_path / "bad.py").write_text(
+        "import keras\ndef build(n_hidden, n_neurons, learning_rate):\n"
+        "    return keras.Sequential([keras.layers.Dense(3)])\n"
+    )
+    result = programs.run(tmp_path, "run", "bad.yaml", "--quiet")
+    assert result.returncode == 2
+    assert "bad.py:build returned a model that is not compiled" in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert not (tmp_path / ".searchlab" / "small").exists()
+
+
+@pytest.mark.keras
+def test_interrupted_locked_and_continued(tmp_path):
+    """Ctrl-C leaves with 130; meanwhile a second process gets 3; the next run continues."""
+    write_study(tmp_path / "long.yaml", STUDY.replace("epochs: 3", "epochs: 150"))
+    arguments = ["run", "long.yaml", "--trials", "16", "--set", "training.early_stopping=null"]
+    arguments += ["--set", "confirm=0", "--set", "refit=false"]
+    first = programs.Program(tmp_path, *arguments)
+    while "trial 1 " not in (line := first.stdout.readline()):
+        assert line, "the study ended too soon"
+    first.send_signal(signal.SIGSTOP)  # it may be quicker than the second comes up
+    second = programs.run(tmp_path, *arguments)
+    assert second.returncode == 3
+    assert f"process {first.pid}" in second.stderr
+    first.send_signal(signal.SIGINT)
+    first.send_signal(signal.SIGCONT)
+    rest = first.communicate(timeout=60)[0]
+    assert first.returncode == 130
+    assert "searchlab run long.yaml" in rest
+    third = programs.run(tmp_path, *arguments, "--json")
+    assert third.returncode == 0, third.stderr
+    assert json.loads(third.stdout)["trials_by_state"] == {"COMPLETE": 16}
+
+
+@pytest.mark.keras
+def test_mlflow_has_every_trial_of_a_plain_run(finished):
+    """The store in the working directory has a run for the study and one for each trial."""
+    directory, result = finished
+    with sqlite3.connect(directory / "mlflow.db") as store:
+        states = dict(store.execute("select run_uuid, status from runs").fetchall())
+    assert states.pop(result["run_id"]) == "FINISHED"
+    assert list(states.values()) == ["FINISHED"] * 3
+
+
+def test_a_reader_that_goes_away_is_no_error(tmp_path):
+    """`searchlab schema | head -1` ends without a traceback."""
+    command = f"{sys.executable} -m searchlab schema | head -1"
+    result = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert result.stderr == ""
+
+
+@pytest.mark.keras
+def test_the_ui_shows_this_directory_on_loopback_only(finished):
+    """`searchlab ui` answers on 127.0.0.1 with this directory's experiment, and stops on Ctrl-C."""
+    import socket
+    import urllib.request
+
+    directory, result = finished
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "searchlab", "ui", "--port", str(port)]
+    server = subprocess.Popen(
+        command, cwd=directory, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )  # fmt: skip
+    url = f"http://127.0.0.1:{port}/api/2.0/mlflow/runs/get?run_id={result['run_id']}"
+    until = time.monotonic() + 90
+    try:
+        while True:
+            try:
+                answer = json.load(urllib.request.urlopen(url, timeout=5))
+                break
+            except OSError:
+                assert time.monotonic() < until, "the UI did not start"
+                time.sleep(0.5)
+    finally:
+        os.killpg(server.pid, signal.SIGINT)
+        server.wait(30)
+    assert answer["run"]["info"]["run_name"] == "small"

@@ -1,0 +1,156 @@
+"""The study files that `searchlab init` writes, and those that ship in `studies/`."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from pathlib import Path
+
+import pytest
+
+from searchlab.cli.scaffold import default_file, init_text, write_new
+from searchlab.data.catalog import DATASETS
+from searchlab.errors import InputError
+from searchlab.study.file import load_study
+
+STUDIES = Path(__file__).parents[2] / "studies"
+
+
+@pytest.fixture
+def houses(tmp_path: Path) -> Path:
+    """A small CSV file in a directory of its own."""
+    path = tmp_path / "data" / "my houses.csv"
+    path.parent.mkdir()
+    path.write_text('rooms,"price, net",age\n1,2,3\n', encoding="utf-8")
+    return path
+
+
+def written(path: Path, text: str) -> Path:
+    """The file, with this text."""
+    write_new(path, text)
+    return path
+
+
+@pytest.mark.parametrize("dataset", [None, *DATASETS])
+def test_each_data_set_gives_a_valid_study(dataset: str | None, tmp_path: Path) -> None:
+    """The file written for a built-in data set is a valid study on it, named as the file."""
+    path = tmp_path / default_file(dataset, None)
+    spec = load_study(written(path, init_text(dataset, None, None, path))).spec
+    assert spec.data.dataset == (dataset or "digits")
+    assert spec.name == path.stem
+
+
+def test_what_is_commented_out_is_valid_too(tmp_path: Path) -> None:
+    """Each alternative in the comments is valid once its comment sign is removed."""
+    text = init_text("iris", None, None, Path("iris.yaml"))
+    path = written(tmp_path / "iris.yaml", text)
+    commented = re.findall(r"^  # ((dropout|seconds|folds|options): .*)$", text, re.M)
+    assert [key for _, key in commented] == ["dropout", "seconds", "options", "options", "folds"]
+    for line, key in commented:
+        changed = text.replace(f"  # {line}", f"  {line}")
+        if key == "folds":
+            changed = re.sub(r"^  holdout: .*\n", "", changed, flags=re.M)
+        path.write_text(changed, encoding="utf-8")
+        assert key in load_study(path).spec.model_dump_json(exclude_defaults=True)
+
+
+def test_a_csv_file_gives_a_valid_study(houses: Path, tmp_path: Path) -> None:
+    """The CSV file's path starts at the study file, and the comment lists the other columns."""
+    path = tmp_path / "studies" / "houses.yaml"
+    text = init_text(None, houses, "price, net", path)
+    data = load_study(written(path, text)).spec.data
+    assert (path.parent / (data.path or "")).resolve() == houses.resolve()
+    assert data.path == "../data/my houses.csv"
+    assert data.target == "price, net"
+    assert "# The other columns: rooms, age" in text
+
+
+@pytest.mark.parametrize("name", ["t.tsv", "t.csv.gz", "bom.csv", "bom.csv.gz"])
+def test_other_kinds_of_csv(name: str, tmp_path: Path) -> None:
+    """Tabs, compression and a byte order mark are read like the data loader reads them."""
+    text = "a,b\n1,2\n".replace(",", "\t" if name.endswith("tsv") else ",")
+    raw = text.encode("utf-8-sig" if name.startswith("bom") else "utf-8")
+    (tmp_path / name).write_bytes(gzip.compress(raw) if name.endswith("gz") else raw)
+    assert 'target: "a"' in init_text(None, tmp_path / name, "a", tmp_path / "t.yaml")
+
+
+def test_column_names_cannot_break_the_file(tmp_path: Path) -> None:
+    """Line breaks and quotes in column names stay text: the file has the same keys."""
+    csv = tmp_path / "x.csv"
+    csv.write_text('"a\nspace: {}","say ""hi"" # \\",c\n1,2,3\n', encoding="utf-8")
+    path = tmp_path / "true.yaml"
+    spec = load_study(written(path, init_text(None, csv, 'say "hi" # \\', path))).spec
+    assert spec.data.target == 'say "hi" # \\'
+    assert "# The other columns: a space: {}, c\n" in path.read_text(encoding="utf-8")
+    with pytest.raises(InputError, match=r"columns: a space: \{\}, "):
+        init_text(None, csv, None, path)
+    assert spec.name == "true"
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [(None, "which column"), ("room", "did you mean 'rooms'"), ("xyz", "rooms, price, net, age")],
+)
+def test_a_target_that_is_not_there(houses: Path, target: str | None, message: str) -> None:
+    """A missing or unknown target is an error that names the file and its columns."""
+    with pytest.raises(InputError, match=message) as caught:
+        init_text(None, houses, target, Path("x.yaml"))
+    assert str(houses) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("gone.csv", None, "no such file: did you mean .*/my houses.csv"),
+        ("empty.csv", b"", "has no header"),
+        ("latin.csv", b"pr\xe9is\n1\n", "not UTF-8"),
+        ("cut.csv.gz", gzip.compress(b"a,b\n1,2\n", mtime=0)[:12], "cannot be read as CSV"),
+        ("table.parquet", b"PAR1", "is not named .csv"),
+    ],
+)
+def test_csv_files_that_cannot_be_read(
+    houses: Path, name: str, content: bytes | None, message: str
+) -> None:
+    """Each fault of a CSV file is one line that says what to do."""
+    path = houses.parent / name
+    if content is None:
+        path = houses.parent / "my house.csv"
+    else:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=message) as caught:
+        init_text(None, path, "price", Path("x.yaml"))
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_data_sets_and_contradictions_are_refused(houses: Path) -> None:
+    """A misspelled data set is corrected; two sources, or a target without a file, are refused."""
+    with pytest.raises(InputError, match="did you mean digits"):
+        init_text("digit", None, None, Path("x.yaml"))
+    with pytest.raises(InputError, match="leave one of them out"):
+        init_text("iris", houses, "age", Path("x.yaml"))
+    with pytest.raises(InputError, match="leave target out"):
+        init_text("iris", None, "age", Path("x.yaml"))
+
+
+def test_a_file_that_exists_is_left_alone(tmp_path: Path) -> None:
+    """Writing refuses a file that exists, and makes directories that do not."""
+    path = tmp_path / "a" / "b" / "x.yaml"
+    write_new(path, "first")
+    with pytest.raises(InputError, match=r"x\.yaml: exists already"):
+        write_new(path, "second")
+    assert path.read_text(encoding="utf-8") == "first"
+
+
+def test_default_file_is_named_by_the_data() -> None:
+    """The file is named by the data set or the CSV file, in the current directory."""
+    assert default_file(None, None) == Path("digits.yaml")
+    assert default_file("iris", None) == Path("iris.yaml")
+    assert default_file(None, Path("data/my.houses.CSV.gz")) == Path("my.houses.yaml")
+
+
+@pytest.mark.parametrize("path", sorted(STUDIES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_studies_that_ship_are_valid(path: Path) -> None:
+    """Each study in studies/ loads, on a built-in data set, under the name of its file."""
+    spec = load_study(path).spec
+    assert spec.name == path.stem.replace("_", "-")
+    assert spec.data.dataset in DATASETS

@@ -1,0 +1,326 @@
+"""Ctrl-C and SIGTERM on the real program, whatever it is at: out in time, and nothing lost."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import programs
+import psutil
+import pytest
+from support import write_study
+
+from searchlab.journal.events import Told
+from searchlab.journal.home import load_record
+from searchlab.journal.journal import read_journal
+
+pytestmark = pytest.mark.keras
+
+STUDY = """\
+name: small
+data: {path: rows.csv, target: y}
+model: models.py:build
+space: {n_neurons: {int: [1, 20]}}
+search: {backend: optuna, trials: 3, options: {pruner: none}}
+training: {epochs: 3, early_stopping: null}
+evaluation: {folds: 2}
+confirm: 0
+refit: false
+baselines: false
+"""
+
+MODELS = """\
+import os, time
+import keras
+
+def phase(name):
+    open(name, "w").close()
+    while os.path.exists("hold-" + name):
+        time.sleep(0.1)
+
+class Slow(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        time.sleep(0.1)
+        phase("epoch")
+
+def build(n_neurons, input_shape):
+    model = keras.Sequential([keras.layers.Dense(n_neurons), keras.layers.Dense(1)])
+    model.compile(loss="mse")
+    fit = model.fit
+    def slow(x, *args, callbacks, **kwargs):
+        if len(x) > 80:  # all training rows, not one fold's: the study's model is being made
+            phase("final")
+        return fit(x, *args, callbacks=[*callbacks, Slow()], **kwargs)
+    model.fit = slow
+    phase("check")
+    return model
+"""
+
+FUSED_MODELS = """\
+import os, time
+import keras
+from searchlab.fused.fold import Fold
+
+def phase(name):
+    open(name, "w").close()
+    while os.path.exists("hold-" + name):
+        time.sleep(0.1)
+
+take = Fold.take
+
+def slow(fold, *arguments):
+    time.sleep(0.1)
+    if len(fold.rows) > 80:  # all training rows, not one fold's: the study's model is being made
+        phase("final")
+    else:
+        phase("epoch")
+    take(fold, *arguments)
+
+if take.__name__ == "take":  # else this is not the first import of this file
+    Fold.take = slow
+
+def build(n_neurons, input_shape):
+    model = keras.Sequential([keras.layers.Dense(n_neurons), keras.layers.Dense(1)])
+    model.compile(loss="mse")
+    phase("check")
+    return model
+"""
+
+FIRST, SECOND = 10.0, 2.0  # seconds to leave in, from the first and the second signal
+SLACK = 3.0  # for a machine that is shared with other tests
+
+
+class Program:
+    """`searchlab run`, or another of its commands, in a directory, in a session of its own."""
+
+    def __init__(
+        self, directory: Path, *arguments: str, what=("run", "small.yaml"), importing=False
+    ):
+        self.directory = directory
+        if importing:
+            command = [sys.executable, "-m", "searchlab", *what, *arguments]
+            self.process = subprocess.Popen(
+                command, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                start_new_session=True,
+            )  # fmt: skip
+        else:
+            self.process = programs.Program(directory, *what, *arguments)
+        self.family: set[psutil.Process] = set()
+
+    def wait_for(self, name: str) -> None:
+        """Waits until the program has come to a phase, which leaves a file."""
+        until = time.monotonic() + 90
+        while not (self.directory / name).exists():
+            assert self.process.poll() is None, self.process.communicate()[1]
+            assert time.monotonic() < until, f"{name} was not reached"
+            time.sleep(0.02)
+        self.look()
+
+    def look(self) -> None:
+        """Remembers all processes that there are now."""
+        self.family.update(psutil.Process(self.process.pid).children(recursive=True))
+
+    def signal(self, number: int, whole_group: bool) -> None:
+        if whole_group:  # as a terminal does
+            os.killpg(self.process.pid, number)
+        else:
+            self.process.send_signal(number)
+
+    def end(self, seconds: float) -> str:
+        """Waits for the end within `seconds`; what it printed on standard error."""
+        begun = time.monotonic()
+        errors = self.process.communicate(timeout=60)[1]
+        assert time.monotonic() - begun < seconds + SLACK
+        assert self.process.returncode == 130, errors
+        return errors
+
+    def orphans(self) -> list[psutil.Process]:
+        """What is left of its processes soon after its end, but for what init has yet to reap."""
+        left = psutil.wait_procs(self.family, timeout=0.3)[1]
+        return [process for process in left if _lives(process)]
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@pytest.fixture(params=["alone", "fused"])
+def directory(tmp_path, request):
+    """A study whose model has a fit of its own, so that each is trained alone; or one without."""
+    write_study(tmp_path / "small.yaml", STUDY)
+    (tmp_path / "models.py").write_text(MODELS if request.param == "alone" else FUSED_MODELS)
+    rows = "\n".join(f"{x},{x % 7},{x % 5 + x / 100}" for x in range(150))
+    (tmp_path / "rows.csv").write_text(f"a,b,y\n{rows}\n")
+    return tmp_path
+
+
+def hold(directory, *names):
+    """Makes the program stay at these phases for ever."""
+    for name in names:
+        (directory / f"hold-{name}").touch()
+
+
+def continue_to_the_end(directory, *arguments) -> dict:
+    """Runs the study again; it must end well."""
+    for path in directory.glob("hold-*"):
+        path.unlink()
+    result = programs.run(directory, "run", "small.yaml", "--json", *arguments)
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def told(directory) -> list[int]:
+    journal = directory / ".searchlab" / "small" / "journal.jsonl"
+    return [e.event.outcome.number for e in read_journal(journal) if isinstance(e.event, Told)]
+
+
+@pytest.mark.parametrize(
+    ("directory", "number", "whole_group"),
+    [
+        ("fused", signal.SIGINT, True),
+        ("fused", signal.SIGTERM, False),
+        ("alone", signal.SIGTERM, True),
+    ],
+    indirect=["directory"],
+)
+def test_the_first_signal_leaves_at_an_epoch_to_be_resumed(directory, number, whole_group):
+    """Exit 130 within ten seconds, no process left, no trial spoilt, and the rest runs later."""
+    program = Program(directory)
+    program.wait_for("epoch")
+    program.signal(number, whole_group)
+    errors = program.end(FIRST)
+    assert program.orphans() == []
+    assert errors.count("stopping at the end of the epoch") == 1
+    assert "Traceback" not in errors
+    record = load_record("small", directory)
+    assert record.state == "interrupted"
+    assert "FAIL" not in record.counts()
+    if number == signal.SIGTERM and whole_group:  # the others leave the same journal
+        assert continue_to_the_end(directory)["trials_by_state"] == {"COMPLETE": 3}
+        assert sorted(told(directory)) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("directory", "phase"),
+    [
+        ("fused", "check"),
+        ("fused", "epoch"),
+        ("fused", "final"),
+        ("alone", "final"),
+    ],
+    indirect=["directory"],
+)
+def test_the_first_signal_does_not_wait_for_what_hangs(directory, phase):
+    """In the model's check, in an endless epoch and in the last training: 130 in ten seconds."""
+    hold(directory, phase)
+    program = Program(directory, "--trials", "1")
+    program.wait_for(phase)
+    program.signal(signal.SIGINT, whole_group=True)
+    program.end(FIRST)
+    assert program.orphans() == []
+    if phase == "check":
+        assert not (directory / ".searchlab" / "small").exists()
+    else:
+        assert load_record("small", directory).state == "interrupted"
+    if phase == "final":
+        assert continue_to_the_end(directory, "--trials", "1")["state"] == "finished"
+        assert told(directory) == [0], "its trial was not run again"
+
+
+@pytest.mark.parametrize(
+    ("directory", "phase"),
+    [("fused", "check"), ("fused", "epoch"), ("alone", "epoch")],
+    indirect=["directory"],
+)
+def test_the_second_signal_leaves_at_once(directory, phase):
+    """Two seconds after it nothing is left, wherever the program was."""
+    hold(directory, phase)
+    program = Program(directory)
+    program.wait_for(phase)
+    program.signal(signal.SIGINT, whole_group=True)
+    time.sleep(0.3)
+    if program.process.poll() is None:
+        program.signal(signal.SIGINT, whole_group=True)
+    program.end(SECOND)
+    assert program.orphans() == []
+
+
+@pytest.mark.parametrize("directory", ["alone"], indirect=True)
+@pytest.mark.parametrize("delay", [0.0, 1.0])
+def test_a_signal_before_the_first_trial_leaves_nothing_behind(directory, delay):
+    """While data are prepared and libraries are imported, too, nobody has to wait."""
+    program = Program(directory, importing=True)
+    program.wait_for(".searchlab/small/lock")
+    time.sleep(delay)
+    program.look()
+    program.signal(signal.SIGTERM, whole_group=False)
+    program.end(FIRST)
+    assert program.orphans() == []
+    assert not (directory / ".searchlab" / "small" / "data").exists()
+
+
+@pytest.mark.parametrize("directory", ["alone"], indirect=True)
+def test_a_signal_in_code_that_no_handler_interrupts(directory):
+    """Inline, an epoch that takes a minute holds the main thread: it is left all the same."""
+    hold(directory, "epoch")
+    program = Program(directory, "--set", "execution.executor=inline")
+    program.wait_for("epoch")
+    program.signal(signal.SIGINT, whole_group=True)
+    program.end(FIRST)
+    assert program.orphans() == []
+    assert "FAIL" not in load_record("small", directory).counts()
+
+
+@pytest.mark.parametrize("directory", ["alone"], indirect=True)
+def test_a_signal_while_mlflow_hangs(directory):
+    """A server that takes connections and never answers does not hold an interrupted program."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        uri = f"http://127.0.0.1:{server.getsockname()[1]}"
+        program = Program(directory, "--tracking-uri", uri)
+        program.wait_for("epoch")
+        program.signal(signal.SIGINT, whole_group=True)
+        errors = program.end(FIRST)
+    assert program.orphans() == []
+    assert "searchlab sync small" in errors
+
+
+@pytest.mark.parametrize("directory", ["alone"], indirect=True)
+@pytest.mark.parametrize("presses", [1, 2])
+def test_a_signal_while_a_trial_is_reproduced(directory, presses, tmp_path_factory, monkeypatch):
+    """`reproduce` leaves an endless epoch in time, and no process and no file of it stays."""
+    continue_to_the_end(directory, "--trials", "1")
+    (directory / "epoch").unlink()
+    before = sorted(directory.rglob("*"))
+    scratch = tmp_path_factory.mktemp("scratch")
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    hold(directory, "epoch")
+    program = Program(directory, what=("reproduce", "small"))
+    program.wait_for("epoch")
+    for _ in range(presses):
+        program.signal(signal.SIGINT, whole_group=True)
+    program.end(FIRST if presses == 1 else SECOND)
+    assert program.orphans() == []
+    assert list(scratch.iterdir()) == []
+    for name in ("epoch", "hold-epoch"):
+        (directory / name).unlink()
+    assert sorted(directory.rglob("*")) == before
+
+
+def test_the_time_budget_is_kept_even_within_an_epoch(directory):
+    """`seconds` ends a study whose epochs never do, with its trials PRUNED."""
+    hold(directory, "epoch")
+    program = Program(directory, "--set", "search.seconds=2")
+    program.wait_for("epoch")
+    program.process.communicate(timeout=60)
+    record = load_record("small", directory)
+    assert set(record.counts()) == {"PRUNED"}
+    assert program.process.returncode == 1, "no trial is COMPLETE"
+    assert record.seconds < 2 + 10 + 2 * SLACK
+    assert program.orphans() == []

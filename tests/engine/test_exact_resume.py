@@ -1,0 +1,214 @@
+"""Studies with many trials at once, stopped anywhere: they go on as if nothing had happened."""
+
+import random
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from engine.test_failures import Flaky, retried
+from engine.test_loop import BACKENDS, Process
+from support import LogicalExecutor, bowl, study
+
+from searchlab.core.trial import Outcome, TrialState
+from searchlab.journal.events import Asked, Told
+from searchlab.journal.journal import Journal, read_journal
+from searchlab.tracking.memory import MemoryTracker
+
+AT_ONCE = 8
+FILE = "journal.jsonl"
+
+
+def settings(backend: str, **search):
+    """A study in which the backend has something to decide with `AT_ONCE` trials at once."""
+    options = {"pruner": {"name": "median", "n_startup_trials": 3}} if backend == "optuna" else {}
+    return study(
+        search={"backend": backend, "trials": 18, "options": options, **search},
+        training={"epochs": 5 if backend == "optuna" else 9},
+    )
+
+
+class Listening:
+    """A backend that keeps what it was asked and told; a question without an answer is none."""
+
+    def __init__(self, backend):
+        self._backend, self.calls = backend, []
+
+    def __getattr__(self, name):
+        return getattr(self._backend, name)
+
+    def ask(self, number):
+        suggestion = self._backend.ask(number)
+        if suggestion is not None:
+            self.calls.append((number, suggestion))
+        return suggestion
+
+    def report(self, report):
+        decision = self._backend.report(report)
+        self.calls.append((report, decision))
+        return decision
+
+    def tell(self, outcome):
+        self._backend.tell(outcome)
+        self.calls.append(outcome)
+
+
+class Life(Process):
+    """A process that runs many trials at once, in logical time."""
+
+    def __init__(self, directory: Path, spec, value=bowl, at_once=AT_ONCE):
+        directory.mkdir(exist_ok=True)
+        super().__init__(directory, spec)
+        self.executor = LogicalExecutor(at_once, value)
+        self.calls = []
+
+    def backend(self):
+        listening = Listening(super().backend())
+        self.calls = listening.calls
+        return listening
+
+    def all_calls(self) -> list:
+        """What the backend has heard once this process has ended, replay included."""
+        self.run()
+        return self.calls
+
+
+class Killed(BaseException):
+    """The end of a process, at once."""
+
+
+def cut_at(directory: Path, lines: list[bytes]) -> Path:
+    """The directory of a study whose process died when its journal had these lines."""
+    directory.mkdir()
+    (directory / FILE).write_bytes(b"".join(lines))
+    return directory
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_study_killed_at_any_entry_makes_the_decisions_of_an_undisturbed_one(tmp_path, backend):
+    """The resumed backend is asked, hears and answers the very same, in the same order."""
+    spec = settings(backend)
+    whole = Life(tmp_path / "whole", spec).all_calls()
+    lines = (tmp_path / "whole" / FILE).read_bytes().splitlines(keepends=True)
+    pruned = [c for c in whole if isinstance(c, Outcome) and c.state is TrialState.PRUNED]
+    assert bool(pruned) == (backend == "optuna")
+    step = 1 if backend == "optuna" else 13
+    for cut in range(0, len(lines), step):
+        directory = cut_at(tmp_path / str(cut), lines[:cut])
+        assert Life(directory, spec).all_calls() == whole, cut
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_study_killed_again_and_again_makes_the_same_decisions(tmp_path, monkeypatch, seed):
+    """Also when a resumed process dies while its trials have not caught up with the journal."""
+    spec = settings("optuna")
+    whole = Life(tmp_path / "whole", spec).all_calls()
+    generator, deaths = random.Random(seed), 0  # noqa: S311 - moments, not secrets
+    append = Journal.append
+
+    def mortal(journal, event):
+        nonlocal left
+        left -= 1
+        if not left:
+            raise Killed
+        return append(journal, event)
+
+    monkeypatch.setattr(Journal, "append", mortal)
+    calls = None
+    while calls is None:
+        left = generator.randint(1, 70)
+        try:
+            calls = Life(tmp_path / "killed", spec).all_calls()
+        except Killed:
+            deaths += 1
+    assert deaths >= 3
+    assert calls == whole
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_an_interrupted_study_makes_the_decisions_of_an_undisturbed_one(tmp_path, backend):
+    """After Ctrl-C no outcome is told before the question that comes first, also of failures."""
+
+    def value(trial, epoch):
+        if trial.number in (2, 5, 6, 11, 12):
+            raise ValueError("bad luck")
+        return bowl(trial, epoch)
+
+    spec = settings(backend)
+    whole = Life(tmp_path / "whole", spec, value).all_calls()
+    length = len((tmp_path / "whole" / FILE).read_bytes().splitlines())
+
+    class Pressing(MemoryTracker):
+        """Presses Ctrl-C at an entry."""
+
+        def record(self, entry):
+            super().record(entry)
+            if len(self.entries) == moment:
+                first.interrupt.requested = True
+
+    for moment in range(2, length, 1 if backend == "optuna" else 7):
+        first = Life(tmp_path / str(moment), spec, value)
+        first.tracker = Pressing()
+        first.run()
+        assert Life(tmp_path / str(moment), spec, value).all_calls() == whole, moment
+
+
+def test_a_study_with_retries_and_many_trials_at_once_resumes_exactly(tmp_path):
+    """An attempt that begins anew catches up, and neither it nor the others lose their order."""
+    spec = settings("optuna", on_failure={"retry": 2})
+    failures = {1: 1, 4: 2, 9: 9}
+    whole = Life(tmp_path / "whole", spec, Flaky(failures)).all_calls()
+    lines = (tmp_path / "whole" / FILE).read_bytes().splitlines(keepends=True)
+    assert len(retried(tmp_path / "whole")) >= 3
+    for cut in range(2, len(lines), 5):
+        directory = cut_at(tmp_path / str(cut), lines[:cut])
+        left = Counter(failures)
+        left.subtract(retried(directory))
+        assert Life(directory, spec, Flaky(left)).all_calls() == whole, cut
+
+
+def test_jobs_start_at_the_time_at_which_they_were_asked_for(tmp_path):
+    """A job says when its trial started, the same in the process that resumes the study."""
+    spec = study(search={"backend": "randomized", "trials": 5}, training={"epochs": 4})
+    starts = {}
+
+    class Noting(LogicalExecutor):
+        def submit(self, job):
+            starts.setdefault(job.trial.number, []).append(job.start)
+            super().submit(job)
+
+    first = Life(tmp_path, spec)
+    first.executor = Noting(2)
+    first.run()
+    assert starts == {0: [0], 1: [0], 2: [4], 3: [4], 4: [8]}
+    lines = (tmp_path / FILE).read_bytes().splitlines(keepends=True)
+    told = [number for number, line in enumerate(lines) if b'"event":"Told"' in line]
+    second = Life(cut_at(tmp_path / "cut", lines[: told[2]]), spec)
+    second.executor = Noting(2)
+    second.run()
+    assert starts == {0: [0], 1: [0], 2: [4, 4], 3: [4, 4], 4: [8, 8]}
+
+
+@pytest.mark.parametrize(
+    ("backend", "options", "workers", "most"),
+    [
+        ("optuna", {}, 1, 8),
+        ("optuna", {}, 11, 11),
+        ("optuna", {"sampler": "random", "pruner": "none"}, 1, 20),
+        ("randomized", {}, 1, 20),
+    ],
+)
+def test_a_backend_that_learns_is_asked_for_a_few_trials_at_once(
+    tmp_path, backend, options, workers, most
+):
+    """However many an executor takes; but as many as the study has workers in any case."""
+    spec = study(
+        search={"backend": backend, "trials": 20, "options": options},
+        training={"epochs": 2},
+        execution={"workers": workers},
+    )
+    Life(tmp_path, spec, at_once=64).run()
+    open_now = [0]
+    for entry in read_journal(tmp_path / FILE):
+        change = isinstance(entry.event, Asked) - isinstance(entry.event, Told)
+        open_now.append(open_now[-1] + change)
+    assert max(open_now) == most

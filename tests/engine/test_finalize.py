@@ -1,0 +1,238 @@
+"""What follows the search: confirmed, refitted, tested once, compared; and exactly on resume.
+
+The real loop, backend and journal; a formula in place of trainings.
+"""
+
+import pytest
+from support import TrivialExecutor, write_study
+
+from searchlab.core.interrupt import Interrupt
+from searchlab.core.trial import Failure, Outcome, TrialState
+from searchlab.engine import plugins
+from searchlab.engine.run import run_study
+from searchlab.errors import SearchlabError, StorageError
+from searchlab.executors.base import KILLED
+from searchlab.journal.events import Compared, Confirmed, Stopped
+from searchlab.journal.journal import read_journal
+from searchlab.journal.standings import standings
+from searchlab.study.file import load_study
+from searchlab.tracking.memory import MemoryTracker
+from searchlab.training.job import Work
+
+STUDY = """\
+name: small
+data: {dataset: diabetes}
+space: {n_hidden: {int: [0, 3]}, n_neurons: {int: [1, 100]}, learning_rate: {float: [0.01, 0.1]}}
+search: {backend: randomized, trials: 5}
+training: {epochs: 3}
+evaluation: {holdout: 0.2}
+confirm: {top: 2, seeds: 2}
+"""
+
+
+def luck(trial, epoch):
+    """The smaller a trial's number, the better; with other seeds the other way round."""
+    number = trial.suggestion.params["n_neurons"]
+    return (number if trial.seed == 42 else 1000 - number) + 1 / epoch
+
+
+class Noting(TrivialExecutor):
+    """Notes the jobs; some of them fail with these errors, once each."""
+
+    def __init__(self, errors=None):
+        super().__init__(4, self._of)
+        self.jobs, self._errors, self.value = [], dict(errors or {}), luck
+
+    def _of(self, trial, epoch):
+        return self.value(trial, epoch) if trial.suggestion.params else 0.0  # no params: the check
+
+    def submit(self, job):
+        self.jobs.append(job)
+        super().submit(job)
+
+    def poll(self, decide, timeout):
+        for job in list(self._jobs):
+            if job.work in self._errors:
+                self._jobs.remove(job)
+                error = self._errors.pop(job.work)
+                return [Outcome(job.trial.number, TrialState.FAIL, error=error)]
+        return super().poll(decide, timeout)
+
+    def works(self):
+        return [str(job.work) for job in self.jobs]
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Runs the study with an executor, an interrupt and changes of the file."""
+
+    def run(executor, interrupt=None, **overrides):
+        monkeypatch.setattr(plugins, "executor", lambda _: lambda *_: executor)
+        file = load_study(write_study(tmp_path / "a.yaml", STUDY), overrides, [plugins.check])
+        make = lambda _: [MemoryTracker()]  # noqa: E731
+        return run_study(file, tmp_path, make, interrupt or Interrupt(), lambda _: None)
+
+    return run
+
+
+def events(directory, kind):
+    entries = read_journal(directory / ".searchlab" / "small" / "journal.jsonl")
+    return [entry.event for entry in entries if isinstance(entry.event, kind)]
+
+
+def test_the_winner_is_the_best_with_fresh_seeds(run, tmp_path):
+    """The best two are trained with two other seeds each, and the better mean wins and is refitted.
+
+    The epochs of the refit are those that its trainings say.
+    """
+    executor = Noting()
+    record = run(executor)
+    assert executor.works()[6:] == [*["BASELINE"] * 3, *["TRIAL"] * 4, "FINAL", "REFIT"]
+    again = [job.trial for job in executor.jobs if job.work is Work.TRIAL][5:]
+    assert [trial.seed for trial in again] == [43, 44, 43, 44]
+    assert len({trial.number for trial in again} | set(range(5))) == 9, "numbers of their own"
+    assert standings(record)[0].number != record.best
+    winner = record.trials[record.stopped.winner].trial
+    final, refit = executor.jobs[-2].trial, executor.jobs[-1].trial
+    assert (final.number, final.seed) == (winner.number, 42)
+    assert refit.suggestion.params == winner.suggestion.params
+    assert refit.suggestion.epochs == record.stopped.epochs == 3
+    assert [each.baseline for each in events(tmp_path, Compared)] == ["dummy", "linear", "boosting"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "works"),
+    [
+        ({"confirm": 0}, [*["BASELINE"] * 3, "FINAL", "REFIT"]),
+        ({"confirm.seeds": 0}, [*["BASELINE"] * 3, "FINAL", "REFIT"]),
+        ({"confirm": 0, "refit": False}, [*["BASELINE"] * 3, "FINAL"]),
+        ({"confirm": 0, "refit": False, "baselines": False}, ["FINAL"]),
+        ({"confirm.top": 1, "confirm.seeds": 1, "baselines": False}, ["TRIAL", "FINAL", "REFIT"]),
+    ],
+)
+def test_each_part_can_be_turned_off(run, changes, works):
+    """Nothing is trained for what the file does not want."""
+    executor = Noting()
+    record = run(executor, **changes)
+    assert executor.works()[6:] == works
+    assert record.state == "finished"
+    assert (record.stopped.epochs is None) == ("REFIT" not in works)
+
+
+def test_a_finished_study_whose_ending_changes_does_what_is_new(run):
+    """More seeds train the new ones only; the same file again trains nothing."""
+    run(Noting())
+    second = Noting()
+    run(second, **{"confirm.seeds": 3})
+    assert second.works() == ["CHECK", "TRIAL", "TRIAL", "FINAL", "REFIT"]
+    assert {job.trial.seed for job in second.jobs if job.work is Work.TRIAL} == {45}
+    third = Noting()
+    assert run(third, **{"confirm.seeds": 3}).state == "finished"
+    assert third.jobs == []
+
+
+def test_wherever_it_is_interrupted_the_ending_is_the_same(run, tmp_path):
+    """What is in the journal is not trained again, and the winner and its epochs are the same."""
+    whole = run(Noting())
+    journal = tmp_path / ".searchlab" / "small" / "journal.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    first = next(i for i, line in enumerate(lines) if b'"Compared"' in line or b'"Confi' in line)
+    for cut in range(first, len(lines)):
+        journal.write_bytes(b"".join(lines[:cut]))
+        known = len(events(tmp_path, Compared | Confirmed))
+        executor = Noting()
+        record = run(executor)
+        assert executor.works().count("TRIAL") + executor.works().count("BASELINE") == 7 - known
+        assert standings(record) == standings(whole)
+        assert record.stopped.winner == whole.stopped.winner
+        assert record.stopped.epochs == whole.stopped.epochs
+        assert len(events(tmp_path, Confirmed)) == 4, "each once"
+
+
+def test_an_interrupt_in_the_ending_leaves_it_for_the_next_process(run):
+    """The study is interrupted, with what was confirmed kept; the next process finishes it."""
+    interrupt, executor = Interrupt(), Noting()
+
+    def value(trial, epoch):
+        if trial.seed == 43:
+            interrupt.request()
+        return luck(trial, epoch)
+
+    executor.value = value
+    record = run(executor, interrupt)
+    assert (record.state, record.stopped.model_path) == ("interrupted", None)
+    assert record.best is not None
+    assert run(Noting()).state == "finished"
+
+
+def test_a_seed_or_a_baseline_that_fails_does_not_end_the_study(run):
+    """The failures are in the record, and the study has its model."""
+    failure = Failure("ValueError", "diverged")
+    record = run(Noting({Work.BASELINE: failure}))
+    assert record.state == "finished"
+    assert [each.error for each in record.baselines.values()] == [failure, None, None]
+
+
+def test_a_confirmation_that_fails_counts_against_its_trial(run, tmp_path):
+    """Its trial is behind one whose trainings all succeed."""
+    executor = Noting()
+
+    def value(trial, epoch):
+        if trial.seed == 44 and trial.suggestion.params["n_neurons"] == worst:
+            raise ValueError("diverged")
+        return luck(trial, epoch)
+
+    before = run(Noting())
+    worst = before.trials[before.stopped.winner].trial.suggestion.params["n_neurons"]
+    (tmp_path / ".searchlab" / "small" / "journal.jsonl").unlink()
+    executor.value = value
+    record = run(executor)
+    assert [each.failed for each in standings(record)] == [0, 1]
+    assert record.trials[record.stopped.winner].trial.suggestion.params["n_neurons"] != worst
+
+
+def test_a_worker_killed_from_outside_costs_nothing_the_first_time(run):
+    """Its job is run again, once, whatever it was."""
+    killed = Failure(KILLED, "was killed")
+    executor = Noting(dict.fromkeys([Work.BASELINE, Work.FINAL, Work.REFIT], killed))
+    record = run(executor)
+    assert record.state == "finished"
+    assert executor.works().count("REFIT") == 2
+    assert all(each.error is None for each in record.baselines.values())
+
+
+def test_a_refit_that_fails_leaves_the_winners_own_model(run, tmp_path):
+    """It is then the study's, and so it is tested; the record says why it was not refitted."""
+    executor = Noting({Work.REFIT: Failure("FloatingPointError", "diverged")})
+    record = run(executor)
+    assert executor.works()[-3:] == ["FINAL", "REFIT", "FINAL"]
+    assert [job.spec.refit for job in executor.jobs[-3:]] == [True, True, False]
+    assert record.state == "finished"
+    assert record.stopped.epochs is None
+    assert record.stopped.refit_error == Failure("FloatingPointError", "diverged")
+    assert events(tmp_path, Stopped) == [record.stopped], "it is in the journal as it was said"
+
+
+def test_a_model_that_cannot_be_made_says_so_and_all_trials_are_kept(run):
+    """The error names the trial and the reason; the next process tries again."""
+    with pytest.raises(SearchlabError, match="could not be made into the study's model: Val"):
+        run(Noting({Work.FINAL: Failure("ValueError", "diverged")}))
+    with pytest.raises(StorageError, match="the disk is full"):
+        run(Noting({Work.FINAL: Failure("StorageError", "the disk is full")}))
+    assert run(Noting()).state == "finished"
+
+
+@pytest.mark.parametrize(
+    ("text", "overrides", "expected"),
+    [
+        (STUDY, {}, "small"),
+        (STUDY, {"name": "other"}, "small"),
+        (STUDY + "registered_model: houses\n", {"name": "other"}, "houses"),
+        (STUDY + "registered_model: null\n", {}, None),
+        (STUDY.replace("small", "no name"), {"name": "other"}, "other"),
+    ],
+)
+def test_the_registered_model_is_named_by_the_file(tmp_path, text, overrides, expected):
+    """Studies of one file compete for one registered model, whatever --name calls them."""
+    file = load_study(write_study(tmp_path / "a.yaml", text), overrides)
+    assert file.spec.registered_model == expected

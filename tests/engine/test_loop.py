@@ -1,0 +1,206 @@
+"""The loop: budgets, resume by replay, interruption. With trivial trainings and real backends."""
+
+import time
+from pathlib import Path
+
+import pytest
+from support import TrivialExecutor, bowl, study
+
+from searchlab.backends.base import Problem
+from searchlab.core.trial import TrialState
+from searchlab.engine import plugins
+from searchlab.engine.loop import Interrupt, Search
+from searchlab.engine.recorder import Recorder
+from searchlab.engine.replay import replay
+from searchlab.errors import ReplayError
+from searchlab.journal.events import Asked, Resumed, Started, Told
+from searchlab.journal.journal import Journal, read_journal
+from searchlab.journal.record import StudyRecord
+from searchlab.tracking.memory import MemoryTracker
+
+BACKENDS = ["optuna", "randomized", pytest.param("hyperband", marks=pytest.mark.keras)]
+
+
+class Process:
+    """One process' work on a study in `directory`."""
+
+    def __init__(self, directory: Path, spec, workers=1, value=bowl):
+        self.directory, self.spec = directory, spec
+        self.executor = TrivialExecutor(workers, value)
+        self.interrupt = Interrupt()
+        self.tracker = MemoryTracker()
+
+    def run(self) -> StudyRecord:
+        path = self.directory / "journal.jsonl"
+        entries = list(read_journal(path))
+        backend = self.backend()
+        try:
+            answers = replay(backend, entries)
+            record = StudyRecord(entries)
+            self.tracker.replay(entries)
+            with Journal(path) as journal:
+                recorder = Recorder(journal, record, self.tracker)
+                if record.started is None:
+                    recorder(Started(self.spec.as_dict(), ""))
+                recorder(Resumed(self.spec.search.trials, None, "trivial", 1))
+                Search(
+                    self.spec,
+                    backend,
+                    answers,
+                    self.executor,
+                    recorder,
+                    Path(),
+                    self.directory,
+                    self.interrupt,
+                ).run()
+        finally:
+            backend.close()
+        return record
+
+    def backend(self):
+        return plugins.backend(self.spec.search.backend)(Problem.of(self.spec, "multiclass"))
+
+
+def picture(record: StudyRecord) -> list:
+    """All that must not depend on how often a study was stopped."""
+    return [(trial.trial, trial.outcome, trial.reports) for trial in record.trials.values()]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_study_has_exactly_its_trials(tmp_path, backend):
+    """Each trial of the budget is asked, run and told once, and the best one is known."""
+    spec = study(search={"backend": backend, "trials": 12})
+    process = Process(tmp_path, spec)
+    record = process.run()
+    assert process.executor.submitted == list(range(12))
+    assert list(record.trials) == list(range(12))
+    assert record.unfinished() == []
+    complete = [t.outcome for t in record.trials.values() if t.state is TrialState.COMPLETE]
+    assert record.best_trial.outcome.value == min(outcome.value for outcome in complete)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_study_cut_anywhere_resumes_to_the_same_trials(tmp_path, backend):
+    """Whatever line the journal ends at, the resumed study has the trials of an unbroken one."""
+    spec = study(search={"backend": backend, "trials": 10})
+    (tmp_path / "whole").mkdir()
+    whole = picture(Process(tmp_path / "whole", spec).run())
+    lines = (tmp_path / "whole" / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    for cut in range(0, len(lines), 11):
+        directory = tmp_path / str(cut)
+        directory.mkdir()
+        (directory / "journal.jsonl").write_bytes(b"".join(lines[:cut]) + lines[cut][:20])
+        process = Process(directory, spec)
+        assert picture(process.run()) == whole
+        told = sum(b'"event":"Told"' in line for line in lines[:cut])
+        assert len(process.executor.submitted) == 10 - told, "no finished trial runs twice"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_raising_the_trials_extends_a_study(tmp_path, backend):
+    """A study extended from 6 to 12 trials has the trials of one with 12 from the start."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    twelve = study(search={"backend": backend, "trials": 12})
+    Process(tmp_path / "a", study(search={"backend": backend, "trials": 6})).run()
+    extended = Process(tmp_path / "a", twelve)
+    assert picture(extended.run()) == picture(Process(tmp_path / "b", twelve).run())
+    assert extended.executor.submitted == [6, 7, 8, 9, 10, 11]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_several_trials_run_at_once(tmp_path, backend):
+    """With four places, up to four trials are open at a time and the budget stays exact."""
+    open_now, most = set(), 0
+
+    def value(trial, epoch):
+        nonlocal most
+        open_now.add(trial.number)
+        most = max(most, len(open_now))
+        if epoch == trial.suggestion.epochs:
+            open_now.discard(trial.number)
+        return bowl(trial, epoch)
+
+    spec = study(search={"backend": backend, "trials": 15, "options": {}})
+    record = Process(tmp_path, spec, workers=4, value=value).run()
+    assert len(record.trials) == 15
+    assert record.unfinished() == []
+    assert most >= 3
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_failures_do_not_end_a_study(tmp_path, backend):
+    """A trial that raises is a FAIL with its reason, and the others are run all the same."""
+
+    def value(trial, epoch):
+        if trial.number % 2 == 0:
+            raise ValueError("bad luck")
+        return bowl(trial, epoch)
+
+    record = Process(tmp_path, study(search={"backend": backend, "trials": 8}), value=value).run()
+    states = [trial.state for trial in record.trials.values()]
+    assert states.count(TrialState.FAIL) == 4
+    assert record.trials[0].outcome.error.message == "bad luck"
+    assert record.best % 2 == 1
+
+
+def test_an_interrupted_trial_is_run_again(tmp_path):
+    """A trial abandoned at an epoch has no outcome; the next process trains it from its start."""
+    spec = study(search={"backend": "randomized", "trials": 4})
+    first = Process(tmp_path, spec)
+
+    def value(trial, epoch):
+        if trial.number == 2 and epoch == 5:
+            first.interrupt.requested = True
+        return bowl(trial, epoch)
+
+    first.executor = TrivialExecutor(1, value)
+    record = first.run()
+    assert [trial.state for trial in record.trials.values()] == ["COMPLETE", "COMPLETE", "RUNNING"]
+    second = Process(tmp_path, spec)
+    record = second.run()
+    assert second.executor.submitted == [2, 3]
+    assert len(record.trials[2].reports) == 9
+
+
+def test_the_time_budget_stops_running_trials_at_an_epoch(tmp_path):
+    """When the seconds are used up, no trial begins and running ones end PRUNED."""
+    spec = study(
+        search={"backend": "optuna", "seconds": 0.2, "options": {"pruner": "none"}},
+        training={"epochs": 1000},
+    )
+
+    def value(trial, epoch):
+        time.sleep(0.005)
+        return bowl(trial, epoch)
+
+    record = Process(tmp_path, spec, workers=2, value=value).run()
+    assert [trial.state for trial in record.trials.values()] == ["PRUNED", "PRUNED"]
+    assert all(0 < len(trial.reports) < 1000 for trial in record.trials.values())
+
+
+def test_a_backend_that_disagrees_with_its_journal_is_refused(tmp_path):
+    """If the library now suggests something else, resume says so instead of going on."""
+    spec = study(search={"backend": "optuna", "trials": 4})
+    Process(tmp_path, spec).run()
+    other = study(search={"backend": "optuna", "trials": 5, "seed": 43})
+    with pytest.raises(ReplayError, match=r"trial 0: the journal holds .* but the backend now"):
+        Process(tmp_path, other).run()
+
+
+def test_the_journal_is_ahead_of_everything_else(tmp_path):
+    """A tracker and the executor only ever learn of what the journal has on disk already."""
+    spec = study(search={"backend": "optuna", "trials": 3})
+    process = Process(tmp_path, spec)
+    seen = []
+
+    class Watching(MemoryTracker):
+        def record(self, entry):
+            seen.append(entry in list(read_journal(tmp_path / "journal.jsonl")))
+            super().record(entry)
+
+    process.tracker = Watching()
+    process.run()
+    assert all(seen)
+    kinds = [type(entry.event) for entry in process.tracker.entries]
+    assert kinds.count(Asked) == kinds.count(Told) == 3

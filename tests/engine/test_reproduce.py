@@ -1,0 +1,282 @@
+"""`searchlab reproduce`: a recorded trial is trained again from what was recorded."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support import run_here, write_study
+
+from searchlab.core.interrupt import Interrupt
+from searchlab.core.trial import Failure, Outcome, TrialState
+from searchlab.engine.reproduce import Reproduction, reproduce
+from searchlab.errors import InputError
+from searchlab.journal.events import Entry, Started
+from searchlab.journal.home import StudyHome, load_record
+from searchlab.journal.journal import _encode, read_journal
+
+pytestmark = pytest.mark.keras
+
+MODELS = """\
+import keras
+
+def build(n_neurons, activation, rate, input_shape):
+    if n_neurons == 3:
+        raise ArithmeticError("three is a crowd")
+    model = keras.Sequential([keras.Input(input_shape), keras.layers.Dense(n_neurons, activation)])
+    model.add(keras.layers.Dense(1))
+    model.compile(loss="mse", optimizer=keras.optimizers.Adam(rate))
+    return model
+"""
+STUDY = """\
+name: {name}
+data: {{path: rows.csv, target: y}}
+model: models.py:build
+space:
+  n_neurons: {{int: [1, 30]}}
+  activation: {{choice: [relu, tanh]}}
+  rate: {{float: [1e-3, 3e-1], log: true}}
+search: {{backend: {backend}, seed: 3, {search}}}
+training: {{epochs: {epochs}, early_stopping: {{patience: 2}}}}
+evaluation: {{{evaluation}}}
+execution: {{executor: {executor}}}
+confirm: 0
+refit: false
+baselines: false
+"""
+STUDIES = {
+    "pruned": {
+        "backend": "optuna",
+        "search": "trials: 9, options: {pruner: {name: median, n_startup_trials: 2}}",
+        "evaluation": "folds: 2",
+        "executor": "fused",
+        "epochs": 5,
+    },
+    "bands": {
+        "backend": "hyperband",
+        "search": "options: {hyperband_iterations: 1}",
+        "evaluation": "holdout: 0.25",
+        "executor": "fused",
+        "epochs": 9,
+    },
+    "drawn": {
+        "backend": "randomized",
+        "search": "trials: 3",
+        "evaluation": "folds: 2",
+        "executor": "inline",
+        "epochs": 3,
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def studies(tmp_path_factory):
+    """A directory with a study of each backend."""
+    directory = tmp_path_factory.mktemp("studies")
+    (directory / "models.py").write_text(MODELS)
+    rows = "\n".join(f"{x},{x % 7},{x % 5 + x / 100}" for x in range(200))
+    (directory / "rows.csv").write_text(f"a,b,y\n{rows}\n")
+    for name, settings in STUDIES.items():
+        write_study(directory / f"{name}.yaml", STUDY.format(name=name, **settings))
+        run_here(directory / f"{name}.yaml")
+    return directory
+
+
+def again(directory: Path, name: str, number: int | None = None) -> Reproduction:
+    """A trial, trained again in this process; it must leave nothing behind."""
+    before = sorted(directory.rglob("*"))
+    found = reproduce(name, directory, number, Interrupt(), lambda _: None)
+    assert sorted(directory.rglob("*")) == before
+    return found
+
+
+def some(directory: Path, name: str, wanted) -> int:
+    """The last trial of a study with a property."""
+    trials = load_record(name, directory).trials
+    return next(number for number in reversed(trials) if wanted(trials[number]))
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("pruned", lambda trial: trial.state is TrialState.PRUNED),
+        ("pruned", lambda trial: trial.state is TrialState.COMPLETE),
+        ("bands", lambda trial: trial.trial.suggestion.initial_epoch > 1),
+        ("bands", lambda trial: trial.trial.suggestion.resume_from is None),
+        ("drawn", lambda trial: trial.state is TrialState.COMPLETE),
+    ],
+    ids=["pruned", "complete", "promoted twice", "first rung", "drawn"],
+)
+def test_a_trial_of_each_kind_has_the_same_value_again(studies, name, wanted):
+    """To the last bit, whichever backend asked for it and whatever it goes on from."""
+    number = some(studies, name, wanted)
+    recorded = load_record(name, studies).trials[number].outcome
+    found = again(studies, name, number)
+    assert found.same, list(found.lines())
+    assert found.again.value == recorded.value is not None
+    assert found.again.state == recorded.state
+    assert (found.difference, found.versions) == (0.0, {})
+
+
+def test_the_program_says_it_to_people_and_to_scripts(studies, tmp_path):
+    """Without options it is the best trial; values, verdict and exit code; no file is left."""
+    best = load_record("drawn", studies).best_trial
+    command = [sys.executable, "-m", "searchlab", "reproduce", "drawn"]
+    settings = {"cwd": studies, "capture_output": True, "text": True}
+    settings["env"] = {**os.environ, "TMPDIR": str(tmp_path)}
+    people = subprocess.run(command, check=False, **settings)
+    assert people.returncode == 0, people.stderr
+    assert people.stdout.splitlines()[-4:] == [
+        f"trial {best.trial.number} of study drawn",
+        f"  recorded  COMPLETE  {best.outcome.value!r}",
+        f"  again     COMPLETE  {best.outcome.value!r}",
+        "  result    same",
+    ]
+    script = subprocess.run([*command, "--trial", "0", "--json"], check=False, **settings)
+    said = json.loads(script.stdout)
+    assert (said["name"], said["trial"], said["same"]) == ("drawn", 0, True)
+    assert said["recorded"] == said["again"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_study_file_may_have_changed(studies, tmp_path):
+    """The journal's study is trained, not the file's."""
+    place = tmp_path / "copy"
+    shutil.copytree(studies, place)
+    move(place)
+    (place / "drawn.yaml").write_text("name: drawn\n")
+    assert again(place, "drawn", 0).same
+
+
+def move(place: Path, **changes) -> None:
+    """Makes the journals of a copied directory speak of the copy, with other changes."""
+    for name in STUDIES:
+        journal = StudyHome(name, place).paths.journal
+        entries = list(read_journal(journal))
+        started = entries[0].event
+        assert isinstance(started, Started)
+        values = {**vars(started), "file": str(place / f"{name}.yaml"), **changes}
+        entries[0] = Entry(Started(**values), entries[0].time)
+        journal.write_bytes(b"".join(map(_encode, entries)))
+
+
+def test_other_versions_are_told_and_do_not_hinder(studies, tmp_path):
+    """A library that was another version, or not there, stands below the values."""
+    shutil.copytree(studies, tmp_path, dirs_exist_ok=True)
+    versions = dict(load_record("drawn", studies).started.versions)
+    now = versions.pop("keras")
+    move(tmp_path, versions={**versions, "numpy": "1.0", "old": "2"})
+    found = again(tmp_path, "drawn")
+    assert found.same
+    told = [line.removeprefix("  versions").strip() for line in list(found.lines())[-3:]]
+    assert told[0] == f"keras was not there, is {now}"
+    assert told[1].startswith("numpy was 1.0, is ")
+    assert told[2] == "old was 2, is not there"
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil", "message"),
+    [
+        (
+            "rows.csv",
+            lambda file: file.write_text(file.read_text() + "9,9,9\n"),
+            "the content of rows.csv is not what it was",
+        ),
+        ("rows.csv", lambda file: file.unlink(), "rows.csv: no such file"),
+        (
+            "models.py",
+            lambda file: file.write_text(file.read_text() + "\n"),
+            "the source of models.py:build is not what it was",
+        ),
+        (
+            "models.py",
+            lambda file: file.unlink(),
+            "the model factory's file models.py is not there",
+        ),
+    ],
+    ids=["other data", "no data", "other factory", "no factory"],
+)
+def test_what_has_changed_is_told_in_one_line(studies, tmp_path, name, spoil, message):
+    """Other data or another factory cannot give the trial again."""
+    shutil.copytree(studies, tmp_path, dirs_exist_ok=True)
+    move(tmp_path)
+    spoil(tmp_path / name)
+    with pytest.raises(InputError, match=f"^trial 1 cannot be reproduced: {message}") as caught:
+        again(tmp_path, "drawn", 1)
+    assert "\n" not in str(caught.value)
+
+
+def test_trials_that_are_not_there_are_told(studies):
+    """A number that no trial has is one line with those that there are."""
+    with pytest.raises(InputError, match="study drawn has no trial 3: it has 0 to 2"):
+        again(studies, "drawn", 3)
+
+
+def test_a_failure_fails_again(studies, tmp_path):
+    """A FAIL is the same if it fails with the same type of error."""
+    shutil.copytree(studies, tmp_path, dirs_exist_ok=True)
+    text = STUDY.format(name="fails", **STUDIES["drawn"]).replace("[1, 30]", "[2, 3]")
+    run_here(write_study(tmp_path / "fails.yaml", text))
+    number = some(tmp_path, "fails", lambda trial: trial.state is TrialState.FAIL)
+    found = again(tmp_path, "fails", number)
+    assert found.same
+    assert "  again     FAIL  ArithmeticError: three is a crowd" in list(found.lines())
+    assert "  result    same, fails again: ArithmeticError" in list(found.lines())
+
+
+def test_initial_weights_are_the_studys_own_copy(studies, tmp_path):
+    """The study whose model gave them may be gone."""
+    shutil.copytree(studies, tmp_path, dirs_exist_ok=True)
+    best = load_record("drawn", tmp_path).best_trial.trial.suggestion.params
+    text = STUDY.format(name="heir", **STUDIES["drawn"]).replace(
+        "model: models.py:build",
+        "model: {factory: 'models.py:build', initial_weights: {study: drawn, freeze: 1}}",
+    )
+    text = text.replace("[1, 30]", f"[{best['n_neurons']}, {best['n_neurons']}]")
+    run_here(write_study(tmp_path / "heir.yaml", text))
+    shutil.rmtree(StudyHome("drawn", tmp_path).directory)
+    assert again(tmp_path, "heir", 0).same
+
+
+def outcome(state: TrialState, value: float | None = None, error: str | None = None) -> Outcome:
+    return Outcome(1, state, value, error=None if error is None else Failure(error, "no"))
+
+
+@pytest.mark.parametrize(
+    ("recorded", "new", "verdict"),
+    [
+        (outcome(TrialState.COMPLETE, 0.5), outcome(TrialState.COMPLETE, 0.5), "same"),
+        (
+            outcome(TrialState.COMPLETE, 0.5),
+            outcome(TrialState.COMPLETE, 0.25),
+            "not the same: differs by 0.25",
+        ),
+        (
+            outcome(TrialState.COMPLETE, 0.5),
+            outcome(TrialState.FAIL, error="E"),
+            "not the same: fails now: E",
+        ),
+        (
+            outcome(TrialState.FAIL, error="E"),
+            outcome(TrialState.FAIL, error="E"),
+            "same, fails again: E",
+        ),
+        (
+            outcome(TrialState.FAIL, error="E"),
+            outcome(TrialState.FAIL, error="F"),
+            "not the same: fails now: F",
+        ),
+        (outcome(TrialState.FAIL, error="E"), outcome(TrialState.COMPLETE, 0.5), "not the same"),
+        (outcome(TrialState.PRUNED, 0.5), outcome(TrialState.COMPLETE, 0.5), "not the same"),
+    ],
+)
+def test_the_verdict(recorded, new, verdict):
+    """Values are the same to the last bit, failures by their type."""
+    found = Reproduction("a", recorded, new, {})
+    assert f"  result    {verdict}" in list(found.lines())
+    assert found.same == verdict.startswith("same")

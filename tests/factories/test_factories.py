@@ -1,0 +1,188 @@
+"""Model factories: found without running them, called as written, checked before trial 0."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import study
+
+from searchlab.core.trial import Suggestion, Trial
+from searchlab.errors import ModelError
+from searchlab.factories import find as factories
+from searchlab.training.job import Job, Work
+
+HERE = Path(__file__).parent
+FILE = "user_factories.py"
+PARAMS = {"n_hidden": 1, "n_neurons": 5, "learning_rate": 0.01}
+
+
+def problems(reference, **changes):
+    return list(factories.problems(study(model=reference, **changes), HERE))
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ("mpl", "did you mean mlp?"),
+        ("resnet", "your own is written path/to/file.py:build_model"),
+        ("nowhere.py:build", "the model factory's file nowhere.py is not there"),
+        (f"{FILE}:boko", f"{FILE} has no function boko: did you mean book?"),
+        ("no_such_package.sub:build", "there is no module no_such_package.sub"),
+        (f"{FILE}:fewer", "fewer takes no argument n_neurons"),
+        (f"{FILE}:fewer", "no argument learning_rate: did you mean learning_rat?"),
+        (f"{FILE}:needs_more", "needs an argument width: add width to space, or to model.params"),
+        (f"{FILE}:hypermodel", "takes hp, as Keras Tuner's hypermodels do"),
+    ],
+)
+def test_a_wrong_reference_is_found_in_the_source_alone(reference, message):
+    """Validation names the factory and the remedy, and imports nothing of the user's."""
+    sys.modules.pop("user_factories", None)
+    assert any(message in problem for _, problem in problems(reference))
+    assert "user_factories" not in sys.modules
+
+
+@pytest.mark.parametrize("reference", ["mlp", f"{FILE}:book", f"{FILE}:everything"])
+def test_good_references_have_no_problems(reference):
+    """Arguments with defaults, `input_shape`, `meta` and **kwargs need nothing in the space."""
+    assert problems(reference) == []
+
+
+def test_a_syntax_error_is_told_with_its_line(tmp_path):
+    """A factory file that is no Python is refused with the line of the mistake."""
+    (tmp_path / "a.py").write_text("x = 1\ndef build(:\n")
+    spec = study(model="a.py:build")
+    ((_, problem),) = factories.problems(spec, tmp_path)
+    assert problem.startswith("a.py:2: ")
+
+
+def test_validation_runs_no_code_of_a_package(tmp_path, monkeypatch):
+    """Looking for package.module:function imports neither the package nor the module."""
+    package = tmp_path / "mine"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise SystemExit('was run')")
+    (package / "nets.py").write_text("raise SystemExit('was run')\ndef build(n_hidden): ...\n")
+    spec = study(model="mine.nets:build", space={"n_hidden": {"int": [0, 1]}})
+    assert list(factories.problems(spec, tmp_path)) == []
+
+
+def test_a_factory_can_import_its_neighbours(tmp_path):
+    """A factory's file may import another file beside it, from any working directory."""
+    (tmp_path / "sizes_beside_it.py").write_text("WIDTH = 7\n")
+    (tmp_path / "with_neighbour.py").write_text(
+        "from sizes_beside_it import WIDTH\ndef build(n): return n * WIDTH\n"
+    )
+    assert factories.call(factories.load("with_neighbour.py:build", tmp_path), {"n": 6}, {}) == 42
+
+
+def test_a_factory_gets_only_what_it_takes():
+    """`input_shape` and `meta` are passed where the factory names them; fixed params win."""
+    given = {"input_shape": (4,), "meta": {}}
+    assert factories.call(lambda a: a, {"a": 1}, given) == 1
+    assert factories.call(lambda a, input_shape: input_shape, {"a": 1}, given) == (4,)
+    assert factories.call(lambda **all_: sorted(all_), {"a": 1}, given) == ["a"]
+    assert factories.call(lambda input_shape: input_shape, {"input_shape": (9,)}, given) == (9,)
+
+
+def test_a_module_that_raises_is_told_in_one_line(tmp_path):
+    """What a factory's module raises while it is imported becomes one line."""
+    (tmp_path / "broken_module.py").write_text("1 / 0\n\ndef build(): ...\n")
+    with pytest.raises(ModelError, match="cannot be imported: ZeroDivisionError"):
+        factories.load("broken_module.py:build", tmp_path)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Prepared data: iris has three classes, breast_cancer two, diabetes numbers."""
+    from searchlab.data.prepare import open_data, prepare
+
+    prepared = {}
+    for name in ("iris", "breast_cancer", "diabetes"):
+        directory = tmp_path_factory.mktemp(name) / "data"
+        prepare(study(data={"dataset": name}), HERE, directory)
+        prepared[name] = open_data(directory)
+    return prepared
+
+
+def check(reference, prepared, **changes):
+    from searchlab.training.check import check_model
+
+    spec = study(model=reference, **changes)
+    trial = Trial(0, Suggestion(PARAMS, epochs=1), seed=1)
+    check_model(Job(Work.CHECK, trial, spec, HERE, Path(), Path()), prepared)
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize(
+    ("reference", "dataset"),
+    [
+        ("mlp", "iris"),
+        ("mlp", "breast_cancer"),
+        ("mlp", "diabetes"),
+        ("book", "diabetes"),
+        ("scikeras_style", "iris"),
+        ("subclassed", "iris"),
+        ("everything", "iris"),
+        ("picky", "iris"),
+        ("crossentropy", "breast_cancer"),
+    ],
+)
+def test_factories_as_people_write_them_pass(data, reference, dataset):
+    """The book's function, scikeras' with meta, a subclassed model, **kwargs: all are accepted."""
+    check(reference if reference == "mlp" else f"{FILE}:{reference}", data[dataset])
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize(
+    ("reference", "dataset", "message"),
+    [
+        ("not_compiled", "iris", "not compiled: call model.compile in it"),
+        ("forgot_return", "iris", "returned NoneType, not a Keras model: end it with `return"),
+        ("returns_text", "iris", "returned str, not a Keras model"),
+        ("one_hot", "iris", "wants one-hot rows, but the target is a class number: use 'sparse"),
+        ("two_units", "iris", "2 units for 3 classes: give it 3 units with a softmax"),
+        ("squared", "iris", "loss mse does not fit 3 classes"),
+        ("binary_for_three", "iris", "loss binary_crossentropy does not fit 3 classes"),
+        ("crossentropy", "diabetes", "does not fit a continuous target: use 'mse'"),
+        ("two_numbers", "diabetes", "2 units, but the target is one number a row"),
+        ("two_outputs", "iris", "a model with 2 outputs: give it one"),
+        ("wrong_shape", "iris", "cannot be trained on rows of shape (4,)"),
+        ("buggy", "iris", "AttributeError"),
+        ("unsavable", "iris", "a model that Keras cannot save (NotImplementedError: "),
+    ],
+)
+def test_a_factory_that_cannot_work_is_refused_before_trial_0(data, reference, dataset, message):
+    """The error names the factory, what is wrong, and what to do."""
+    with pytest.raises(ModelError) as caught:
+        check(f"{FILE}:{reference}", data[dataset])
+    assert message in str(caught.value)
+    assert reference in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.keras
+def test_an_objective_that_the_model_does_not_measure_is_refused(data):
+    """The error lists the metrics that there are."""
+    with pytest.raises(ModelError, match=r"no metric val_mae; it has val_accuracy, val_loss"):
+        check("mlp", data["iris"], objective={"metric": "val_mae"})
+    monitor = {"epochs": 1, "early_stopping": {"monitor": "val_lost"}}
+    with pytest.raises(ModelError, match=r"training\.early_stopping\.monitor"):
+        check("mlp", data["iris"], training=monitor)
+
+
+@pytest.mark.keras
+def test_the_mlp_normalises_what_the_study_does_not_scale(tmp_path):
+    """With scale none, the built-in model sees features of mean 0 and variance 1."""
+    import keras
+
+    from searchlab.data.prepare import open_data, prepare
+    from searchlab.factories.built_in import mlp
+
+    spec = study(data={"dataset": "wine", "scale": "none"})
+    prepare(spec, HERE, tmp_path / "data")
+    prepared = open_data(tmp_path / "data")
+    model = mlp(1, 5, input_shape=prepared.summary.input_shape, meta=prepared.meta)
+    normalised = np.asarray(model.layers[0](prepared.x_train))
+    assert isinstance(model.layers[0], keras.layers.Normalization)
+    np.testing.assert_allclose(normalised.mean(axis=0), 0, atol=1e-4)
+    np.testing.assert_allclose(normalised.std(axis=0), 1, atol=1e-3)

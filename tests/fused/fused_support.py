@@ -1,0 +1,180 @@
+"""Drives fused training in this process, and compares it with the ordinary way."""
+
+from __future__ import annotations
+
+import copy
+import queue
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras.src.utils.naming import reset_uids
+from support import study
+
+from searchlab.core.trial import Decision, Outcome, Report, Suggestion, Trial
+from searchlab.data.prepare import prepare
+from searchlab.fused.host import Host
+from searchlab.fused.messages import Decided, Declined, Ended, Epoch, FromHost, Submit
+from searchlab.fused.program import Method, Program
+from searchlab.training import fit
+from searchlab.training.job import Job, Work
+
+FACTORIES = Path(__file__).parent / "stackable_factories.py"
+EPOCHS = 20
+TIMEOUT = 120
+
+Result = tuple[list[Report], Outcome | Declined]
+
+
+class Bench:
+    """A study with its prepared data, and jobs of it."""
+
+    def __init__(self, directory: Path, data: dict | None = None, **changes: Any) -> None:
+        self.directory = directory
+        changes = {"training": {"epochs": EPOCHS, "batch_size": 16}, **changes}
+        self.spec = study(data=data or {"dataset": "iris"}, **changes)
+        prepare(self.spec, directory, directory / "data")
+
+    def job(self, number=0, factory="chain", *, epochs=EPOCHS, start=0, seed=7, **params) -> Job:
+        """A trial; `params` are the factory's."""
+        spec = self.spec.model_copy(update={"model": f"{FACTORIES.name}:{factory}"})
+        trial = Trial(number, Suggestion(params, epochs), seed)
+        place = self.directory
+        return Job(Work.TRIAL, trial, spec, FACTORIES.parent, place / "data", place, start=start)
+
+    def early(self, **early_stopping: Any) -> Bench:
+        """The same with early stopping."""
+        values = {"epochs": EPOCHS, "batch_size": 16, "early_stopping": early_stopping}
+        other = copy.copy(self)
+        other.spec = self.spec.model_copy(update={"training": study(training=values).training})
+        return other
+
+
+def promoted(job: Job, number: int, epochs: int) -> Job:
+    """The job that goes on where another stopped."""
+    done = job.trial.suggestion
+    suggestion = Suggestion(done.params, epochs, done.epochs, job.trial.number)
+    return replace(job, trial=Trial(number, suggestion, job.trial.seed))
+
+
+class Driver:
+    """A host in this process, and what it says."""
+
+    def __init__(self, lanes: int = 2) -> None:
+        self.messages: queue.Queue[FromHost] = queue.Queue()
+        self.host = Host(lanes, self.messages.put)
+
+    def submit(self, job: Job) -> None:
+        """Has the host build a job's model; the submission has the trial's number."""
+        self.host.receive(Submit(job.trial.number, job))
+        self.host.build()
+
+    def next(self, timeout: float = TIMEOUT) -> Epoch | Ended | Declined:
+        """The next message that matters."""
+        while not isinstance(
+            message := self.messages.get(timeout=timeout), Epoch | Ended | Declined
+        ):
+            pass
+        return message
+
+    def decide(self, number: int, reports: int) -> None:
+        """Answers so many reports of a job with CONTINUE."""
+        self.host.receive(Decided(number, reports))
+
+    def run(self, jobs: list[Job]) -> dict[int, Result]:
+        """Runs jobs, submitted in that order, to their ends."""
+        for job in jobs:
+            self.submit(job)
+        reports: dict[int, list[Report]] = {job.trial.number: [] for job in jobs}
+        ends: dict[int, Outcome | Declined] = {}
+        while len(ends) < len(jobs):
+            message = self.next()
+            if isinstance(message, Epoch):
+                reports[message.id].append(message.report)
+            else:
+                ends[message.id] = message.outcome if isinstance(message, Ended) else message
+        return {number: (reports[number], end) for number, end in ends.items()}
+
+    @property
+    def made(self) -> int:
+        """How many programs have been compiled."""
+        return sum(programs.made for _, programs in self.host._studies.values())
+
+    @property
+    def methods(self) -> list[Method]:
+        """How the programs that passed verification are made."""
+        found = [
+            each for _, all_ in self.host._studies.values() for each in all_._verified.values()
+        ]
+        return [each.method for each in found if isinstance(each, Program)]
+
+
+def run_fused(jobs: list[Job], lanes: int = 2) -> dict[int, Result]:
+    """The reports and the outcome, or Declined, of each job in a fresh host, by trial number."""
+    return Driver(lanes).run(jobs)
+
+
+def run_alone(job: Job) -> Result:
+    """The same of the ordinary way."""
+    reset_uids()  # as in a new process: metrics are named by how many there were before
+    reports: list[Report] = []
+
+    def emit(report: Report) -> Decision:
+        reports.append(report)
+        return Decision.CONTINUE
+
+    outcome = fit.run(job, emit)
+    assert outcome is not None
+    return reports, outcome
+
+
+def assert_same(found: Result, wanted: Result, rtol: float = 1e-3) -> None:
+    """Every report and the outcome agree within the rounding of floats."""
+    reports, outcome = found
+    assert isinstance(outcome, Outcome), outcome
+    assert outcome.error is None, outcome.error
+    assert wanted[1].error is None, wanted[1].error
+    places = [[(each.fold, each.epoch) for each in part] for part in (reports, wanted[0])]
+    assert places[0] == places[1]
+    for one, other in zip(reports, wanted[0], strict=True):
+        assert set(one.metrics) == set(other.metrics)
+        for name, value in other.metrics.items():
+            place = f"{name} in epoch {one.epoch} of fold {one.fold}"
+            np.testing.assert_allclose(one.metrics[name], value, rtol, rtol / 10, err_msg=place)
+    assert outcome.state is wanted[1].state
+    assert outcome.epochs == wanted[1].epochs
+    np.testing.assert_allclose(outcome.scores, wanted[1].scores, rtol)
+    for name, value in wanted[1].metrics.items():
+        np.testing.assert_allclose(outcome.metrics[name], value, rtol, rtol / 10, err_msg=name)
+
+
+def plain(result: Result) -> Result:
+    """Without what no two runs have in common: the number and the time."""
+    reports, outcome = result
+    assert isinstance(outcome, Outcome), outcome
+    return [replace(each, number=0) for each in reports], replace(
+        outcome, number=0, seconds=0, model_path=None
+    )
+
+
+def seen_by_fit(rows: int, epochs: int, seed: int) -> list[list[int]]:
+    """The numbers of the rows that `train_step` gets in each epoch."""
+    seen: list[list[int]] = []
+
+    class Spy(keras.Sequential):
+        def train_step(self, data: Any) -> Any:
+            seen[-1] += np.asarray(data[0]).ravel().astype(int).tolist()
+            return super().train_step(data)
+
+    class Begin(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            seen.append([])
+
+    model = Spy([keras.layers.Dense(1)])
+    model.compile(loss="mse", optimizer="sgd", run_eagerly=True)
+    numbers = np.arange(rows, dtype=np.float32)[:, None]
+    keras.utils.set_random_seed(seed)
+    model.fit(numbers, numbers, epochs=epochs, batch_size=64, verbose=0, callbacks=[Begin()])
+    return seen

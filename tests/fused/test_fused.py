@@ -1,0 +1,358 @@
+"""Fused training equals the ordinary way, and no training notices its neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from searchlab.core.trial import TrialState
+from searchlab.journal.layout import StudyLayout, refit_data
+from searchlab.training.job import Work
+
+pytestmark = pytest.mark.keras
+
+BINARY = "binary_crossentropy"
+REGRESSION = {"dataset": "diabetes"}
+CANCER = {"dataset": "breast_cancer"}
+WEIGHTED = {"path": "t.csv", "target": "y", "weight": "w"}
+
+
+@pytest.fixture(scope="module")
+def benches(tmp_path_factory):
+    """Makes studies, each once: `benches(data, folds=2)`."""
+    from fused.fused_support import EPOCHS, Bench
+
+    made = {}
+
+    def bench(data=None, folds=None, batch=16, **training):
+        key = repr((data, folds, batch, training))
+        if key not in made:
+            directory = tmp_path_factory.mktemp("study")
+            rng = np.random.default_rng(1)
+            table = pd.DataFrame(rng.normal(size=(170, 4)), columns=list("abcd"))
+            table["w"] = np.arange(170) / 50
+            table["y"] = np.where(table.a + table.b > 0.5, "p", np.where(table.c > 0, "q", "r"))
+            table.to_csv(directory / "t.csv", index=False)
+            evaluation = {"holdout": 0.2} if folds is None else {"folds": folds}
+            training = {"epochs": EPOCHS, "batch_size": batch, **training}
+            made[key] = Bench(directory, data, evaluation=evaluation, training=training)
+        return made[key]
+
+    return bench
+
+
+PADDED = "padded widths, masked rows, XLA"
+EXACT = "exact widths, masked rows, XLA"
+EQUAL = {  # the study, the factory's params, and the fastest method that is right
+    "clipnorm-max_norm": (
+        {},
+        {"optimizer": "clipnorm", "layer": "max_norm", "rate": 0.1},
+        PADDED,
+    ),
+    "momentum-tanh-l2": (
+        {},
+        {"optimizer": "momentum", "activation": "tanh", "layer": "l2"},
+        PADDED,
+    ),
+    "nesterov-elu-l1": ({}, {"optimizer": "nesterov", "activation": "elu", "layer": "l1"}, PADDED),
+    "rmsprop-selu-normalization": (  # which moves 0
+        {},
+        {"optimizer": "RMSprop", "activation": "selu", "layer": "normalization"},
+        EXACT,
+    ),
+    "centered-swish-large_batch": (
+        {"batch": 500},
+        {"optimizer": "centered", "activation": "swish"},
+        PADDED,
+    ),
+    "adam-sigmoid": ({}, {"optimizer": "Adam", "activation": "sigmoid"}, EXACT),
+    "adamw-softplus-layer_norm": (
+        {},
+        {"optimizer": "AdamW", "activation": "softplus", "layer": "layer_norm"},
+        EXACT,
+    ),
+    "mse-gelu-folds": (
+        {"data": REGRESSION, "folds": 3, "batch": 32},
+        {"loss": "mse", "optimizer": "Adam", "activation": "gelu"},
+        PADDED,
+    ),
+    "mae-global_clipnorm": (
+        {"data": REGRESSION, "batch": 32},
+        {"loss": "mae", "optimizer": "global_clipnorm"},
+        PADDED,
+    ),
+    "huber-convolution": (  # its pooling cannot be vectorised
+        {"data": REGRESSION, "batch": 32},
+        {"factory": "convolution", "loss": "huber", "optimizer": "Adam"},
+        "exact widths, exact rows, no XLA",
+    ),
+    "auc-dropout": (  # a wider mask would be another one
+        {"data": CANCER, "batch": 32},
+        {"loss": BINARY, "layer": "dropout", "optimizer": "amsgrad"},
+        EXACT,
+    ),
+    "batch_norm": (  # rows of weight 0 would count in the mean
+        {"data": CANCER, "batch": 32},
+        {"loss": BINARY, "layer": "batch_norm", "optimizer": "clipvalue"},
+        "padded widths, exact rows, XLA",
+    ),
+    "skip-add": ({}, {"factory": "skips"}, PADDED),
+    "subclassed": ({}, {"factory": "own", "weighted": True}, EXACT),
+    "weights-folds": (
+        {"data": WEIGHTED, "class_weight": "balanced", "folds": 2},
+        {"weighted": True, "rate": 0.003},
+        PADDED,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", EQUAL)
+def test_fused_training_equals_fit(benches, case):
+    """Reports of all epochs, scores and counts of epochs are those of the ordinary way."""
+    from fused.fused_support import Driver, assert_same, run_alone
+
+    where, params, method = EQUAL[case]
+    job = benches(**where).job(**params)
+    driver = Driver(1)
+    found = driver.run([job])[0]
+    assert [str(each) for each in driver.methods] == [method]
+    assert_same(found, run_alone(job))
+
+
+@pytest.mark.parametrize("layer", ["", "dropout"])
+def test_neighbours_and_slots_change_no_bit(benches, layer):
+    """A job's result is the same alone and among others, in any order, with any lanes."""
+    from fused.fused_support import plain, run_fused
+
+    bench = benches(folds=2)
+    job = bench.job(0, layer=layer, optimizer="Adam")
+    alone = plain(run_fused([job], 1)[0])
+    others = [
+        bench.job(
+            number,
+            layer=layer,
+            units=12 if layer else 5 + number,
+            rate=0.003 * number,
+            optimizer="Adam",
+            seed=number,
+            epochs=5 + number,
+        )
+        for number in range(1, 11)
+    ]
+    orders = [([*others[:6], job, *others[6:]], 2), ([job, *others[::-1]], 1)]
+    for jobs, lanes in orders[: 1 if layer else 2]:  # dropout takes long to compile
+        results = run_fused(jobs, lanes)
+        assert len(results) == 11
+        assert plain(results[0]) == alone
+
+
+def test_a_neighbour_that_diverges_harms_nobody(benches):
+    """It becomes a FAIL that says so; the others' results are the same to the last bit."""
+    from fused.fused_support import Driver, plain, run_fused
+
+    bench = benches()
+    good = [bench.job(number, rate=0.01 * number) for number in (1, 2)]
+    alone = run_fused(good)
+    driver = Driver()
+    results = driver.run([bench.job(0, rate=1e30), *good, bench.job(3, rate=1e30)])
+    assert list(map(str, driver.methods)) == [PADDED]  # the first was no reason to refuse any
+    for number in (0, 3):
+        assert results[number][1].state is TrialState.FAIL
+        assert "the training diverged" in results[number][1].error.message
+    for number in (1, 2):
+        assert plain(results[number]) == plain(alone[number])
+
+
+def test_verification_sees_through_a_tiny_learning_rate(benches):
+    """That sigmoid(0) is not 0 shows even if the first trial hardly moves."""
+    from fused.fused_support import Driver, assert_same, run_alone
+
+    driver = Driver()
+    jobs = [
+        benches().job(number, rate=rate, activation="sigmoid")
+        for number, rate in enumerate([1e-7, 0.3])
+    ]
+    results = driver.run(jobs)
+    assert list(map(str, driver.methods)) == [EXACT]
+    assert_same(results[1], run_alone(jobs[1]))
+
+
+@pytest.mark.parametrize("restore", [True, False])
+def test_early_stopping_is_keras_own(benches, restore):
+    """Trainings stop after the same epochs as in fit, with the same score."""
+    from fused.fused_support import EPOCHS, assert_same, run_alone, run_fused
+
+    bench = benches().early(patience=2, restore_best_weights=restore)
+    jobs = [bench.job(number, rate=0.002 * 50**number, optimizer="Adam") for number in (0, 1)]
+    results = run_fused(jobs)
+    assert {results[number][1].epochs < EPOCHS for number in (0, 1)} == {True, False}
+    assert_same(results[1], run_alone(jobs[1]))
+
+
+def test_a_promotion_goes_on_as_in_fit(benches):
+    """Reports, scores and kept variables of both parts are fit's, in the model's own shapes."""
+    from fused.fused_support import Driver, assert_same, promoted, run_alone
+
+    from searchlab.training.checkpoint import load_checkpoint
+
+    bench, driver = benches(folds=2), Driver()
+    first = replace(bench.job(0, epochs=5, optimizer="Adam"), keep=True)
+    by_hand = replace(first, trial=replace(first.trial, number=10))
+    for fused, alone in ((first, by_hand), (promoted(first, 1, 12), promoted(by_hand, 11, 12))):
+        number = fused.trial.number
+        found = driver.run([fused])[number]
+        assert_same(found, run_alone(alone))
+        assert found[1].model_path == f"models/{number}/fold-0.npz"
+        for fold in (0, 1):
+            kept, wanted = (
+                load_checkpoint(StudyLayout(bench.directory).checkpoint(each, fold))
+                for each in (number, number + 10)
+            )
+            for group in ("trainable", "non_trainable", "optimizer"):
+                pairs = zip(getattr(kept, group), getattr(wanted, group), strict=True)
+                for one, other in pairs:
+                    assert one.shape == other.shape
+                    assert one.dtype == other.dtype
+                    np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
+            assert kept.trainable[0].shape == (4, 12)
+
+
+@pytest.mark.parametrize(("folds", "lost"), [(2, False), (None, False), (None, True)])
+def test_the_studys_model_can_be_loaded_and_is_worth_what_is_said(benches, folds, lost):
+    """best/model.keras has the outcome's metrics on the test rows, trained anew or kept."""
+    import keras
+    from fused.fused_support import EPOCHS, Driver
+
+    from searchlab.data.prepare import open_data
+    from searchlab.package.write import model_file
+
+    bench = benches(folds=folds)
+    job = replace(bench.job(20 + lost, optimizer="momentum"), keep=True)
+    job = replace(job, spec=job.spec.model_copy(update={"refit": False}))
+    kept = model_file(StudyLayout(bench.directory).best)
+    kept.unlink(missing_ok=True)
+    driver = Driver()
+    if not lost:
+        driver.run([job])
+    reports, outcome = driver.run([replace(job, work=Work.FINAL)])[job.trial.number]
+    assert outcome.state is TrialState.COMPLETE, outcome.error
+    again = EPOCHS if folds or lost else 0
+    assert (len(reports), outcome.epochs) == (again, again)
+    model = keras.models.load_model(kept)
+    data = open_data(job.data)
+    metrics = model.evaluate(data.x_test, data.y_test, verbose=0, return_dict=True)
+    assert set(metrics) == set(outcome.metrics)
+    for name, value in metrics.items():
+        np.testing.assert_allclose(outcome.metrics[name], value, rtol=1e-5)
+
+
+@pytest.mark.parametrize("data", [None, WEIGHTED], ids=["iris", "weighted"])
+def test_a_refit_is_fits_on_all_rows_but_the_tests(benches, data):
+    """It trains all its epochs, early stopping or not, on the early-stopping rows too."""
+    from fused.fused_support import Driver, assert_same, run_alone
+
+    bench = benches(data, class_weight="balanced").early(patience=1, min_delta=9.0)
+    job = replace(bench.job(1, epochs=12, optimizer="Adam"), work=Work.REFIT)
+    job = replace(job, data=refit_data(job.data))
+    found, wanted = Driver().run([job])[1], run_alone(job)
+    assert [report.epoch for report in found[0]] == list(range(1, 13))
+    plain = [replace(report, metrics={"loss": report.metrics["loss"]}) for report in found[0]]
+    assert {name for report in wanted[0] for name in report.metrics} == {"loss", "accuracy"}
+    alone = [replace(report, metrics={"loss": report.metrics["loss"]}) for report in wanted[0]]
+    assert_same((plain, found[1]), (alone, wanted[1]))
+    fewer = run_alone(replace(job, work=Work.FINAL))
+    assert len(fewer[0]) < 12, "early stopping would have ended it"
+
+
+def test_a_synchronous_job_waits_for_each_decision(benches):
+    """It has no epoch ahead of the last that was decided, however long its neighbour trains."""
+    from fused.fused_support import Driver, Ended, Epoch
+
+    bench = benches(folds=2)
+    driver = Driver()
+    driver.submit(replace(bench.job(0, epochs=2), synchronous=True))
+    driver.submit(bench.job(100, epochs=20))
+    heard = []
+
+    def listen(wanted, number):
+        while True:
+            message = driver.next()
+            if isinstance(message, Epoch) and message.id == 0:
+                heard.append((message.report.fold, message.report.epoch))
+            if isinstance(message, wanted) and message.id == number:
+                return
+
+    listen(Ended, 100)
+    for decided in range(1, 4):  # a neighbour's whole training at a time
+        assert heard == [(0, 1), (0, 2), (1, 1)][:decided]
+        driver.decide(0, decided)
+        driver.submit(bench.job(100 + decided, epochs=20))
+        listen(Ended, 100 + decided)
+    assert heard == [(0, 1), (0, 2), (1, 1), (1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("factory", "params", "reason"),
+    [
+        ("steps", {}, "its model has a train_step of its own"),
+        ("chain", {"optimizer": "schedule"}, "its learning rate follows a schedule"),
+        ("chain", {"optimizer": "ema"}, "its optimizer keeps a moving average of the weights"),
+        ("chain", {"optimizer": "Nadam"}, "its optimizer Nadam is not one of SGD, RMSprop, Adam"),
+        ("chain", {"run_eagerly": True}, "its model runs eagerly"),
+        ("chain", {"layer": "activity"}, "its model has an activity regularizer"),
+        ("two_outputs", {}, "its model has several inputs or outputs"),
+        ("adds_loss", {}, "a layer adds a loss of its own, of all rows of a batch"),
+    ],
+)
+def test_what_cannot_be_stacked_is_declined(benches, factory, params, reason):
+    """The host says why, and trains nothing."""
+    from fused.fused_support import Declined, run_fused
+
+    reports, end = run_fused([benches().job(0, factory, **params)])[0]
+    assert isinstance(end, Declined)
+    assert reason in end.reason
+    assert reports == []
+
+
+def test_trials_share_programs(benches):
+    """Widths within a step of the padding, and constants, make one; another penalty makes two."""
+    from fused.fused_support import Driver
+
+    bench, driver = benches(), Driver()
+    jobs = [
+        bench.job(number, units=3 + 5 * number, rate=0.01 / (number + 1), epochs=2, l2=1e-3)
+        for number in range(5)
+    ]
+    driver.run(jobs)
+    assert driver.made == 1
+    driver.run([bench.job(5, epochs=2, l2=1e-4)])
+    assert driver.made == 2
+
+
+def test_metrics_are_named_alike_in_all_models(benches):
+    """The second model's AUC is no `auc_1`, which no objective means and no program has."""
+    from fused.fused_support import Driver
+
+    bench, driver = benches(data=CANCER, batch=32), Driver()
+    jobs = [bench.job(number, loss=BINARY, rate=0.01 + number, epochs=1) for number in range(3)]
+    results = driver.run(jobs)
+    assert driver.made == 1
+    for reports, _ in results.values():
+        assert set(reports[0].metrics) >= {"auc", "val_auc"}
+
+
+@pytest.mark.parametrize("rows", [1, 50, 2000])
+def test_rows_come_in_the_order_of_fit(rows):
+    """Every epoch of a real `fit` sees the rows as `order` says."""
+    import keras
+    from fused.fused_support import seen_by_fit
+
+    from searchlab.fused.tensors import order
+
+    keras.utils.set_random_seed(3)
+    seen = seen_by_fit(rows, epochs=3, seed=11)
+    assert sorted(seen[0]) == list(range(rows))
+    assert seen == [order(rows, 11).tolist()] * 3

@@ -1,0 +1,63 @@
+"""Logical time, made from the journal's events alone."""
+
+import pytest
+
+from searchlab.core.trial import Failure, Outcome, Report, Suggestion, Trial, TrialState
+from searchlab.journal.clock import Clock
+from searchlab.journal.events import Asked, Reported, Resumed, Retried, Told
+
+RESUMED = Resumed(None, None, "fused", 1)
+
+
+def asked(number: int) -> Asked:
+    return Asked(Trial(number, Suggestion({}, epochs=9), seed=1))
+
+
+def reported(number: int, *epochs: int) -> list[Reported]:
+    return [Reported(Report(number, 0, epoch, {})) for epoch in epochs]
+
+
+def at(*events) -> Clock:
+    clock = Clock()
+    for event in events:
+        clock.apply(event)
+    return clock
+
+
+def test_a_trial_starts_when_it_is_asked_for():
+    """The time is that of the latest report, counted from its own trial's start."""
+    clock = at(RESUMED, asked(0), asked(1), *reported(0, 1, 2, 3), *reported(1, 1), asked(2))
+    assert [clock.start(number) for number in range(3)] == [0, 0, 3]
+    assert clock.now == 3
+    clock.apply(reported(2, 1)[0])
+    assert clock.now == 4
+
+
+def test_reports_count_not_epochs():
+    """A promoted trial begins at a late epoch, a second fold at epoch 1: each is one report."""
+    second = Reported(Report(0, 1, 1, {}))
+    assert at(asked(0), *reported(0, 28, 29), second).now == 3
+
+
+@pytest.mark.parametrize("again", [RESUMED, Retried(0, Failure("OSError", "no"))])
+def test_an_attempt_that_begins_anew_keeps_its_start(again):
+    """Its reports count from its old start; the time stands still until it has caught up."""
+    clock = at(asked(0), *reported(0, 1), asked(1), *reported(0, 2, 3), again)
+    assert (clock.start(0), clock.start(1)) == (0, 1)
+    times = []
+    for event in reported(0, 1, 2, 3, 4):
+        clock.apply(event)
+        times.append(clock.now)
+    assert times == [3, 3, 3, 4]
+
+
+def test_only_the_trial_that_is_retried_begins_anew():
+    """The reports of the other running trials go on being counted."""
+    retried = Retried(0, Failure("OSError", "no"))
+    assert at(asked(0), asked(1), *reported(1, 1, 2), retried, *reported(1, 3)).now == 3
+
+
+def test_an_outcome_takes_no_time():
+    """A trial that is asked for after an outcome starts with the last report before it."""
+    ended = Told(Outcome(0, TrialState.PRUNED))
+    assert at(asked(0), *reported(0, 1, 2), ended, asked(1)).start(1) == 2

@@ -1,0 +1,92 @@
+"""What of a study is sent to a cluster, and how it is found there."""
+
+from pathlib import Path
+
+import pytest
+
+from searchlab.errors import InputError
+from searchlab.journal.layout import submissions
+from searchlab.remote.bundle import bundle, server_uri
+from searchlab.remote.driver import receive
+from searchlab.study.file import load_study
+
+STUDY = """
+name: houses
+data: {path: %s, target: price}
+model: %s
+space: {width: {int: [2, 4]}}
+objective: {metric: val_loss}
+search: {backend: optuna, trials: 2}
+training: {epochs: 2}
+"""
+CODE = "import near\ndef build(width): ...\n"
+
+
+@pytest.fixture
+def project(tmp_path) -> Path:
+    """A study beside its code, with its data elsewhere, by a link."""
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "disk" / "houses.csv").write_text("area,price\n1,2\n")
+    (tmp_path / "project" / "studies").mkdir(parents=True)
+    (tmp_path / "project" / "data").symlink_to(tmp_path / "disk")
+    (tmp_path / "project" / "studies" / "mine.py").write_text(
+        "import near\ndef build(width): ...\n"
+    )
+    (tmp_path / "project" / "studies" / "near.py").write_text("x = 1\n")
+    return tmp_path / "project"
+
+
+def packed(project, data, model, **settings):
+    path = project / "studies" / "houses.yaml"
+    path.write_text(STUDY % (data, model))
+    return bundle(load_study(path, settings), settings, None)
+
+
+@pytest.mark.parametrize("absolute", [False, True])
+def test_a_study_is_found_whole_where_it_is_unpacked(project, tmp_path, absolute):
+    """Study, data and code go along, and the study names them there, however it did here."""
+    root = f"{project}/" if absolute else ""
+    data = f"{root}data/houses.csv" if absolute else "../data/houses.csv"
+    sent = packed(project, data, f"{root}{'studies/' if absolute else ''}mine.py:build")
+    there = sent.unpack(tmp_path / "there")
+    spec = load_study(there, sent.settings).spec
+    found = (there.parent / spec.data.path).resolve()
+    assert found.read_text() == "area,price\n1,2\n"
+    assert found.is_relative_to(tmp_path / "there")
+    code = there.parent / spec.factory.factory.partition(":")[0]
+    assert not Path(spec.factory.factory).is_absolute()
+    assert code.read_text() == CODE
+    assert code.with_name("near.py").exists()
+
+
+def test_what_was_set_on_the_command_line_goes_along(project, tmp_path):
+    """Settings that win over the file here win there."""
+    settings = {"search.trials": 7, "name": "other"}
+    path = project / "studies" / "houses.yaml"
+    path.write_text(STUDY % ("../data/houses.csv", "mine.py:build"))
+    sent = bundle(load_study(path, settings), settings, None)
+    spec = load_study(sent.unpack(tmp_path / "there"), sent.settings).spec
+    assert (sent.name, spec.name, spec.search.trials) == ("other", "other", 7)
+
+
+def test_a_submission_takes_the_place_of_the_one_before(project, tmp_path):
+    """A module that is gone here is gone there, so that nothing imports it any more."""
+    for there in (True, False):
+        receive(packed(project, "../data/houses.csv", "mine.py:build"), tmp_path / "head")
+        assert bool(list((tmp_path / "head").rglob("near.py"))) is there
+        (project / "studies" / "near.py").unlink(missing_ok=True)
+    assert submissions(tmp_path / "head") == ["houses"]
+
+
+def test_only_a_server_goes_along(monkeypatch):
+    """A server's address is sent; a file of this machine is not, and a password is refused."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    assert server_uri(None) is None
+    assert server_uri("http://mlflow:5000") == "http://mlflow:5000"
+    with pytest.raises(InputError, match="is no MLflow server"):
+        server_uri("sqlite:///mine.db")
+    with pytest.raises(InputError, match="has a password in it") as error:
+        server_uri("http://ann:secret@mlflow:5000")
+    assert "secret" not in str(error.value)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mine.db")
+    assert server_uri(None) is None

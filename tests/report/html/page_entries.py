@@ -1,0 +1,125 @@
+"""Records of studies for the tests of pages, and what a reader finds on a page."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from html.parser import HTMLParser
+
+from tracking import study_entries as make
+
+from searchlab.core.trial import Failure, Outcome, TrialState
+from searchlab.journal.events import Compared, Confirmed, Event, Resumed, Stopped
+from searchlab.journal.record import StudyRecord
+from searchlab.study.ending import Ending
+
+CONFIRMED = {  # the scores of two candidates with the three seeds after the study's own, 7
+    7: {8: 0.31, 9: 0.35, 10: 0.33},
+    6: {8: 0.21, 9: 0.29, 10: 0.25},
+}
+BASELINES = {"dummy": 1.5, "linear": 0.75, "boosting": 0.4375}
+
+
+def record(*trials, folds=None, maximize=False, then: tuple[Event, ...] = (), ending=None):
+    """A study of the given trials (lists of events), and then more events."""
+    resumed = replace(make.RESUMED, ending=ending or Ending())
+    events = [make.started(make.spec(folds, maximize=maximize)), resumed]
+    return StudyRecord(make.timed(*events, *(event for trial in trials for event in trial), *then))
+
+
+def many(**spec) -> StudyRecord:
+    """Eight COMPLETE trials, conditional params among them, one PRUNED and one FAIL."""
+    trials = [make.trial(n, value=1.0 / (n + 1)) for n in range(8)]
+    return record(*trials, make.trial(8, "PRUNED", None), make.trial(9, "FAIL", None), **spec)
+
+
+def confirmed(number: int, seed: int, value: float | None) -> Confirmed:
+    """A training with another seed; it failed if there is no value."""
+    if value is None:
+        error = Failure("ValueError", "no luck")
+        return Confirmed(seed, Outcome(number, TrialState.FAIL, error=error))
+    return Confirmed(seed, Outcome(number, TrialState.COMPLETE, value, epochs=3), (2,))
+
+
+def finished(**changes) -> StudyRecord:
+    """The study of `many`, in which other seeds make trial 6 the winner and not trial 7.
+
+    Args:
+        **changes: of its last event.
+    """
+    stopped = Stopped(
+        "finished", 60.0, best=7, winner=6, epochs=2, test={"loss": 0.4062, "mae": 0.51}
+    )
+    then = [
+        *(confirmed(n, seed, value) for n, of in CONFIRMED.items() for seed, value in of.items()),
+        *(Compared(name, {"loss": value}, 0.5) for name, value in BASELINES.items()),
+        replace(stopped, **changes),
+    ]
+    return many(then=tuple(then), ending=Ending(2, 3, True, True))
+
+
+def resumed() -> StudyRecord:
+    """Two processes an hour apart, each of which worked for ten seconds."""
+    first = [make.started(make.spec()), make.RESUMED, *make.trial(0, value=0.5)]
+    first += [Stopped("interrupted", 10.0)]
+    second = [Resumed(4, None, "inline", 2), *make.trial(1, value=0.25), Stopped("finished", 10.0)]
+    return StudyRecord(
+        [*make.timed(*first), *make.timed(*second, begin=make.BEGIN + 3600)],
+    )
+
+
+class Reader(HTMLParser):
+    """What a page says.
+
+    Attributes:
+        text: all of it but scripts and styles, without line breaks.
+        tables: the cells of the rows of each table.
+        scripts: the text of each script.
+        tags: the name and attributes of each element.
+    """
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.tables: list[list[list[str]]] = []
+        self.scripts: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self._open, self._in_cell = "", False
+        self.feed(page)
+        self.text = " ".join(" ".join(self.words).split())
+
+    @property
+    def figures(self) -> dict[str, dict]:
+        """The pictures by name."""
+        for script in self.scripts:
+            if script.startswith('[{"name"'):
+                return {figure["name"]: figure for figure in json.loads(script)}
+        return {}
+
+    def handle_starttag(self, tag, attrs):
+        self._open = tag
+        self.tags.append((tag, dict(attrs)))
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in ("td", "th"):
+            self.tables[-1][-1].append("")
+            self._in_cell = True
+        elif self._in_cell:
+            self.tables[-1][-1][-1] += " "
+
+    def handle_endtag(self, tag):
+        self._open = ""
+        if tag in ("td", "th"):
+            cells = self.tables[-1][-1]
+            cells[-1] = " ".join(cells[-1].split())
+            self._in_cell = False
+
+    def handle_data(self, data):
+        if self._open == "script":
+            self.scripts.append(data)
+        elif self._open != "style":
+            self.words.append(data)
+            if self._in_cell:
+                self.tables[-1][-1][-1] += data

@@ -1,0 +1,252 @@
+"""What a running study shows in a terminal, and writes to a log."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from searchlab.core.trial import Failure, Outcome, Report, Suggestion, Trial, TrialState
+from searchlab.journal.events import Asked, Entry, Event, Reported, Resumed, Started, Stopped, Told
+from searchlab.journal.record import StudyRecord
+from searchlab.report.console import LiveTracker, PlainTracker
+from searchlab.report.live import Pace, live_view
+from searchlab.study.spec import StudySpec
+
+
+def events(trials: int | None = 10, seconds: float | None = None, folds: int = 2) -> list[Event]:
+    """The start of a study."""
+    spec: dict[str, Any] = {
+        "name": "tiny",
+        "data": {"dataset": "iris"},
+        "space": {"n_hidden": {"int": [0, 3]}, "learning_rate": {"float": [0.0001, 0.1]}},
+        "evaluation": {"folds": folds} if folds > 1 else {"holdout": 0.2},
+    }
+    study = StudySpec.model_validate_json(json.dumps(spec))
+    return [Started(study.as_dict(), ""), Resumed(trials, seconds, "inline", 1)]
+
+
+def asked(number: int) -> Asked:
+    """A trial of twenty epochs."""
+    params = {"n_hidden": number % 4, "learning_rate": 0.0142523}
+    return Asked(Trial(number, Suggestion(params, 20), 1))
+
+
+def reported(number: int, fold: int, epoch: int) -> Reported:
+    """An epoch."""
+    return Reported(Report(number, fold, epoch, {"loss": 0.1, "val_loss": 0.25}))
+
+
+def complete(number: int, value: float) -> Told:
+    """A COMPLETE trial."""
+    return Told(Outcome(number, TrialState.COMPLETE, value, epochs=40, seconds=12.3))
+
+
+def failed(number: int, message: str) -> Told:
+    """A FAIL trial."""
+    return Told(Outcome(number, TrialState.FAIL, error=Failure("ValueError", message)))
+
+
+def timed(*parts: Event) -> list[Entry]:
+    """Entries a second apart, from second 0."""
+    return [Entry(event, float(time)) for time, event in enumerate(parts)]
+
+
+def view(entries: list[Entry], now: float, width: int = 80, before: int = 0) -> list[str]:
+    """The lines of the live view; the first `before` entries are of an earlier process."""
+    study, pace = StudyRecord(), Pace()
+    for position, entry in enumerate(entries):
+        study.apply(entry)
+        if position >= before:
+            pace.take(entry)
+    console = Console(file=io.StringIO(), width=width)
+    console.print(live_view(study, pace, now))
+    assert isinstance(console.file, io.StringIO)
+    return [line.rstrip() for line in console.file.getvalue().splitlines()]
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_view_shows_where_the_study_is(width: int) -> None:
+    """Name, backend, data, progress, states, best with params and running trials are there."""
+    entries = timed(*events(), asked(0), asked(1), asked(2), complete(0, 0.2961),
+                    failed(1, "no"), reported(2, 1, 7))  # fmt: skip
+    lines = view(entries, 8.0, width)
+    text = "\n".join(lines)
+    for part in (
+        "tiny  optuna on iris",
+        "2/10 trials",
+        "1 COMPLETE  0 PRUNED  1 FAIL  1 RUNNING",
+        "best  val_loss 0.2961  trial 0",
+        "n_hidden=0 learning_rate=0.01425",
+        "trial 2  fold 2/2  epoch  7/20  val_loss 0.25",
+    ):
+        assert part in text
+    assert max(map(len, lines)) <= width
+
+
+def test_view_before_the_first_entry() -> None:
+    """Before the study is created there is a line to look at already."""
+    assert view([], 0.0) == ["preparing the study"]
+
+
+def test_view_tells_the_pace_of_this_process_only() -> None:
+    """Trials and epochs of an earlier process count as done, but not as speed."""
+    earlier = [*events(), asked(0), complete(0, 0.3), asked(1), complete(1, 0.2),
+               Stopped("interrupted", 5.0)]  # fmt: skip
+    here = [events()[1], asked(2), reported(2, 0, 1), complete(2, 0.4)]
+    entries = timed(*earlier, *here)
+    lines = view(entries, now=10.0 + 7.0, before=len(earlier))
+    assert lines[0].endswith("15.0 s, about 1 min 10 s left")  # 5 s, and 10 s for one of 8 trials
+    assert lines[2].endswith("6.0 trials/min  0.1 epochs/s")
+    assert "3/10 trials" in lines[1]
+
+
+def test_view_of_a_time_budget() -> None:
+    """Without a number of trials, the bar and the time left are those of the time budget."""
+    lines = view(timed(*events(None, 100.0), asked(0), complete(0, 0.3)), now=26.0)
+    assert lines[0].endswith("25.0 s, about 1 min 15 s left")
+    assert lines[1].endswith("1 trials in 1 min 40 s")
+
+
+def test_view_without_any_bound() -> None:
+    """Where the backend alone ends the study, no time left is invented."""
+    lines = view(timed(*events(None), asked(0), complete(0, 0.3)), now=6.0)
+    assert lines[0].endswith("5.0 s")
+    assert lines[1].endswith(" 1 trials")
+
+
+def test_view_of_a_trial_that_starts() -> None:
+    """A trial without an epoch yet has the same columns, from the epoch that it continues at."""
+    promoted = Asked(Trial(0, Suggestion({"n_hidden": 1, "learning_rate": 0.1}, 20, 7, 3), 1))
+    lines = view(timed(*events(folds=1), promoted), now=3.0)
+    assert lines[-1].startswith("trial 0  epoch  7/20  ")
+
+
+def test_view_bounds_the_running_trials() -> None:
+    """Of a hundred running trials a few have a line, and the rest is counted."""
+    lines = view(timed(*events(100), *(asked(number) for number in range(100))), now=200.0)
+    assert sum(line.startswith("trial ") for line in lines) == 4
+    assert lines[-1] == "and 96 more running"
+
+
+def test_view_while_the_model_is_made() -> None:
+    """When all trials have ended the view says what still takes time."""
+    lines = view(timed(*events(1), asked(0), complete(0, 0.3)), now=4.0)
+    assert "making the best trial's model" in lines[-1]
+    assert lines[0].endswith(" 3.0 s")  # and no time left is invented
+
+
+class Terminal(io.StringIO):
+    """A terminal that remembers what was written to it."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_live_tracker_gives_the_terminal_back() -> None:
+    """At the end the drawing thread is gone and the cursor is there again."""
+    terminal, before = Terminal(), threading.active_count()
+    tracker = LiveTracker(Console(file=terminal, force_terminal=True, width=80))
+    tracker.replay(timed(*events()))
+    for entry in timed(asked(0), complete(0, 0.2961)):
+        tracker.record(entry)
+    assert threading.active_count() == before + 1
+    tracker.close()
+    for thread in threading.enumerate():
+        if type(thread).__name__ == "_RefreshThread":
+            thread.join(10)
+    assert threading.active_count() == before
+    output = terminal.getvalue()
+    assert "val_loss 0.2961" in output
+    assert output.rindex("\x1b[?25h") > output.rindex("\x1b[?25l")
+
+
+def test_live_tracker_takes_no_credit_for_earlier_processes() -> None:
+    """What is replayed shows as done, and adds nothing to the pace of this process."""
+    tracker = LiveTracker(Console(file=Terminal(), force_terminal=True, width=80))
+    tracker.replay(timed(*events(), asked(0), reported(0, 0, 1), complete(0, 0.3)))
+    tracker.close()
+    assert tracker._study.counts() == {"COMPLETE": 1}
+    assert (tracker._pace.ended, tracker._pace.epochs, tracker._pace.since) == (0, 0, None)
+
+
+def test_live_tracker_outlives_its_terminal() -> None:
+    """When the terminal's window is closed, the study goes on without an error."""
+    master, slave = os.openpty()
+    terminal = os.fdopen(slave, "w", encoding="utf-8")
+    tracker = LiveTracker(Console(file=terminal, force_terminal=True, width=80))
+    tracker.replay([])
+    os.close(master)
+    for entry in timed(*events(), asked(0)):
+        tracker.record(entry)
+    tracker._live.refresh()
+    tracker.close()
+    with pytest.raises(OSError, match="Input/output error"):  # it is really gone
+        terminal.close()
+
+
+def plain(entries: list[Entry], earlier: list[Entry] | None = None) -> list[str]:
+    """The lines of the plain tracker."""
+    stream = io.StringIO()
+    tracker = PlainTracker(stream)
+    tracker.replay(earlier or [])
+    for entry in entries:
+        tracker.record(entry)
+    tracker.close()
+    return stream.getvalue().splitlines()
+
+
+def test_plain_lines() -> None:
+    """There is a line at the start and one for each trial that ended, and none for epochs."""
+    entries = timed(*events(), asked(0), asked(1), asked(2), reported(0, 0, 1),
+                    complete(0, 0.29614), complete(1, 0.5), failed(2, "bad\nthing"))  # fmt: skip
+    assert plain(entries) == [
+        "study tiny: optuna on iris, 10 trials",
+        "trial 0 COMPLETE val_loss 0.2961 (best) n_hidden=0 learning_rate=0.01425  "
+        "40 epochs 12.3 s",
+        "trial 1 COMPLETE val_loss 0.5 n_hidden=1 learning_rate=0.01425  40 epochs 12.3 s",
+        "trial 2 FAIL n_hidden=2 learning_rate=0.01425  0 epochs 0.0 s  ValueError: bad thing",
+    ]
+
+
+def test_plain_line_of_a_resumed_study() -> None:
+    """A continued study says how many trials it has; those are not listed again."""
+    earlier = timed(*events(), asked(0), complete(0, 0.3), asked(1))
+    lines = plain(timed(events(20, 60.0)[1]), earlier)
+    assert lines == [
+        "study tiny: optuna on iris, 20 trials, at most 1 min 00 s, continues after 1 trials"
+    ]
+
+
+@pytest.fixture
+def unread() -> Iterator[io.TextIOWrapper]:
+    """A pipe that nobody reads any more."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    stream = os.fdopen(writing, "w", encoding="utf-8")
+    yield stream
+    with pytest.raises(BrokenPipeError):
+        stream.close()
+
+
+def test_plain_tracker_outlives_its_reader(unread: io.TextIOWrapper) -> None:
+    """When `searchlab run | head` has seen enough, the study goes on."""
+    tracker = PlainTracker(unread)
+    for entry in timed(*events(), asked(0), complete(0, 0.3)):
+        tracker.record(entry)
+    tracker.close()
+
+
+def test_plain_tracker_writes_what_the_stream_can_hold() -> None:
+    """A log that only holds ASCII gets escapes, not an error."""
+    raw = io.BytesIO()
+    tracker = PlainTracker(io.TextIOWrapper(raw, encoding="ascii"))
+    for entry in timed(*events(), asked(0), failed(0, "größer")):
+        tracker.record(entry)
+    assert b"gr\\xf6\\xdfer" in raw.getvalue()
