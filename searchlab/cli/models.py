@@ -120,9 +120,9 @@ def serve(model: str, port: int, tracking_uri: str | None) -> None:
 
     refuse_taken(port)
     with located(model, Path.cwd(), tracking_uri) as package:
-        from searchlab.inference.serving import serve as run_server
+        from searchlab.inference.serving import serve_package
 
-        raise click.exceptions.Exit(run_server(package, port, click.echo))
+        raise click.exceptions.Exit(serve_package(package, port, click.echo))
 
 
 @cli.command()
@@ -135,9 +135,9 @@ def export(model: str, directory: Path, tracking_uri: str | None) -> None:
 
     MODEL is a study of this directory, models:/NAME@champion, or a path.
     """
-    from searchlab.inference.export import export as write_export
+    from searchlab.inference.export import export_package
     from searchlab.registry.resolve import located
 
     with located(model, Path.cwd(), tracking_uri) as package:
-        write_export(package, directory, complain)
+        export_package(package, directory, complain)
     click.echo(f"wrote {directory}; next: searchlab predict {directory} --input FILE")

@@ -127,7 +127,7 @@ def reproduce(name: str, trial: int | None, as_json: bool) -> None:
     """Train a trial of a study again, and say whether the value is the same."""
     from searchlab.cli.signals import signals
     from searchlab.core.interrupt import Interrupt
-    from searchlab.engine.reproduce import reproduce as train_again
+    from searchlab.engine.reproduce import reproduce_trial
 
     interrupt = Interrupt()
     with standard_output(as_json) as output, signals(interrupt):
@@ -137,7 +137,7 @@ def reproduce(name: str, trial: int | None, as_json: bool) -> None:
             if not as_json:
                 terminal.print(f"[dim]{line} ...")
 
-        result = train_again(name, Path.cwd(), trial, interrupt, say)
+        result = reproduce_trial(name, Path.cwd(), trial, interrupt, say)
         if as_json:
             print_json(result.as_dict(), output)
         else:

@@ -16,7 +16,7 @@ from searchlab.backends.base import Backend
 from searchlab.data.catalog import DATASETS, file_problems
 from searchlab.errors import InputError, MissingPackageError
 from searchlab.executors.base import Executor
-from searchlab.factories import find as factories
+from searchlab.factories.find import factory_problems
 from searchlab.study.explain import message_of, suggestion
 from searchlab.study.spec import StudySpec
 
@@ -85,7 +85,7 @@ def check(spec: StudySpec, path: Path) -> Iterator[tuple[str, str]]:
     if spec.data.path is not None:
         for problem in file_problems(spec.data.path, path.parent):
             yield "data.path", problem
-    yield from factories.problems(spec, path.parent)
+    yield from factory_problems(spec, path.parent)
     if spec.search.backend in BACKENDS:
         yield from _backend_problems(spec)
     if spec.execution.executor in EXECUTORS:

@@ -25,7 +25,7 @@ from searchlab.engine.loop import refuse_lost
 from searchlab.engine.run import run_to_end
 from searchlab.engine.warm_start import check_initial
 from searchlab.errors import InputError
-from searchlab.factories import find as factories
+from searchlab.factories.find import source_digest
 from searchlab.journal.events import Entry, Resumed, Told
 from searchlab.journal.home import StudyHome, load_record
 from searchlab.journal.journal import read_journal
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from searchlab.executors.base import Executor
 
 
-def reproduce(
+def reproduce_trial(
     name: str, cwd: Path, number: int | None, interrupt: Interrupt, say: Say
 ) -> Reproduction:
     """Trains a trial of a study again.
@@ -102,7 +102,7 @@ class _Place:
 
         trial = f"trial {number} cannot be reproduced"
         try:
-            factory = factories.source_digest(self.spec, self.base)
+            factory = source_digest(self.spec, self.base)
             summary = prepare(self.spec, self.base, StudyLayout(self.directory).data)
             check_initial(self.started, self.home.directory)
         except InputError as error:

@@ -21,7 +21,7 @@ from searchlab.engine.recorder import Recorder
 from searchlab.engine.replay import replay
 from searchlab.engine.warm_start import Heritage, inherit
 from searchlab.errors import ModelError, StudyChangedError
-from searchlab.factories import find as factories
+from searchlab.factories.find import source_digest
 from searchlab.journal.events import Entry, Resumed, Started, Stopped
 from searchlab.journal.home import StudyHome
 from searchlab.journal.journal import Journal, read_journal
@@ -94,7 +94,7 @@ def _refuse_changes(place: _Place, record: StudyRecord) -> None:
         return
     spec = place.file.spec
     changed = [str(difference) for difference in differences(record.spec, spec)]
-    if not changed and factories.source_digest(spec, place.base) != record.started.factory:
+    if not changed and source_digest(spec, place.base) != record.started.factory:
         changed = [f"the source of {spec.factory.factory}"]
     _refuse(spec.name, changed)
 
@@ -233,7 +233,7 @@ def _started(place: _Place, summary: DataSummary, heritage: Heritage) -> Started
         text=place.file.text,
         file=str(place.file.path.resolve()),
         data=summary.as_dict(),
-        factory=factories.source_digest(spec, place.base),
+        factory=source_digest(spec, place.base),
         versions=installed(),
         known=heritage.known,
         initial=heritage.initial,

@@ -53,7 +53,7 @@ class Factory:
     root: Path
 
 
-def locate(reference: str, base: Path) -> Factory:
+def locate_factory(reference: str, base: Path) -> Factory:
     """Finds a factory's source without importing anything.
 
     Args:
@@ -83,7 +83,7 @@ def locate(reference: str, base: Path) -> Factory:
     return Factory(reference, _module_file(place, base), function, place, base.resolve())
 
 
-def problems(spec: StudySpec, base: Path) -> Iterator[tuple[str, str]]:
+def factory_problems(spec: StudySpec, base: Path) -> Iterator[tuple[str, str]]:
     """What is wrong with a study's factory, as far as its source tells; runs none of it.
 
     Yields:
@@ -91,7 +91,7 @@ def problems(spec: StudySpec, base: Path) -> Iterator[tuple[str, str]]:
     """
     key = "model" if isinstance(spec.model, str) else "model.factory"
     try:
-        factory = locate(spec.factory.factory, base)
+        factory = locate_factory(spec.factory.factory, base)
         definition = _definition(factory)
     except ModelError as error:
         yield key, str(error)
@@ -126,16 +126,16 @@ def source_digest(spec: StudySpec, base: Path) -> str:
     """The SHA-256 of the factory's source file; "" for a built-in factory."""
     if spec.factory.factory in BUILT_IN:
         return ""
-    return hashlib.sha256(locate(spec.factory.factory, base).file.read_bytes()).hexdigest()
+    return hashlib.sha256(locate_factory(spec.factory.factory, base).file.read_bytes()).hexdigest()
 
 
-def load(reference: str, base: Path) -> Callable[..., Any]:
+def load_factory(reference: str, base: Path) -> Callable[..., Any]:
     """Imports a factory. This runs the module that it stands in.
 
     Raises:
         ModelError: if the module cannot be imported or has no such function.
     """
-    factory = locate(reference, base)
+    factory = locate_factory(reference, base)
     try:
         module = _import(factory)
     except Exception as error:
@@ -150,7 +150,9 @@ def load(reference: str, base: Path) -> Callable[..., Any]:
     return found  # type: ignore[no-any-return]
 
 
-def call(function: Callable[..., Any], params: Mapping[str, Any], given: Mapping[str, Any]) -> Any:
+def call_factory(
+    function: Callable[..., Any], params: Mapping[str, Any], given: Mapping[str, Any]
+) -> Any:
     """Calls a factory with params by name, and those of `given` that it takes.
 
     Args:

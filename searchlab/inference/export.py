@@ -19,7 +19,7 @@ SAVED_MODEL = "saved_model"
 ONNX = "model.onnx"
 
 
-def export(package: Path, directory: Path, say: Callable[[str], None]) -> None:
+def export_package(package: Path, directory: Path, say: Callable[[str], None]) -> None:
     """Writes a model in all forms; the directory is there whole or not at all.
 
     It has the package itself (so that `load_model` takes it), TensorFlow's SavedModel, an ONNX

@@ -26,7 +26,7 @@ from searchlab.errors import PackageError
 _GRACE = 5.0  # seconds to end in, once told to
 
 
-def serve(package: Path, port: int, say: Callable[[str], None]) -> int:
+def serve_package(package: Path, port: int, say: Callable[[str], None]) -> int:
     """Runs `mlflow models serve` until it is stopped.
 
     Args:

@@ -16,7 +16,7 @@ from importlib import metadata
 from pathlib import Path
 
 from searchlab.core.versions import PACKAGE
-from searchlab.factories.find import BUILT_IN, Factory, locate
+from searchlab.factories.find import BUILT_IN, Factory, locate_factory
 from searchlab.journal.layout import ROOT
 
 _INSTALLED = {"site-packages", "dist-packages"}
@@ -40,7 +40,7 @@ def copy_code(reference: str, base: Path, directory: Path) -> None:
     """
     if reference in BUILT_IN:
         return
-    for name, file in _own_modules(locate(reference, base)):
+    for name, file in _own_modules(locate_factory(reference, base)):
         place = directory.joinpath(*name.split("."))
         package = file.name == "__init__.py"
         target = place / file.name if package else place.with_suffix(".py")

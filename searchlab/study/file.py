@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from searchlab.errors import StudyFileError
-from searchlab.study import text as study_text
+from searchlab.study import yaml_text
 from searchlab.study.others import is_name
 from searchlab.study.problems import Check, Finder, Keys, line_of
 from searchlab.study.spec import StudySpec
@@ -48,7 +48,7 @@ def load_study(
         StudyFileError: with all problems of the file, each naming file, line, key and remedy.
     """
     text = _read(path)
-    node = study_text.compose(path, text)
+    node = yaml_text.compose(path, text)
     if not isinstance(node, yaml.MappingNode):
         raise StudyFileError(
             [
@@ -56,11 +56,11 @@ def load_study(
                 "(searchlab init writes an example)"
             ]
         )
-    values = study_text.plain(node)
+    values = yaml_text.plain(node)
     own_name = values.get("name")
     for key, value in (overrides or {}).items():
         _override(values, key, value)
-    of_yaml = list(study_text.problems(node))
+    of_yaml = list(yaml_text.problems(node))
     finder = Finder(values)
     spec = finder.find(checks, path)
     if spec is None or of_yaml or finder.problems:
@@ -82,10 +82,10 @@ def parse_override(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not all(part for part in key.split(".")):
         raise StudyFileError([f"--set {text}: write it as dotted.key=value"])
-    node = study_text.compose(Path(f"--set {key}"), value or "null")
-    for _, where, message in study_text.problems(node, (key,)):
+    node = yaml_text.compose(Path(f"--set {key}"), value or "null")
+    for _, where, message in yaml_text.problems(node, (key,)):
         raise StudyFileError([f"--set {where}: {message}"])
-    return key, study_text.plain(node)
+    return key, yaml_text.plain(node)
 
 
 def _read(path: Path) -> str:

@@ -8,7 +8,7 @@ import keras
 from keras.src.utils.naming import reset_uids
 
 from searchlab.data.prepare import PreparedData
-from searchlab.factories import find as factories
+from searchlab.factories.find import call_factory, load_factory
 from searchlab.training.checkpoint import Checkpoint, restore
 from searchlab.training.initial import copy_layers, initial_layers
 from searchlab.training.job import Job
@@ -23,13 +23,13 @@ def build(job: Job, data: PreparedData) -> Any:
         ModelError: if the factory cannot be imported, or the initial weights do not fit.
         Exception: whatever the factory raises.
     """
-    function = factories.load(job.spec.factory.factory, job.base)
+    function = load_factory(job.spec.factory.factory, job.base)
     params = {**job.spec.factory.params, **job.trial.suggestion.params}
     layers = initial_layers(job)  # before the seed, as it may load a model
     reset_uids()  # else Keras 3.15 names an unnamed metric of each further model otherwise: auc_1
     keras.utils.set_random_seed(job.trial.seed)
     given = {"input_shape": data.summary.input_shape, "meta": data.meta}
-    model = factories.call(function, params, given)
+    model = call_factory(function, params, given)
     if layers:
         make_weights(model, data)
         copy_layers(layers, model)

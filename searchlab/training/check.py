@@ -14,7 +14,7 @@ import numpy as np
 from searchlab.core.space import Choice, Float, Int, Params, Scalar, SearchSpace
 from searchlab.data.prepare import PreparedData
 from searchlab.errors import ModelError
-from searchlab.factories import find as factories
+from searchlab.factories.find import call_factory, factory_problems, load_factory
 from searchlab.study.spec import StudySpec
 from searchlab.training.build import make_weights
 from searchlab.training.initial import copy_layers, initial_layers
@@ -36,9 +36,9 @@ def check_model(job: Job, data: PreparedData) -> None:
         ModelError: naming the factory, what is wrong with it, and the remedy.
     """
     spec, name = job.spec, job.spec.factory.factory
-    for key, problem in factories.problems(spec, job.base):
+    for key, problem in factory_problems(spec, job.base):
         raise ModelError(f"{key}: {problem}")
-    function = factories.load(name, job.base)
+    function = load_factory(name, job.base)
     model = _built(function, spec, data)
     if not isinstance(model, keras.Model):
         hint = ": end it with `return model`" if model is None else ""
@@ -92,7 +92,7 @@ def _built(function: Any, spec: StudySpec, data: PreparedData) -> Any:
     first: Exception | None = None
     for params in probes(spec.search_space):
         try:
-            return factories.call(function, {**spec.factory.params, **params}, given)
+            return call_factory(function, {**spec.factory.params, **params}, given)
         except Exception as error:
             first = first or error
     assert first is not None  # noqa: S101 - there is at least one probe
@@ -111,7 +111,7 @@ def _check_initial(job: Job, function: Any, data: PreparedData) -> None:
     misfits: list[ModelError] = []
     for params in _points(job.spec.search_space) if layers else ():
         try:
-            model = factories.call(function, {**job.spec.factory.params, **params}, given)
+            model = call_factory(function, {**job.spec.factory.params, **params}, given)
             make_weights(model, data)
             copy_layers(layers, model)
             return

@@ -24,7 +24,7 @@ from backends.contract import (
     value,
 )
 
-from searchlab.backends import optuna as optuna_module
+from searchlab.backends import optuna
 from searchlab.backends.hyperband import HyperbandBackend, HyperbandOptions
 from searchlab.backends.optuna import OptunaBackend, OptunaOptions
 from searchlab.backends.randomized import RandomizedBackend
@@ -199,7 +199,7 @@ class TestOptuna(BackendContract):
 
     def test_a_missing_package_is_named(self, make, monkeypatch):
         """A sampler whose package is not there says what to install."""
-        monkeypatch.setitem(optuna_module._PACKAGES, "gp", "no_such_package")
+        monkeypatch.setitem(optuna._PACKAGES, "gp", "no_such_package")
         with pytest.raises(MissingPackageError, match="pip install no_such_package"):
             make(options={"sampler": "gp"})
 

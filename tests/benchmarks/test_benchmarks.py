@@ -5,8 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from benchmarks import __main__ as benchmark
-from benchmarks import peers, studies, table
+from benchmarks import __main__, peers, studies, table
 from benchmarks.bench import Bare, Bench, Scale
 from benchmarks.commands import BenchmarkError, Memory, run
 from benchmarks.rows import book, ending, hundred, limit, memory, overhead, partly
@@ -200,7 +199,7 @@ def test_the_table_goes_between_its_markers():
 
 def test_the_readme_has_a_place_for_the_table():
     """The markers stand in README.md, in their order."""
-    table.with_table((benchmark.ROOT / "README.md").read_text(), "table")
+    table.with_table((__main__.ROOT / "README.md").read_text(), "table")
 
 
 def test_a_row_that_fails_does_not_stop_the_others(bench, monkeypatch):
@@ -209,17 +208,17 @@ def test_a_row_that_fails_does_not_stop_the_others(bench, monkeypatch):
     def fails(_bench):
         raise BenchmarkError("no such thing")
 
-    monkeypatch.setitem(benchmark.ROWS, "hundred", fails)
-    rows, failures = benchmark.measure(bench, ["book", "hundred", "overhead"])
+    monkeypatch.setitem(__main__.ROWS, "hundred", fails)
+    rows, failures = __main__.measure(bench, ["book", "hundred", "overhead"])
     assert len(rows) == 2
     assert failures == ["hundred: no such thing"]
 
 
 def test_rows_are_chosen_by_name():
     """They come in the order of the table, and an unknown one is refused."""
-    assert benchmark.names("overhead,book") == ["book", "overhead"]
+    assert __main__.names("overhead,book") == ["book", "overhead"]
     with pytest.raises(ArgumentTypeError, match="choose from"):
-        benchmark.names("book,books")
+        __main__.names("book,books")
 
 
 def test_a_program_that_fails_is_no_measurement(tmp_path):

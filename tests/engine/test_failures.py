@@ -11,8 +11,7 @@ from support import TrivialExecutor, bowl, study, write_study
 
 from searchlab.core.interrupt import Interrupt
 from searchlab.core.trial import TrialState
-from searchlab.engine import loop as search
-from searchlab.engine import plugins
+from searchlab.engine import loop, plugins
 from searchlab.engine.run import run_study
 from searchlab.journal.events import Reported, Retried, Told
 from searchlab.journal.journal import read_journal
@@ -229,7 +228,7 @@ def test_failed_trials_do_not_starve_a_hyperband_bracket(tmp_path, every):
 @pytest.mark.parametrize("epochs", [0, 3])
 def test_a_trial_whose_epoch_outlasts_the_time_budget_is_pruned(tmp_path, monkeypatch, epochs):
     """It is killed after a grace, and keeps the value it reported last, if it reported any."""
-    monkeypatch.setattr(search, "_GRACE", 0.1)
+    monkeypatch.setattr(loop, "_GRACE", 0.1)
     spec = study(search={"backend": "randomized", "trials": 4, "seconds": 0.3})
     process = Process(tmp_path, spec)
 

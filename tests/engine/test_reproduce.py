@@ -14,7 +14,7 @@ from support import run_here, write_study
 
 from searchlab.core.interrupt import Interrupt
 from searchlab.core.trial import Failure, Outcome, TrialState
-from searchlab.engine.reproduce import Reproduction, reproduce
+from searchlab.engine.reproduce import Reproduction, reproduce_trial
 from searchlab.errors import InputError
 from searchlab.journal.events import Entry, Started
 from searchlab.journal.home import StudyHome, load_record
@@ -90,7 +90,7 @@ def studies(tmp_path_factory):
 def again(directory: Path, name: str, number: int | None = None) -> Reproduction:
     """A trial, trained again in this process; it must leave nothing behind."""
     before = sorted(directory.rglob("*"))
-    found = reproduce(name, directory, number, Interrupt(), lambda _: None)
+    found = reproduce_trial(name, directory, number, Interrupt(), lambda _: None)
     assert sorted(directory.rglob("*")) == before
     return found
 

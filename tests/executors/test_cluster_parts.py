@@ -11,7 +11,7 @@ from support import study
 from searchlab.cli import cli
 from searchlab.engine import plugins
 from searchlab.errors import InputError, MissingPackageError, SearchlabError, StudyFileError
-from searchlab.executors.cluster import transfer as files
+from searchlab.executors.cluster import transfer
 from searchlab.executors.cluster.capacity import claim, devices_of, setup_of
 from searchlab.executors.cluster.connect import Connection
 from searchlab.study.changes import differences
@@ -48,8 +48,8 @@ def test_files_go_there_and_back(tmp_path):
     (tmp_path / "a" / "b").mkdir(parents=True)
     (tmp_path / "a" / "b" / "c.npz").write_bytes(b"123")
     (tmp_path / "a" / ".7-c.npz").write_bytes(b"half")
-    packed = files.pack(tmp_path / "a")
-    files.unpack(packed, tmp_path / "d")
+    packed = transfer.pack(tmp_path / "a")
+    transfer.unpack(packed, tmp_path / "d")
     assert [path.relative_to(tmp_path) for path in tmp_path.glob("d/**/*") if path.is_file()] == [
         (tmp_path / "d/b/c.npz").relative_to(tmp_path)
     ]
@@ -60,7 +60,7 @@ def test_files_go_there_and_back(tmp_path):
 def test_files_stay_in_their_directory(tmp_path, name):
     """A node cannot write anywhere else on the driver's machine."""
     with pytest.raises(ValueError, match="leads out"):
-        files.unpack({name: np.zeros(1, np.uint8)}, tmp_path)
+        transfer.unpack({name: np.zeros(1, np.uint8)}, tmp_path)
 
 
 def test_the_code_is_the_factory_and_what_lies_beside_it(tmp_path):
@@ -69,10 +69,10 @@ def test_the_code_is_the_factory_and_what_lies_beside_it(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / name).write_text("def build(): pass\n")
     (tmp_path / "big.csv").write_bytes(b"0" * 2_000_000)
-    packed = files.pack_code("m.py:build", tmp_path)
+    packed = transfer.pack_code("m.py:build", tmp_path)
     root = tmp_path.relative_to("/").as_posix()
     assert {name.removeprefix(f"{root}/") for name in packed} == {"m.py", "words.txt", "p/q.py"}
-    assert files.pack_code("mlp", tmp_path) == {}
+    assert transfer.pack_code("mlp", tmp_path) == {}
 
 
 @pytest.mark.parametrize(

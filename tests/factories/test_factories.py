@@ -9,7 +9,7 @@ from support import study
 
 from searchlab.core.trial import Suggestion, Trial
 from searchlab.errors import ModelError
-from searchlab.factories import find as factories
+from searchlab.factories.find import call_factory, factory_problems, load_factory
 from searchlab.training.job import Job, Work
 
 HERE = Path(__file__).parent
@@ -18,7 +18,7 @@ PARAMS = {"n_hidden": 1, "n_neurons": 5, "learning_rate": 0.01}
 
 
 def problems(reference, **changes):
-    return list(factories.problems(study(model=reference, **changes), HERE))
+    return list(factory_problems(study(model=reference, **changes), HERE))
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_syntax_error_is_told_with_its_line(tmp_path):
     """A factory file that is no Python is refused with the line of the mistake."""
     (tmp_path / "a.py").write_text("x = 1\ndef build(:\n")
     spec = study(model="a.py:build")
-    ((_, problem),) = factories.problems(spec, tmp_path)
+    ((_, problem),) = factory_problems(spec, tmp_path)
     assert problem.startswith("a.py:2: ")
 
 
@@ -63,7 +63,7 @@ def test_validation_runs_no_code_of_a_package(tmp_path, monkeypatch):
     (package / "__init__.py").write_text("raise SystemExit('was run')")
     (package / "nets.py").write_text("raise SystemExit('was run')\ndef build(n_hidden): ...\n")
     spec = study(model="mine.nets:build", space={"n_hidden": {"int": [0, 1]}})
-    assert list(factories.problems(spec, tmp_path)) == []
+    assert list(factory_problems(spec, tmp_path)) == []
 
 
 def test_a_factory_can_import_its_neighbours(tmp_path):
@@ -72,23 +72,23 @@ def test_a_factory_can_import_its_neighbours(tmp_path):
     (tmp_path / "with_neighbour.py").write_text(
         "from sizes_beside_it import WIDTH\ndef build(n): return n * WIDTH\n"
     )
-    assert factories.call(factories.load("with_neighbour.py:build", tmp_path), {"n": 6}, {}) == 42
+    assert call_factory(load_factory("with_neighbour.py:build", tmp_path), {"n": 6}, {}) == 42
 
 
 def test_a_factory_gets_only_what_it_takes():
     """`input_shape` and `meta` are passed where the factory names them; fixed params win."""
     given = {"input_shape": (4,), "meta": {}}
-    assert factories.call(lambda a: a, {"a": 1}, given) == 1
-    assert factories.call(lambda a, input_shape: input_shape, {"a": 1}, given) == (4,)
-    assert factories.call(lambda **all_: sorted(all_), {"a": 1}, given) == ["a"]
-    assert factories.call(lambda input_shape: input_shape, {"input_shape": (9,)}, given) == (9,)
+    assert call_factory(lambda a: a, {"a": 1}, given) == 1
+    assert call_factory(lambda a, input_shape: input_shape, {"a": 1}, given) == (4,)
+    assert call_factory(lambda **all_: sorted(all_), {"a": 1}, given) == ["a"]
+    assert call_factory(lambda input_shape: input_shape, {"input_shape": (9,)}, given) == (9,)
 
 
 def test_a_module_that_raises_is_told_in_one_line(tmp_path):
     """What a factory's module raises while it is imported becomes one line."""
     (tmp_path / "broken_module.py").write_text("1 / 0\n\ndef build(): ...\n")
     with pytest.raises(ModelError, match="cannot be imported: ZeroDivisionError"):
-        factories.load("broken_module.py:build", tmp_path)
+        load_factory("broken_module.py:build", tmp_path)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from mlflow_server import free_port
 from packages import package_of, table
 from tracking import study_entries
 
-from searchlab.inference.export import export
+from searchlab.inference.export import export_package
 from searchlab.inference.loading import load_package
 from searchlab.journal.journal import Journal
 from searchlab.registry.resolve import load_model
@@ -140,15 +140,14 @@ def test_a_study_without_a_model_says_what_to_do(tmp_path):
 
 def test_an_export_that_fails_leaves_nothing(place, monkeypatch):
     """The directory is there whole or not at all."""
-    from searchlab.inference import export as module
 
     def fails(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(module, "card", fails)
+    monkeypatch.setattr("searchlab.inference.export.card", fails)
     before = sorted(each.name for each in place.iterdir())
     with pytest.raises(OSError, match="disk full"):
-        export(place / "refit", place / "broken", print)
+        export_package(place / "refit", place / "broken", print)
     assert sorted(each.name for each in place.iterdir()) == before
 
 
@@ -157,7 +156,7 @@ def test_onnx_gives_the_same_numbers(place, tmp_path):
     pytest.importorskip("tf2onnx")
     runtime = pytest.importorskip("onnxruntime")
     said = []
-    export(place / "refit", tmp_path / "exported", said.append)
+    export_package(place / "refit", tmp_path / "exported", said.append)
     assert said == []
     model, rows = load_package(place / "refit"), pd.read_csv(place / "known.csv")
     session = runtime.InferenceSession(tmp_path / "exported" / "model.onnx")

@@ -170,11 +170,9 @@ def test_images_are_predicted(tmp_path):
 
 def test_a_large_input_is_predicted_in_parts(houses, monkeypatch):
     """Parts of the rows at a time give the same as all at once."""
-    from searchlab.inference import model as module
-
     frame = table()
     wanted = houses.predict(frame)
-    monkeypatch.setattr(module, "_VALUES", 7 * 203)
+    monkeypatch.setattr("searchlab.inference.model._VALUES", 7 * 203)
     np.testing.assert_allclose(houses.predict(frame), wanted, rtol=1e-5, atol=1e-6)
 
 

@@ -18,7 +18,7 @@ from searchlab.cli import cli
 from searchlab.journal.home import StudyHome
 from searchlab.journal.journal import Journal, read_journal
 from searchlab.registry.listing import models_table
-from searchlab.tracking.mlflow import artifacts as finish
+from searchlab.tracking.mlflow import artifacts
 from searchlab.tracking.mlflow.log_model import LoggedModel
 from searchlab.tracking.mlflow.model_versions import Version
 from searchlab.tracking.mlflow.state import read_ids
@@ -46,7 +46,7 @@ def place(uri, tmp_path, monkeypatch):
         model = client.create_logged_model(file.experiment_id, source_run_id=file.run_id)
         return LoggedModel(model.model_id)
 
-    monkeypatch.setattr(finish, "log_model", log_model)
+    monkeypatch.setattr(artifacts, "log_model", log_model)
     monkeypatch.setattr("searchlab.report.html.report.report_page", lambda record: "")
     monkeypatch.chdir(tmp_path)
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from packages import package_of
 
-from searchlab.package.write import model_file as model_file_of
+from searchlab.package import write
 from searchlab.tracking.mlflow.address import resolve_uri
 
 
@@ -34,4 +34,4 @@ def model_file(tmp_path_factory):
     """The Keras file of a small model, beside all that its use needs, as a training leaves it."""
     values = np.random.default_rng(1).normal(size=(60, 4))
     frame = pd.DataFrame(values, columns=["a", "b", "c", "y"])
-    return model_file_of(package_of(tmp_path_factory.mktemp("models"), frame))
+    return write.model_file(package_of(tmp_path_factory.mktemp("models"), frame))

@@ -13,7 +13,7 @@ from tracking.store_support import history, runs, track
 from searchlab.journal.events import Resumed, Stopped
 from searchlab.journal.record import StudyRecord
 from searchlab.study.ending import Ending
-from searchlab.tracking.mlflow import description as tables
+from searchlab.tracking.mlflow import description
 from searchlab.tracking.mlflow.state import read_ids
 
 
@@ -111,9 +111,12 @@ def test_a_study_that_is_no_longer_refitted_forgets_the_epochs(uri, home):
 
 def test_the_table_of_trials_has_the_confirmed_scores(uri, home):
     """A column with the mean of those that were confirmed, empty for the others."""
-    columns, rows = tables.trials_table(StudyRecord(make.ended_study()))
+    columns, rows = description.trials_table(StudyRecord(make.ended_study()))
     values = [row[columns.index("confirmed")] for row in rows]
     assert values == [None, pytest.approx(0.28)]
     assert columns.index("confirmed") == columns.index("objective") + 1
-    assert json.loads(tables.as_json(columns, rows))["data"][0][columns.index("confirmed")] is None
-    assert "confirmed" not in tables.trials_table(StudyRecord(make.small_study()))[0]
+    assert (
+        json.loads(description.as_json(columns, rows))["data"][0][columns.index("confirmed")]
+        is None
+    )
+    assert "confirmed" not in description.trials_table(StudyRecord(make.small_study()))[0]

@@ -24,8 +24,7 @@ from tracking.store_support import runs, track
 from searchlab.journal.events import Resumed
 from searchlab.journal.record import StudyRecord
 from searchlab.study.ending import Ending
-from searchlab.tracking.mlflow import artifacts as finish
-from searchlab.tracking.mlflow import outbox
+from searchlab.tracking.mlflow import artifacts, outbox
 from searchlab.tracking.mlflow.address import resolve_uri
 from searchlab.tracking.mlflow.alias import promote
 from searchlab.tracking.mlflow.log_model import LoggedModel
@@ -60,7 +59,7 @@ def light(monkeypatch):
         client.set_logged_model_tags(model.model_id, {"searchlab.whole": "true"})
         return LoggedModel(model.model_id)
 
-    monkeypatch.setattr(finish, "log_model", log_model)
+    monkeypatch.setattr(artifacts, "log_model", log_model)
     monkeypatch.setattr("searchlab.report.html.report.report_page", lambda record: "")
 
 
@@ -221,7 +220,7 @@ def test_of_a_study_that_ended_twice_the_last_end_counts(uri, home, light, monke
     """Sent anew in small batches, its first end neither logs nor registers today's model file."""
     entries = make.ended_study()
     monkeypatch.setattr(outbox, "_LARGEST", len(entries))  # a batch ends with its first end
-    ends, real = [], finish.finish
+    ends, real = [], artifacts.finish
 
     def counted(*args):
         ends.append(args)
@@ -347,7 +346,7 @@ def test_a_registry_that_will_never_take_it_holds_nothing_up(uri, studies, light
 
 def test_a_model_that_is_only_files_gets_no_version(uri, studies, light, monkeypatch):
     """A model that a fresh process cannot load is no version of anything."""
-    monkeypatch.setattr(finish, "log_model", lambda file: LoggedModel(problem="ValueError: no"))
+    monkeypatch.setattr(artifacts, "log_model", lambda file: LoggedModel(problem="ValueError: no"))
     home = studies(uri, "first")
     assert registered(home)[0] == ""
     assert "kept as files" in registered(home)[2]

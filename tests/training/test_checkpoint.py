@@ -8,7 +8,7 @@ import pytest
 
 from searchlab.errors import ModelError, StorageError
 from searchlab.journal.layout import StudyLayout
-from searchlab.training import checkpoint as checkpoint_module
+from searchlab.training import checkpoint
 from searchlab.training.checkpoint import (
     Checkpoint,
     checkpoint_of,
@@ -130,7 +130,7 @@ def test_a_killed_save_leaves_no_half_of_a_file(tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint_module.np, "savez", torn)
+        patch.setattr(checkpoint.np, "savez", torn)
         with pytest.raises(KeyboardInterrupt):
             save_checkpoint(numbers(), path)
     assert list(path.parent.iterdir()) == []

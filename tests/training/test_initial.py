@@ -42,7 +42,7 @@ def other(place, tmp_path, monkeypatch):
     import keras
 
     from searchlab.data.prepare import open_data
-    from searchlab.factories import find as factories
+    from searchlab.factories.find import load_factory
     from searchlab.package.write import write_package
     from searchlab.training.initial import keep, weighted_layers
 
@@ -52,7 +52,7 @@ def other(place, tmp_path, monkeypatch):
         (theirs / FACTORIES.name).write_text(source)
         with monkeypatch.context() as patch:
             patch.delitem(sys.modules, FACTORIES.stem, raising=False)
-            build = factories.load(f"{FACTORIES.name}:{factory}", theirs)
+            build = load_factory(f"{FACTORIES.name}:{factory}", theirs)
             model = build(**params) if model is None else model
             for variable in model.weights:
                 variable.assign(np.random.default_rng(7).normal(0, 0.4, variable.shape))

@@ -12,7 +12,7 @@ import numpy as np
 
 from searchlab.core.atomic import whole_directory
 from searchlab.errors import InputError, StorageError
-from searchlab.factories import find as factories
+from searchlab.factories.find import BUILT_IN, locate_factory
 from searchlab.journal.layout import StudyLayout
 from searchlab.study.spec import StudySpec
 from searchlab.training.checkpoint import moved_to
@@ -111,9 +111,9 @@ def pack_code(reference: str, base: Path) -> Files:
     Raises:
         InputError: if they are so many that they cannot be meant.
     """
-    if reference in factories.BUILT_IN:
+    if reference in BUILT_IN:
         return {}
-    factory = factories.locate(reference, base)
+    factory = locate_factory(reference, base)
     if factory.root not in factory.file.parents or "site-packages" in factory.file.parts:
         return {}
     files: dict[str, Any] = {}
