@@ -1,44 +1,44 @@
-"""Everything that searchlab raises on purpose.
+"""All exceptions that searchlab raises deliberately.
 
     SearchlabError                    exit code
-    ├── InputError                        2      something the user gave cannot be used
+    ├── InputError                        2      user input cannot be used
     │   ├── StudyFileError                2      the study file: file, line, key, remedy
-    │   ├── StudyChangedError             2      another study already has this name
+    │   ├── StudyChangedError             2      a study of this name has another definition
     │   ├── DataError                     2      the data set: column, row, remedy
     │   ├── ModelError                    2      the model factory: its name, remedy
-    │   ├── PackageError                  2      a model to be used: where it is, remedy
+    │   ├── PackageError                  2      a packaged model: path, remedy
     │   └── MissingPackageError           2      an optional library is not installed
     ├── StudyLockedError                  3      another process holds this study
     ├── JournalError                      2      the journal cannot be read or written
     │   └── ReplayError                   2      the journal and the backend disagree
-    ├── StorageError                      2      what a training made cannot be written
+    ├── StorageError                      2      a training's files cannot be written
     └── TrackingError                     2      the tracking store cannot be used
 
-Each message is one line: what is wrong, where, and what to do next.
+Each message is one line: where, what is wrong, and the remedy.
 """
 
 from __future__ import annotations
 
 
 class SearchlabError(Exception):
-    """Base of all errors that searchlab raises on purpose.
+    """Base class of searchlab's errors.
 
     Attributes:
-        exit_code: the exit code of the command line for this error.
+        exit_code: the command line's exit code for this error.
     """
 
     exit_code = 2
 
 
 class InputError(SearchlabError):
-    """Something that the user gave cannot be used."""
+    """Input from the user cannot be used."""
 
 
 class StudyFileError(InputError):
     """A study file cannot be used.
 
     Attributes:
-        problems: one line for each problem, in the order of the file; at least one.
+        problems: one line per problem, in the file's order; at least one.
     """
 
     def __init__(self, problems: list[str]) -> None:
@@ -47,7 +47,7 @@ class StudyFileError(InputError):
 
 
 class StudyChangedError(InputError):
-    """A study of this name exists and was made from something else."""
+    """A study of this name exists with another definition."""
 
 
 class DataError(InputError):
@@ -67,23 +67,23 @@ class MissingPackageError(InputError):
 
 
 class StudyLockedError(SearchlabError):
-    """Another process holds this study."""
+    """Another process holds the study's lock."""
 
     exit_code = 3
 
 
 class JournalError(SearchlabError):
-    """The journal of a study cannot be read or written."""
+    """A study's journal cannot be read or written."""
 
 
 class ReplayError(JournalError):
-    """A backend, fed with its journal, asks for something else than it did before."""
+    """During replay, a backend asks for something other than the journal holds."""
 
 
 class StorageError(SearchlabError):
-    """What a training made cannot be written: the disk is full, or read-only.
+    """A training's files cannot be written because the disk is full or read-only.
 
-    It ends the process and not the trial, which is trained again once there is room.
+    It ends the process rather than the trial, which is retrained once there is room.
     """
 
 

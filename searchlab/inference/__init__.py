@@ -1,1 +1,1 @@
-"""Trained models in use: loading them, predicting raw rows, serving, exporting."""
+"""Use of trained models: load, predict raw rows, evaluate, serve, export."""

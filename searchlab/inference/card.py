@@ -1,4 +1,4 @@
-"""The model card: what somebody who finds a model's directory should know."""
+"""The model card: a description of an exported model for whoever finds its directory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from searchlab.core.wording import number_text
 from searchlab.package.manifest import Manifest
 
-_MANY = 40  # columns; of more only the first are listed
+_MANY = 40  # columns listed at most
 
 _FILES = {
     "model.keras": "the Keras model, which takes preprocessed rows",
@@ -24,11 +24,11 @@ _FILES = {
 
 
 def card(manifest: Manifest, directory: Path) -> str:
-    """A model card in Markdown.
+    """Render a model card in Markdown.
 
     Args:
-        manifest: what the model says of itself.
-        directory: the exported directory, whose files are listed.
+        manifest: the model's description.
+        directory: the exported directory whose files are listed.
     """
     return "\n".join(_lines(manifest, directory)) + "\n"
 

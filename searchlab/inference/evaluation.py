@@ -1,4 +1,4 @@
-"""Evaluating a model on a file or a built-in data set."""
+"""Evaluation of a model on a file or a built-in data set."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from searchlab.study.spec import DataSpec
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a model is worth on some data.
+    """A model's metrics on one data set.
 
     Attributes:
-        rows: how many rows there are.
+        rows: number of rows.
         metrics: see `Model.evaluate`.
-        seen: whether it is the very data set that the model was trained on a part of.
+        seen: whether the model was trained on part of this data set.
     """
 
     rows: int
@@ -30,14 +30,14 @@ class Evaluation:
 
 
 def evaluate_on(model: Model, data: str) -> Evaluation:
-    """Evaluates a model.
+    """Evaluate a model on a file or a built-in data set.
 
     Args:
         model: the model.
-        data: the path of a file with the target, or the name of a built-in data set.
+        data: path of a file that contains the target, or name of a built-in data set.
 
     Raises:
-        DataError: if the data cannot be read, or the model does not know them.
+        DataError: if the data cannot be read or do not fit the model.
     """
     if data in DATASETS and not Path(data).is_file():
         table = load(DataSpec(dataset=data), Path())

@@ -1,4 +1,4 @@
-"""Exporting a model: a directory that is all there is to it, for searchlab and for others."""
+"""Export of a model to a self-contained directory, usable with and without searchlab."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ ONNX = "model.onnx"
 
 
 def export_package(package: Path, directory: Path, say: Callable[[str], None]) -> None:
-    """Writes a model in all forms; the directory is there whole or not at all.
+    """Write a model in every supported format, atomically.
 
-    It has the package itself (so that `load_model` takes it), TensorFlow's SavedModel, an ONNX
-    file if tf2onnx is installed, and a model card.
+    The directory holds the package itself (so that `load_model` accepts it), TensorFlow's
+    SavedModel, an ONNX file if tf2onnx is installed, and a model card.
 
     Args:
         package: the packaged model.
-        directory: where it goes; it must be empty, or not exist.
-        say: told of what was left out.
+        directory: the destination; must be empty or not exist.
+        say: called with a message for each format that was skipped.
 
     Raises:
-        InputError: if the directory has something in it.
+        InputError: if the directory is not empty.
         PackageError: if the model cannot be loaded.
         OSError: if the directory cannot be written.
     """
@@ -44,7 +44,7 @@ def export_package(package: Path, directory: Path, say: Callable[[str], None]) -
         copy_package(package, new)
         model = load_package(new)
         with quiet():
-            model.predict(load_example(new))  # Keras exports what has been called
+            model.predict(load_example(new))  # Keras exports only a model that has been called
             model.keras.export(new / SAVED_MODEL, format="tf_saved_model", verbose=False)
         missing = _onnx(model, new / ONNX)
         if missing:
@@ -53,13 +53,13 @@ def export_package(package: Path, directory: Path, say: Callable[[str], None]) -
 
 
 def _onnx(model: Model, file: Path) -> str:
-    """Writes an ONNX file; what to say if there is none."""
+    """Write an ONNX file; return the reason if that is impossible, else an empty string."""
     if importlib.util.find_spec("tf2onnx") is None or importlib.util.find_spec("onnx") is None:
         return f"without {ONNX}: for it, pip install tf2onnx onnx"
     try:
         with quiet():
             model.keras.export(file, format="onnx", verbose=False)
-    except Exception as error:  # a layer that ONNX has no operation for, in many forms
+    except Exception as error:  # an unsupported layer can raise almost anything
         file.unlink(missing_ok=True)
         why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         return f"without {ONNX}: this model cannot be converted ({why})"

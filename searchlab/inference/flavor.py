@@ -1,7 +1,7 @@
-"""A packaged model as an MLflow model: one directory, which MLflow loads in two ways.
+"""An MLflow flavor for packaged models: one directory that MLflow loads in two ways.
 
-`mlflow.pyfunc.load_model` takes raw rows; `mlflow.keras.load_model` gives the Keras model, which
-takes preprocessed ones. `Model.log(flavor=...)` takes this module for a flavor.
+`mlflow.pyfunc.load_model` takes raw rows; `mlflow.keras.load_model` returns the Keras model, which
+takes preprocessed rows. `Model.log(flavor=...)` accepts this module as a flavor.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ def save_model(
     mlflow_model: Model | None = None,
     validate_serving_input: bool = False,  # noqa: ARG001 - read by `Model.log`, which passes it on
 ) -> None:
-    """Writes an MLflow model.
+    """Write a package as an MLflow model.
 
     Args:
         path: the directory to write, which must not exist.
         package: the packaged model.
-        mlflow_model: what MLflow knows of it already.
-        validate_serving_input: whether `Model.log` loads what it has logged, to try it.
+        mlflow_model: MLflow's metadata so far; a new one is created if None.
+        validate_serving_input: whether `Model.log` loads the logged model to try it.
 
     Raises:
-        PackageError: if the package is not whole.
+        PackageError: if the package is incomplete.
     """
     manifest = Manifest.read(package)
     example = load_example(package)
@@ -62,23 +62,23 @@ def save_model(
 
 
 def requirements(manifest: Manifest) -> list[str]:
-    """What `mlflow models serve` installs: exactly what the model was made with.
+    """Return the pinned requirements that `mlflow models serve` installs.
 
-    MLflow would take 13 seconds to find out itself.
+    They are the versions the model was made with. Inferring them takes MLflow 13 seconds.
     """
     versions = manifest.versions.items()
     return [f"{name}=={version}" for name, version in versions if name != "python"]
 
 
 def signature(schema: RowSchema, example: pd.DataFrame | np.ndarray[Any, Any]) -> ModelSignature:
-    """The types of raw rows and of the answers.
+    """Return the MLflow signature of raw rows and predictions.
 
-    Whole numbers and booleans are `any`: with types of their own, MLflow (3.17) refuses such a
-    column as soon as a value is missing, or cuts fractions off. The preprocessing checks them.
+    Whole numbers and booleans are typed `any`: with integer or boolean types, MLflow (3.17) rejects
+    a column that has a missing value, or truncates fractions. Preprocessing checks them instead.
 
     Args:
-        schema: what the rows look like.
-        example: a few of them.
+        schema: the schema of the rows.
+        example: a few raw rows.
     """
     if isinstance(example, np.ndarray):
         inputs: list[Any] = [TensorSpec(example.dtype, (-1, *schema.shape))]

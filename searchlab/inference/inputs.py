@@ -1,4 +1,4 @@
-"""Raw rows in any of the forms in which people have them."""
+"""Raw rows in every form that callers may pass."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ Rows = pd.DataFrame | Array | Sequence[Any]
 
 
 def as_rows(rows: Rows, schema: RowSchema) -> pd.DataFrame | Array:
-    """Brings raw rows into the form that preprocessing takes.
+    """Convert raw rows to the form that preprocessing expects.
 
     Args:
-        rows: see `Rows`. A frame and dicts may have more columns than the model needs, in any
-            order; the columns of an array are those of the data set, in their order.
-        schema: what the rows are.
+        rows: see `Rows`. Frames and dicts may have additional columns, in any order; an array's
+            columns are those of the data set, in their order.
+        schema: the schema of the rows.
 
     Returns:
-        A frame with at least the feature columns, in case of an array with just these; images
-        as an array.
+        A frame with at least the feature columns (from an array: exactly those), or an array of
+        images.
 
     Raises:
-        DataError: if the rows have another shape; columns are checked by preprocessing.
+        DataError: if the rows have the wrong shape; preprocessing checks the columns.
     """
     if isinstance(rows, pd.DataFrame):
         if not schema.kinds:

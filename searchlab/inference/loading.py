@@ -1,4 +1,4 @@
-"""Loading a packaged model."""
+"""Loading of packaged models."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from searchlab.package.manifest import MANIFEST, Manifest
 from searchlab.package.write import PREPROCESSING, model_file
 
 _INSIDE = "data/*"
-"""Where the package is in a model that MLflow keeps; see `flavor.save_model`."""
+"""Glob of the package inside an MLflow model; see `flavor.save_model`."""
 
 
 def package_in(path: Path) -> Path:
-    """The package in a directory: a study's, an exported one, or one that MLflow keeps.
+    """Find the package in a directory: a study's, an exported one, or an MLflow model's.
 
     Args:
-        path: the directory, or the `model.keras` in it.
+        path: the directory, or its `model.keras`.
 
     Raises:
-        PackageError: if there is none.
+        PackageError: if there is no package.
     """
     directory = path.parent if path.is_file() else path
     for package in (directory, *directory.glob(_INSIDE)):
@@ -38,16 +38,16 @@ def package_in(path: Path) -> Path:
 
 
 def load_package(path: Path) -> Model:
-    """Loads a model. If it came with the user's own code (`code/`), this runs that code.
+    """Load a model. This executes the user's own code in `code/`, if there is any.
 
-    Keras loads in its safe mode, and nothing is unpickled; but code is code: only load a model
-    with `code/` from somebody you trust.
+    Keras loads in safe mode and nothing is unpickled, but only load a model with `code/` from
+    somebody you trust.
 
     Args:
         path: see `package_in`.
 
     Raises:
-        PackageError: if there is no model, or it cannot be loaded.
+        PackageError: if there is no model or it cannot be loaded.
         DataError: if its preprocessing cannot be read.
     """
     package = package_in(path)

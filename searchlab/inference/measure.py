@@ -1,4 +1,4 @@
-"""Measuring a model on rows whose target is known."""
+"""Evaluation metrics on rows whose target is known."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Array = np.ndarray[Any, Any]
 
 
 def encode(target: pd.Series[Any], schema: RowSchema) -> Array:
-    """The target as the model learned it: float32 quantities, or int64 class numbers (n,).
+    """Encode a target for the model: float32 quantities or int64 class numbers, (n,).
 
     Args:
-        target: the values (n,), with the numbers of their rows as index.
-        schema: what the target is.
+        target: the values (n,), indexed by row number.
+        schema: the schema that describes the target.
 
     Raises:
-        DataError: if a value is missing, no number, or a label that the model does not know.
+        DataError: if a value is missing, not a number, or a label unknown to the model.
     """
     missing = np.flatnonzero(target.isna())
     if len(missing):
@@ -50,10 +50,10 @@ def _unknown(label: str, schema: RowSchema) -> str:
 
 
 def row_weights(weights: pd.Series[Any]) -> Array:
-    """The weights of rows, float32 (n,).
+    """Convert row weights to float32 (n,).
 
     Raises:
-        DataError: if one is no finite number of 0 or more.
+        DataError: if a weight is not a finite number of at least 0.
     """
     values = pd.to_numeric(weights, errors="coerce").to_numpy(np.float64, na_value=np.nan)
     wrong = np.flatnonzero(~((values >= 0) & np.isfinite(values)))
@@ -66,15 +66,15 @@ def row_weights(weights: pd.Series[Any]) -> Array:
 
 
 def scores(y: Array, predicted: Array, *, classes: bool) -> dict[str, float]:
-    """What Keras' own metrics do not say.
+    """Compute the metrics that Keras does not provide.
 
     Args:
         y: the target (n,), quantities or class numbers.
-        predicted: what the model says of the same rows (n,).
-        classes: which of both they are.
+        predicted: the model's predictions for the same rows (n,).
+        classes: whether both are class numbers.
 
     Returns:
-        `rmse` and `r2` (of two rows or more) of quantities, `balanced_accuracy` of classes.
+        `rmse` and, given two or more rows, `r2` for quantities; `balanced_accuracy` for classes.
     """
     if classes:
         recalls = [float(np.mean(predicted[y == number] == number)) for number in np.unique(y)]
@@ -88,7 +88,7 @@ def scores(y: Array, predicted: Array, *, classes: bool) -> dict[str, float]:
 
 
 def _key(label: Any) -> Any:
-    """Numbers are compared as numbers, whatever their type; text as text."""
+    """Return a key by which numbers compare as numbers, whatever their type, and text as text."""
     numbers = (bool, int, float, np.number, np.bool_)
     return float(label) if isinstance(label, numbers) else str(label)
 

@@ -18,16 +18,16 @@ from searchlab.package.manifest import Manifest
 
 Array = np.ndarray[Any, Any]
 
-_VALUES = 16_000_000  # of inputs in memory at a time, float32
+_VALUES = 16_000_000  # float32 input values in memory at a time
 _BATCH = 256
 
 
 class Model:
-    """A trained Keras model with its preprocessing: raw rows in, answers out.
+    """A trained Keras model with its preprocessing: raw rows in, predictions out.
 
     Attributes:
-        keras: the Keras model itself, which takes preprocessed rows.
-        manifest: where the model comes from, and what it needs.
+        keras: the Keras model, which takes preprocessed rows.
+        manifest: the model's origin and requirements.
     """
 
     def __init__(
@@ -44,23 +44,23 @@ class Model:
         return f"<Model {of.study!r} of trial {of.trial}: {of.rows.task}, {of.rows.target}>"
 
     def predict(self, rows: Rows) -> Array:
-        """Predicts the target.
+        """Predict the target.
 
         Args:
-            rows: n raw rows as the data set has them, without the target. A frame or a list of
-                dicts with at least the feature columns in any order, an array (n, columns) in
-                their order, or images (n, height, width, ...).
+            rows: n raw rows in the data set's form, without the target: a frame or a list of dicts
+                with at least the feature columns in any order, an array (n, columns) in their
+                order, or images (n, height, width, ...).
 
         Returns:
-            Quantities, float32 (n,), or class labels (n,) in the types that the data set has.
+            Quantities, float32 (n,), or class labels (n,) with the data set's types.
 
         Raises:
-            DataError: if the rows are not like those of the data set.
+            DataError: if the rows do not match the data set's schema.
         """
         return self._answers(self._raw(self._checked(rows)))
 
     def predict_proba(self, rows: Rows) -> Array:
-        """Predicts how probable each class is.
+        """Predict the probability of each class.
 
         Args:
             rows: see `predict`.
@@ -69,25 +69,25 @@ class Model:
             Probabilities, float64 (n, classes), in the order of `manifest.rows.labels`.
 
         Raises:
-            DataError: if the rows are not like those of the data set.
-            PackageError: if the model has no probabilities.
+            DataError: if the rows do not match the data set's schema.
+            PackageError: if the model does not predict probabilities.
         """
-        if not self._outputs.has_probabilities:  # it need not predict to say so
+        if not self._outputs.has_probabilities:  # raise without predicting first
             return self._outputs.probabilities(np.empty((0, 1)))
         return self._outputs.probabilities(self._raw(self._checked(rows)))
 
     def table(self, rows: Rows) -> pd.DataFrame:
-        """Predicts the target and, for classes, how probable each is.
+        """Predict the target and, for classes, their probabilities.
 
         Args:
             rows: see `predict`.
 
         Returns:
-            A frame with a row each: a column named as the target, and `probability_LABEL` for
-            each class. A frame's rows keep their index.
+            A frame with one row per input row: a column named after the target, and
+            `probability_LABEL` for each class. The rows of a frame keep their index.
 
         Raises:
-            DataError: if the rows are not like those of the data set.
+            DataError: if the rows do not match the data set's schema.
         """
         checked = self._checked(rows)
         outputs = self._raw(checked)
@@ -100,20 +100,20 @@ class Model:
         return pd.DataFrame(columns, index=index)
 
     def evaluate(self, rows: Rows, target: Any, weights: Any = None) -> dict[str, float]:
-        """Measures the model on rows whose target is known.
+        """Evaluate the model on rows whose target is known.
 
         Args:
             rows: see `predict`.
-            target: the true values (n,), labels as the data set has them.
-            weights: how much each row counts in Keras' metrics (n,), or None.
+            target: the true values (n,), with labels as in the data set.
+            weights: the weight of each row in Keras' metrics (n,), or None.
 
         Returns:
-            The metrics that the model was compiled with, as Keras names them, and `rmse` and
-            `r2` of quantities, `balanced_accuracy` of classes.
+            The metrics that the model was compiled with, by their Keras names, plus `rmse` and `r2`
+            for quantities or `balanced_accuracy` for classes.
 
         Raises:
-            DataError: if the rows are not like those of the data set, or the target has values
-                that the model does not know.
+            DataError: if the rows do not match the data set's schema, or the target has values
+                unknown to the model.
         """
         checked = self._checked(rows)
         y = encode(pd.Series(target), self.manifest.rows)
@@ -135,8 +135,8 @@ class Model:
         return as_rows(rows, self.manifest.rows)
 
     def _raw(self, rows: pd.DataFrame | Array) -> Array:
-        """What the Keras model puts out, (n, units) or (n,), a part of the rows at a time."""
-        if len(rows) == 0:  # scikit-learn transforms at least one row
+        """Return the Keras model's outputs, (n, units) or (n,), computed in chunks of rows."""
+        if len(rows) == 0:  # scikit-learn refuses to transform zero rows
             return np.empty((0, max(1, len(self.manifest.rows.labels))), np.float32)
         step = max(1, _VALUES // self._width)
         parts = [self._part(rows[start : start + step]) for start in range(0, len(rows), step)]
@@ -149,7 +149,7 @@ class Model:
 
     @property
     def _width(self) -> int:
-        """The most values that one row becomes."""
+        """Upper bound of the values that one preprocessed row has."""
         schema = self.manifest.rows
         if not schema.kinds:
             return math.prod(schema.shape)

@@ -1,4 +1,4 @@
-"""What a model's outputs mean: quantities, or the probabilities of classes."""
+"""The meaning of a model's outputs: quantities or class probabilities."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ Array = np.ndarray[Any, Any]
 
 
 class Outputs:
-    """Reads the outputs of a compiled model."""
+    """Interpreter of a compiled model's outputs."""
 
     def __init__(self, loss: Any, classes: int) -> None:
-        """Finds out what the outputs are.
+        """Derive the kind of output from the loss.
 
         Args:
             loss: the loss that the model was compiled with: its name, a function, or an object.
-            classes: how many classes there are; 0 for a regression.
+            classes: number of classes; 0 for a regression.
         """
         self._classes = classes
         self._logits = bool(getattr(loss, "from_logits", False))
@@ -28,29 +28,29 @@ class Outputs:
 
     @property
     def has_probabilities(self) -> bool:
-        """Whether there are classes, and the outputs say how probable each is."""
+        """Whether the outputs give the probability of each class."""
         return self._classes > 0 and not self._margins
 
     def quantities(self, outputs: Array) -> Array:
-        """The predicted quantities, float32 (n,), of outputs (n,) or (n, 1)."""
+        """Return the predicted quantities, float32 (n,), for outputs (n,) or (n, 1)."""
         return np.asarray(outputs.reshape(len(outputs)), np.float32)
 
     def numbers(self, outputs: Array) -> Array:
-        """The numbers of the predicted classes, int64 (n,), of outputs (n, units)."""
+        """Return the predicted class numbers, int64 (n,), for outputs (n, units)."""
         if self._margins and self._one(outputs):
             return np.asarray(outputs.reshape(len(outputs)) > 0, np.int64)
         scores = outputs if self._margins else self.probabilities(outputs)
         return np.asarray(scores[:, : self._classes].argmax(axis=1))
 
     def probabilities(self, outputs: Array) -> Array:
-        """The probability of each class, float64 (n, classes), of outputs (n, units).
+        """Return the probability of each class, float64 (n, classes), for outputs (n, units).
 
-        One unit is the probability of the second of two classes. Logits are made into
+        A single unit is the probability of the second of two classes. Logits are converted to
         probabilities.
 
         Raises:
-            PackageError: if there are no classes, or the loss (a hinge) does not make the
-                outputs probabilities.
+            PackageError: if there are no classes, or the loss (a hinge) does not yield
+                probabilities.
         """
         if not self.has_probabilities:
             why = "its loss is a hinge" if self._margins else "it predicts a quantity"
@@ -59,7 +59,7 @@ class Outputs:
         if self._one(outputs):
             second = values.reshape(len(values))
             if self._logits:
-                second = 0.5 * (1 + np.tanh(second / 2))  # the sigmoid, without an overflow
+                second = 0.5 * (1 + np.tanh(second / 2))  # the sigmoid, without overflow
             return np.stack([1 - second, second], axis=1)
         if self._logits:
             values = np.exp(values - values.max(axis=1, keepdims=True))

@@ -1,4 +1,4 @@
-"""From a file of raw rows to a file of predictions."""
+"""Prediction from a file of raw rows to a file of predictions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from searchlab.inference.raw import read_input
 
 
 def _write_arrays(table: pd.DataFrame, path: Path) -> None:
-    """Writes an NPZ file. `np.savez` takes no array named `file`."""
+    """Write an NPZ file by hand, because `np.savez` accepts no array named `file`."""
     with zipfile.ZipFile(path, "w") as archive:
         for name in table:
             values = table[name].to_numpy()
@@ -37,10 +37,10 @@ _WRITERS: Mapping[str, Callable[[pd.DataFrame, Path], None]] = {
 
 
 def predict_file(model: Model, path: Path) -> pd.DataFrame:
-    """Predicts the rows of a file: see `Model.table`.
+    """Predict the rows of a file: see `Model.table`.
 
     Raises:
-        DataError: if the file cannot be read, or its rows are not like those of the data set.
+        DataError: if the file cannot be read or its rows do not match the data set's schema.
     """
     rows = read_input(path, model.manifest.rows).rows
     try:
@@ -50,10 +50,10 @@ def predict_file(model: Model, path: Path) -> pd.DataFrame:
 
 
 def check_output(path: Path, source: Path) -> None:
-    """Refuses a file that predictions cannot be written to, before anything is predicted.
+    """Reject an unusable output file before anything is predicted.
 
     Raises:
-        InputError: if it is of an unknown kind, or is the file that the rows are read from.
+        InputError: if its extension is unknown or it is the input file itself.
     """
     _ending(path)
     if path.exists() and source.exists() and path.samefile(source):
@@ -61,13 +61,13 @@ def check_output(path: Path, source: Path) -> None:
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Writes predictions as CSV, TSV, Parquet or NPZ, by the file's ending.
+    """Write predictions as CSV, TSV, Parquet or NPZ, depending on the file's extension.
 
-    The file is there whole or not at all; one that is there is replaced.
+    The write is atomic and replaces an existing file.
 
     Raises:
-        InputError: if the ending is unknown.
-        OSError: if it cannot be written.
+        InputError: if the extension is unknown.
+        OSError: if the file cannot be written.
     """
     ending = _ending(path)
     with whole_file(path) as scratch:
@@ -75,7 +75,7 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
 
 
 def print_table(table: pd.DataFrame, output: TextIO) -> None:
-    """Writes predictions as CSV."""
+    """Write predictions as CSV to a stream."""
     table.to_csv(output, index=False)
 
 

@@ -1,7 +1,7 @@
-"""What MLflow loads of a model: `mlflow.pyfunc.load_model(...).predict(raw_rows)`.
+"""MLflow's entry point to a model: `mlflow.pyfunc.load_model(...).predict(raw_rows)`.
 
-A logged model has this package's own source with it (`code/searchlab`), because searchlab is on
-no package index: with the model's requirements installed, it loads where searchlab is not.
+A logged model carries searchlab's own source (`code/searchlab`), because searchlab is on no
+package index: with the model's requirements installed, it loads without searchlab.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from searchlab.inference.model import Model
 
 
 class RawRowsModel:
-    """Answers MLflow's calls with `Model.table`."""
+    """Adapter from MLflow's calls to `Model.table`."""
 
     def __init__(self, model: Model) -> None:
         self.model = model
 
     def predict(self, rows: Any, params: Any = None) -> pd.DataFrame:  # noqa: ARG002 - MLflow's
-        """Predicts raw rows.
+        """Predict raw rows.
 
         Args:
-            rows: a frame with the columns of the data set, or an array of images.
-            params: MLflow's; there are none.
+            rows: a frame with the data set's columns, or an array of images.
+            params: required by MLflow; unused.
 
         Returns:
-            What `Model.table` gives.
+            The result of `Model.table`.
 
         Raises:
-            MlflowException: if the rows are not like those of the data set. The scoring server
-                answers with its message.
+            MlflowException: if the rows do not match the data set's schema. The scoring server
+                returns its message.
         """
         try:
             return self.model.table(rows)
@@ -44,5 +44,5 @@ class RawRowsModel:
 
 
 def _load_pyfunc(path: str) -> RawRowsModel:
-    """The function that MLflow calls, with the path of the package."""
+    """Load the package at `path` for MLflow, which calls this function by name."""
     return RawRowsModel(load_package(Path(path)))

@@ -1,4 +1,4 @@
-"""Reading files of raw rows, with or without the target."""
+"""Reading of raw rows from files, with or without the target."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Input:
     """The rows of a file.
 
     Attributes:
-        rows: a frame with all of the file's columns, or the array of its features.
-        target: the values of the target (n,), or None if the file does not have it.
-        weight: the weights of the rows (n,), or None likewise.
+        rows: a frame with all columns of the file, or its array of features.
+        target: the target's values (n,), or None if the file lacks them.
+        weight: the rows' weights (n,), or None if the file lacks them.
     """
 
     rows: pd.DataFrame | np.ndarray[Any, Any]
@@ -36,15 +36,15 @@ class Input:
 
 
 def read_input(path: Path, schema: RowSchema) -> Input:
-    """Reads a CSV, TSV, Parquet or NPZ file of raw rows.
+    """Read a CSV, TSV, Parquet or NPZ file of raw rows.
 
     Args:
         path: the file.
-        schema: what the rows look like; columns that it does not know are of no matter.
+        schema: the schema of the rows; columns unknown to it are ignored.
 
     Raises:
-        DataError: if there is no such file, or it cannot be read. Missing columns are found when
-            the rows are used.
+        DataError: if the file does not exist or cannot be read. Missing columns are detected only
+            when the rows are used.
     """
     ending = find_file(path, str(path), "correct the path")
     with reading(str(path)):

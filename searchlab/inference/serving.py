@@ -1,4 +1,4 @@
-"""Serving a model: MLflow's own scoring server, on the loopback address only."""
+"""Serving of a model through MLflow's scoring server, on the loopback address only."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from searchlab.core.loopback import HOST, refuse_taken
 from searchlab.data.example import load_example
 from searchlab.errors import PackageError
 
-_GRACE = 5.0  # seconds to end in, once told to
+_GRACE = 5.0  # seconds between SIGTERM and SIGKILL
 
 
 def serve_package(package: Path, port: int, say: Callable[[str], None]) -> int:
-    """Runs `mlflow models serve` until it is stopped.
+    """Run `mlflow models serve` until it is stopped.
 
     Args:
         package: the packaged model.
-        port: the port of the loopback address, which must be free.
-        say: told the address and how to ask, once the server answers.
+        port: a free port on the loopback address.
+        say: called with the address and an example request once the server answers.
 
     Returns:
         The exit code: 0 after Ctrl-C or SIGTERM.
@@ -56,10 +56,10 @@ def serve_package(package: Path, port: int, say: Callable[[str], None]) -> int:
 
 
 def example_call(package: Path, port: int) -> str:
-    """A command that asks the server about the first of the rows that are kept with a model."""
+    """Return a shell command that asks the server to predict the package's first example row."""
     row = load_example(package)[:1]
     if isinstance(row, np.ndarray):
-        body = '{"inputs": [IMAGE]}'  # hundreds of numbers, which nobody would read
+        body = '{"inputs": [IMAGE]}'  # an image has hundreds of numbers
         note = f"   (IMAGE: nested lists of the shape {' x '.join(map(str, row.shape[1:]))})"
     else:
         cells = row.astype(object).where(row.notna(), None).to_numpy().tolist()
@@ -79,10 +79,10 @@ def _write(package: Path, model: Path) -> None:
 
 @contextmanager
 def _server(model: Path, port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """The server's processes, a group of their own, all of which end with the block."""
+    """Run the server in its own process group, which ends with the block."""
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", str(model)]
     command += ["--env-manager", "local", "--host", HOST, "--port", str(port), "--workers", "1"]
-    # MLflow runs a program `uvicorn`, which is not on the path of a venv that is not activated.
+    # MLflow runs `uvicorn`, which is not on the PATH if the venv is not activated.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     settings = {"PATH": path, "MLFLOW_DISABLE_TELEMETRY": "true", "TF_CPP_MIN_LOG_LEVEL": "3"}
     with log.open("wb") as output:
@@ -92,7 +92,7 @@ def _server(model: Path, port: int, log: Path) -> Iterator[subprocess.Popen[byte
             cwd=model.parent,
             stdout=output,
             stderr=output,
-            start_new_session=True,  # Ctrl-C comes to us alone
+            start_new_session=True,  # Ctrl-C reaches only this process
         )
         try:
             yield process
@@ -105,7 +105,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):
         process.wait(_GRACE)
-    with suppress(ProcessLookupError):  # whoever of the group is still there
+    with suppress(ProcessLookupError):  # survivors in the group
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
@@ -120,7 +120,7 @@ def _wait_for(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
 
 
 def _answers(port: int) -> bool:
-    connection = http.client.HTTPConnection(HOST, port, timeout=5)  # whatever proxies are set
+    connection = http.client.HTTPConnection(HOST, port, timeout=5)  # ignores proxy settings
     try:
         connection.request("GET", "/health")
         return connection.getresponse().status == http.client.OK
@@ -132,7 +132,7 @@ def _answers(port: int) -> bool:
 
 @contextmanager
 def _terminated_as_interrupted() -> Iterator[None]:
-    """Lets SIGTERM end the server's processes too, which would go on without us."""
+    """Turn SIGTERM and SIGHUP into KeyboardInterrupt, so that the server's processes end too."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
