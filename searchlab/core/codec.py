@@ -1,28 +1,232 @@
-"""Frozen dataclasses as plain values for JSON, and back."""
+"""Dataclasses as plain values for JSON, and back: one coding for every type that is kept.
+
+The type hints are the format. A field may be a `str`, `int`, `float`, `bool` or `None`, a
+`StrEnum`, a `Literal`, another dataclass, a tuple, a mapping by `str` or `int`, a union of these
+with at most one kind of JSON object or array in it, or `Any` for what is plain already.
+Reading is strict: every field has to be there with its type, and nothing else.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, TypeVar
+import types
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import fields, is_dataclass
+from enum import StrEnum
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-Values = TypeVar("Values", bound="DataclassInstance")
+Coded = TypeVar("Coded", bound="DataclassInstance")
+_Decoder = Callable[[Any], Any]
+
+_PLAIN = (str, int, float, bool, type(None))
+_NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
 
 
-def as_values(instance: DataclassInstance) -> dict[str, Any]:
-    """The fields of a dataclass by name; tuples are lists, as JSON has no others."""
-    return {
-        name: list(value) if isinstance(value, tuple) else value
-        for name, value in asdict(instance).items()
-    }
+class CodecError(ValueError):
+    """Values that are not what the type they are read as wants."""
+
+    def __init__(self, why: str, path: tuple[str, ...] = ()) -> None:
+        """Says what is wrong, and where.
+
+        Args:
+            why: what is wrong.
+            path: the names that lead there.
+        """
+        self.why, self.path = why, path
+        super().__init__(f"{'.'.join(path)}: {why}" if path else why)
 
 
-def of_values(kind: type[Values], values: Mapping[str, Any]) -> Values:
-    """The dataclass of which `as_values` made these values; it has tuples and no lists."""
-    plain = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
-    }
-    return kind(**plain)
+def encode(instance: DataclassInstance) -> dict[str, Any]:
+    """Return the fields of a dataclass by name, as JSON can write them.
+
+    Raises:
+        TypeError: if a value has no coding.
+    """
+    return {each.name: _plain(getattr(instance, each.name)) for each in fields(instance)}
+
+
+def decode(kind: type[Coded], values: Any) -> Coded:
+    """Return the dataclass that `encode` made these values of.
+
+    Raises:
+        CodecError: if they are not of this type; names the place.
+        TypeError: if the type has a field without a coding.
+    """
+    decoded: Coded = _decoder(kind)(values)
+    return decoded
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, StrEnum):
+        return value.value
+    if isinstance(value, _PLAIN):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(each) for each in value]
+    if is_dataclass(value) and not isinstance(value, type):
+        return encode(value)
+    raise TypeError(f"{type(value).__name__} has no coding")
+
+
+@cache
+def _decoder(hint: Hashable) -> _Decoder:
+    """Make what reads the values of a type. Once a type: a journal has many lines."""
+    if hint is Any:
+        return lambda value: value
+    if get_origin(hint) is not None:
+        return _generic(hint, get_origin(hint), get_args(hint))
+    if isinstance(hint, type) and is_dataclass(hint):
+        return _dataclass(hint)
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        return _enum(hint)
+    if hint in _PLAIN:
+        return _scalar({hint})
+    raise TypeError(f"{hint} has no coding")
+
+
+def _generic(hint: Any, origin: Any, arguments: tuple[Any, ...]) -> _Decoder:
+    if origin in (Union, types.UnionType):
+        return _union(arguments)
+    if origin is Literal:
+        return _one_of(arguments)
+    if origin is tuple:
+        return _tuple(arguments)
+    if issubclass(origin, Mapping):
+        return _mapping(*arguments)
+    raise TypeError(f"{hint} has no coding")
+
+
+def _dataclass(kind: type[DataclassInstance]) -> _Decoder:
+    hints = get_type_hints(kind)
+    decoders = {each.name: _decoder(hints[each.name]) for each in fields(kind)}
+
+    def read(values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            raise _unexpected(values, "an object")
+        if values.keys() != decoders.keys():
+            _refuse_keys(values, decoders)
+        found = {name: _within(name, of, values[name]) for name, of in decoders.items()}
+        try:
+            return kind(**found)
+        except ValueError as error:
+            raise CodecError(str(error)) from None
+
+    return read
+
+
+def _refuse_keys(values: Iterable[str], known: Iterable[str]) -> None:
+    found, wanted = set(values), set(known)
+    for name in sorted(wanted - found):
+        raise CodecError("is missing", (name,))
+    for name in sorted(found - wanted):
+        raise CodecError("is unknown", (name,))
+
+
+def _union(members: tuple[Any, ...]) -> _Decoder:
+    scalars = {each for each in members if each in _PLAIN}
+    others = [each for each in members if each not in _PLAIN]
+    if len(others) > 1:
+        raise TypeError(f"{' | '.join(map(str, members))} has no coding: JSON cannot tell them")
+    scalar = _scalar(scalars)
+    other = _decoder(others[0]) if others else scalar
+
+    def read(value: Any) -> Any:
+        return scalar(value) if not others or _fits(value, scalars) else other(value)
+
+    return read
+
+
+def _scalar(kinds: set[Any]) -> _Decoder:
+    names = " or ".join(_NAMES[kind] for kind in _NAMES if kind in kinds) or "null"
+
+    def read(value: Any) -> Any:
+        if not _fits(value, kinds):
+            raise _unexpected(value, names)
+        return value
+
+    return read
+
+
+def _fits(value: Any, kinds: set[Any]) -> bool:
+    # A whole number is a number too, but true and false are none.
+    return type(value) in kinds or (type(value) is int and float in kinds)
+
+
+def _enum(kind: type[StrEnum]) -> _Decoder:
+    named = {member.value: member for member in kind}
+
+    def read(value: Any) -> StrEnum:
+        if not isinstance(value, str) or value not in named:
+            raise _unexpected(value, f"one of {', '.join(named)}")
+        return named[value]
+
+    return read
+
+
+def _one_of(allowed: tuple[Any, ...]) -> _Decoder:
+    def read(value: Any) -> Any:
+        if not any(type(value) is type(each) and value == each for each in allowed):
+            raise _unexpected(value, f"one of {', '.join(map(str, allowed))}")
+        return value
+
+    return read
+
+
+def _tuple(members: tuple[Any, ...]) -> _Decoder:
+    repeated = len(members) == 2 and members[1] is Ellipsis  # noqa: PLR2004 - tuple[X, ...]
+    decoders = [_decoder(each) for each in (members[:1] if repeated else members)]
+
+    def read(values: Any) -> tuple[Any, ...]:
+        if not isinstance(values, list | tuple):
+            raise _unexpected(values, "an array")
+        if not repeated and len(values) != len(decoders):
+            raise CodecError(f"has {len(values)} items instead of {len(decoders)}")
+        each = decoders * len(values) if repeated else decoders
+        return tuple(
+            _within(str(place), of, value)
+            for place, (of, value) in enumerate(zip(each, values, strict=True))
+        )
+
+    return read
+
+
+def _mapping(key: Any, member: Any) -> _Decoder:
+    if key not in (str, int):
+        raise TypeError(f"a mapping by {key} has no coding")
+    decoder = _decoder(member)
+
+    def read(values: Any) -> dict[Any, Any]:
+        if not isinstance(values, Mapping):
+            raise _unexpected(values, "an object")
+        return {
+            _within(str(name), _number if key is int else str, name): _within(
+                str(name), decoder, value
+            )
+            for name, value in values.items()
+        }
+
+    return read
+
+
+def _number(name: Any) -> int:
+    try:
+        return int(name)
+    except ValueError:
+        raise CodecError("is no whole number") from None
+
+
+def _within(name: str, decoder: _Decoder, value: Any) -> Any:
+    try:
+        return decoder(value)
+    except CodecError as error:
+        raise CodecError(error.why, (name, *error.path)) from None
+
+
+def _unexpected(value: Any, wanted: str) -> CodecError:
+    shown = repr(value)
+    return CodecError(f"is {shown[:40]}{'...' if shown[40:] else ''} instead of {wanted}")

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from searchlab.core.codec import as_values, of_values
+from searchlab.core.codec import decode, encode
 from searchlab.data.example import save_example
 from searchlab.data.load import Table, load
 from searchlab.data.preprocessing import (
@@ -74,14 +74,22 @@ class DataSummary:
     validation: int
     test: int
 
-    def as_dict(self) -> dict[str, Any]:
-        """The summary as plain values for JSON; `from_dict` reads it again."""
-        return as_values(self)
 
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> DataSummary:
-        """The summary that `as_dict` wrote."""
-        return of_values(cls, values)
+@dataclass(frozen=True)
+class _Saved:
+    """What is kept of prepared data beside the arrays.
+
+    Attributes:
+        summary: what the data set is.
+        statistics: the part of a model factory's `meta` on how the inputs are scaled.
+        weighted: whether the rows have weights.
+        class_weight: the weight of each class by its number, or None.
+    """
+
+    summary: DataSummary
+    statistics: Mapping[str, Any]
+    weighted: bool
+    class_weight: tuple[float, ...] | None
 
 
 @dataclass(frozen=True)
@@ -181,14 +189,12 @@ def open_data(directory: Path) -> PreparedData:
         DataError: if it is not there or damaged.
     """
     try:
-        saved = json.loads((directory / _SUMMARY).read_text(encoding="utf-8"))
-        summary = DataSummary.from_dict(saved["summary"])
+        saved = decode(_Saved, json.loads((directory / _SUMMARY).read_text(encoding="utf-8")))
         arrays = {
             f"{axis}_{part}": np.load(directory / f"{axis}_{part}.npy", mmap_mode="r")
             for part in _PARTS
-            for axis in ("xyw" if saved["weighted"] else "xy")
+            for axis in ("xyw" if saved.weighted else "xy")
         }
-        classes = saved["class_weight"]
         with np.load(directory / _FOLDS) as file:
             folds = tuple(
                 (file[f"arr_{index}"], file[f"arr_{index + 1}"])
@@ -199,7 +205,8 @@ def open_data(directory: Path) -> PreparedData:
             f"{directory}: the prepared data cannot be read ({error}): delete this directory and "
             f"run the study again"
         ) from None
-    meta = _meta(summary, arrays["x_train"], arrays["y_train"]) | saved["statistics"]
+    summary, classes = saved.summary, saved.class_weight
+    meta = {**_meta(summary, arrays["x_train"], arrays["y_train"]), **saved.statistics}
     return PreparedData(
         **{**dict.fromkeys(f"w_{part}" for part in _PARTS), **arrays},
         folds=folds,
@@ -212,7 +219,7 @@ def open_data(directory: Path) -> PreparedData:
 def read_schema(directory: Path) -> RowSchema:
     """What the raw rows look like that the data in a directory were prepared from."""
     saved = json.loads((directory / _ROWS).read_text(encoding="utf-8"))
-    return RowSchema.from_dict(saved)
+    return decode(RowSchema, saved)
 
 
 # ---- writing
@@ -249,15 +256,11 @@ def _write(table: Table, spec: StudySpec, directory: Path, *, whole: bool = Fals
         input_shape=x_train.shape[1:],
         **{part: len(rows) for part, rows in parts.items()},
     )
-    saved = {
-        "summary": summary.as_dict(),
-        "statistics": _statistics(x_train, spec.data.scale),
-        "weighted": table.w is not None,
-        "class_weight": weights,
-    }
-    (directory / _SUMMARY).write_text(json.dumps(saved, indent=1), encoding="utf-8")
+    statistics = _statistics(x_train, spec.data.scale)
+    saved = _Saved(summary, statistics, weighted=table.w is not None, class_weight=weights)
+    (directory / _SUMMARY).write_text(json.dumps(encode(saved), indent=1), encoding="utf-8")
     schema = RowSchema.of(table, spec.data, summary.task, labels)
-    (directory / _ROWS).write_text(json.dumps(schema.as_dict(), indent=1), encoding="utf-8")
+    (directory / _ROWS).write_text(json.dumps(encode(schema), indent=1), encoding="utf-8")
     save_example(table.X, schema, parts["train"], directory)
     return summary
 

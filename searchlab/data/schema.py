@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
-from searchlab.core.codec import as_values, of_values
 from searchlab.data.load import Kind, Table
 from searchlab.study.spec import DataSpec
 
@@ -53,15 +51,6 @@ class RowSchema:
             drop=spec.drop,
             weight=spec.weight,
         )
-
-    def as_dict(self) -> dict[str, Any]:
-        """The schema as plain values for JSON, labels in their own types."""
-        return as_values(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> RowSchema:
-        """The schema that `as_dict` wrote."""
-        return of_values(cls, values)
 
     def natural(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Tidied rows without a missing number with the types that the data set has them in."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from searchlab.backends.base import Problem
+from searchlab.core.codec import encode
 from searchlab.core.interrupt import Interrupt
 from searchlab.core.trial import Decision, Outcome, Report, Suggestion, Trial, TrialState
 from searchlab.core.versions import installed
@@ -143,7 +144,7 @@ def _work(
     executor = plugins.executor(spec.execution.executor)(spec.execution.workers, directory)
     with contextlib.closing(executor), _data(place, record, interrupt, say) as summary:
         with interrupt.at_once():
-            heritage = inherit(spec, summary.as_dict(), place.home, record.started)
+            heritage = inherit(spec, encode(summary), place.home, record.started)
             problem = Problem.of(spec, summary.task, heritage.known)
             backend = plugins.backend(spec.search.backend)(problem)
         with contextlib.closing(backend):
@@ -232,7 +233,7 @@ def _started(place: _Place, summary: DataSummary, heritage: Heritage) -> Started
         study=spec.as_dict(),
         text=place.file.text,
         file=str(place.file.path.resolve()),
-        data=summary.as_dict(),
+        data=encode(summary),
         factory=source_digest(spec, place.base),
         versions=installed(),
         known=heritage.known,

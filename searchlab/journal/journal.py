@@ -17,27 +17,13 @@ import time
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self, get_args
+from typing import BinaryIO, Self, get_args
 
-from searchlab.core.trial import Failure, Known, Outcome, Report, Suggestion, Trial, TrialState
+from searchlab.core.codec import decode, encode
 from searchlab.errors import JournalError
-from searchlab.journal.events import (
-    Asked,
-    Compared,
-    Confirmed,
-    Entry,
-    Event,
-    Reported,
-    Resumed,
-    Retried,
-    Started,
-    Stopped,
-    Told,
-)
-from searchlab.study.ending import Ending
+from searchlab.journal.events import Entry, Event, Reported
 
 _EVENTS = {kind.__name__: kind for kind in get_args(Event)}
 
@@ -122,7 +108,7 @@ def _whole_lines(path: Path) -> Iterator[bytes]:
 
 def _encode(entry: Entry) -> bytes:
     body = json.dumps(
-        {"event": type(entry.event).__name__, "time": entry.time, **asdict(entry.event)},
+        {"event": type(entry.event).__name__, "time": entry.time, **encode(entry.event)},
         separators=(",", ":"),
         ensure_ascii=False,
     )
@@ -142,49 +128,13 @@ def _decode(path: Path, number: int, line: bytes) -> Entry:
         ) from None
     try:
         values = json.loads(body)
-        kind = _EVENTS[values.pop("event")]
-        return Entry(_event(kind, values), values["time"])
-    except (ValueError, KeyError, TypeError):
+        kind, moment = _EVENTS[values.pop("event")], values.pop("time")
+        return Entry(decode(kind, values), moment)
+    except (ValueError, KeyError) as error:
         raise JournalError(
-            f"{path}:{number}: was written by another version of searchlab; use that version, or "
-            "start the study anew under another --name"
+            f"{path}:{number}: was written by another version of searchlab ({error}); use that "
+            "version, or start the study anew under another --name"
         ) from None
-
-
-def _event(kind: type[Event], values: dict[str, Any]) -> Event:
-    if kind is Started:
-        values["known"] = tuple(Known(**each) for each in values.get("known", ()))
-    if kind is Asked:
-        trial = values["trial"]
-        return Asked(Trial(**{**trial, "suggestion": Suggestion(**trial["suggestion"])}))
-    if kind is Reported:
-        return Reported(Report(**values["report"]))
-    if kind is Retried:
-        return Retried(values["number"], Failure(**values["error"]))
-    if kind is Told:
-        return Told(_outcome(values["outcome"]))
-    if kind is Confirmed:
-        epochs = tuple(values["best_epochs"])
-        return Confirmed(values["seed"], _outcome(values["outcome"]), epochs)
-    if kind in (Compared, Stopped):
-        name = "error" if kind is Compared else "refit_error"
-        error = values[name]
-        values = {**values, name: None if error is None else Failure(**error)}
-    if kind is Resumed:
-        values = {**values, "ending": Ending(**values["ending"])}
-    return kind(**{name: value for name, value in values.items() if name != "time"})
-
-
-def _outcome(values: dict[str, Any]) -> Outcome:
-    error = values["error"]
-    return Outcome(
-        **{
-            **values,
-            "state": TrialState(values["state"]),
-            "scores": tuple(values["scores"]),
-            "error": None if error is None else Failure(**error),
-        }
-    )
 
 
 def _unwritable(path: Path, error: OSError) -> JournalError:

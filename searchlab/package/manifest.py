@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from searchlab.core.codec import decode, encode
 from searchlab.data.schema import RowSchema
 from searchlab.errors import PackageError
 
@@ -59,7 +60,7 @@ class Manifest:
 
     def write(self, package: Path) -> None:
         """Writes it into a package's directory."""
-        values = {"format": FORMAT, **asdict(self), "rows": self.rows.as_dict()}
+        values = {"format": FORMAT, **encode(self)}
         text = json.dumps(values, indent=1, ensure_ascii=False)
         (package / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
@@ -79,7 +80,7 @@ class Manifest:
                     f"{file}: has the format {found}, and this searchlab reads {FORMAT}: use the "
                     "version of searchlab that wrote it, or run the study again"
                 )
-            return cls(**{**values, "rows": RowSchema.from_dict(values["rows"])})
+            return decode(cls, values)
         except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
             why = getattr(error, "strerror", None) or error
             raise PackageError(

@@ -11,11 +11,12 @@ import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from searchlab.core.atomic import whole_file
+from searchlab.core.codec import decode, encode
 from searchlab.executors.cluster.connect import ADDRESS, ends_with_parent
 from searchlab.journal.home import StudyHome
 from searchlab.journal.layout import SubmissionLayout, submission_layout
@@ -66,7 +67,7 @@ class Driver:
         """
         self.name, self._cwd, self._address = name, cwd, address
         self._paths = submission_layout(name, cwd)
-        self._order = _Order(**json.loads(self._paths.order.read_text("utf-8")))
+        self._order = decode(_Order, json.loads(self._paths.order.read_text("utf-8")))
         self._size = self._journal_size()
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped = False
@@ -162,4 +163,4 @@ def receive(bundle: Bundle, cwd: Path) -> None:
 
 def _write(paths: SubmissionLayout, order: _Order) -> None:
     with whole_file(paths.order) as scratch:
-        scratch.write_text(json.dumps(asdict(order)), encoding="utf-8")
+        scratch.write_text(json.dumps(encode(order)), encoding="utf-8")

@@ -234,7 +234,9 @@ def test_a_journal_of_another_version_is_told_from_a_damaged_one(place, undistur
     place.journal.write_bytes(b"".join(lines))
     result = place.run()
     assert result.exit_code == 2
-    assert "was written by another version of searchlab; use that version, or" in one_line(result)
+    said = one_line(result)
+    assert "was written by another version of searchlab" in said
+    assert "use that version, or start the study anew under another --name" in said
 
 
 def _with_checksum(values) -> bytes:

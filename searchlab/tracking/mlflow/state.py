@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from searchlab.core.codec import decode, encode
 from searchlab.journal.layout import StudyLayout
 
 
@@ -99,11 +99,9 @@ class State:
 
     def save(self, directory: Path) -> None:
         """Writes the state so that a crash leaves either the old file or the new one."""
-        trials = {number: [*vars(run).values()] for number, run in self.trials.items()}
-        values = {**asdict(self), "trials": trials}
         part = StudyLayout(directory).mlflow.with_suffix(".json.part")
         with part.open("w", encoding="utf-8") as file:
-            json.dump(values, file)
+            json.dump(encode(self), file)
             file.flush()
             os.fsync(file.fileno())
         part.replace(StudyLayout(directory).mlflow)
@@ -128,12 +126,6 @@ def read_ids(directory: Path) -> TrackingIds | None:
 def _read(directory: Path) -> State | None:
     """The file's state; None if there is no such file or it is not one of ours."""
     try:
-        values: dict[str, Any] = json.loads(
-            (StudyLayout(directory).mlflow).read_text(encoding="utf-8")
-        )
-        trials = {int(number): TrialRun(*run) for number, run in values.pop("trials").items()}
-        registered = values.pop("registered", None)
-        registration = None if registered is None else Registration(**registered)
-        return State(**values, trials=trials, registered=registration)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return decode(State, json.loads(StudyLayout(directory).mlflow.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
         return None
