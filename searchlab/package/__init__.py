@@ -1,1 +1,1 @@
-"""A trained model's directory: writing it and loading the Keras model in it."""
+"""Directories of trained models: writing them and loading their Keras models."""

@@ -1,8 +1,7 @@
-"""The source of a user's own model, kept with the model.
+"""The user's own source code, kept with the model.
 
-A Keras file holds the weights and how the layers are put together, but not the code of layers that
-are not Keras' own. So the modules that a factory has imported from its own project are kept too,
-under the names by which Python imports them.
+A Keras file holds the weights and the architecture, but no code for custom layers. Therefore the
+modules that a factory imported from its own project are stored too, under their import names.
 """
 
 from __future__ import annotations
@@ -24,19 +23,19 @@ _NOT_MODULES = ("__main__", "__mp_main__")
 
 
 def copy_code(reference: str, base: Path, directory: Path) -> None:
-    """Copies the modules that a factory, which has been loaded, needs of its own project.
+    """Copy the modules that an already loaded factory needs from its own project.
 
-    Those are the modules in memory that lie below the factory's root; neither the standard
-    library, nor installed packages, nor searchlab. `import their_module` finds them with
-    `directory` on `sys.path`.
+    These are the modules in memory below the factory's root, except the standard library,
+    installed packages and searchlab. With `directory` on `sys.path`, `import their_module` finds
+    them.
 
     Args:
         reference: the factory; nothing is copied for a built-in one.
         base: the directory of the study file.
-        directory: where they go; not made if there are none.
+        directory: the destination; not created if there are none.
 
     Raises:
-        OSError: if they cannot be copied.
+        OSError: if a file cannot be copied.
     """
     if reference in BUILT_IN:
         return
@@ -49,7 +48,7 @@ def copy_code(reference: str, base: Path, directory: Path) -> None:
 
 
 def imported_packages(directory: Path) -> dict[str, str]:
-    """The installed distributions that copied modules import, with their versions."""
+    """Return the installed distributions that the copied modules import, with their versions."""
     names = {name for file in directory.rglob("*.py") for name in _imports(file)}
     if not names:
         return {}
@@ -68,7 +67,7 @@ def _own_modules(factory: Factory) -> Iterator[tuple[str, Path]]:
         if name in _NOT_MODULES or source is None or not source.endswith(".py"):
             continue
         file = Path(source).resolve()
-        # A submitted study is itself below `.searchlab`: only what is there below its root is not.
+        # A submitted study's root is itself below `.searchlab`, so only the part below it counts.
         below = [file.relative_to(root).parts for root in roots if file.is_relative_to(root)]
         own = any(ROOT not in parts for parts in below)
         if own and not (_INSTALLED & set(file.parts) or any(map(file.is_relative_to, foreign))):
@@ -76,7 +75,7 @@ def _own_modules(factory: Factory) -> Iterator[tuple[str, Path]]:
 
 
 def _top(factory: Factory) -> Path:
-    """The directory on `sys.path` that the factory's module is imported from."""
+    """Return the `sys.path` directory that the factory's module is imported from."""
     if factory.module is None:
         return factory.root
     file = factory.file.parent if factory.file.name == "__init__.py" else factory.file
@@ -84,7 +83,7 @@ def _top(factory: Factory) -> Path:
 
 
 def _imports(file: Path) -> Iterator[str]:
-    """The first names of the modules that a file imports."""
+    """Yield the top-level names of the modules that a file imports."""
     for node in ast.walk(ast.parse(file.read_bytes())):
         if isinstance(node, ast.Import):
             yield from (alias.name.partition(".")[0] for alias in node.names)

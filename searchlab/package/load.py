@@ -1,7 +1,7 @@
-"""Loading the Keras model of a package, with the user's own source that came with it.
+"""Loading of a package's Keras model and the user's source code that came with it.
 
-That source is imported beside whatever else is imported: a training has a factory of its own, in
-whose project there may be modules of the same names.
+That source is isolated from other imports: a training has a factory of its own, whose project may
+contain modules of the same names.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ _LOADED: dict[str, PackagedCode] = {}
 def load_keras(
     package: Path, manifest: Manifest, *, compiled: bool = True
 ) -> tuple[Any, PackagedCode]:
-    """Loads a package's Keras model, in Keras' safe mode. This runs the code in `code/`.
+    """Load a package's Keras model in Keras' safe mode. This executes the code in `code/`.
 
     Args:
-        package: has the model, and the user's own source if there is any.
-        manifest: the package's.
-        compiled: whether the model gets its loss, metrics and optimiser.
+        package: the package's directory.
+        manifest: the package's manifest.
+        compiled: whether to restore the loss, metrics and optimizer.
 
     Returns:
-        The model, and the code, which has to be active while the model is used.
+        The model, and its code, which must be active while the model is used.
 
     Raises:
-        PackageError: if it cannot be loaded.
+        PackageError: if the model cannot be loaded.
     """
     import keras
 
@@ -50,7 +50,7 @@ def load_keras(
             model = keras.saving.load_model(
                 file, custom_objects=code.objects, compile=compiled, safe_mode=True
             )
-    except Exception as error:  # whatever a foreign class does when it is rebuilt
+    except Exception as error:  # a user's class can raise anything
         why = " ".join(f"{type(error).__name__}: {error}".split())[:400]
         raise PackageError(
             f"{file}: the model cannot be loaded ({why}); it was made with keras "
@@ -61,11 +61,11 @@ def load_keras(
 
 
 class PackagedCode:
-    """The modules of one package, imported once, however often the package is loaded.
+    """The modules of one package, imported only once however often the package is loaded.
 
-    Two packages may have modules of one name with another content, as when `my_models.py` was
-    changed between two studies. So the modules stand in `sys.modules` while their model is
-    loaded or used; afterwards what stood there before is back.
+    Two packages may have modules of the same name but different content, as when `my_models.py`
+    changed between two studies. So the modules are in `sys.modules` only while their model is
+    loaded or used; afterwards the previous ones are restored.
     """
 
     def __init__(self, modules: dict[str, ModuleType]) -> None:
@@ -73,10 +73,10 @@ class PackagedCode:
 
     @classmethod
     def load(cls, directory: Path) -> PackagedCode:
-        """Imports all modules of a package's `code/`. This runs them.
+        """Import all modules of a package's `code/`. This executes them.
 
         Raises:
-            PackageError: if one of them cannot be imported.
+            PackageError: if a module cannot be imported.
         """
         files = {_name(file, directory): file for file in sorted(directory.rglob("*.py"))}
         digest = hashlib.sha256()
@@ -90,7 +90,7 @@ class PackagedCode:
 
     @property
     def objects(self) -> dict[str, Any]:
-        """The classes and functions of the modules by the names that Keras knows them by."""
+        """The modules' classes and functions by plain name and by registered Keras name."""
         import keras
 
         found: dict[str, Any] = {}
@@ -101,14 +101,14 @@ class PackagedCode:
         return found
 
     def stay(self) -> None:
-        """Leaves in `sys.modules` what is in nobody's way, for users of the Keras model."""
+        """Add the modules whose names are free to `sys.modules`, for users of the Keras model."""
         taken = {_top(name) for name in sys.modules}
         free = {name: each for name, each in self._modules.items() if _top(name) not in taken}
         sys.modules.update(free)
 
     @contextmanager
     def active(self) -> Iterator[None]:
-        """Lets the modules be imported by name; other packages' code waits for the end."""
+        """Make the modules importable by name; block other packages' code meanwhile."""
         if not self._modules:
             yield
             return
@@ -131,7 +131,7 @@ def _imported(names: list[str], directory: Path) -> dict[str, ModuleType]:
     before, writes = dict(registered), sys.dont_write_bytecode
     with _standing_in(names):
         sys.path.insert(0, str(directory))
-        sys.dont_write_bytecode = True  # a package stays as it is
+        sys.dont_write_bytecode = True  # do not write into the package
         importlib.invalidate_caches()
         try:
             for name in names:
@@ -147,12 +147,12 @@ def _imported(names: list[str], directory: Path) -> dict[str, ModuleType]:
         finally:
             sys.dont_write_bytecode = writes
             sys.path.remove(str(directory))
-            registered.update(before)  # a class of this name that the program has itself
+            registered.update(before)  # keep the program's own classes
 
 
 @contextmanager
 def _standing_in(names: list[str]) -> Iterator[None]:
-    """Takes modules of these names, and those below them, out of the way for a while."""
+    """Hide modules of these names, and their siblings and submodules, for the block."""
     tops = {_top(name) for name in names}
 
     def taken_out() -> dict[str, ModuleType]:

@@ -1,4 +1,4 @@
-"""What a packaged model says of itself: the file `model.json` of its directory."""
+"""The description of a packaged model: the file `model.json` in its directory."""
 
 from __future__ import annotations
 
@@ -14,31 +14,30 @@ from searchlab.errors import PackageError
 
 MANIFEST = "model.json"
 FORMAT = 1
-"""The version of the format; a package with another one is refused."""
+"""Format version; a package with another one is rejected."""
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """Where a packaged model comes from and what it needs.
+    """The origin and the requirements of a packaged model.
 
     Attributes:
-        study: the study's name.
-        trial: the number of the trial that it was made of.
+        study: name of the study.
+        trial: number of the trial it comes from.
         params: the trial's params.
-        fixed: the params that all trials of the study have.
-        seed: the seed of its training.
-        epochs: the epochs that its training had, or could have had at most.
-        refitted: whether it was fitted to all rows but the test's.
-        factory: the model factory, as the study file names it.
-        objective: the metric that the search made better, as Keras names it.
-        scores: `search`, `confirmed` and `spread` in the objective, as far as they are known.
-        measured: the rows that `metrics` were measured on, "test" or "validation".
-        metrics: the metrics of this model, as Keras names them.
-        rows: what the raw rows look like.
+        fixed: the params shared by all trials of the study.
+        seed: the training's seed.
+        epochs: the epochs of its training, or their upper limit.
+        refitted: whether it was fitted to all rows except the test rows.
+        factory: the model factory, as written in the study file.
+        objective: the metric that the search optimized, by its Keras name.
+        scores: `search`, `confirmed` and `spread` values of the objective, as far as known.
+        measured: the rows used to measure `metrics`, "test" or "validation".
+        metrics: the metrics of this model, by their Keras names.
+        rows: the schema of the raw rows.
         data: `name`, `source`, `digest` (SHA-256) and `rows` of the data set.
-        versions: the versions of the libraries that it was made with, by their names on the
-            package index; and of Python.
-        created: when it was made, in ISO 8601, UTC.
+        versions: versions of Python and of the libraries used to make it, by distribution name.
+        created: time of creation, ISO 8601, UTC.
     """
 
     study: str
@@ -59,17 +58,17 @@ class Manifest:
     created: str
 
     def write(self, package: Path) -> None:
-        """Writes it into a package's directory."""
+        """Write the manifest into a package's directory."""
         values = {"format": FORMAT, **encode(self)}
         text = json.dumps(values, indent=1, ensure_ascii=False)
         (package / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, package: Path) -> Manifest:
-        """Reads that of a package's directory.
+        """Read a package's manifest.
 
         Raises:
-            PackageError: if it is not there, damaged, or of another version of searchlab.
+            PackageError: if it is missing, damaged, or has another format version.
         """
         file = package / MANIFEST
         try:

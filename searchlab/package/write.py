@@ -1,4 +1,4 @@
-"""A model with all that its use needs, in a directory: see `write_package`."""
+"""Writing of a model and everything needed to use it: see `write_package`."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ CODE = "code"
 
 
 def model_file(package: Path) -> Path:
-    """The Keras model of a package."""
+    """Return the path of a package's Keras model."""
     return package / MODEL
 
 
 def write_package(package: Path, model: Any, manifest: Manifest, *, data: Path, base: Path) -> None:
-    """Write a directory that is all that the use of a model needs; it is there whole or not.
+    """Write a self-contained model directory, atomically.
 
-    It has `model.keras`, `preprocessing.skops`, `model.json` (see `Manifest`), a few raw rows
-    (`example.json`, or `example.npy` of images), and the user's own source in `code/`.
+    It contains `model.keras`, `preprocessing.skops`, `model.json` (see `Manifest`), a few raw rows
+    (`example.json`, or `example.npy` for images), and the user's own source in `code/`.
 
     Args:
-        package: the directory.
+        package: the directory to write.
         model: a trained Keras model.
-        manifest: where the model comes from; its versions are filled in here.
-        data: the directory of the prepared data that it was trained on.
-        base: the directory from which a relative path of its factory starts.
+        manifest: the model's origin; its versions are filled in here.
+        data: directory of the prepared data that the model was trained on.
+        base: the directory that the factory's path is relative to.
 
     Raises:
-        StorageError: if it cannot be written.
+        StorageError: if the package cannot be written.
     """
     try:
         with whole_directory(package) as new:
@@ -57,10 +57,10 @@ def write_package(package: Path, model: Any, manifest: Manifest, *, data: Path, 
 
 
 def copy_package(package: Path, directory: Path) -> None:
-    """Copies what belongs to a package, and nothing else, into an existing directory.
+    """Copy the files of a package, and nothing else, into an existing directory.
 
     Raises:
-        OSError: if it cannot be written.
+        OSError: if a file cannot be written.
     """
     for name in (MODEL, PREPROCESSING, MANIFEST, *FILES):
         if (package / name).exists():
@@ -70,7 +70,7 @@ def copy_package(package: Path, directory: Path) -> None:
 
 
 def _versions() -> dict[str, str]:
-    """Of what a model needs to be loaded; the modules' own: TensorFlow has several names."""
+    """Return library versions as the modules report them; TensorFlow has several distributions."""
     import keras
     import numpy
     import pandas

@@ -1,1 +1,1 @@
-"""Studies that a cluster runs by itself."""
+"""Studies submitted to a cluster, which runs them unattended."""

@@ -1,4 +1,4 @@
-"""What a study needs that is run elsewhere: its files, and how `searchlab run` is called there."""
+"""Everything needed to run a study elsewhere: its files and the options of `searchlab run`."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _SERVERS = ("http", "https")
 
 @dataclass(frozen=True)
 class Bundle:
-    """A study on its way to a cluster.
+    """A study packed for a cluster.
 
     Attributes:
-        name: of the study.
+        name: name of the study.
         files: the study file, its data file and the user's code, by their paths relative to the
-            root "/", so that what names another by a relative path still finds it.
-        study: the study file's path among them.
-        settings: what wins over the file, by dotted key.
-        tracking_uri: the MLflow server, or None for what the cluster's head uses.
+            root "/", so that relative paths between them stay valid.
+        study: the study file's key in `files`.
+        settings: overrides of the study file, by dotted key.
+        tracking_uri: the MLflow server, or None to use the setting of the cluster's head.
     """
 
     name: str
@@ -44,25 +44,25 @@ class Bundle:
     tracking_uri: str | None
 
     def unpack(self, directory: Path) -> Path:
-        """Writes the files below a directory; where the study file is.
+        """Write the files below a directory; return the path of the study file.
 
         Raises:
-            StorageError: if one cannot be written.
+            StorageError: if a file cannot be written.
         """
         unpack(self.files, directory)
         return directory / self.study
 
 
 def bundle(file: StudyFile, settings: Mapping[str, Any], tracking_uri: str | None) -> Bundle:
-    """Packs a study.
+    """Pack a study.
 
     Args:
         file: the study, with the settings applied.
-        settings: what wins over the file, by dotted key.
-        tracking_uri: an MLflow server, or None for what the cluster's head uses.
+        settings: overrides of the study file, by dotted key.
+        tracking_uri: an MLflow server, or None to use the setting of the cluster's head.
 
     Raises:
-        InputError: if there is more code than can be meant.
+        InputError: if the code to send is implausibly large.
         OSError: if a file cannot be read.
     """
     spec, study = file.spec, file.path.resolve()
@@ -81,14 +81,14 @@ def bundle(file: StudyFile, settings: Mapping[str, Any], tracking_uri: str | Non
 
 
 def server_uri(option: str | None) -> str | None:
-    """The MLflow server that a study on a cluster is told to use; None leaves that to its head.
+    """Return the MLflow server for a study on a cluster, or None to let its head decide.
 
     Args:
-        option: what the user gave; without it the variable MLFLOW_TRACKING_URI counts.
+        option: the user's option; defaults to the variable MLFLOW_TRACKING_URI.
 
     Raises:
-        InputError: if it is a file of this machine, or has a password in it.
-        TrackingError: if MLflow has no store for such a URI.
+        InputError: if the URI is a file on this machine or contains a password.
+        TrackingError: if MLflow has no store for the URI.
     """
     if option is None and not os.environ.get("MLFLOW_TRACKING_URI"):
         return None
@@ -101,7 +101,7 @@ def server_uri(option: str | None) -> str | None:
         )
     if uri.partition("://")[0] in _SERVERS:
         return uri
-    if option is None:  # the environment speaks of this machine
+    if option is None:  # the variable is about this machine, not the cluster
         return None
     raise InputError(
         f"the tracking URI {uri} is no MLflow server, so a cluster cannot reach it: give one, as "

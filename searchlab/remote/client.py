@@ -1,4 +1,4 @@
-"""The submitted studies of a cluster, as seen from elsewhere."""
+"""Remote access to the submitted studies of a cluster."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from searchlab.errors import InputError, SearchlabError
 from searchlab.remote.bundle import Bundle
 from searchlab.remote.keeper import Keeper, Standing
 
-_ANSWER = 60.0  # seconds that the keeper may take to start and to answer
-_BEGIN = 600.0  # seconds that a driver may take to its first trial; data may have to be fetched
-_LOOK = 0.5  # seconds between two looks at a driver
+_ANSWER = 60.0  # seconds for the keeper to start and answer
+_BEGIN = 600.0  # seconds until a driver's first trial, which may include a download
+_LOOK = 0.5  # seconds between two polls of a driver
 _HEAD = "node:__internal_head__"
 
 
 class Cluster:
-    """A connection to a cluster's keeper, which is started if there is none. A context manager.
+    """A connection to a cluster's keeper, which is started if necessary. A context manager.
 
     Attributes:
-        address: as it was given.
+        address: the address of the cluster's head.
     """
 
     def __init__(self, address: str | None) -> None:
-        """Connects.
+        """Connect to a cluster.
 
         Args:
-            address: of the cluster's head; that in `RAY_ADDRESS` if None.
+            address: the head's address; `RAY_ADDRESS` if None.
 
         Raises:
-            SearchlabError: if there is none that can be used.
+            SearchlabError: if the cluster cannot be used.
         """
-        plugins.executor("ray")  # tells what to install if it is not
+        plugins.executor("ray")  # raises an error that says what to install
         from searchlab.executors.cluster.connect import Connection
 
         self._connection = Connection(address)
@@ -51,10 +51,10 @@ class Cluster:
         self._connection.close()
 
     def submit(self, bundle: Bundle) -> None:
-        """Starts a study or resumes it.
+        """Start or resume a study.
 
         Raises:
-            InputError: if it is running already.
+            InputError: if the study is already running.
             SearchlabError: if the cluster does not answer.
         """
         refused = self._ask("submit", bundle)
@@ -62,10 +62,10 @@ class Cluster:
             raise InputError(refused)
 
     def wait_for_begin(self, name: str) -> Standing:
-        """Waits until a submitted study trains or its driver has ended, but not for too long.
+        """Wait until a submitted study trains, its driver has ended, or a time limit has passed.
 
         Raises:
-            InputError: if it cannot be begun.
+            InputError: if the study fails to start.
             SearchlabError: if the cluster does not answer.
         """
         end = time.monotonic() + _BEGIN
@@ -75,10 +75,10 @@ class Cluster:
         return standing
 
     def stop(self, name: str) -> Standing:
-        """Has a study's driver leave it, and waits for that.
+        """Stop a study's driver and wait until it has ended.
 
         Raises:
-            InputError: if there is none at work.
+            InputError: if no such study is running.
             SearchlabError: if the cluster does not answer.
         """
         if not self._ask("stop", name):
@@ -90,7 +90,7 @@ class Cluster:
         return self._wait(name, lambda _: False)
 
     def standings(self, names: list[str] | None = None) -> list[Standing]:
-        """How submitted studies are: these, or all of them, by name.
+        """Return the status of the named submitted studies, or of all, sorted by name.
 
         Raises:
             SearchlabError: if the cluster does not answer.
@@ -99,7 +99,7 @@ class Cluster:
         return found
 
     def _wait(self, name: str, enough: Callable[[Standing], bool]) -> Standing:
-        """Looks at a study until that is enough, or its driver is gone."""
+        """Poll a study until `enough` accepts its status or its driver has ended."""
         while True:
             (standing,) = self.standings([name])
             if enough(standing) or not standing.running:
@@ -111,7 +111,7 @@ class Cluster:
 
         try:
             return ray.get(getattr(self._keeper, method).remote(argument), timeout=_ANSWER)
-        except Exception as error:  # Ray has no base class for what can go wrong here
+        except Exception as error:  # Ray has no base class for its errors
             why = " ".join(str(error).split())[-300:]
             raise SearchlabError(
                 f"the cluster's head does not answer ({type(error).__name__}: {why}): see whether "

@@ -1,4 +1,4 @@
-"""The process that runs a submitted study, on the cluster's head."""
+"""The process that runs a submitted study on the cluster's head."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from searchlab.journal.layout import SubmissionLayout, submission_layout
 from searchlab.remote.bundle import Bundle
 
 _TIMES = 5
-"""How often a driver that was killed is started again: it may be killed for what it does."""
+"""Maximum restarts of a killed driver: the study itself may be the cause."""
 
 _KEPT = ("RAY_AUTH", "RAY_USAGE_STATS", "RAY_worker_niceness", "RAY_TMPDIR")
-"""Which of Ray's variables go on to a driver; others are of the actor that starts it."""
+"""Prefixes of Ray's variables passed on to a driver; others belong to the actor that starts it."""
 
 
 @dataclass(frozen=True)
 class _Order:
-    """How `searchlab run` is called, kept so that it can be called again.
+    """The arguments of `searchlab run`, stored so that it can be called again.
 
     Attributes:
         study: the study file.
-        settings: what wins over the file, by dotted key.
-        tracking_uri: the MLflow server, or None for the environment's.
-        active: whether there is anything left to do.
+        settings: overrides of the study file, by dotted key.
+        tracking_uri: the MLflow server, or None to use the environment's.
+        active: whether the study still has to run.
     """
 
     study: str
@@ -47,23 +47,23 @@ class _Order:
 
 
 class Driver:
-    """A submitted study, whether it runs or has ended.
+    """The driver of a submitted study, running or ended.
 
-    A driver that is killed is started again and resumes the study; one that ends by itself, or
-    is told to, is not. It ends with the process that made this.
+    A killed driver is restarted and resumes the study; one that exits by itself or was told to
+    stop is not restarted. It dies with the process that created this object.
 
     Attributes:
-        name: of the study.
-        code: the exit code, once it has ended.
+        name: name of the study.
+        code: the exit code once it has ended, else None.
     """
 
     def __init__(self, name: str, cwd: Path, address: str) -> None:
-        """Takes up a study that `receive` has written.
+        """Start the driver of a study that `receive` has written, if the study still has to run.
 
         Args:
-            name: of the study.
-            cwd: the working directory, where `.searchlab/` is.
-            address: of the cluster.
+            name: name of the study.
+            cwd: the working directory, which contains `.searchlab/`.
+            address: address of the cluster.
         """
         self.name, self._cwd, self._address = name, cwd, address
         self._paths = submission_layout(name, cwd)
@@ -72,24 +72,24 @@ class Driver:
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped = False
         self.code: int | None = None
-        # A child is told when the thread that made it ends, so this one waits for it.
+        # The parent-death signal fires when the creating thread ends, so this thread waits.
         self._thread = threading.Thread(target=self._keep, name=f"searchlab-{name}", daemon=True)
         if self._order.active:
             self._thread.start()
 
     @property
     def running(self) -> bool:
-        """Whether there is a process, or will be in a moment."""
+        """Whether the process runs or is about to start."""
         return self._thread.is_alive()
 
     @property
     def begun(self) -> bool:
-        """Whether it has got beyond what can be wrong before the first trial."""
+        """Whether the study got past all errors that can occur before the first trial."""
         return self._journal_size() > self._size
 
     @property
     def words(self) -> str:
-        """The last line that it wrote to standard error, without the program's name."""
+        """The last line of the driver's standard error, without the program's name."""
         with suppress(OSError):
             lines = (self._paths.errors).read_text("utf-8", "replace").split("\n")
             last = next((line.strip() for line in reversed(lines) if line.strip()), "")
@@ -97,7 +97,7 @@ class Driver:
         return ""
 
     def stop(self) -> None:
-        """Has it leave the study at the end of the epoch; does not wait for that."""
+        """Tell the driver to leave the study at the end of the epoch, without waiting for it."""
         self._stopped = True
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
@@ -116,7 +116,7 @@ class Driver:
                     stdout=output,
                     stderr=errors,
                     start_new_session=True,
-                    # Nothing is lost: the next one resumes the study.
+                    # SIGKILL loses nothing: the next driver resumes the study.
                     preexec_fn=ends_with_parent(signal.SIGKILL),  # noqa: PLW1509
                 )
                 if self._stopped:
@@ -150,10 +150,10 @@ class Driver:
 
 
 def receive(bundle: Bundle, cwd: Path) -> None:
-    """Writes what a study needs, in the place of what an earlier submission sent.
+    """Write a study's files, replacing those of an earlier submission.
 
     Raises:
-        StorageError: if it cannot be written.
+        StorageError: if a file cannot be written.
     """
     paths = submission_layout(bundle.name, cwd)
     shutil.rmtree(paths.source, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What runs on a cluster's head: an actor that keeps the drivers of submitted studies."""
+"""The actor on a cluster's head that keeps the drivers of submitted studies."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from searchlab.tracking.mlflow.state import TrackingIds, read_ids
 
 @dataclass(frozen=True)
 class Standing:
-    """How a submitted study is.
+    """The status of a submitted study.
 
     Attributes:
-        name: of the study.
-        running: whether its driver is there.
-        begun: whether that has got beyond what can be wrong before the first trial.
+        name: name of the study.
+        running: whether its driver is running.
+        begun: whether the driver got past all errors before the first trial.
         code: the driver's exit code, or None while it runs or if it ended long ago.
-        words: the last that the driver wrote to standard error.
+        words: the last line of the driver's standard error.
         home: the study's directory, on the cluster's head.
-        record: the study as its journal has it, or None before that.
-        ids: where it lies in its tracking store, if it has got there.
+        record: the study as recorded in its journal, or None if there is none yet.
+        ids: its ids in the tracking store, if it has any.
     """
 
     name: str
@@ -40,19 +40,19 @@ class Standing:
 
 
 class Keeper:
-    """The actor: one a cluster. It works in the directory in which the head was started."""
+    """The actor, one per cluster. Its working directory is that in which the head was started."""
 
     def __init__(self, address: str) -> None:
-        """Takes up the studies that were not at their end when an earlier one died.
+        """Resume the studies that had not ended when an earlier keeper died.
 
         Args:
-            address: of the cluster.
+            address: address of the cluster.
         """
         self._cwd, self._address = Path.cwd(), address
         self._drivers = {name: Driver(name, self._cwd, address) for name in submissions(self._cwd)}
 
     def submit(self, bundle: Bundle) -> str | None:
-        """Starts a study or resumes it; why not, or None."""
+        """Start or resume a study; return the reason if that is refused, else None."""
         driver = self._drivers.get(bundle.name)
         if driver is not None and driver.running:
             return (
@@ -67,7 +67,7 @@ class Keeper:
         return None
 
     def stop(self, name: str) -> bool:
-        """Has a study's driver leave; False if there is none at work."""
+        """Tell a study's driver to stop; return False if it is not running."""
         driver = self._drivers.get(name)
         if driver is None or not driver.running:
             return False
@@ -75,7 +75,7 @@ class Keeper:
         return True
 
     def standings(self, names: list[str] | None = None) -> list[Standing]:
-        """How submitted studies are: these, or all of them, by name."""
+        """Return the status of the named submitted studies, or of all, sorted by name."""
         wanted = sorted(self._drivers) if names is None else names
         begun = set(study_names(self._cwd))
         found = [self._drivers[name] for name in wanted if name in self._drivers]

@@ -1,4 +1,4 @@
-"""The studies of a working directory, with those that it has submitted to clusters."""
+"""Overview of a working directory's studies, including those it submitted to clusters."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Row:
-    """A study.
+    """One study in the overview.
 
     Attributes:
-        record: the study.
-        ids: where it lies in its tracking store, if it has got there.
-        directory: its directory; on the cluster's head for one that is there.
-        cluster: the address of the cluster that it was submitted to, or "".
+        record: the study's record.
+        ids: its ids in the tracking store, if it has any.
+        directory: its directory, on the cluster's head if it was submitted.
+        cluster: address of the cluster that runs it, or "".
     """
 
     record: StudyRecord
@@ -35,15 +35,15 @@ class Row:
 
 
 def all_studies(cwd: Path, address: str | None, warn: Callable[[str], None]) -> list[Row]:
-    """The studies here and those that were submitted from here; or those of one cluster.
+    """List the studies here and those submitted from here, or those of one cluster.
 
     Args:
         cwd: the working directory.
-        address: of the cluster, or None.
-        warn: is told of what cannot be shown.
+        address: address of a cluster, or None.
+        warn: called with a message for each study that cannot be shown.
 
     Raises:
-        SearchlabError: if the cluster that was asked for cannot be used.
+        SearchlabError: if the requested cluster cannot be used.
         JournalError: if a journal here is damaged.
     """
     if address is not None:
@@ -62,7 +62,7 @@ def all_studies(cwd: Path, address: str | None, warn: Callable[[str], None]) -> 
             found = list(_of_cluster(place, names, warn))
         except SearchlabError as error:
             warn(f"{', '.join(names)}: {error}")
-        else:  # a cluster on a shared disk may have them in this very directory
+        else:  # a cluster on a shared disk may use this directory too
             rows += [row for row in found if row.directory not in here]
     return rows
 
@@ -82,7 +82,7 @@ def _of_cluster(
 
 
 def _note(standing: Standing) -> str:
-    """What the record does not tell."""
+    """Return a remark on anything that the study's record does not show, or ""."""
     if standing.running:
         return "" if standing.record is not None else "is being prepared"
     if standing.record is None or standing.record.state == "running":

@@ -1,4 +1,4 @@
-"""Which studies were submitted from a working directory, and to which cluster."""
+"""The record of which studies a working directory submitted to which cluster."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from searchlab.journal.layout import sent_file
 
 
 def remember(name: str, address: str, cwd: Path) -> None:
-    """Notes where a study was sent; the latest address counts.
+    """Record the cluster that a study was submitted to, replacing an earlier address.
 
     Raises:
-        OSError: if it cannot be written.
+        OSError: if the file cannot be written.
     """
     path = sent_file(cwd)
     path.parent.mkdir(exist_ok=True)
@@ -23,9 +23,9 @@ def remember(name: str, address: str, cwd: Path) -> None:
 
 
 def sent(cwd: Path) -> dict[str, str]:
-    """The address of the cluster of each study that was sent from here; empty if none can be read.
+    """Return the cluster's address for each submitted study; empty if the file cannot be read.
 
-    What is lost with it is only which clusters are asked without being named.
+    Losing the file only means that these clusters must be named to be asked.
     """
     with suppress(OSError, ValueError):
         return dict(json.loads((sent_file(cwd)).read_text(encoding="utf-8")))
