@@ -1,1 +1,1 @@
-"""Fused training: many trainings in one compiled program, a slot each."""
+"""Fused training: many trainings in one compiled program, one slot each."""

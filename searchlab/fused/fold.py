@@ -1,4 +1,4 @@
-"""One training of a trial in a fused program: its rows, its variables, its epochs so far."""
+"""One training of a trial in a fused program: its rows, variables and finished epochs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from searchlab.training.outcome import Fitted, diverged_error
 
 
 class _Model:
-    """What Keras' `EarlyStopping` needs of a model, made of the variables of a slot."""
+    """The part of a Keras model that `EarlyStopping` uses, backed by a slot's variables."""
 
     def __init__(self, fold: Fold, metrics: Any) -> None:
         self._fold, self.metrics, self.stop_training = fold, metrics, False
@@ -24,7 +24,7 @@ class _Model:
         return self._fold.state
 
     def set_weights(self, weights: Checkpoint) -> None:
-        # The optimiser's variables stay, and so do the states of seed generators, as in Keras.
+        # As in Keras, the optimizer's variables and the seed generators' states stay unchanged.
         state = self._fold.state
         pairs = zip(weights.non_trainable, state.non_trainable, strict=True)
         kept = tuple(best if best.dtype.kind == "f" else now for best, now in pairs)
@@ -33,24 +33,24 @@ class _Model:
 
 @dataclass(eq=False)
 class Fold:
-    """A training.
+    """One training.
 
     Attributes:
-        number: which of its trial's.
-        trial: the trial's number.
-        program: where it runs.
-        rows: the rows of an epoch, int32, in the order of training.
-        score: the rows that it is scored on, int32.
-        state: its variables, as wide as its program.
-        narrow: its variables before, as wide as they are in its model.
-        constants: of its optimiser.
-        epoch: the epochs done, with those of an earlier trial that it continues.
-        epochs: up to which epoch it goes.
-        reports: of the epochs done.
-        sent: how many of them have been said.
-        fitted: what came of it, once it has ended.
-        error: why it failed, if it did.
-        running: whether a lane is at it.
+        number: the fold's number within its trial.
+        trial: number of the trial.
+        program: the program that runs it.
+        rows: row numbers of an epoch, int32, in training order.
+        score: row numbers to score on, int32.
+        state: its variables, padded to the program's widths.
+        narrow: its initial variables, in the model's own widths.
+        constants: its optimizer's constants.
+        epoch: epochs done, including those of an earlier trial that it continues.
+        epochs: the last epoch to train.
+        reports: one report per epoch done here.
+        sent: number of reports already sent.
+        fitted: its result once it has ended, else None.
+        error: the reason for its failure, if it failed.
+        running: whether a lane is training it.
     """
 
     number: int
@@ -70,7 +70,7 @@ class Fold:
     running: bool = False
 
     def watch(self, settings: Any, metrics: Any) -> None:
-        """Sets up the study's early stopping; `metrics` are those of the Keras model."""
+        """Set up the study's early stopping; `metrics` are those of the Keras model."""
         self._model = _Model(self, metrics)
         self._callbacks = early_stopping(settings)
         for callback in self._callbacks:
@@ -79,12 +79,12 @@ class Fold:
 
     @property
     def trained(self) -> bool:
-        """Whether it has had its last epoch."""
+        """Whether the last epoch is done."""
         return self.epoch >= self.epochs or self._model.stop_training
 
     @property
     def steps(self) -> int:
-        """How many batches an epoch has; trainings side by side have as many."""
+        """Batches per epoch; trainings side by side have equally many."""
         return -(-len(self.rows) // self.program.batch)
 
     @property
@@ -93,7 +93,7 @@ class Fold:
         return self.fitted is not None or self.error is not None
 
     def take(self, state: Checkpoint, metrics: Mapping[str, float]) -> None:
-        """Takes in an epoch, and stops early if it is time."""
+        """Record a finished epoch and apply early stopping."""
         self.state = state
         self.epoch += 1
         self.reports.append(Report(self.trial, self.number, self.epoch, dict(metrics)))
@@ -107,5 +107,5 @@ class Fold:
                 callback.on_train_end()
 
     def finish(self, metrics: Mapping[str, float]) -> None:
-        """Takes in the score."""
+        """Record the final score."""
         self.fitted = Fitted(dict(metrics), len(self.reports))

@@ -1,9 +1,9 @@
-"""What XLA has compiled, kept on disk for the next process that needs the same.
+"""A disk cache of XLA's executables, shared by processes that need the same ones.
 
-To compile is most of what a program costs, and each host, resumed study and next study on the same
-data would compile the same again. XLA itself writes each executable to a file of its own, and takes
-one only for the very same computation; what else machine code depends on names the directory. What
-comes from there is trusted no more than what is compiled: `verify` compares it with Keras.
+Compilation is most of a program's cost, and each host, resumed study and next study on the same
+data would repeat it. XLA writes each executable to its own file and reuses it only for the
+identical computation; the directory's name covers everything else that machine code depends on.
+Cached executables are trusted no more than fresh ones: `verify` compares them with Keras.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ from platformdirs import user_cache_path
 from searchlab.core.versions import installed
 
 _MOST = 2**29
-"""Bytes that may be kept, of all kinds of machine together; an executable has 0.1 to 1 MB."""
+"""Size limit in bytes, over all machine kinds; one executable takes 0.1 to 1 MB."""
 
 _SPARE = 2**30
-"""Bytes that the disk must have free: an executable that cannot be written is an error to XLA."""
+"""Free disk space required, in bytes: XLA fails if it cannot write an executable."""
 
 _SETTLED = 3600.0
-"""Seconds after which no process is just about to read or write a file any more."""
+"""Age in seconds beyond which no process is still about to read or write a file."""
 
 _FLAG = "--tf_xla_persistent_cache_directory"
 _CPU = ("vendor_id", "cpu family", "model", "stepping", "flags", "CPU", "Features")
 
 
 def keep_compiled(threads: int) -> None:
-    """Lets XLA find what it needs among what is kept, and keep what it compiles in this process.
+    """Make XLA reuse cached executables and cache those that it compiles in this process.
 
-    It reads its settings when TensorFlow first looks for devices, or once anything is compiled.
+    Call it early: XLA reads its settings when TensorFlow first lists devices or compiles anything.
 
-    Nothing is kept where that is not safe: without a directory of the user's own, on a disk that is
-    nearly full, or on a system that does not say which processor it has. A directory that the user
-    has chosen in `TF_XLA_FLAGS` is left alone.
+    Nothing is cached where that is unsafe: without a directory owned by the user, on a nearly full
+    disk, or on a system that does not identify its processor. A directory that the user set in
+    `TF_XLA_FLAGS` is left alone.
 
     Args:
-        threads: how many an operation may use.
+        threads: threads that an operation may use.
     """
     flags = os.environ.get("TF_XLA_FLAGS", "")
     if _FLAG in flags or (kind := _kind(threads)) is None:
@@ -62,7 +62,7 @@ def keep_compiled(threads: int) -> None:
 
 
 def _kind(threads: int) -> str | None:
-    """The name of all that machine code depends on besides the computation."""
+    """Return a name for everything but the computation that machine code depends on."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -74,7 +74,7 @@ def _kind(threads: int) -> str | None:
 
 
 def _make_room(home: Path) -> None:
-    """Removes what a crash of the machine has left empty, and the oldest of what is too much."""
+    """Remove files left empty by a machine crash, and the oldest files beyond the size limit."""
     left = _MOST
     for _, size, file in sorted(_settled(home, time.time()), reverse=True):
         left -= size
@@ -83,10 +83,10 @@ def _make_room(home: Path) -> None:
 
 
 def _settled(home: Path, now: float) -> Iterator[tuple[float, int, Path]]:
-    """When each file was written, how large it is, and the file."""
+    """Yield the modification time, size and path of each file that is safe to remove."""
     for file in home.glob("*/*"):
-        with contextlib.suppress(FileNotFoundError):  # another process makes room as well
+        with contextlib.suppress(FileNotFoundError):  # another process may be making room too
             stat = file.stat()
-            empty = not stat.st_size and file.suffix == ".pb"  # it gets that name when it is whole
+            empty = not stat.st_size and file.suffix == ".pb"  # named so only once complete
             if empty or now - stat.st_mtime > _SETTLED:
                 yield stat.st_mtime, stat.st_size, file

@@ -1,7 +1,7 @@
-"""Keras' optimisers over stacked variables, each slot with its own constants.
+"""Keras' optimizers over stacked variables, each slot with its own constants.
 
-Keras' `optimizer.stateless_apply` refuses the TensorFlow backend, so the update rules stand here:
-those of `keras.optimizers` 3.15 (SGD, RMSprop, Adam, AdamW), in its order of operations.
+Keras' `optimizer.stateless_apply` refuses the TensorFlow backend, so this module repeats the update
+rules of `keras.optimizers` 3.15 (SGD, RMSprop, Adam, AdamW), in the same order of operations.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _GIVEN = (
 )
 _RESTS = ("rho", "beta_1", "beta_2")
 CONSTANTS = (*_GIVEN, *(f"1 - {name}" for name in _RESTS))
-"""What may differ from slot to slot besides the learning rate, in the order of their columns.
+"""Constants besides the learning rate that may differ between slots, in column order.
 
-Keras subtracts from 1 in Python: of a beta_2 of 0.9999, 1 - beta_2 in float32 is off by 2e-4.
+Keras subtracts from 1 in Python: for a beta_2 of 0.9999, 1 - beta_2 in float32 is off by 2e-4.
 """
 
 _CLASSES = {
@@ -45,18 +45,18 @@ _UNKNOWN = {
     "loss_scale_factor": (None, "scales the loss (loss_scale_factor)"),
     "gradient_accumulation_steps": (None, "adds up gradients (gradient_accumulation_steps)"),
 }
-"""What no rule does: the value with which Keras does not do it either, and words for the user."""
+"""Options that no rule supports: the value that disables each, and its description for users."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """How the optimisers of all slots of a program update: what they have in common.
+    """The update rule that the optimizers of all slots of a program share.
 
     Attributes:
         kind: the name of the Keras class.
-        flags: what is switched on: "momentum", "nesterov", "centered", "amsgrad", and which of
-            the optional constants are set.
-        decayed: for each trainable variable, whether weight decay reaches it.
+        flags: the enabled features: "momentum", "nesterov", "centered", "amsgrad", and the names of
+            the optional constants that are set.
+        decayed: for each trainable variable, whether weight decay applies to it.
     """
 
     kind: str
@@ -70,13 +70,13 @@ class Rule:
         variables: Sequence[Any],
         constants: Any,
     ) -> tuple[list[Any], list[Any]]:
-        """One step for all slots.
+        """Apply one step to all slots.
 
         Args:
-            state: the stacked optimiser variables in the order of Keras' `optimizer.variables`:
+            state: the stacked optimizer variables in the order of Keras' `optimizer.variables`:
                 iterations (slots,), learning rate (slots,), then moments (slots, *shape).
             gradients: (slots, *shape) for each trainable variable.
-            variables: the trainable variables likewise.
+            variables: (slots, *shape) for each trainable variable.
             constants: float32 (slots, len(CONSTANTS)).
 
         Returns:
@@ -106,14 +106,14 @@ class Rule:
         return [iterations + 1, rate, *self._interleaved(flat, len(variables))], new
 
     def _groups(self, moments: Sequence[Any], count: int) -> list[list[Any]]:
-        """The moments by kind; see `_interleaved` for the order in which Keras has them."""
+        """Group the moments by kind; see `_interleaved` for Keras' order."""
         if self.kind in _PAIRED:
             pairs, others = moments[: 2 * count], moments[2 * count :]
             return [list(pairs[0::2]), list(pairs[1::2]), list(others)][: len(moments) // count]
         return [list(moments[first : first + count]) for first in range(0, len(moments), count)]
 
     def _interleaved(self, flat: list[Any], count: int) -> list[Any]:
-        """The moments as Keras has them: of the Adams, both of the first variable, and so on."""
+        """Return the moments in Keras' order: for the Adams, both of each variable in turn."""
         if self.kind not in _PAIRED:
             return flat
         pairs = zip(flat[:count], flat[count : 2 * count], strict=True)
@@ -140,13 +140,13 @@ class Rule:
 
 
 def rule_of(optimizer: Any) -> Rule | str:
-    """The rule of a built Keras optimiser, or why it cannot be stacked, in words for the user."""
+    """Return a built Keras optimizer's rule, or a reason for the user why it cannot be stacked."""
     for reason in _refusals(optimizer):
         return reason
     flags = {
         name for name in ("nesterov", "centered", "amsgrad") if getattr(optimizer, name, False)
     }
-    # what is not above 0 Keras ignores
+    # Keras ignores values that are not above 0
     flags |= {name for name in ("momentum", *_CLIPS) if (getattr(optimizer, name, None) or 0) > 0}
     if optimizer.weight_decay is not None:
         flags.add("weight_decay")
@@ -154,14 +154,14 @@ def rule_of(optimizer: Any) -> Rule | str:
 
 
 def constants_of(optimizer: Any) -> np.ndarray[Any, Any]:
-    """An optimiser's constants, float32 (len(CONSTANTS),); 0 for those that it has not."""
+    """Return an optimizer's constants, float32 (len(CONSTANTS),); 0 for those it lacks."""
     given = [getattr(optimizer, name, None) or 0.0 for name in _GIVEN]
     rests = [1 - getattr(optimizer, name, 1.0) for name in _RESTS]
     return np.array([*given, *rests], np.float32)
 
 
 def _refusals(optimizer: Any) -> Iterator[str]:
-    """Why an optimiser cannot be stacked; what comes after the first reason may raise."""
+    """Yield the reasons why an optimizer cannot be stacked; going past the first may raise."""
     kind = type(optimizer)
     if kind not in _CLASSES.values():
         own = "a class of its own, " if kind.__name__ in _CLASSES else ""
@@ -184,10 +184,10 @@ def _refusals(optimizer: Any) -> Iterator[str]:
 
 
 def _decayed(optimizer: Any) -> tuple[bool, ...]:
-    """For each trainable variable, whether weight decay reaches it.
+    """Return for each trainable variable whether weight decay applies to it.
 
-    Keras asks of the `tf.Variable`, whose name ("dense/bias:0") is not the Keras variable's
-    ("bias"), and remembers the first answer: with the other name, it would be its own, too.
+    Keras passes the `tf.Variable`, whose name ("dense/bias:0") differs from the Keras variable's
+    ("bias"), and caches the answer: asking with the Keras variable could change Keras' own result.
     """
     return tuple(bool(optimizer._use_weight_decay(each.value)) for each in _trained(optimizer))
 
@@ -197,7 +197,7 @@ def _trained(optimizer: Any) -> Sequence[Any]:
 
 
 class _Step:
-    """What a step's rules read, shaped to fit a stacked variable."""
+    """Values that the rules read in a step, shaped to fit a stacked variable."""
 
     def __init__(self, constants: dict[str, Any], rate: Any, iterations: Any) -> None:
         self._constants, self._rate, self._iterations = constants, rate, iterations
@@ -209,17 +209,17 @@ class _Step:
         return _shaped(self._rate, like)
 
     def number(self, like: Any) -> Any:
-        """The number of this step, from 1."""
+        """Return the number of this step, from 1."""
         return _shaped(self._iterations + 1, like)
 
 
 def _shaped(value: Any, like: Any) -> Any:
-    """One value a slot (slots,), to be broadcast over (slots, *shape), in the same dtype."""
+    """Reshape one value per slot (slots,) to broadcast over (slots, *shape), in its dtype."""
     return tf.cast(tf.reshape(value, [-1] + [1] * (len(like.shape) - 1)), like.dtype)
 
 
 def _norm(tensors: Sequence[Any]) -> Any:
-    """The Euclidean norm over several tensors (slots, *shape): (slots,)."""
+    """Return the Euclidean norm over several tensors (slots, *shape), as (slots,)."""
     squares = [tf.reduce_sum(tf.square(each), range(1, len(each.shape))) for each in tensors]
     return tf.sqrt(tf.add_n(squares))
 
@@ -230,7 +230,7 @@ def _to_norm(gradient: Any, norm: Any, most: Any) -> Any:
 
 
 def _to_global(gradient: Any, norm: Any, most: Any) -> Any:
-    """As Keras' `clip_by_global_norm`: all is NaN if the norm is not finite."""
+    """Clip as Keras' `clip_by_global_norm`: everything is NaN if the norm is not finite."""
     norm = _shaped(norm, gradient)
     return gradient * (most * tf.minimum(1 / norm, 1 / most) + (norm - norm))
 

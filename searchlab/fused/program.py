@@ -1,9 +1,9 @@
-"""One compiled program that trains and evaluates the models of several trainings, a slot each.
+"""One compiled program that trains and evaluates the models of several trainings, one slot each.
 
-All variables are stacked: a slot dimension comes first. `tf.vectorized_map` turns one model's step
-into that of all slots, so any Keras model that TensorFlow can vectorise will do. What a step
-computes is Keras' own train step, in the same order: forward pass, loss with its additions,
-metrics, gradients, update, constraints.
+All variables are stacked along a leading slot dimension. `tf.vectorized_map` turns one model's step
+into a step of all slots, so any Keras model that TensorFlow can vectorize is supported. A step
+repeats Keras' own train step in the same order: forward pass, loss with added losses, metrics,
+gradients, update, constraints.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from searchlab.fused.vectorize import vectorized
 from searchlab.training.checkpoint import Checkpoint
 
 _CHUNK = 512
-"""Rows that one step of an evaluation takes: enough to multiply fast, few enough for a cache."""
+"""Rows per evaluation step: enough for fast multiplication, few enough for the cache."""
 
 
 @dataclass(frozen=True)
 class Method:
-    """How a model is made into a program.
+    """A way to turn a model into a program.
 
     Attributes:
-        padded: whether hidden layers are as wide as `Structure.padded` says.
-        masked: whether the last, smaller batch of an epoch is a full one with rows of weight 0;
-            else it is a step of its own, of just so many rows, and all trainings have as many.
+        padded: whether hidden layers are padded to the widths in `Structure.padded`.
+        masked: whether the last, smaller batch of an epoch is filled up with rows of weight 0;
+            otherwise it is a separate step of exactly its size, the same for all trainings.
         compiled: whether XLA compiles it.
     """
 
@@ -52,21 +52,21 @@ class Method:
 
 @dataclass(eq=False, repr=False)
 class Program:
-    """What trains the models of one structure and of one width.
+    """The program for models of one structure and one width.
 
     Attributes:
-        source: a compiled Keras model of the structure, whose losses and metrics are used.
-        template: an equal model as wide as the program; its own weights are never used.
-        rule: how the optimiser updates.
-        method: how the program is made.
-        batch: rows of a step.
-        tail: rows of the last step of an epoch if that is one of its own, else 0.
-        slots: how many trainings it takes.
-        data: the rows of the study.
-        zero: a state of the program's widths, all 0.
-        columns: how many row numbers `train` and `evaluate` take for each slot.
-        names: those of the logs.
-        paths: the names of the model's variables, the trainable ones first.
+        source: a compiled Keras model of the structure, which provides losses and metrics.
+        template: the same model in the program's widths; its weights are never used.
+        rule: the optimizers' update rule.
+        method: the way the program is built.
+        batch: rows per step.
+        tail: rows of an epoch's last step if it is a separate one, else 0.
+        slots: number of trainings it holds.
+        data: the study's rows.
+        zero: an all-zero state in the program's widths.
+        columns: row numbers per slot that `train` and `evaluate` take.
+        names: names of the logs.
+        paths: names of the model's variables, trainable ones first.
     """
 
     source: Any
@@ -101,9 +101,9 @@ class Program:
     def stacked(
         self, states: Sequence[Checkpoint], constants: Sequence[np.ndarray]
     ) -> tuple[Checkpoint, np.ndarray]:
-        """The states and the optimisers' constants of some trainings in the first slots.
+        """Stack the states and optimizer constants of some trainings into the first slots.
 
-        The other slots are filled with those of the first training.
+        The remaining slots repeat the first training.
         """
         places = [*range(len(states)), *[0] * (self.slots - len(states))]
         groups = zip(*(state.all for state in states), strict=True)
@@ -111,7 +111,7 @@ class Program:
         return state, np.stack([constants[place] for place in places])
 
     def table(self, rows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        """The row numbers for the first slots, and how many; the others have none."""
+        """Return the row numbers and their counts for the first slots; the others get no rows."""
         table = np.zeros((self.slots, self.columns), np.int32)
         counts = np.zeros(self.slots, np.int32)
         for slot, each in enumerate(rows):
@@ -122,13 +122,13 @@ class Program:
     def train(
         self, state: Checkpoint, rows: np.ndarray, counts: np.ndarray, constants: np.ndarray
     ) -> tuple[Checkpoint, np.ndarray]:
-        """One epoch for all slots.
+        """Train all slots for one epoch.
 
         Args:
-            state: stacked.
-            rows: int32 (slots, columns): the rows of an epoch, in the order of training.
-            counts: int32 (slots,): how many of them; as many batches in all slots that are used.
-            constants: float32 (slots, constants of the optimiser).
+            state: the stacked state.
+            rows: int32 (slots, columns): row numbers of an epoch, in training order.
+            counts: int32 (slots,): row counts; all used slots must have equally many batches.
+            constants: float32 (slots, optimizer constants).
 
         Returns:
             The new stacked state, and the logs (slots, len(names)) in the order of `names`.
@@ -138,12 +138,12 @@ class Program:
         return state.like([each.numpy() for each in values]), logs.numpy()
 
     def evaluate(self, state: Checkpoint, rows: np.ndarray, counts: np.ndarray) -> np.ndarray:
-        """The metrics (slots, len(names)) on any rows; arguments as for `train`."""
+        """Return the metrics (slots, len(names)) on any rows; for the arguments see `train`."""
         weights = (*state.trainable, *state.non_trainable)
         with exact():
             return self._evaluate(weights, rows, counts, self.data.scored).numpy()  # type: ignore[no-any-return]
 
-    # ---- inside of the compiled program
+    # ---- inside the compiled program
 
     def _epoch(self, values: Any, rows: Any, counts: Any, constants: Any, data: Any) -> Any:
         state, metrics = self.zero.like(values), self._start()
@@ -153,7 +153,7 @@ class Program:
             count = tf.clip_by_value(counts - number * self.batch, 0, size)
             return self._step(Checkpoint(*state), metrics, batch, count, constants, data, masked)
 
-        longest = tf.reduce_max(counts)  # of masked steps the last may be partly empty
+        longest = tf.reduce_max(counts)  # the last masked step may be partly empty
         steps = (longest + (self.batch - 1 if self.method.masked else 0)) // self.batch
 
         def body(number: Any, state: Any, metrics: Any) -> Any:
@@ -176,7 +176,7 @@ class Program:
         data: Any,
         masked: bool,
     ) -> Any:
-        """One step of all slots."""
+        """Apply one step to all slots."""
         outputs = self._map(
             lambda given: self._learn(given, masked),
             (state.trainable, state.non_trainable, metrics, self._batch(rows, data), count),
@@ -188,7 +188,7 @@ class Program:
         return (tuple(self._constrained(trainable)), non_trainable, tuple(optimizer)), measured
 
     def _learn(self, given: Any, masked: bool) -> Any:
-        """One model's gradients, new variables that are not trained, and metrics."""
+        """Return one model's gradients, new non-trainable variables, and metrics."""
         trainable, non_trainable, metrics, batch, count = given
         with tf.GradientTape() as tape:
             tape.watch(trainable)
@@ -224,7 +224,7 @@ class Program:
             mask = _mask(x, count)
             w = mask if w is None else w * mask
         loss = self.source._compile_loss(y, predicted, w)
-        if masked:  # Keras' mean over the rows that count
+        if masked:  # the mean over the unmasked rows, as in Keras
             loss *= x.shape[0] / tf.cast(tf.maximum(count, 1), loss.dtype)
         for each in added:
             loss += self.source._aggregate_additional_loss(each)
@@ -233,7 +233,7 @@ class Program:
     def _measured(
         self, metrics: Any, loss: Any, predicted: Any, batch: Any, count: Any, masked: bool
     ) -> Any:
-        """One model's metrics after one more batch, as Keras' train and test steps have them."""
+        """Update one model's metrics with a batch, as Keras' train and test steps do."""
         x, y, w = _unpacked(batch)
         plain = _mask(x, count) if masked else None
         weighted = plain if w is None else (w if plain is None else w * plain)
@@ -245,9 +245,9 @@ class Program:
         return tuple(tf.convert_to_tensor(scope.get_current_value(each)) for each in variables)
 
     def _metrics(self) -> Iterator[tuple[Any, bool]]:
-        """The model's metrics, and whether each takes the rows' weights (`weighted_metrics`)."""
+        """Yield the model's metrics and whether each takes row weights (`weighted_metrics`)."""
         compiled = self.source._compile_metrics
-        if compiled is not None:  # Keras 3.15 has no public list of the two kinds
+        if compiled is not None:  # Keras 3.15 lists the two kinds only privately
             yield from ((each, False) for each in compiled._flat_metrics if each is not None)
             yield from (
                 (each, True) for each in compiled._flat_weighted_metrics if each is not None
@@ -274,7 +274,7 @@ class Program:
         return self._results(tf.while_loop(lambda number, _: number < steps, body, start)[1])
 
     def _batch(self, rows: Any, data: Any) -> Any:
-        """The inputs, targets and weights (slots, rows, ...) of some rows."""
+        """Gather the inputs, targets and weights (slots, rows, ...) of some rows."""
         return tuple(tf.gather(each, rows) for each in data)
 
     def _constrained(self, variables: Any) -> Iterator[Any]:
@@ -288,7 +288,7 @@ class Program:
         return tuple(tf.stack([tf.constant(each)] * self.slots) for each in self._fresh)
 
     def _results(self, metrics: Any) -> Any:
-        """The metrics' values (slots, len(names))."""
+        """Return the metrics' values (slots, len(names))."""
 
         def one(given: Any) -> Any:
             variables = self.source.metrics_variables
@@ -307,7 +307,7 @@ def _parts(state: Checkpoint) -> Any:
 
 
 def _unpacked(batch: Any) -> tuple[Any, Any, Any]:
-    """Inputs, targets, and weights or None."""
+    """Return inputs, targets, and weights or None."""
     return batch if len(batch) == 3 else (*batch, None)  # noqa: PLR2004
 
 
@@ -316,5 +316,5 @@ def _zeros(variable: Any) -> np.ndarray:
 
 
 def _mask(x: Any, count: Any) -> Any:
-    """1 for each of the first `count` rows of a batch, 0 for the others: float32 (rows,)."""
+    """Return 1 for the first `count` rows of a batch and 0 for the others, float32 (rows,)."""
     return tf.cast(tf.range(x.shape[0]) < count, tf.float32)

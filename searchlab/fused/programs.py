@@ -1,4 +1,4 @@
-"""All programs of a host: one for each structure, width and method, made when first needed."""
+"""All programs of a host: one per structure, width and method, built on first use."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ METHODS = (
     Method(padded=False, masked=False, compiled=True),
     Method(padded=False, masked=False, compiled=False),
 )
-"""From the fastest and most widely shared on."""
+"""Methods by preference: from the fastest and most widely shared on."""
 
 BUILDING = threading.RLock()
-"""Held while a model is built: layers draw their seeds from generators that threads share."""
+"""Lock for building models: layers draw their seeds from generators that threads share."""
 
 _TIMES = ((64, 4), (1024, 2))
-"""How many trials fill a program, by the weights of their model: of a small one, a step is mostly
-overhead, which slots share. Of a larger one an empty slot costs as much as a full one."""
+"""Trials that fill a program, by the number of weights of their model. A small model's step is
+mostly overhead, which slots share; with a larger one, an empty slot costs as much as a full one."""
 
 _FEWEST, _MOST = 2, 4
-"""Slots for one trial's trainings. Of a single slot, XLA makes other code; and when the first of
-many folds has stopped early, its slot may stay empty."""
+"""Slots for one trial's trainings. With a single slot, XLA generates different code; with many
+folds, the slot of one that stopped early may stay empty."""
 
 
 class Programs:
-    """Finds or makes the program for a model.
+    """Finder and builder of programs for models.
 
     Attributes:
         data: the study's rows.
-        batch: rows of a step.
-        folds: how many trainings a trial has.
-        made: how many programs have been compiled.
+        batch: rows per step.
+        folds: trainings per trial.
+        made: number of compiled programs.
     """
 
     def __init__(self, data: Tensors, batch: int, folds: int) -> None:
@@ -55,21 +55,21 @@ class Programs:
         self._refused: defaultdict[str, set[Method]] = defaultdict(set)
 
     def find(self, structure: Structure, rows: int) -> Program | str | None:
-        """The program for trainings of a structure; why there can be none; None if not yet known.
+        """Return the program for a structure, the reason why there is none, or None if unknown yet.
 
         Args:
-            structure: of the model.
-            rows: of an epoch.
+            structure: the model's structure.
+            rows: rows per epoch.
         """
         with self._lock:
             return self._find(structure, rows)
 
     def missing(self, structure: Structure, sizes: Sequence[int]) -> tuple[int, Hashable] | None:
-        """What must be made for trainings of a structure, or None.
+        """Return the first program still to be built for a structure, or None.
 
         Returns:
-            The first of `sizes` (rows of an epoch) for which there is neither a program nor a
-            reason, and what would be made for it: two threads should not make the same.
+            The first of `sizes` (rows per epoch) with neither a program nor a reason, and the key
+            of the program to build, so that no two threads build the same one.
         """
         with self._lock:
             for size in sizes:
@@ -78,12 +78,12 @@ class Programs:
         return None
 
     def make(self, structure: Structure, rows: int, model: Any) -> Program | str:
-        """Makes the program for a structure, or says why there can be none.
+        """Build the program for a structure, or return the reason why that is impossible.
 
         Args:
-            structure: of the model.
-            rows: of an epoch.
-            model: built and compiled; it is trained a little, and kept if the program is.
+            structure: the model's structure.
+            rows: rows per epoch.
+            model: built and compiled; it is trained briefly, and kept with the program.
         """
         start = None
         while (found := self.find(structure, rows)) is None:
@@ -98,7 +98,7 @@ class Programs:
                 candidate = self._program(structure, method, tail or 0, model)
                 reason = problem(candidate, reference, model.optimizer) or ""
                 program = None if reason else candidate
-            except Exception as error:  # whatever TensorFlow says of what it cannot stack
+            except Exception as error:  # TensorFlow has no one error for what it cannot stack
                 reason = _reason(error)
             self._note(structure, method, rows, program, reason)
         return found
@@ -114,7 +114,7 @@ class Programs:
         return self._reasons[structure.family]
 
     def _key(self, structure: Structure, method: Method, rows: int) -> Hashable:
-        """What tells programs apart."""
+        """Return the key that distinguishes programs."""
         widths = structure.padded if method.padded else structure.widths
         tail = None if method.masked else rows % self.batch
         return structure.text, structure.rule, widths, method, tail
@@ -124,7 +124,7 @@ class Programs:
             return (self._methods(structure) or METHODS[-1:])[0]
 
     def _methods(self, structure: Structure) -> list[Method]:
-        """The methods that have not failed for the structure; the last has the last word."""
+        """Return the methods that have not failed for the structure, by preference."""
         refused = self._refused[structure.family]
         left = [each for each in METHODS if each not in refused]
         if not structure.widenable:
@@ -156,7 +156,7 @@ class Programs:
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong, in a line; TensorFlow tells in the last one what a trace has raised."""
+    """Return the error in one line; TensorFlow puts the cause of a failed trace in the last one."""
     kind = type(error).__name__
     *_, last = str(error).strip().splitlines() or ["no message"]
     return reason_text(Failure(kind, last.strip().removeprefix(f"{kind}: ")))

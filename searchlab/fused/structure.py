@@ -1,8 +1,8 @@
-"""Which trainings can share a program: what their models have in common, and what differs.
+"""The structure that decides which trainings can share a program.
 
-Two models of one structure differ only in widths, initial weights and optimiser constants. What a
-model is made of is read from its configuration; whether that tells the whole truth is for `verify`
-to find out, by running the stacked program beside the real model.
+Models of one structure differ only in widths, initial weights and optimizer constants. The
+structure is read from a model's configuration; `verify` checks whether that is complete by running
+the stacked program beside the real model.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import keras
 from searchlab.fused.optimizers import Rule, rule_of
 
 _OWN_WAYS = ("train_step", "test_step", "fit", "evaluate", "compute_loss", "compute_metrics")
-"""Methods that a model with a way of its own to train overrides."""
+"""Methods whose override means that a model trains in its own way."""
 
 _FORGOTTEN = ("build_config", "name", "seed")
 """Parts of a layer's configuration that do not change what a program computes."""
@@ -27,20 +27,20 @@ _FORGOTTEN = ("build_config", "name", "seed")
 _NUMBER = re.compile(r"-?\d+\.\d+(e-?\d+)?")
 
 _NARROWEST, _STEP = 32, 16
-"""Widths are padded to a multiple of `_STEP`, or of an eighth of the width if that is more: little
-is multiplied in vain, and few programs serve all widths. Below `_NARROWEST` a step is overhead."""
+"""Widths are padded to a multiple of `_STEP`, or of an eighth of the width if that is more, so that
+little work is wasted and few programs serve all widths. Below `_NARROWEST`, overhead dominates."""
 
 
 @dataclass(frozen=True)
 class Structure:
-    """What all trainings of a program have in common.
+    """Everything that the trainings of a program have in common.
 
     Attributes:
         text: the model's and the losses' configuration without widths, as JSON.
-        rule: how the optimiser updates.
+        rule: the optimizers' update rule.
         widths: the units of each hidden Dense layer, in order.
-        widenable: whether wider layers may compute the same. They do not where layers draw random
-            numbers, as dropout does: a wider layer draws others.
+        widenable: whether wider layers can compute the same. Layers that draw random numbers, such
+            as dropout, prevent it: a wider layer draws different ones.
     """
 
     text: str
@@ -50,22 +50,22 @@ class Structure:
 
     @cached_property
     def family(self) -> str:
-        """What tells which methods work: the text without numbers such as a dropout rate."""
+        """Group of structures with the same feasible methods: the text without numbers."""
         return _NUMBER.sub("#", self.text)
 
     @cached_property
     def padded(self) -> tuple[int, ...]:
-        """The widths of a program that trainings of several widths can share."""
+        """The widths of a program that can be shared by trainings of several widths."""
         return tuple(_padded(width) for width in self.widths)
 
 
 def structure_of(model: Any, params: Mapping[str, Any]) -> Structure | str:
-    """The structure of a built and compiled model, or why it cannot be stacked.
+    """Return the structure of a built and compiled model, or the reason why it cannot be stacked.
 
     Args:
-        model: its optimiser is built too.
-        params: of the trial. Code that is not Keras' own may depend on them in ways that no
-            configuration shows, so models with such code share a program only if these are equal.
+        model: the model, with a built optimizer.
+        params: the trial's params. Code outside Keras may depend on them without any trace in the
+            configuration, so models with such code share a program only if their params are equal.
     """
     if reason := _refusal(model):
         return reason
@@ -84,7 +84,7 @@ def structure_of(model: Any, params: Mapping[str, Any]) -> Structure | str:
     names = {layer.name: f"layer-{index}" for index, layer in enumerate(model._flatten_layers())}
     text = [_anonymous(config, names, hidden), compiled, sorted(params.items()) if own_code else []]
     trainable = [tuple(variable.shape) for variable in model.trainable_variables]
-    if not hidden:  # nothing is left out of the configuration, but it may not be all there
+    if not hidden:  # the configuration may be incomplete
         text.append(trainable)
     return Structure(
         json.dumps(text, sort_keys=True, default=str),
@@ -95,7 +95,7 @@ def structure_of(model: Any, params: Mapping[str, Any]) -> Structure | str:
 
 
 def hidden_layers(model: Any) -> list[Any]:
-    """The Dense layers of a Sequential or Functional model but for those that make its output."""
+    """Return the Dense layers of a Sequential or Functional model, except output layers."""
     if type(model) is keras.Sequential:
         layers = model.layers
         last = [layer for layer in layers if isinstance(layer, keras.layers.Dense)][-1:]
@@ -111,9 +111,9 @@ def hidden_layers(model: Any) -> list[Any]:
 
 
 def widened(model: Any, widths: tuple[int, ...]) -> Any:
-    """A model of the same layers as another, with other widths of its hidden layers.
+    """Clone a model with other widths of its hidden layers.
 
-    Its weights are new, and it is not compiled.
+    The clone has new weights and is not compiled.
     """
     units = {layer.name: width for layer, width in zip(hidden_layers(model), widths, strict=True)}
 
@@ -137,7 +137,7 @@ def _makes_output(layer: Any, model: Any) -> bool:
 
 
 def _refusal(model: Any) -> str | None:
-    """Why a model cannot be stacked, as far as that shows without running it."""
+    """Return the reason why a model cannot be stacked, as far as visible without running it."""
     own = [
         name
         for name in _OWN_WAYS
@@ -159,12 +159,12 @@ def _refusal(model: Any) -> str | None:
 
 
 def _plain(value: Any) -> Any:
-    """A configuration as JSON has it."""
+    """Convert a configuration to plain JSON values."""
     return json.loads(json.dumps(value, default=str))
 
 
 def _own_code(value: Any) -> bool:
-    """Whether a configuration names code that is not Keras'."""
+    """Return whether a configuration names code from outside Keras."""
     return any(
         str(part.get("module") or "keras").partition(".")[0] != "keras"
         or part.get("class_name") in ("Lambda", "function")
@@ -184,7 +184,7 @@ def _parts(value: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _anonymous(value: Any, names: Mapping[str, str], hidden: set[str]) -> Any:
-    """A configuration without names that Keras counts up, without widths and initial weights."""
+    """Strip generated names, widths and initializers from a configuration."""
     if isinstance(value, str):
         return names.get(value, value)
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""A study's rows as the tensors that all programs read."""
+"""A study's rows as tensors that all programs read."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from searchlab.data.preprocessing import Array
 
 @dataclass(frozen=True)
 class Tensors:
-    """All rows of a study: those for training, then those for early stopping, then the test's.
+    """All rows of a study: first the training rows, then the early-stopping and test rows.
 
     Attributes:
         fitted: inputs, targets and, if there are any, weights in the training loss: tensors
             (rows, ...).
-        scored: likewise, with the weights in the loss of unseen rows.
-        train: how many rows are for training.
-        validation: the numbers of the early-stopping rows, int32.
-        test: those of the test rows.
-        longest: the most rows of an epoch, or of a score.
+        scored: the same with the weights used to score unseen rows.
+        train: number of training rows.
+        validation: numbers of the early-stopping rows, int32.
+        test: numbers of the test rows, int32.
+        longest: the largest number of rows in an epoch or a score.
     """
 
     fitted: tuple[Any, ...]
@@ -38,14 +38,14 @@ class Tensors:
 
     @classmethod
     def of(cls, data: PreparedData) -> Tensors:
-        """The tensors of a prepared data set."""
+        """Convert a prepared data set to tensors."""
         train, validation, test = len(data.x_train), len(data.x_validation), len(data.x_test)
         x = tf.constant(np.concatenate([data.x_train, data.x_validation, data.x_test]))
         y = tf.constant(np.concatenate([data.y_train, data.y_validation, data.y_test]))
         fitted, scored = [x, y], [x, y]
         _, _, fit = data.fitting(np.arange(train))
         if fit is not None:
-            others = np.ones(validation + test, np.float32)  # they are never fitted
+            others = np.ones(validation + test, np.float32)  # never fitted, so any weight does
             fitted.append(tf.constant(np.concatenate([fit, others])))
         if data.w_train is not None:
             parts: list[Any] = [data.w_train, data.w_validation, data.w_test]
@@ -63,11 +63,11 @@ class Tensors:
 
 @lru_cache(maxsize=64)
 def order(rows: int, seed: int) -> Array:
-    """The order (rows,) in which Keras' `fit` takes rows after `set_random_seed(seed)`.
+    """Return the order (rows,) in which Keras' `fit` visits rows after `set_random_seed(seed)`.
 
-    It is the same in every epoch: Keras 3.15 makes a new iterator for each, and TensorFlow starts
-    the generator of a data set's shuffle anew with its iterator. The order is Keras' own: its
-    adapter for arrays is asked. `set_random_seed` is called.
+    It is the same in every epoch: Keras 3.15 creates a new iterator each time, and TensorFlow
+    restarts a data set's shuffling with each iterator. The order comes from Keras' own array
+    adapter. Side effect: calls `set_random_seed`.
     """
     keras.utils.set_random_seed(seed)
     numbers = np.arange(rows, dtype=np.int64)

@@ -1,7 +1,7 @@
-"""TensorFlow's vectorised map, taught an operation that it does not know and a shorter way.
+"""TensorFlow's vectorized map with one more operation and a shortcut for long functions.
 
-Keras 3.15 looks at the sign bit of zeros in `argmax`, and so in every accuracy, by a Bitcast, which
-`tf.vectorized_map` of TensorFlow 2.21 cannot convert. The shorter way is `Stackable`'s.
+In `argmax`, and so in every accuracy, Keras 3.15 reads the sign bit of zeros with a Bitcast, which
+`tf.vectorized_map` of TensorFlow 2.21 cannot convert. The shortcut is `Stackable`.
 """
 
 from __future__ import annotations
@@ -14,32 +14,32 @@ from tensorflow.python.ops.parallel_for import pfor
 
 
 def vectorized(function: Any, given: Any, *, loops: bool) -> Any:
-    """`tf.vectorized_map`.
+    """Call `tf.vectorized_map`.
 
     Args:
-        function: of one slot's values.
-        given: values of all slots (slots, ...), in any nest.
-        loops: whether what cannot be vectorised runs in a loop, which is slow.
+        function: a function of one slot's values.
+        given: the values of all slots (slots, ...), in any nested structure.
+        loops: whether to run unconvertible operations in a slow loop.
     """
     return tf.vectorized_map(function, given, fallback_to_while_loop=loops)
 
 
 class Stackable:
-    """A long function that takes the values of one slot or of all; traced once for all programs.
+    """A long function over the values of one slot or of all, traced once for all programs.
 
-    A program calls what it was traced to. That call is not converted operation by operation: the
-    function is called with the stacked values instead.
+    When a program is vectorized, a call of it is not converted operation by operation: the function
+    is called with the stacked values instead.
     """
 
     def __init__(self, function: Callable[[Any, Any], Sequence[Any]]) -> None:
-        """Takes a function of a slot's tensor (..., size) and of a tensor (n,) that slots share.
+        """Wrap a function of a slot's tensor (..., size) and of a tensor (n,) that slots share.
 
-        Its results are tensors (..., n).
+        Its results must be tensors (..., n).
         """
         self._traced = tf.function(function, autograph=False)
 
     def __call__(self, given: Any, shared: Any) -> Sequence[Any]:
-        """Calls the function."""
+        """Call the function."""
         *leading, size = given.shape
         concrete = self._traced.get_concrete_function(
             tf.TensorSpec([*(None for _ in leading), size], given.dtype),
@@ -53,7 +53,7 @@ class Stackable:
 
 
 _stackable: dict[str, Stackable] = {}
-"""The functions by the names of what they were traced to."""
+"""Stackable functions by the names of their traces."""
 
 
 def _bitcast(pfor_input: Any) -> Any:

@@ -1,8 +1,8 @@
-"""Whether a stacked program does what the real Keras model does.
+"""Verification that a stacked program computes the same as the real Keras model.
 
-The real model is trained for a batch and a part of one, without being compiled, and evaluated on
-some rows; the program does the same in one of its slots. Losses, metrics and all variables must
-agree within the rounding of floats.
+The real model is trained uncompiled on one batch and a part of another, then evaluated on some
+rows; the program does the same in one of its slots. Losses, metrics and all variables must agree
+within floating-point rounding.
 """
 
 from __future__ import annotations
@@ -21,30 +21,30 @@ from searchlab.training.checkpoint import Checkpoint, checkpoint_of
 
 _LOSS = 1e-3  # relative; float32 sums over a batch agree to 1e-6
 _SLOWEST, _FASTEST = 1e-3, 1e-2
-"""Learning rates between which the real model is tried, whatever its own: at a tiny one nothing
-moves that could differ, and at a huge one rounding becomes visible."""
+"""Bounds of the learning rate used to verify: with a tiny one no difference would show, and with
+a huge one rounding becomes visible."""
 _UPDATE = 0.05
-"""Of the largest update: where a gradient is nothing but rounding (a bias before a batch
-normalisation), Adam makes a step of a visible part of the learning rate of it."""
+"""Tolerance as a share of the largest update: where a gradient is pure rounding (a bias before a
+batch normalization), Adam turns it into a step of a visible part of the learning rate."""
 
 
 class Reference:
-    """What a real model does with a few rows."""
+    """The real model's results on a few rows."""
 
     def __init__(self, model: Any, data: Tensors, batch: int, tail: int | None) -> None:
-        """Trains and evaluates a model, which changes it.
+        """Train and evaluate a model, which changes it.
 
         Args:
-            model: built and compiled, its optimiser built.
+            model: built and compiled, with a built optimizer.
             data: the study's rows.
-            batch: rows of a step.
+            batch: rows per step.
             tail: rows of the last step, or None for about half a batch.
         """
         rows = data.train
         part = min(rows, batch // 2 + 1) if tail is None else tail
         full = batch if rows >= batch + part else 0
         rate = float(np.clip(np.asarray(model.optimizer.learning_rate), _SLOWEST, _FASTEST))
-        model.optimizer.learning_rate = rate  # a variable: every training brings its own
+        model.optimizer.learning_rate = rate  # every training sets its own
         self.before = checkpoint_of(model)
         self.rows = np.arange(full + part, dtype=np.int32)
         self.scored = data.validation[: batch + 7]
@@ -62,10 +62,10 @@ class Reference:
 
 
 def problem(program: Program, reference: Reference, optimizer: Any) -> str | None:
-    """What a program does otherwise than the real model, or None.
+    """Return the first difference between a program and the real model, or None.
 
     Raises:
-        Exception: whatever TensorFlow raises of what it cannot stack or compile.
+        Exception: any error of TensorFlow's if it cannot stack or compile the model.
     """
     start = pad(reference.before, program.zero)
     state, constants = program.stacked([start], [constants_of(optimizer)])
@@ -97,7 +97,7 @@ def _other_update(reference: Reference, after: Checkpoint) -> str | None:
 
 
 def _filled_up(wide: Checkpoint, padded: Checkpoint) -> str | None:
-    """Whether a step has changed what `widths.pad` filled up with zeros."""
+    """Return a problem if a step changed what `widths.pad` filled with zeros, else None."""
     for index, (found, wanted) in enumerate(zip(wide.all, padded.all, strict=True)):
         if not np.array_equal(found, wanted, equal_nan=found.dtype.kind == "f"):
             return f"variable {index} grows beyond its width"

@@ -1,7 +1,7 @@
-"""A model of some widths inside of a wider one.
+"""A model embedded in a wider one.
 
 A chain of Dense layers computes the same in the top left corner of a wider chain whose other
-weights are 0, wherever activation(0) is 0: the other units stay 0, and so do their gradients.
+weights are 0, wherever activation(0) is 0: the other units and their gradients stay 0.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from searchlab.training.checkpoint import Checkpoint
 
 
 def pad(state: Checkpoint, wide: Checkpoint) -> Checkpoint:
-    """A training's variables, filled up with zeros to the shapes of a wider state."""
+    """Pad a training's variables with zeros to the shapes of a wider state."""
     return state.like([_filled(each, into) for each, into in zip(state.all, wide.all, strict=True)])
 
 
 def unpad(state: Checkpoint, narrow: Checkpoint) -> Checkpoint:
-    """The part of a wider state's variables that has the shapes of a narrower one."""
+    """Cut the variables of a wider state to the shapes of a narrower one."""
     pairs = zip(state.all, narrow.all, strict=True)
     return state.like([np.array(each[_corner(like)]) for each, like in pairs])
 

@@ -1,4 +1,4 @@
-"""How much room a node has for trainings."""
+"""The capacity of a node for trainings."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from dataclasses import dataclass
 
 from searchlab.study.limits import ResourcesSpec
 
-_ROUNDING = 1e-9  # three times a third of a GPU are one
+_ROUNDING = 1e-9  # so that three thirds of a GPU make one
 
 
 @dataclass(frozen=True)
 class Setup:
-    """How a node is used.
+    """The use of a node.
 
     Attributes:
-        slots: how many processes of each kind it has.
-        threads: how many each may use.
-        gpus: how many GPUs each has, a whole number or less than one.
+        slots: processes of each kind.
+        threads: threads per process.
+        gpus: GPUs per process, a whole number or a fraction below one.
     """
 
     slots: int
@@ -27,7 +27,7 @@ class Setup:
 
 
 def setup_of(total: Mapping[str, float], need: ResourcesSpec) -> Setup:
-    """How a node is used that has these resources, by Ray's names, in all."""
+    """Return the setup for a node with these total resources, by Ray's names."""
     rooms = [total.get("CPU", 0.0) / need.cpus]
     if need.gpus:
         rooms.append(int(total.get("GPU", 0.0)) * _per_gpu(need.gpus))
@@ -38,11 +38,11 @@ def setup_of(total: Mapping[str, float], need: ResourcesSpec) -> Setup:
 
 
 def devices_of(setup: Setup, given: Sequence[str]) -> list[str]:
-    """The GPUs that each slot sees, as `CUDA_VISIBLE_DEVICES` has them.
+    """Return the GPUs visible to each slot, in the form of `CUDA_VISIBLE_DEVICES`.
 
     Args:
-        setup: of the node.
-        given: the names of those that it may use.
+        setup: the node's setup.
+        given: names of the GPUs that the node may use.
     """
     if setup.gpus >= 1:
         each = int(setup.gpus)
@@ -53,7 +53,7 @@ def devices_of(setup: Setup, given: Sequence[str]) -> list[str]:
 
 
 def claim(setup: Setup, need: ResourcesSpec) -> dict[str, float]:
-    """What an actor asks Ray for, as options, to hold all slots of a node."""
+    """Return the Ray options by which one actor claims all slots of a node."""
     options: dict[str, float] = {"num_cpus": setup.slots * need.cpus}
     if need.gpus:
         options["num_gpus"] = math.ceil(setup.slots / _per_gpu(need.gpus) - _ROUNDING)
@@ -63,5 +63,5 @@ def claim(setup: Setup, need: ResourcesSpec) -> dict[str, float]:
 
 
 def _per_gpu(gpus: float) -> float:
-    """How many trainings a GPU has room for; less than one if each has several."""
+    """Return how many trainings fit on a GPU; below one if each needs several GPUs."""
     return math.floor(1 / gpus + _ROUNDING) or 1 / gpus

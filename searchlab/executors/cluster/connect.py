@@ -1,7 +1,7 @@
-"""The way into a Ray cluster: its address, its token, and a node of it on this machine.
+"""Connection to a Ray cluster: its address, its token, and one of its nodes on this machine.
 
-Ray's drivers talk to a node on their own machine. Where none of the cluster is running, one that
-offers no resources is started for as long as the driver lives.
+A Ray driver talks to a node on its own machine. If none of the cluster's nodes runs here, a node
+that offers no resources is started for the driver's lifetime.
 """
 
 from __future__ import annotations
@@ -24,31 +24,31 @@ import psutil
 from searchlab.errors import InputError, SearchlabError
 
 ADDRESS = "RAY_ADDRESS"
-"""The environment variable with a cluster's address, as Ray reads it, too."""
+"""The environment variable with a cluster's address, shared with Ray."""
 
-_REACH = 5.0  # seconds
-_ANSWER = 30.0  # seconds
-_JOIN = 60.0  # seconds that a node may take to start
-_PORT = 6379  # Ray's default
+_REACH = 5.0  # seconds to open a connection
+_ANSWER = 30.0  # seconds for the cluster to answer
+_JOIN = 60.0  # seconds for a node to start
+_PORT = 6379  # Ray's default port
 _PR_SET_PDEATHSIG = 1
 
 
 class Connection:
-    """This process as a driver of a cluster, until it is closed.
+    """This process' connection to a cluster as a Ray driver, until it is closed.
 
     Attributes:
-        address: of the cluster's head, with its port.
+        address: host and port of the cluster's head.
     """
 
     def __init__(self, given: str | None = None) -> None:
-        """Connects to a cluster.
+        """Connect to a cluster.
 
         Args:
-            given: its head's address; that in `RAY_ADDRESS` if None.
+            given: the head's address; `RAY_ADDRESS` if None.
 
         Raises:
-            InputError: if none is given, or it is not to be used without a token.
-            SearchlabError: if it cannot be reached or does not let us in.
+            InputError: if there is no usable address, or the cluster is remote and has no token.
+            SearchlabError: if the cluster cannot be reached or denies access.
         """
         host, port = _address(given or os.environ.get(ADDRESS, ""))
         self.address = f"{host}:{port}"
@@ -61,10 +61,10 @@ class Connection:
             raise
 
     def close(self) -> None:
-        """Leaves the cluster; may be called twice.
+        """Disconnect from the cluster; safe to call twice.
 
-        Ray ends the process if a reference of its own is freed while it shuts down, which a
-        collection in any other thread may do.
+        Ray aborts the process if one of its references is freed during shutdown, which a garbage
+        collection in another thread can cause.
         """
         import ray
 
@@ -107,12 +107,12 @@ def _address(given: str) -> tuple[str, int]:
 
 
 def _is_here(host: str) -> bool:
-    """Whether a host is this machine by its loopback address."""
+    """Return whether a host is this machine's loopback address."""
     return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def _has_token() -> bool:
-    """Whether Ray asks for a token, which it finds in the environment or in a file."""
+    """Return whether Ray uses a token, which it reads from the environment or a file."""
     return os.environ.get("RAY_AUTH_MODE", "").lower() == "token"
 
 
@@ -127,7 +127,7 @@ def _reach(host: str, port: int) -> None:
 
 
 def _has_node(host: str, port: int) -> bool:
-    """Whether a node of the cluster runs on this machine."""
+    """Return whether one of the cluster's nodes runs on this machine."""
     ours = {host, _resolved(host), *(["127.0.0.1", _own_address()] if _is_here(host) else [])}
     for process in psutil.process_iter(["name", "cmdline"]):
         if process.info["name"] != "raylet":
@@ -147,17 +147,17 @@ def _resolved(host: str) -> str:
 
 
 def _own_address() -> str:
-    """The address by which Ray calls a machine that it was told to be local."""
+    """Return the address that Ray uses for a machine it was told is local."""
     from ray.util import get_node_ip_address
 
     return str(get_node_ip_address())
 
 
 def _start_node(address: str) -> subprocess.Popen[bytes]:
-    """Starts a node without resources on this machine, which ends with this process.
+    """Start a node without resources on this machine; it ends with this process.
 
     Raises:
-        SearchlabError: if it does not start.
+        SearchlabError: if the node does not start.
     """
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", f"--address={address}"]
     command += ["--num-cpus=0", "--num-gpus=0", "--block", "--disable-usage-stats"]
@@ -166,7 +166,7 @@ def _start_node(address: str) -> subprocess.Popen[bytes]:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        start_new_session=True,  # Ctrl-C is for this process to act on
+        start_new_session=True,  # only this process acts on Ctrl-C
         preexec_fn=ends_with_parent(signal.SIGTERM),  # noqa: PLW1509
     )
     host, _, port = address.rpartition(":")
@@ -183,31 +183,31 @@ def _start_node(address: str) -> subprocess.Popen[bytes]:
 
 
 def ends_with_parent(number: int) -> Callable[[], None] | None:
-    """What a new process runs to be sent a signal when the thread that made it ends.
+    """Return a `preexec_fn` that signals the child when the thread that started it ends.
 
-    None where the system has no such thing.
+    Return None on systems without this feature.
     """
     if sys.platform != "linux":
         return None
-    prctl = ctypes.CDLL(None).prctl  # found now: a forked process must not load libraries
+    prctl = ctypes.CDLL(None).prctl  # loaded now: a forked process must not load libraries
     return lambda: prctl(_PR_SET_PDEATHSIG, number)
 
 
 def _init(address: str) -> None:
-    """Connects, in a thread of its own: Ray would take signals over, and wait for minutes."""
+    """Connect in a separate thread, because Ray takes over signals and can block for minutes."""
     errors: list[Exception] = []
 
     def connect() -> None:
         import ray
         from ray._private import worker
 
-        # Ray 2.60 prints the last words of nodes that die to standard output, whatever one asks.
+        # Ray 2.60 prints the last output of dying nodes to standard output, unconditionally.
         vars(worker)["print_to_stdstream"] = _print_nothing
         try:
             ray.init(
                 address, namespace="searchlab", log_to_driver=False, logging_level=logging.CRITICAL
             )
-        except Exception as error:  # Ray has no base class for what can go wrong here
+        except Exception as error:  # Ray has no base class for its errors
             errors.append(error)
 
     thread = threading.Thread(target=connect, name="searchlab-ray", daemon=True)
@@ -225,7 +225,7 @@ def _init(address: str) -> None:
             "the same Ray, Python and RAY_AUTH_TOKEN as its nodes"
         )
     if threading.current_thread() is threading.main_thread():
-        # Ray's C++ part has put a handler of its own in the place of Python's.
+        # Ray's C++ part has replaced Python's handler.
         signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
 
 

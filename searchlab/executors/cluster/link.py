@@ -1,4 +1,4 @@
-"""The loop's end of a process on a node."""
+"""The loop's end of the connection to a process on a node."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from searchlab.executors.sources import Kind
 
 
 class Orders(Protocol):
-    """What can be asked of the node with the process, by the process' number."""
+    """Requests to the node of a process, by the process' number."""
 
     def tell(self, number: int, message: Any) -> None:
-        """Passes a message on."""
+        """Forward a message to the process."""
 
     def kill(self, number: int) -> None:
-        """Ends it."""
+        """Kill the process."""
 
     def dump(self, number: int) -> str:
-        """Ends it; where its training was."""
+        """Kill the process and return where its training was."""
 
 
 class Wire:
-    """A `sources.Channel`: what is sent goes to the node; what comes from there is in a pipe."""
+    """A `sources.Channel` that sends to the node and receives from it through a pipe."""
 
     def __init__(self, send: Callable[[Any], None]) -> None:
         self._ours, self._theirs = Pipe()
@@ -34,35 +34,35 @@ class Wire:
         self._feeding = threading.Lock()
 
     def fileno(self) -> int:
-        """The pipe's."""
+        """Return the file descriptor of the receiving pipe."""
         return self._ours.fileno()
 
     def poll(self) -> bool:
-        """Whether something has come, or nothing more can."""
+        """Return whether a message is waiting or the other end is closed."""
         return self._ours.poll()
 
     def recv(self) -> Any:
-        """The next message."""
+        """Receive the next message."""
         return self._ours.recv()
 
     def send(self, obj: Any, /) -> None:
-        """Sends a message, without waiting."""
+        """Send a message without waiting."""
         if self._ours.closed or self._theirs.closed:
             raise BrokenPipeError
         self._send(obj)
 
     def close(self) -> None:
-        """Ends the conversation, from the loop's side."""
+        """Close the channel from the loop's side."""
         self._ours.close()
         self.end()
 
     def feed(self, message: Any) -> None:
-        """Lets the loop receive a message; waits if it is behind. In the node's thread."""
-        with self._feeding, suppress(OSError):  # the loop does not listen any more
+        """Deliver a message to the loop, waiting if it lags; called from the node's thread."""
+        with self._feeding, suppress(OSError):  # the loop has closed its end
             self._theirs.send(message)
 
     def end(self) -> None:
-        """Lets the loop hear that the process is gone, after all that was fed."""
+        """Tell the loop, after all messages, that the process is gone."""
         with self._feeding:
             self._theirs.close()
 
@@ -71,11 +71,11 @@ class Link:
     """A `sources.Process` on a node.
 
     Attributes:
-        number: of the process, on its node.
-        kind: its kind.
-        connection: what it is talked to over.
-        failure: why it is gone, once it is.
-        used: the resident memory that was seen last, in bytes.
+        number: the process' number on its node.
+        kind: the kind of process.
+        connection: the channel to the process.
+        failure: the reason for its end, once it has ended.
+        used: the last known resident memory, in bytes.
     """
 
     def __init__(self, number: int, kind: Kind, orders: Orders) -> None:
@@ -85,24 +85,24 @@ class Link:
         self.used = 0
 
     def kill(self) -> None:
-        """Has it ended at once; does not wait for that."""
+        """Kill the process without waiting for it."""
         self.connection.close()
         self._orders.kill(self.number)
 
     def death(self) -> Failure:
-        """Why it is gone."""
+        """Kill the process and return the reason for its end."""
         self.kill()
         return self.failure
 
     def dump(self) -> str:
-        """Has it ended; where its training was."""
+        """Kill the process and return where its training was."""
         return self._orders.dump(self.number)
 
     def memory(self) -> int:
-        """What was seen last; it is looked at on the node."""
+        """Return the last known resident memory in bytes; the node measures it."""
         return self.used
 
     def gone(self, failure: Failure) -> None:
-        """Notes that it is gone. In the node's thread."""
+        """Record the reason for the process' end; called from the node's thread."""
         self.failure = failure
         self.connection.end()
