@@ -8,12 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from searchlab.core.interrupt import Interrupt
-from searchlab.core.trial import Decision, Failure, Outcome, Report, Trial, TrialState
+from searchlab.core.trial import Decision, Outcome, Report, Trial, TrialState
 from searchlab.engine import plugins
 from searchlab.engine.run import run_study
 from searchlab.journal.record import StudyRecord
 from searchlab.study.file import load_study
 from searchlab.study.spec import StudySpec
+from searchlab.training.outcome import failed
 
 SPACE = {
     "n_hidden": {"int": [0, 3]},
@@ -94,8 +95,7 @@ class TrivialExecutor:
         try:
             value = self._value(job.trial, epoch)
         except Exception as error:
-            failure = Failure(type(error).__name__, str(error))
-            return True, Outcome(number, TrialState.FAIL, error=failure)
+            return True, failed(number, error)
         self._epochs[number] = epoch
         decision = decide(Report(number, 0, epoch, {metric: value}))
         if decision is Decision.ABANDON:
@@ -152,8 +152,7 @@ class LogicalExecutor(TrivialExecutor):
         try:
             self._ahead[number] = self._formula(job.trial, self._done(job) + 1)
         except Exception as error:
-            failure = Failure(type(error).__name__, str(error))
-            self._outcomes[number] = Outcome(number, TrialState.FAIL, error=failure)
+            self._outcomes[number] = failed(number, error)
 
 
 def run_here(file: Path) -> StudyRecord:

@@ -99,19 +99,46 @@ class Report:
         return next((name for name, v in self.metrics.items() if not math.isfinite(v)), None)
 
 
+class FailureKind(StrEnum):
+    """What kind of failure a job ended in, as set by the code that observed it.
+
+    Nothing is decided by `Failure.type`: a user's exception may have any name.
+    """
+
+    ERROR = "ERROR"
+    """The training raised an exception, whatever its class is called."""
+    REFUSED = "REFUSED"
+    """searchlab refused the model, and its message says what to change."""
+    STORAGE = "STORAGE"
+    """searchlab could not write what the training made."""
+    WORKER_KILLED = "WORKER_KILLED"
+    """The process was killed with SIGKILL, and not for its limits."""
+    WORKER_DIED = "WORKER_DIED"
+    """The process ended in any other way than with a result."""
+    NODE_LOST = "NODE_LOST"
+    """The machine with the process cannot be reached any more."""
+    TIME_LIMIT = "TIME_LIMIT"
+    """The training took longer than `training.limits.seconds`."""
+    MEMORY_LIMIT = "MEMORY_LIMIT"
+    """The process used more than `training.limits.memory`."""
+
+
 @dataclass(frozen=True)
 class Failure:
     """Why a trial failed, as data.
 
     Attributes:
-        type: the exception's class, such as "ValueError".
+        type: a name for people: the exception's class, such as "ValueError", or such as
+            "TimeLimit" where there was no exception.
         message: one line.
         traceback: the whole traceback; empty where there is none.
+        kind: what decisions are made by.
     """
 
     type: str
     message: str
     traceback: str = ""
+    kind: FailureKind = FailureKind.ERROR
 
 
 @dataclass(frozen=True)

@@ -194,7 +194,7 @@ class Finish:
     def _take(self, task: _Task, outcome: Outcome) -> None:
         refuse_lost(outcome)
         error = outcome.error
-        if error is not None and task.runs < RERUNS.get(error.type, 0):
+        if error is not None and task.runs < RERUNS.get(error.kind, 0):
             self._tasks[outcome.number] = _Task(task.job, runs=task.runs + 1)
             self._executor.submit(task.job)
             return

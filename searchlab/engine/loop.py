@@ -10,7 +10,7 @@ from pathlib import Path
 from searchlab.backends.base import Backend
 from searchlab.core.interrupt import Interrupt
 from searchlab.core.memory import PeakMemory
-from searchlab.core.trial import Decision, Outcome, Report, Trial, TrialState
+from searchlab.core.trial import Decision, FailureKind, Outcome, Report, Trial, TrialState
 from searchlab.engine.recorder import Recorder
 from searchlab.engine.replay import Answers
 from searchlab.errors import StorageError
@@ -181,7 +181,7 @@ class Search:
         trial = self._recorder.record.trials[outcome.number]
         if outcome.error is None or self._out_of_time:
             return False
-        allowed = max(self._spec.search.retries, RERUNS.get(outcome.error.type, 0))
+        allowed = max(self._spec.search.retries, RERUNS.get(outcome.error.kind, 0))
         if trial.retries >= allowed:
             return False
         self._recorder(Retried(outcome.number, outcome.error))
@@ -231,5 +231,5 @@ def refuse_lost(outcome: Outcome) -> None:
     Raises:
         StorageError: if the outcome says that something could not be written.
     """
-    if outcome.error is not None and outcome.error.type == StorageError.__name__:
+    if outcome.error is not None and outcome.error.kind is FailureKind.STORAGE:
         raise StorageError(outcome.error.message)

@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING
 from searchlab.backends.base import Problem
 from searchlab.core.codec import encode
 from searchlab.core.interrupt import Interrupt
-from searchlab.core.trial import Decision, Outcome, Report, Suggestion, Trial, TrialState
+from searchlab.core.trial import (
+    Decision,
+    FailureKind,
+    Outcome,
+    Report,
+    Suggestion,
+    Trial,
+    TrialState,
+)
 from searchlab.core.versions import installed
 from searchlab.engine import plugins
 from searchlab.engine.finalize import Finish, Say
@@ -200,7 +208,7 @@ def _try_model(place: _Place, executor: Executor, interrupt: Interrupt) -> None:
     outcome = run_to_end(executor, interrupt)
     if outcome is not None and outcome.state is TrialState.FAIL:
         assert outcome.error is not None  # noqa: S101 - a FAIL has one
-        known = outcome.error.type == ModelError.__name__
+        known = outcome.error.kind is FailureKind.REFUSED
         what = outcome.error.message if known else f"{outcome.error.type}: {outcome.error.message}"
         raise ModelError(what)
 

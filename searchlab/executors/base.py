@@ -6,19 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar, Protocol
 
-from searchlab.core.trial import Decision, Outcome, Report
+from searchlab.core.trial import Decision, FailureKind, Outcome, Report
 from searchlab.training.job import Job
 
 Decide = Callable[[Report], Decision]
 """What the loop answers to a report. An executor asks it from the thread that calls `poll`."""
 
-KILLED = "WorkerKilled"
-"""The `Failure.type` of a job whose worker was killed with SIGKILL, and not for its limits."""
-
-LOST = "NodeLost"
-"""The `Failure.type` of a job that was at a machine which cannot be reached any more."""
-
-RERUNS = {KILLED: 1, LOST: 5}
+RERUNS = {FailureKind.WORKER_KILLED: 1, FailureKind.NODE_LOST: 5}
 """How often a job is run again after a failure of a kind that need not be its own.
 
 A training that is too large is killed by the kernel each time, and may take its machine with it.

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import psutil
 
-from searchlab.core.trial import Failure
+from searchlab.core.trial import Failure, FailureKind
 from searchlab.errors import SearchlabError
-from searchlab.executors.base import KILLED
 from searchlab.executors.worker import Serve, enter
 
 _GRACE = 1.0  # seconds that a worker has to end whose pipe is closed
@@ -96,8 +95,11 @@ class Child:
         """Why a process is gone that nobody has ended."""
         self._process.join(_GRACE)
         self.kill()
-        kind = KILLED if self._process.exitcode == -signal.SIGKILL else "WorkerDied"
-        return Failure(kind, self._end(), self._last_words())
+        if self._process.exitcode == -signal.SIGKILL:
+            name, kind = "WorkerKilled", FailureKind.WORKER_KILLED
+        else:
+            name, kind = "WorkerDied", FailureKind.WORKER_DIED
+        return Failure(name, self._end(), self._last_words(), kind)
 
     def dump(self) -> str:
         """Ends the process; where its training was, and the last that it printed."""

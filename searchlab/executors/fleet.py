@@ -7,7 +7,8 @@ from collections import deque
 from collections.abc import Hashable
 from itertools import count
 
-from searchlab.executors.base import LOST, RERUNS
+from searchlab.core.trial import FailureKind
+from searchlab.executors.base import RERUNS
 from searchlab.executors.flight import Flight
 from searchlab.executors.sources import Channel, Process, Source, wait
 from searchlab.fused.messages import (
@@ -229,15 +230,16 @@ class Fleet:
     def _lost(self, at: _Host) -> None:
         """A host has died: whose factory was running pays for it, or who sees it too often."""
         failure, blamed = at.process.death(), at.building
-        if failure.type == LOST:
+        if failure.kind is FailureKind.NODE_LOST:
             blamed = None
             for flight in at.flights.values():
                 flight.losses += 1
         elif blamed is None:
             for flight in at.flights.values():
                 flight.deaths += 1
+        most = RERUNS[FailureKind.NODE_LOST]
         for number, flight in list(at.flights.items()):
-            if number == blamed or flight.deaths >= _DEATHS or flight.losses > RERUNS[LOST]:
+            if number == blamed or flight.deaths >= _DEATHS or flight.losses > most:
                 flight.fail(failure)
                 del at.flights[number]
         self._replace(at)

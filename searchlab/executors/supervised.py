@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
-from searchlab.core.trial import Failure, Outcome, TrialState
+from searchlab.core.trial import Failure, FailureKind, Outcome, TrialState
 from searchlab.executors.sources import Process
 from searchlab.training.job import Job
 
@@ -64,6 +65,7 @@ class Worker:
                 "TimeLimit",
                 f"took more than the {limits.seconds:g} s of training.limits.seconds and was "
                 "killed: raise the limit, or see the traceback for where it was",
+                kind=FailureKind.TIME_LIMIT,
             )
         if limits.memory is not None and (used := self.process.memory()) > limits.memory:
             return Failure(
@@ -71,6 +73,7 @@ class Worker:
                 f"its worker process used {_size(used)}, more than the {_size(limits.memory)} of "
                 "training.limits.memory, and was killed: raise the limit, or make the model or "
                 "its batches smaller",
+                kind=FailureKind.MEMORY_LIMIT,
             )
         return None
 
@@ -82,7 +85,7 @@ class Worker:
         """Kills the process for a reason; the outcome says where its training was."""
         words = self.process.dump()
         self.process.kill()
-        return self._failed(Failure(failure.type, failure.message, words))
+        return self._failed(replace(failure, traceback=words))
 
     def _failed(self, failure: Failure) -> Outcome:
         assert self.job is not None  # noqa: S101 - only busy workers have outcomes

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from searchlab.core.trial import Outcome
+from searchlab.core.trial import FailureKind, Outcome
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,10 @@ class Reproduction:
 
     @property
     def same(self) -> bool:
-        """Whether it ended in the same way: the value to the last bit, a failure by its type."""
+        """Whether it ended the same way: equal values to the last bit, or failures of one type."""
         one, other = self.recorded, self.again
         if one.error is not None or other.error is not None:
-            return _type(one) == _type(other)
+            return _kind(one) == _kind(other)
         return (one.state, one.value) == (other.state, other.value)
 
     @property
@@ -72,8 +72,8 @@ class Reproduction:
         return "not the same" if error is None else f"not the same: fails now: {error.type}"
 
 
-def _type(outcome: Outcome) -> str | None:
-    return None if outcome.error is None else outcome.error.type
+def _kind(outcome: Outcome) -> tuple[FailureKind, str] | None:
+    return None if outcome.error is None else (outcome.error.kind, outcome.error.type)
 
 
 def _plain(outcome: Outcome) -> dict[str, Any]:

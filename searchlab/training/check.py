@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import random
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -178,9 +180,13 @@ _MEANS = ("mse", "mean_squared_error", "mae", "mean_absolute_error", "huber", "m
 
 
 def _loss_name(loss: Any) -> str:
+    """Return the name of a loss of Keras' own; "" for a user's, whatever that is called."""
     if isinstance(loss, str):
         return loss
-    return str(getattr(loss, "name", None) or getattr(loss, "__name__", ""))
+    own = loss if inspect.isfunction(loss) else type(loss)
+    if getattr(keras.losses, own.__name__, None) is not own:
+        return ""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", own.__name__).lower()
 
 
 @contextmanager

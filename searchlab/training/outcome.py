@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from searchlab.core.trial import Failure, Outcome, Report, TrialState
-from searchlab.errors import ModelError
+from searchlab.core.trial import Failure, FailureKind, Outcome, Report, TrialState
+from searchlab.errors import ModelError, StorageError
 from searchlab.journal.layout import StudyLayout
 from searchlab.training.job import Job
 
@@ -74,8 +74,20 @@ def failed(number: int, error: BaseException) -> Outcome:
     message = " ".join(str(error).split()) or "no message"
     if isinstance(error, SystemExit):
         message = f"sys.exit({error.code!r}) was called: raise an exception instead"
-    failure = Failure(type(error).__name__, message, "".join(traceback.format_exception(error)))
+    trace = "".join(traceback.format_exception(error))
+    failure = Failure(type(error).__name__, message, trace, _kind(error))
     return Outcome(number, TrialState.FAIL, error=failure)
+
+
+def _kind(error: BaseException) -> FailureKind:
+    """Return the kind of a failure by the error's class itself: its name may be anybody's."""
+    match error:
+        case ModelError():
+            return FailureKind.REFUSED
+        case StorageError():
+            return FailureKind.STORAGE
+        case _:
+            return FailureKind.ERROR
 
 
 def objective(metrics: Mapping[str, float], metric: str) -> float:

@@ -10,14 +10,17 @@ from engine.test_loop import BACKENDS, Process, picture
 from support import TrivialExecutor, bowl, study, write_study
 
 from searchlab.core.interrupt import Interrupt
-from searchlab.core.trial import TrialState
+from searchlab.core.trial import FailureKind, TrialState
 from searchlab.engine import loop, plugins
 from searchlab.engine.run import run_study
+from searchlab.errors import DataError, ModelError, StorageError
 from searchlab.journal.events import Reported, Retried, Told
 from searchlab.journal.journal import read_journal
+from searchlab.journal.record import StudyRecord
 from searchlab.study.changes import differences
 from searchlab.study.file import load_study
 from searchlab.tracking.memory import MemoryTracker
+from searchlab.training.outcome import failed
 
 STUDY = """\
 name: small
@@ -61,6 +64,42 @@ def test_a_failed_trial_is_trained_again_as_often_as_allowed(tmp_path, failures,
     assert record.trials[2].state == state
     assert record.trials[2].retries == attempts
     assert len(record.trials[2].reports) == (9 if state == "COMPLETE" else 4)
+
+
+@pytest.mark.parametrize(
+    "name", ["StorageError", "WorkerKilled", "NodeLost", "ModelError", "TimeLimit", "MemoryLimit"]
+)
+def test_a_users_exception_is_a_fail_of_its_trial_whatever_its_name(tmp_path, name):
+    """It neither ends the study nor is the trial run again, and the traceback is kept."""
+    kind = type(name, (Exception,), {})
+
+    def value(trial, epoch):
+        if trial.number == 1:
+            raise kind("raised by the user")
+        return bowl(trial, epoch)
+
+    spec = study(search={"backend": "randomized", "trials": 3})
+    process = Process(tmp_path, spec, value=value)
+    record = process.run()
+    assert process.executor.submitted == [0, 1, 2]
+    assert record.counts() == {"COMPLETE": 2, "FAIL": 1}
+    error = StudyRecord(read_journal(tmp_path / "journal.jsonl")).trials[1].outcome.error
+    assert (error.kind, error.type) == (FailureKind.ERROR, name)
+    assert error.message == "raised by the user"
+    assert "in value" in error.traceback
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (StorageError("full"), FailureKind.STORAGE),
+        (ModelError("no"), FailureKind.REFUSED),
+        (DataError("no"), FailureKind.ERROR),
+    ],
+)
+def test_searchlabs_own_errors_are_known_by_their_class(error, kind):
+    """What searchlab itself could not write, or refused, is of a kind of its own."""
+    assert failed(0, error).error.kind is kind
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

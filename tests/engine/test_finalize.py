@@ -7,11 +7,10 @@ import pytest
 from support import TrivialExecutor, write_study
 
 from searchlab.core.interrupt import Interrupt
-from searchlab.core.trial import Failure, Outcome, TrialState
+from searchlab.core.trial import Failure, FailureKind, Outcome, TrialState
 from searchlab.engine import plugins
 from searchlab.engine.run import run_study
 from searchlab.errors import SearchlabError, StorageError
-from searchlab.executors.base import KILLED
 from searchlab.journal.events import Compared, Confirmed, Stopped
 from searchlab.journal.journal import read_journal
 from searchlab.journal.standings import standings
@@ -193,7 +192,7 @@ def test_a_confirmation_that_fails_counts_against_its_trial(run, tmp_path):
 
 def test_a_worker_killed_from_outside_costs_nothing_the_first_time(run):
     """Its job is run again, once, whatever it was."""
-    killed = Failure(KILLED, "was killed")
+    killed = Failure("Killed", "was killed", kind=FailureKind.WORKER_KILLED)
     executor = Noting(dict.fromkeys([Work.BASELINE, Work.FINAL, Work.REFIT], killed))
     record = run(executor)
     assert record.state == "finished"
@@ -218,7 +217,7 @@ def test_a_model_that_cannot_be_made_says_so_and_all_trials_are_kept(run):
     with pytest.raises(SearchlabError, match="could not be made into the study's model: Val"):
         run(Noting({Work.FINAL: Failure("ValueError", "diverged")}))
     with pytest.raises(StorageError, match="the disk is full"):
-        run(Noting({Work.FINAL: Failure("StorageError", "the disk is full")}))
+        run(Noting({Work.FINAL: Failure("OSError", "the disk is full", kind=FailureKind.STORAGE)}))
     assert run(Noting()).state == "finished"
 
 

@@ -7,7 +7,16 @@ from multiprocessing import Pipe
 
 from support import TrivialExecutor, study
 
-from searchlab.core.trial import Decision, Failure, Outcome, Report, Suggestion, Trial, TrialState
+from searchlab.core.trial import (
+    Decision,
+    Failure,
+    FailureKind,
+    Outcome,
+    Report,
+    Suggestion,
+    Trial,
+    TrialState,
+)
 from searchlab.executors.fused import FusedExecutor
 from searchlab.fused.messages import Began, Building, Drop, Ended, Epoch, Submit
 from searchlab.training.job import Job, Work
@@ -34,7 +43,7 @@ class ScriptedHost:
         self.connection, self.ours = Pipe()
         self.heard: list = []
         self.killed = False
-        self.failure = Failure("WorkerDied", "the host process ended with exit code 3")
+        self.failure = Failure("WorkerDied", "exit code 3", kind=FailureKind.WORKER_DIED)
 
     def kill(self) -> None:
         self.killed = True

@@ -9,11 +9,12 @@ import pytest
 from executors.scripted_host import METRIC, SPEC, Bench, Player, complete, job
 from support import LogicalExecutor, bowl, study
 
-from searchlab.core.trial import Decision, Failure, Outcome, TrialState
-from searchlab.executors.base import KILLED
+from searchlab.core.trial import Decision, Failure, FailureKind, Outcome, TrialState
 from searchlab.executors.fused import IN_FLIGHT, LIMITS
 from searchlab.fused.messages import Began, Building, Decided, Declined, Drop, Submit, Worn
 from searchlab.training.job import Work
+
+KILLED = Failure("WorkerKilled", "killed by SIGKILL", kind=FailureKind.WORKER_KILLED)
 
 
 @pytest.fixture(name="bench")
@@ -447,7 +448,7 @@ def test_a_host_that_dies_in_a_factory_costs_only_that_trial(bench):
     bench.hosts[1].end(0)
     outcomes = bench.settle()
     assert [outcome.number for outcome in outcomes] == [0, 1]
-    assert outcomes[1].error == Failure("WorkerDied", "the host process ended with exit code 3")
+    assert outcomes[1].error == bench.hosts[0].failure
     assert outcomes[1].seconds > 0
 
 
@@ -455,12 +456,12 @@ def test_only_the_latest_factory_is_blamed(bench):
     """A trial whose model has been built, and waits for its program, begins anew."""
     bench.submit(job(0), job(1))
     bench.hosts[0].say(Building(0), Building(1))
-    bench.hosts[0].die(Failure(KILLED, "killed by SIGKILL"))
+    bench.hosts[0].die(KILLED)
     bench.settle()
     assert list(bench.hosts[1].jobs()) == [0]
     bench.hosts[1].begin(0)
     bench.hosts[1].report(0, 1)
-    assert [(each.number, each.error.type) for each in bench.settle()] == [(1, KILLED)]
+    assert [(each.number, each.error) for each in bench.settle()] == [(1, KILLED)]
 
 
 def test_a_host_that_dies_with_nobody_to_blame_costs_nothing(bench):
@@ -494,8 +495,8 @@ def test_a_trial_whose_host_dies_twice_fails(bench):
     bench.settle()
     bench.submit(job(1))
     bench.hosts[1].begin(0, 1)
-    bench.hosts[1].die(Failure(KILLED, "killed by SIGKILL"))
-    assert [(each.number, each.error.type) for each in bench.settle()] == [(0, KILLED)]
+    bench.hosts[1].die(KILLED)
+    assert [(each.number, each.error) for each in bench.settle()] == [(0, KILLED)]
     assert list(bench.hosts[2].jobs()) == [1]
 
 

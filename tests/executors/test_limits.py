@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import psutil
 import pytest
-from executors.contract import Bench, bench, collect  # noqa: F401 - a fixture
+from executors.contract import PARAMS, Bench, bench, collect  # noqa: F401 - a fixture
 from support import study, write_study
 
-from searchlab.core.trial import TrialState
+from searchlab.core.trial import FailureKind, TrialState
 from searchlab.engine import plugins
 from searchlab.errors import ModelError, StudyFileError
 from searchlab.executors.inline import InlineExecutor
@@ -38,6 +38,18 @@ LIMITS = {"TimeLimit": {"seconds": 1.5, "memory": "4GB"}, "MemoryLimit": {"memor
 """What breaks the limit soon, by the kind of failure that it is to be."""
 
 
+PRETENDED = ["StorageError", "ModelError", "WorkerKilled", "NodeLost", "TimeLimit"]
+"""The names that `pretends` gives to exceptions."""
+
+KINDS = {
+    "WorkerDied": FailureKind.WORKER_DIED,
+    "WorkerKilled": FailureKind.WORKER_KILLED,
+    "TimeLimit": FailureKind.TIME_LIMIT,
+    "MemoryLimit": FailureKind.MEMORY_LIMIT,
+}
+"""The kinds of the failures that are not errors of the training."""
+
+
 @pytest.mark.parametrize(
     ("factory", "kind", "message", "where"),
     [
@@ -62,6 +74,7 @@ def test_a_trial_that_misbehaves_fails_alone(executor, bench, factory, kind, mes
     error = outcomes[0].error
     assert outcomes[0].state is TrialState.FAIL
     assert error.type == kind
+    assert error.kind is KINDS.get(kind, FailureKind.ERROR)
     assert message in error.message
     assert where in error.traceback
     assert outcomes[0].seconds > 0
@@ -82,6 +95,22 @@ def test_the_check_of_a_model_that_misbehaves_fails_too(executor, bench, factory
     job = bench.job(0, factory=factory, work=Work.CHECK)
     executor.submit(limited(job, **LIMITS.get(kind, {})))
     assert collect(executor)[1][0].error.type == kind
+
+
+def test_a_users_exception_is_an_ordinary_error_whatever_its_name(executor, bench):  # noqa: F811
+    """Classes of the user's own that are called as searchlab's failures are told apart from them.
+
+    One is raised in the factory, the others are while a layer is called.
+    """
+    for number in range(len(PRETENDED)):
+        executor.submit(bench.job(number, {**PARAMS, "n_neurons": number}, factory="pretends"))
+    _, outcomes = collect(executor)
+    errors = [outcomes[number].error for number in range(len(PRETENDED))]
+    assert [error.type for error in errors] == PRETENDED
+    assert {error.kind for error in errors} == {FailureKind.ERROR}
+    assert all("in pretends" in error.traceback for error in errors[:1])
+    assert all("in call" in error.traceback for error in errors[1:])
+    assert all("raised by the user" in error.message for error in errors)
 
 
 @pytest.mark.parametrize("work", [Work.TRIAL, Work.CHECK])

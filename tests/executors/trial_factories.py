@@ -42,6 +42,46 @@ def poisons(n_neurons, learning_rate, n_hidden):
     return model
 
 
+class StorageError(Exception):
+    """Has the name of an error of searchlab's, and nothing else of it."""
+
+
+class ModelError(Exception):
+    """The same."""
+
+
+class WorkerKilled(Exception):  # noqa: N818 - the name is what it is about
+    """Has the name of a failure that is no exception."""
+
+
+class NodeLost(Exception):  # noqa: N818
+    """The same."""
+
+
+class TimeLimit(Exception):  # noqa: N818
+    """The same."""
+
+
+class Pretending(keras.layers.Layer):
+    """Raises an exception when it is called."""
+
+    def __init__(self, kind, **kwargs):
+        super().__init__(**kwargs)
+        self.kind = kind
+
+    def call(self, x):
+        raise self.kind("raised by the user")
+
+
+def pretends(n_neurons, learning_rate, n_hidden):
+    kind = (StorageError, ModelError, WorkerKilled, NodeLost, TimeLimit)[n_neurons]
+    if n_neurons == 0:
+        raise kind("raised by the user")
+    model = keras.Sequential([Pretending(kind), keras.layers.Dense(3, "softmax")])
+    model.compile(loss="sparse_categorical_crossentropy", optimizer="sgd")
+    return model
+
+
 def kills_itself(n_neurons, learning_rate, n_hidden):
     print("last words", flush=True)
     os.kill(os.getpid(), signal.SIGKILL)

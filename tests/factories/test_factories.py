@@ -125,10 +125,11 @@ def check(reference, prepared, **changes):
         ("everything", "iris"),
         ("picky", "iris"),
         ("crossentropy", "breast_cancer"),
+        ("own_loss", "iris"),
     ],
 )
 def test_factories_as_people_write_them_pass(data, reference, dataset):
-    """The book's function, scikeras' with meta, a subclassed model, **kwargs: all are accepted."""
+    """The book's function, scikeras' with meta, a subclassed model, **kwargs, an own loss: fine."""
     check(reference if reference == "mlp" else f"{FILE}:{reference}", data[dataset])
 
 

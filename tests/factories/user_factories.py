@@ -93,6 +93,15 @@ def crossentropy(n_hidden, n_neurons, learning_rate):
     return classes(1, "binary_crossentropy")
 
 
+def categorical_crossentropy(y_true, y_pred):
+    """Has the name of one of Keras' losses that does not fit class numbers, but does fit them."""
+    return keras.losses.sparse_categorical_crossentropy(y_true, y_pred)
+
+
+def own_loss(n_hidden, n_neurons, learning_rate):
+    return classes(3, categorical_crossentropy)
+
+
 def two_numbers(n_hidden, n_neurons, learning_rate):
     model = keras.Sequential([layers.Dense(2)])
     model.compile(loss="mse", optimizer="sgd")

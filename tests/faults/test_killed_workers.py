@@ -8,13 +8,12 @@ from support import SPACE, study
 
 from searchlab.backends.base import Problem
 from searchlab.core.interrupt import Interrupt
-from searchlab.core.trial import TrialState
+from searchlab.core.trial import FailureKind, TrialState
 from searchlab.data.prepare import prepare
 from searchlab.engine import plugins
 from searchlab.engine.loop import Search
 from searchlab.engine.recorder import Recorder
 from searchlab.engine.replay import replay
-from searchlab.executors.base import KILLED
 from searchlab.executors.fused import FusedExecutor
 from searchlab.executors.process import ProcessExecutor
 from searchlab.journal.events import Resumed, Retried, Started
@@ -28,7 +27,7 @@ FACTORIES = Path(__file__).with_name("dying_factories.py")
 TRIALS = {"process": 5, "fused": 12}  # of the latter, 8 are open at once: some more are pruned
 PRUNER = {"name": "median", "n_startup_trials": 2}
 EXECUTORS = {"process": ProcessExecutor, "fused": FusedExecutor}
-RETRIED, UNNOTICED = [KILLED], []
+RETRIED, UNNOTICED = [FailureKind.WORKER_KILLED], []
 """The failures of attempts; of fused trainings, only a factory's death is a trial's failure."""
 
 MOMENTS = [
@@ -104,7 +103,7 @@ def test_a_killed_worker_costs_no_trial(tmp_path, executors, unbroken, name, mom
     assert picture(record) == unbroken[name]
     entries = list(read_journal(tmp_path / "journal.jsonl"))
     retried = [entry.event for entry in entries if isinstance(entry.event, Retried)]
-    assert [event.error.type for event in retried] == failures
+    assert [event.error.kind for event in retried] == failures
     assert picture(StudyRecord(entries)) == unbroken[name]
     backend = plugins.backend("optuna")(Problem.of(record.spec, "multiclass"))
     replay(backend, entries)

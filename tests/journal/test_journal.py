@@ -4,9 +4,27 @@ import math
 
 import pytest
 
-from searchlab.core.trial import Failure, Known, Outcome, Report, Suggestion, Trial, TrialState
+from searchlab.core.trial import (
+    Failure,
+    FailureKind,
+    Known,
+    Outcome,
+    Report,
+    Suggestion,
+    Trial,
+    TrialState,
+)
 from searchlab.errors import JournalError
-from searchlab.journal.events import Asked, Reported, Resumed, Started, Stopped, Told, Waited
+from searchlab.journal.events import (
+    Asked,
+    Reported,
+    Resumed,
+    Retried,
+    Started,
+    Stopped,
+    Told,
+    Waited,
+)
 from searchlab.journal.journal import Journal, read_journal
 
 EVENTS = [
@@ -18,6 +36,7 @@ EVENTS = [
     Asked(Trial(1, Suggestion({"x": 0.2}, epochs=9, initial_epoch=3, resume_from=0), seed=42)),
     Waited(2),
     Told(Outcome(1, TrialState.FAIL, error=Failure("ValueError", "no", "Traceback"))),
+    Retried(0, Failure("WorkerKilled", "killed", "", FailureKind.WORKER_KILLED)),
     Told(Outcome(2, TrialState.PRUNED, 0.5, unfused="its optimizer (Ftrl)")),
     Started(
         study={"name": "b"},

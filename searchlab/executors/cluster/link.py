@@ -8,7 +8,7 @@ from contextlib import suppress
 from multiprocessing import Pipe
 from typing import Any, Protocol
 
-from searchlab.core.trial import Failure
+from searchlab.core.trial import Failure, FailureKind
 from searchlab.executors.sources import Kind
 
 
@@ -81,7 +81,7 @@ class Link:
     def __init__(self, number: int, kind: Kind, orders: Orders) -> None:
         self.number, self.kind, self._orders = number, kind, orders
         self.connection = Wire(lambda message: orders.tell(number, message))
-        self.failure = Failure("WorkerDied", "the process ended")
+        self.failure = Failure("WorkerDied", "the process ended", kind=FailureKind.WORKER_DIED)
         self.used = 0
 
     def kill(self) -> None:

@@ -10,10 +10,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from searchlab.core.trial import Failure, Outcome
+from searchlab.core.trial import Failure, FailureKind, Outcome
 from searchlab.core.versions import installed
 from searchlab.errors import StorageError
-from searchlab.executors.base import LOST
 from searchlab.executors.cluster.capacity import Setup, claim
 from searchlab.executors.cluster.link import Link
 from searchlab.executors.cluster.node import Gone, Heard, Node, Said
@@ -197,7 +196,8 @@ class Machine:
             self._changed()
 
     def _loss(self) -> Failure:
-        return Failure(LOST, f"the node {self.address} was lost")
+        message = f"the node {self.address} was lost"
+        return Failure("NodeLost", message, kind=FailureKind.NODE_LOST)
 
 
 def _actor(node: str, setup: Setup, need: ResourcesSpec) -> Any:

@@ -24,7 +24,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from searchlab.core.trial import Failure, Outcome, TrialState
+from searchlab.core.trial import Failure, FailureKind, Outcome, TrialState
 from searchlab.core.versions import installed
 from searchlab.errors import SearchlabError
 from searchlab.executors.child import Child
@@ -131,7 +131,8 @@ class Node:
         try:
             child = self._sources[kind].start(slot)
         except SearchlabError as error:
-            self._news.put(Gone(number, Failure("WorkerDied", str(error))))
+            failure = Failure("WorkerDied", str(error), kind=FailureKind.WORKER_DIED)
+            self._news.put(Gone(number, failure))
             return
         entry = self._entries[number] = _Entry(number, kind, slot, child)
         talker = threading.Thread(target=self._talk, args=(entry,), daemon=True)
