@@ -1,9 +1,9 @@
-"""Prints what the image installs: searchlab's dependencies and its extras `ray` and `server`.
+"""Print the image's requirements: searchlab's dependencies and its extras `ray` and `server`.
 
 usage: python docker/requirements.py cpu|gpu
 
-The wheel `tensorflow` for x86-64 has CUDA's kernels in it: 1.2 GB that only a GPU needs.
-`tensorflow-cpu` is the same without them; on other machines `tensorflow` has none.
+The x86-64 wheel `tensorflow` contains CUDA kernels: 1.2 GB that only a GPU needs.
+`tensorflow-cpu` omits them; on other machines `tensorflow` contains none.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Makes the passwords and tokens that are not there yet, each in the volume of those who need it.
+"""Create missing passwords and tokens, each in the volume of the services that need it.
 
 usage: make_secrets.py services|login
 """
@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 
 SECRETS = Path("/secrets")
-LOGIN = Path.home() / ".mlflow" / "credentials"  # where MLflow's clients look for it
+LOGIN = Path.home() / ".mlflow" / "credentials"  # MLflow's clients read it here
 
 
 def keep(path: Path, text: str, mode: int = 0o600) -> str:
-    """The text of a secret's file, which is written if it is not there."""
+    """Return the text of a secret's file, writing it first if it does not exist."""
     if not path.exists():
         scratch = path.with_name(path.name + ".new")
         scratch.write_text(text)
@@ -23,8 +23,8 @@ def keep(path: Path, text: str, mode: int = 0o600) -> str:
 
 
 def make_services() -> None:
-    """PostgreSQL's password (for its server and for MLflow), Ray's token, MLflow's session key."""
-    # PostgreSQL's user, who is another than ours, reads it; nobody else mounts the volume.
+    """Create PostgreSQL's password (for it and MLflow), Ray's token and MLflow's session key."""
+    # World-readable for PostgreSQL, which runs as another user; nobody else mounts the volume.
     password = keep(SECRETS / "database" / "password", secrets.token_hex(24), 0o644)
     keep(SECRETS / "tracking" / "pgpass", f"postgres:5432:mlflow:mlflow:{password}\n")
     keep(SECRETS / "tracking" / "session-key", secrets.token_hex(32))
@@ -32,7 +32,7 @@ def make_services() -> None:
 
 
 def make_login() -> None:
-    """The login of MLflow's administrator."""
+    """Create the login of MLflow's administrator."""
     user = f"mlflow_tracking_username = admin\nmlflow_tracking_password = {secrets.token_hex(12)}\n"
     keep(LOGIN, f"[mlflow]\n{user}")
 

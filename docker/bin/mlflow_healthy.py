@@ -1,4 +1,4 @@
-"""Whether the MLflow server answers, and asks for a login if and only if one has been made."""
+"""Check that the MLflow server answers, and requires a login if and only if one exists."""
 
 import sys
 import urllib.error
@@ -14,7 +14,7 @@ try:
 except urllib.error.HTTPError as error:
     status = error.code
 except OSError as error:
-    sys.exit(f"it does not answer: {error}")
+    sys.exit(f"the MLflow server does not answer: {error}")
 wanted = 401 if LOGIN.exists() else 200
 if status != wanted:
-    sys.exit(f"it answers {status} instead of {wanted}: restart it")
+    sys.exit(f"the MLflow server answers {status} instead of {wanted}: restart it")

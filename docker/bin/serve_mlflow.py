@@ -1,4 +1,4 @@
-"""Starts the MLflow server; asks for a login once one has been made (`--profile login`)."""
+"""Start the MLflow server; require a login if one exists (`--profile login`)."""
 
 import configparser
 import os

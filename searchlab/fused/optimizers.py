@@ -43,7 +43,7 @@ _CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
 _UNKNOWN = {
     "use_ema": (False, "keeps a moving average of the weights (use_ema)"),
     "loss_scale_factor": (None, "scales the loss (loss_scale_factor)"),
-    "gradient_accumulation_steps": (None, "adds up gradients (gradient_accumulation_steps)"),
+    "gradient_accumulation_steps": (None, "accumulates gradients (gradient_accumulation_steps)"),
 }
 """Options that no rule supports: the value that disables each, and its description for users."""
 
@@ -164,7 +164,7 @@ def _refusals(optimizer: Any) -> Iterator[str]:
     """Yield the reasons why an optimizer cannot be stacked; going past the first may raise."""
     kind = type(optimizer)
     if kind not in _CLASSES.values():
-        own = "a class of its own, " if kind.__name__ in _CLASSES else ""
+        own = "a custom class, " if kind.__name__ in _CLASSES else ""
         yield f"its optimizer {kind.__name__} is {own}not one of {', '.join(_CLASSES)}"
     if not optimizer.built:
         yield "its optimizer is not built"
@@ -175,7 +175,7 @@ def _refusals(optimizer: Any) -> Iterator[str]:
             yield f"its optimizer {words}"
     for name in vars(optimizer):
         if callable(getattr(kind, name, None)):
-            yield f"its optimizer has a {name} of its own"
+            yield f"its optimizer overrides {name}"
     for name in _GIVEN:
         if not isinstance(getattr(optimizer, name, None), int | float | np.number | None):
             yield f"its optimizer's {name} is not a number"

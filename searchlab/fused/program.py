@@ -197,7 +197,7 @@ class Program:
             )
         gradients = tape.gradient(loss, trainable)
         if any(each is None for each in gradients):
-            raise NotImplementedError("a variable has no part in the loss")
+            raise NotImplementedError("a variable does not affect the loss")
         return (
             tuple(gradients),
             tuple(after),
@@ -220,7 +220,7 @@ class Program:
         )
         if masked:
             if len(added) > self._penalties:
-                raise NotImplementedError("a layer adds a loss of its own, of all rows of a batch")
+                raise NotImplementedError("a layer adds its own loss over all rows of a batch")
             mask = _mask(x, count)
             w = mask if w is None else w * mask
         loss = self.source._compile_loss(y, predicted, w)

@@ -144,7 +144,7 @@ def _refusal(model: Any) -> str | None:
         if getattr(type(model), name) is not getattr(keras.Model, name) or name in vars(model)
     ]
     if own:
-        return f"its model has a {own[0]} of its own"
+        return f"its model overrides {own[0]}"
     if model.run_eagerly:
         return "its model runs eagerly"
     if not model.trainable_variables:

@@ -74,7 +74,7 @@ def problem(program: Program, reference: Reference, optimizer: Any) -> str | Non
     for wanted, found in ((reference.logs, logs[0]), (reference.score, scores[0])):
         for name, value in zip(program.names, found, strict=True):
             if not np.isclose(value, wanted[name], rtol=_LOSS, atol=_LOSS / 10, equal_nan=True):
-                return f"{name} is {value:.6g} in place of {wanted[name]:.6g}"
+                return f"{name} is {value:.6g} instead of {wanted[name]:.6g}"
     wide = state.like([each[0] for each in state.all])
     after = unpad(wide, reference.after)
     return _other_update(reference, after) or _filled_up(wide, pad(after, program.zero))
@@ -86,13 +86,13 @@ def _other_update(reference: Reference, after: Checkpoint) -> str | None:
     for index, (wanted, found) in enumerate(zip(reference.after.all, after.all, strict=True)):
         if wanted.dtype.kind != "f":
             if not np.array_equal(wanted, found):
-                return f"variable {index} is another"
+                return f"variable {index} differs"
             continue
         allowed = _UPDATE * moved + _LOSS * np.abs(wanted) + _LOSS / 100
         with np.errstate(invalid="ignore"):
             bad = ~(np.abs(found - wanted) <= allowed) & ~(np.isnan(found) & np.isnan(wanted))
         if bad.any():
-            return f"variable {index} is updated otherwise"
+            return f"variable {index} is updated differently"
     return None
 
 

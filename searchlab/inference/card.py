@@ -14,10 +14,10 @@ _MANY = 40  # columns listed at most
 _FILES = {
     "model.keras": "the Keras model, which takes preprocessed rows",
     "preprocessing.skops": "the fitted preprocessing, from raw rows to the model's input",
-    "model.json": "where the model comes from and what it needs",
+    "model.json": "the model's origin and requirements",
     "example.json": "a few raw rows",
     "example.npy": "a few raw rows",
-    "code": "the source of the model's own layers; loading the model runs it",
+    "code": "the source of the model's custom layers; loading the model executes it",
     "saved_model": "TensorFlow's SavedModel, for preprocessed rows",
     "model.onnx": "the model as ONNX, for preprocessed rows",
 }
@@ -83,7 +83,7 @@ def _scores(of: Manifest) -> Iterator[str]:
 def _input(of: Manifest) -> Iterator[str]:
     rows = of.rows
     if not rows.kinds:
-        yield f"Images of the shape {' x '.join(map(str, rows.shape))}, as the data set has them."
+        yield f"Images of shape {' x '.join(map(str, rows.shape))}, as in the data set."
         return
     yield "Raw rows with these columns, in any order; values may be missing:"
     yield ""
@@ -105,13 +105,13 @@ def _use(of: Manifest) -> Iterator[str]:
 def _limits(of: Manifest) -> Iterator[str]:
     yield "- The scores hold for rows like those of the data set, and for no others."
     if of.refitted:
-        yield "- The model was fitted to all rows but the test's, with no early stopping:"
-        yield "  other trainings have told for how many epochs."
+        yield "- The model was fitted to all rows except the test rows, without early stopping; the"
+        yield "  number of epochs comes from other trainings."
     if of.measured == "test":
-        yield "- The test rows were not used for anything else; the search's score is the luckiest"
-        yield "  of many."
-    yield "- Categories and words that the training rows did not have are ignored."
-    yield "- `saved_model/` and `model.onnx` take rows after `preprocessing.skops`, not raw ones."
+        yield "- The test rows were used for nothing else. The search's score is the best of many,"
+        yield "  and thus optimistic."
+    yield "- Categories and words that do not occur in the training rows are ignored."
+    yield "- `saved_model/` and `model.onnx` need rows preprocessed by `preprocessing.skops`."
 
 
 def _table(values: Mapping[str, Any], head: str = "param") -> Iterator[str]:

@@ -48,8 +48,8 @@ def evaluate_on(model: Model, data: str) -> Evaluation:
         target = model.manifest.rows.target
         names = [] if not hasattr(given.rows, "columns") else list(map(str, given.rows.columns))
         raise DataError(
-            f"{data}: there is no {target!r} to compare with{did_you_mean(target, names)}: add the "
-            "target, or use searchlab predict"
+            f"{data}: the target {target!r} is missing{did_you_mean(target, names)}: add it, or "
+            "use searchlab predict"
         )
     try:
         metrics = model.evaluate(given.rows, given.target, given.weight)

@@ -37,7 +37,7 @@ def export_package(package: Path, directory: Path, say: Callable[[str], None]) -
     """
     target = directory.resolve()
     if target == Path.cwd() or (target.exists() and not target.is_dir()):
-        raise InputError(f"{directory} cannot become the model's directory: name a new one")
+        raise InputError(f"{directory} cannot be the model's directory: name a new one")
     if target.is_dir() and any(target.iterdir()):
         raise InputError(f"{directory} is not empty: name a directory that does not exist yet")
     with whole_directory(target) as new:
@@ -55,12 +55,12 @@ def export_package(package: Path, directory: Path, say: Callable[[str], None]) -
 def _onnx(model: Model, file: Path) -> str:
     """Write an ONNX file; return the reason if that is impossible, else an empty string."""
     if importlib.util.find_spec("tf2onnx") is None or importlib.util.find_spec("onnx") is None:
-        return f"without {ONNX}: for it, pip install tf2onnx onnx"
+        return f"no {ONNX} written: to get it, pip install tf2onnx onnx"
     try:
         with quiet():
             model.keras.export(file, format="onnx", verbose=False)
     except Exception as error:  # an unsupported layer can raise almost anything
         file.unlink(missing_ok=True)
         why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
-        return f"without {ONNX}: this model cannot be converted ({why})"
+        return f"no {ONNX} written: this model cannot be converted ({why})"
     return ""

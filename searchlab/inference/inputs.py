@@ -40,19 +40,19 @@ def as_rows(rows: Rows, schema: RowSchema) -> pd.DataFrame | Array:
             )
         return rows.rename(columns=str)
     if isinstance(rows, Mapping | str | bytes):
-        raise DataError(f"rows are a {type(rows).__name__}: give a list with one entry a row")
+        raise DataError(f"rows are a {type(rows).__name__}: give a list with one entry per row")
     if schema.kinds and len(rows) and all(isinstance(row, Mapping) for row in rows):
         return pd.DataFrame(list(rows)).rename(columns=str)
     try:
         text = any(kind in {"category", "text"} for kind in schema.kinds.values())
         array = np.asarray(rows, dtype=object if text else None)
     except ValueError:
-        raise DataError("the rows have different lengths: give each all of its values") from None
+        raise DataError("the rows have different lengths: give every row all its values") from None
     if array.size == 0 and len(array) == 0:
         array = array.reshape(0, *schema.shape)
     if array.shape[1:] != schema.shape or array.ndim != len(schema.shape) + 1:
         raise DataError(
-            f"the rows have the shape {array.shape}: give an array of shape "
+            f"the rows have shape {array.shape}: give an array of shape "
             f"(rows, {_shape(schema)}){_listed(schema)}"
         )
     return pd.DataFrame(array, columns=list(schema.kinds)) if schema.kinds else array

@@ -30,9 +30,9 @@ def package_in(path: Path) -> Path:
         if (package / MANIFEST).is_file():
             return package
     kept = model_file(directory).is_file()
-    why = f"{MANIFEST} is not beside it" if kept else "it has no model.json and no model.keras"
+    why = f"{MANIFEST} is missing" if kept else "it contains no model.json and no model.keras"
     raise PackageError(
-        f"{path} is no model of searchlab ({why}): give the directory of one, such as one that "
+        f"{path} is not a searchlab model ({why}): give a model's directory, such as one that "
         "searchlab export wrote"
     )
 

@@ -31,7 +31,7 @@ def encode(target: pd.Series[Any], schema: RowSchema) -> Array:
         values = pd.to_numeric(target, errors="coerce").to_numpy(np.float64, na_value=np.nan)
         strange = np.flatnonzero(~np.isfinite(values))
         if len(strange):
-            raise _wrong(target, int(strange[0]), "is no finite number: correct it")
+            raise _wrong(target, int(strange[0]), "is not a finite number: correct it")
         return values.astype(np.float32)
     numbers = {_key(label): number for number, label in enumerate(schema.labels)}
     found = target.map(_key).map(numbers)
@@ -60,7 +60,7 @@ def row_weights(weights: pd.Series[Any]) -> Array:
     if len(wrong):
         row = weights.index[int(wrong[0])]
         raise DataError(
-            f"row {row}: the weight {weights.name!r} is no finite number of 0 or more: correct it"
+            f"row {row}: the weight {weights.name!r} must be finite and 0 or more: correct it"
         )
     return values.astype(np.float32)
 

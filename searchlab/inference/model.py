@@ -118,7 +118,7 @@ class Model:
         checked = self._checked(rows)
         y = encode(pd.Series(target), self.manifest.rows)
         if len(y) != len(checked) or len(y) == 0:
-            raise DataError(f"there are {len(checked)} rows and {len(y)} targets: give one a row")
+            raise DataError(f"there are {len(checked)} rows and {len(y)} targets: give one per row")
         w = None if weights is None else row_weights(pd.Series(weights))
         with self._code.active():
             x = self._preprocessing.transform(checked)

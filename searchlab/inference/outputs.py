@@ -54,7 +54,7 @@ class Outputs:
         """
         if not self.has_probabilities:
             why = "its loss is a hinge" if self._margins else "it predicts a quantity"
-            raise PackageError(f"the model has no probabilities, as {why}: use predict")
+            raise PackageError(f"the model has no probabilities because {why}: use predict")
         values = outputs.astype(np.float64)
         if self._one(outputs):
             second = values.reshape(len(values))

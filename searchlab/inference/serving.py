@@ -115,7 +115,7 @@ def _wait_for(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
         if server.poll() is not None:
             lines = log.read_text(errors="replace").split("\n")
             last = next((line.strip() for line in lines[::-1] if line.strip()), "no message")
-            raise PackageError(f"the scoring server ended at its start: {last[:300]}")
+            raise PackageError(f"the scoring server failed to start: {last[:300]}")
         time.sleep(0.2)
 
 

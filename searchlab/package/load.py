@@ -54,8 +54,8 @@ def load_keras(
         why = " ".join(f"{type(error).__name__}: {error}".split())[:400]
         raise PackageError(
             f"{file}: the model cannot be loaded ({why}); it was made with keras "
-            f"{manifest.versions.get('keras')}; a class of your own needs a get_config from which "
-            "Keras can make it again"
+            f"{manifest.versions.get('keras')}; a custom class needs a get_config from which Keras "
+            "can rebuild it"
         ) from error
     return model, code
 
@@ -141,8 +141,8 @@ def _imported(names: list[str], directory: Path) -> dict[str, ModuleType]:
         except Exception as error:
             why = " ".join(f"{type(error).__name__}: {error}".split())
             raise PackageError(
-                f"the code of the model in {directory} cannot be imported ({why}): install what "
-                "it needs; model.json beside it names the versions"
+                f"{directory}: the model's code cannot be imported ({why}): install what it needs; "
+                "model.json beside it lists the versions"
             ) from error
         finally:
             sys.dont_write_bytecode = writes

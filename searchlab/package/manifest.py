@@ -76,12 +76,12 @@ class Manifest:
             found = values.pop("format")
             if found != FORMAT:
                 raise PackageError(
-                    f"{file}: has the format {found}, and this searchlab reads {FORMAT}: use the "
+                    f"{file}: has format {found}, but this searchlab reads {FORMAT}: use the "
                     "version of searchlab that wrote it, or run the study again"
                 )
             return decode(cls, values)
         except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
             why = getattr(error, "strerror", None) or error
             raise PackageError(
-                f"{file}: cannot be read ({why}): run the study again to write it anew"
+                f"{file}: cannot be read ({why}): run the study again to rewrite it"
             ) from None

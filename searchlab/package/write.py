@@ -52,7 +52,7 @@ def write_package(package: Path, model: Any, manifest: Manifest, *, data: Path, 
     except OSError as error:
         raise StorageError(
             f"{package}: the model cannot be written ({error.strerror or error}); make room or "
-            "give write access, then run the study again: it is made again"
+            "give write access, then run the study again to retrain it"
         ) from error
 
 

@@ -95,15 +95,15 @@ def server_uri(option: str | None) -> str | None:
     uri = resolve_uri(option, Path.cwd())
     if redact(uri) != uri:
         raise InputError(
-            f"the tracking URI {redact(uri)} has a password in it, which would be kept on the "
+            f"the tracking URI {redact(uri)} contains a password, which would be stored on the "
             "cluster: set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD where its head "
-            "starts, and leave the password out"
+            "starts, and remove the password"
         )
     if uri.partition("://")[0] in _SERVERS:
         return uri
     if option is None:  # the variable is about this machine, not the cluster
         return None
     raise InputError(
-        f"the tracking URI {uri} is no MLflow server, so a cluster cannot reach it: give one, as "
-        "http://host:5000, or leave --tracking-uri out to use what the cluster's head uses"
+        f"the tracking URI {uri} is not an MLflow server, so a cluster cannot reach it: give one, "
+        "such as http://host:5000, or omit --tracking-uri to use the setting of the cluster's head"
     )

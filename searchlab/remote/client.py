@@ -84,8 +84,7 @@ class Cluster:
         if not self._ask("stop", name):
             names = ", ".join(each.name for each in self.standings() if each.running)
             raise InputError(
-                f"no submitted study {name!r} is running on the cluster; running are: "
-                f"{names or 'none'}"
+                f"no submitted study {name!r} is running on the cluster; running: {names or 'none'}"
             )
         return self._wait(name, lambda _: False)
 
@@ -114,8 +113,8 @@ class Cluster:
         except Exception as error:  # Ray has no base class for its errors
             why = " ".join(str(error).split())[-300:]
             raise SearchlabError(
-                f"the cluster's head does not answer ({type(error).__name__}: {why}): see whether "
-                "searchlab is installed there, in this version, then try again"
+                f"the cluster's head does not answer ({type(error).__name__}: {why}): check "
+                "that this version of searchlab is installed there, then try again"
             ) from None
 
 
@@ -125,7 +124,7 @@ def _keeper() -> Any:
 
     heads = [node for node in ray.nodes() if node["Alive"] and _HEAD in node["Resources"]]
     if not heads:
-        raise SearchlabError("the cluster has no head that is alive: start it anew")
+        raise SearchlabError("the cluster's head is down: restart it")
     where = NodeAffinitySchedulingStrategy(heads[0]["NodeID"], soft=False)
     options = ray.remote(Keeper).options(
         name="searchlab",

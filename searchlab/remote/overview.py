@@ -86,5 +86,5 @@ def _note(standing: Standing) -> str:
     if standing.running:
         return "" if standing.record is not None else "is being prepared"
     if standing.record is None or standing.record.state == "running":
-        return standing.words or "its driver is gone: submit it again to continue it"
+        return standing.words or "its driver has ended: submit it again to resume it"
     return ""

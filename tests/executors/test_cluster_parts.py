@@ -78,9 +78,9 @@ def test_the_code_is_the_factory_and_what_lies_beside_it(tmp_path):
 @pytest.mark.parametrize(
     ("address", "message"),
     [
-        ("", "there is no address: give"),
-        ("auto", "is no address"),
-        ("ray://head:10001", "is no address"),
+        ("", "no address is given: give"),
+        ("auto", "is not a Ray cluster's address"),
+        ("ray://head:10001", "is not a Ray cluster's address"),
         ("10.0.0.1:6379", "RAY_AUTH_TOKEN"),
     ],
 )

@@ -297,14 +297,14 @@ def test_a_synchronous_job_waits_for_each_decision(benches):
 @pytest.mark.parametrize(
     ("factory", "params", "reason"),
     [
-        ("steps", {}, "its model has a train_step of its own"),
+        ("steps", {}, "its model overrides train_step"),
         ("chain", {"optimizer": "schedule"}, "its learning rate follows a schedule"),
         ("chain", {"optimizer": "ema"}, "its optimizer keeps a moving average of the weights"),
         ("chain", {"optimizer": "Nadam"}, "its optimizer Nadam is not one of SGD, RMSprop, Adam"),
         ("chain", {"run_eagerly": True}, "its model runs eagerly"),
         ("chain", {"layer": "activity"}, "its model has an activity regularizer"),
         ("two_outputs", {}, "its model has several inputs or outputs"),
-        ("adds_loss", {}, "a layer adds a loss of its own, of all rows of a batch"),
+        ("adds_loss", {}, "a layer adds its own loss over all rows of a batch"),
     ],
 )
 def test_what_cannot_be_stacked_is_declined(benches, factory, params, reason):

@@ -240,7 +240,7 @@ def test_excluding_a_variable_itself():
         (lambda: built(optimizers.Nadam()), "Nadam"),
         (lambda: built(optimizers.Adagrad()), "Adagrad"),
         (lambda: built(optimizers.LossScaleOptimizer(optimizers.Adam())), "LossScaleOptimizer"),
-        (lambda: built(Adam()), "class of its own"),
+        (lambda: built(Adam()), "a custom class"),
         (lambda: built(optimizers.Adam(lambda: 0.1)), "schedule"),
         (
             lambda: built(optimizers.SGD(optimizers.schedules.ExponentialDecay(0.1, 10, 0.9))),

@@ -78,7 +78,7 @@ def test_files_of_raw_rows_become_files_of_predictions(place):
         (("refit", "--input", "known.csv", "--output", "x.xls"), "x.xls: unknown kind of file"),
         (("nothing", "--input", "known.csv"), "there is no model 'nothing'"),
         (("models:/a@champion", "--input", "known.csv"), "there is no mlflow.db here"),
-        (("data", "--input", "known.csv"), "is no model of searchlab"),
+        (("data", "--input", "known.csv"), "is not a searchlab model"),
     ],
 )
 def test_what_cannot_be_predicted_is_told_in_a_line(place, arguments, message):
@@ -102,7 +102,7 @@ def test_a_model_is_evaluated_on_a_file(place):
     done = run(place, "evaluate", "refit", "--data", "strange.csv", code=2)
     assert "strange.csv: row 2: the target 'y' is 'maybe', which is a class that" in done.stderr
     done = run(place, "evaluate", "refit", "--data", "rows.parquet", code=2)
-    assert "there is no 'y' to compare with" in done.stderr
+    assert "the target 'y' is missing" in done.stderr
 
 
 def test_an_exported_model_is_whole(place):

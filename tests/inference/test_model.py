@@ -71,10 +71,10 @@ def test_rows_come_in_any_form(houses):
     [
         (table().drop(columns="rooms").assign(room=1), "'rooms' is missing; did you mean 'room'"),
         (table().assign(size="large"), "column 'size' must hold numbers"),
-        (np.ones((3, 2)), r"the rows have the shape \(3, 2\).*columns size, rooms, garden, town"),
-        (np.ones(4), r"the rows have the shape \(4,\)"),
-        ({"size": 1.0}, "give a list with one entry a row"),
-        ([[1, 2], [1]], "different lengths|the rows have the shape"),
+        (np.ones((3, 2)), r"the rows have shape \(3, 2\).*columns size, rooms, garden, town"),
+        (np.ones(4), r"the rows have shape \(4,\)"),
+        ({"size": 1.0}, "give a list with one entry per row"),
+        ([[1, 2], [1]], "different lengths|the rows have shape"),
     ],
 )
 def test_rows_that_do_not_fit_are_refused_in_a_line(houses, rows, message):

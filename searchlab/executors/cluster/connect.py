@@ -93,14 +93,14 @@ class Connection:
 def _address(given: str) -> tuple[str, int]:
     host, _, port = given.rpartition(":") if ":" in given else (given, "", str(_PORT))
     if host in ("", "auto") or not port.isdigit() or "/" in host:
-        what = f"{given!r} is no address of a Ray cluster" if given else "there is no address"
+        what = f"{given!r} is not a Ray cluster's address" if given else "no address is given"
         raise InputError(
-            f"{what}: give that of its head node, as --address 10.0.0.1:6379 or in {ADDRESS}"
+            f"{what}: give the head node's address, as --address 10.0.0.1:6379 or in {ADDRESS}"
         )
     if not _is_here(host) and not _has_token():
         raise InputError(
-            f"the cluster at {given} is beyond this machine, and a cluster without a token runs "
-            "what anybody sends it: start its nodes and this command with RAY_AUTH_MODE=token and "
+            f"the cluster at {given} is not on this machine, and a cluster without a token runs "
+            "code from anybody:  start its nodes and this command with RAY_AUTH_MODE=token and "
             "the same RAY_AUTH_TOKEN"
         )
     return host, int(port)
@@ -177,8 +177,8 @@ def _start_node(address: str) -> subprocess.Popen[bytes]:
         time.sleep(0.2)
     process.kill()
     raise SearchlabError(
-        f"this machine cannot join the Ray cluster at {address}: see whether `ray start "
-        f"--address={address}` works here, with the same Ray and RAY_AUTH_TOKEN as there"
+        f"this machine cannot join the Ray cluster at {address}: check that `ray start "
+        f"--address={address}` works here, with the cluster's Ray version and RAY_AUTH_TOKEN"
     )
 
 
@@ -215,14 +215,14 @@ def _init(address: str) -> None:
     thread.join(_ANSWER)
     if thread.is_alive():
         raise SearchlabError(
-            f"the Ray cluster at {address} does not answer: see whether its head node is well, "
-            "with `ray status` there, then run this again"
+            f"the Ray cluster at {address} does not answer: check its head node "
+            "with `ray status` there, then try again"
         )
     for error in errors:
         why = " ".join(str(error).split()).partition(". ")[0]
         raise SearchlabError(
-            f"the Ray cluster at {address} does not let us in ({type(error).__name__}: {why}): use "
-            "the same Ray, Python and RAY_AUTH_TOKEN as its nodes"
+            f"the Ray cluster at {address} denies access ({type(error).__name__}: {why}): use "
+            "the Ray and Python versions and the RAY_AUTH_TOKEN of its nodes"
         )
     if threading.current_thread() is threading.main_thread():
         # Ray's C++ part has replaced Python's handler.
