@@ -1,4 +1,4 @@
-"""Drives fused training in this process, and compares it with the ordinary way."""
+"""Helpers that run fused training in this process and compare it with ordinary training."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Result = tuple[list[Report], Outcome | Declined]
 
 
 class Bench:
-    """A study with its prepared data, and jobs of it."""
+    """A study with its prepared data, and jobs made from it."""
 
     def __init__(self, directory: Path, data: dict | None = None, **changes: Any) -> None:
         self.directory = directory
@@ -38,14 +38,14 @@ class Bench:
         prepare(self.spec, directory, directory / "data")
 
     def job(self, number=0, factory="chain", *, epochs=EPOCHS, start=0, seed=7, **params) -> Job:
-        """A trial; `params` are the factory's."""
+        """Make a trial's job; `params` are the factory's."""
         spec = self.spec.model_copy(update={"model": f"{FACTORIES.name}:{factory}"})
         trial = Trial(number, Suggestion(params, epochs), seed)
         place = self.directory
         return Job(Work.TRIAL, trial, spec, FACTORIES.parent, place / "data", place, start=start)
 
     def early(self, **early_stopping: Any) -> Bench:
-        """The same with early stopping."""
+        """Return the same bench with early stopping."""
         values = {"epochs": EPOCHS, "batch_size": 16, "early_stopping": early_stopping}
         other = copy.copy(self)
         other.spec = self.spec.model_copy(update={"training": study(training=values).training})
@@ -53,26 +53,26 @@ class Bench:
 
 
 def promoted(job: Job, number: int, epochs: int) -> Job:
-    """The job that goes on where another stopped."""
+    """Make the job that continues where another stopped."""
     done = job.trial.suggestion
     suggestion = Suggestion(done.params, epochs, done.epochs, job.trial.number)
     return replace(job, trial=Trial(number, suggestion, job.trial.seed))
 
 
 class Driver:
-    """A host in this process, and what it says."""
+    """A host in this process and the messages it sends."""
 
     def __init__(self, lanes: int = 2) -> None:
         self.messages: queue.Queue[FromHost] = queue.Queue()
         self.host = Host(lanes, self.messages.put)
 
     def submit(self, job: Job) -> None:
-        """Has the host build a job's model; the submission has the trial's number."""
+        """Make the host build a job's model; the submission has the trial's number."""
         self.host.receive(Submit(job.trial.number, job))
         self.host.build()
 
     def next(self, timeout: float = TIMEOUT) -> Epoch | Ended | Declined:
-        """The next message that matters."""
+        """Return the next relevant message."""
         while not isinstance(
             message := self.messages.get(timeout=timeout), Epoch | Ended | Declined
         ):
@@ -80,11 +80,11 @@ class Driver:
         return message
 
     def decide(self, number: int, reports: int) -> None:
-        """Answers so many reports of a job with CONTINUE."""
+        """Answer the given number of a job's reports with CONTINUE."""
         self.host.receive(Decided(number, reports))
 
     def run(self, jobs: list[Job]) -> dict[int, Result]:
-        """Runs jobs, submitted in that order, to their ends."""
+        """Run jobs, submitted in that order, to completion."""
         for job in jobs:
             self.submit(job)
         reports: dict[int, list[Report]] = {job.trial.number: [] for job in jobs}
@@ -99,12 +99,12 @@ class Driver:
 
     @property
     def made(self) -> int:
-        """How many programs have been compiled."""
+        """Number of compiled programs."""
         return sum(programs.made for _, programs in self.host._studies.values())
 
     @property
     def methods(self) -> list[Method]:
-        """How the programs that passed verification are made."""
+        """Methods of the programs that passed verification."""
         found = [
             each for _, all_ in self.host._studies.values() for each in all_._verified.values()
         ]
@@ -112,13 +112,13 @@ class Driver:
 
 
 def run_fused(jobs: list[Job], lanes: int = 2) -> dict[int, Result]:
-    """The reports and the outcome, or Declined, of each job in a fresh host, by trial number."""
+    """Return each job's reports and outcome, or Declined, from a fresh host, by trial number."""
     return Driver(lanes).run(jobs)
 
 
 def run_alone(job: Job) -> Result:
-    """The same of the ordinary way."""
-    reset_uids()  # as in a new process: metrics are named by how many there were before
+    """Return the reports and outcome of a job trained the ordinary way."""
+    reset_uids()  # as in a new process: metric names count earlier metrics
     reports: list[Report] = []
 
     def emit(report: Report) -> Decision:
@@ -131,7 +131,7 @@ def run_alone(job: Job) -> Result:
 
 
 def assert_same(found: Result, wanted: Result, rtol: float = 1e-3) -> None:
-    """Every report and the outcome agree within the rounding of floats."""
+    """Assert that all reports and the outcome agree within floating-point rounding."""
     reports, outcome = found
     assert isinstance(outcome, Outcome), outcome
     assert outcome.error is None, outcome.error
@@ -151,7 +151,7 @@ def assert_same(found: Result, wanted: Result, rtol: float = 1e-3) -> None:
 
 
 def plain(result: Result) -> Result:
-    """Without what no two runs have in common: the number and the time."""
+    """Drop everything that no two runs have in common: the number and the time."""
     reports, outcome = result
     assert isinstance(outcome, Outcome), outcome
     return [replace(each, number=0) for each in reports], replace(
@@ -160,7 +160,7 @@ def plain(result: Result) -> Result:
 
 
 def seen_by_fit(rows: int, epochs: int, seed: int) -> list[list[int]]:
-    """The numbers of the rows that `train_step` gets in each epoch."""
+    """Return the row numbers that `train_step` receives in each epoch."""
     seen: list[list[int]] = []
 
     class Spy(keras.Sequential):

@@ -1,4 +1,4 @@
-"""Model factories of the tests of fused training: one chain of layers, and some odd ones."""
+"""Model factories for the tests of fused training: a chain of layers, and some odd ones."""
 
 import keras
 from keras import layers
@@ -62,7 +62,7 @@ def chain(
     l2=0.0,
     **given,
 ):
-    """Two hidden layers."""
+    """Build a chain with two hidden layers."""
     more = {"kernel_regularizer": keras.regularizers.L2(l2)} if l2 else DENSE.get(layer, {})
     model = keras.Sequential([keras.Input(input_shape)])
     for width in (units, units + 3):
@@ -76,7 +76,7 @@ def chain(
 def skips(
     input_shape, units=12, rate=0.01, join="Add", loss="sparse_categorical_crossentropy", **given
 ):
-    """A functional model with a connection past a layer."""
+    """Build a functional model with a skip connection."""
     inputs = keras.Input(input_shape)
     first = layers.Dense(units, "relu")(inputs)
     second = layers.Dense(units, "tanh")(first)
@@ -104,7 +104,7 @@ def own(units=12, rate=0.01, loss="sparse_categorical_crossentropy", **given):
 
 
 def convolution(input_shape, units=8, rate=0.01, loss="mse", **given):
-    """The features as a sequence."""
+    """Build a convolution that reads the features as a sequence."""
     model = keras.Sequential(
         [
             keras.Input(input_shape),

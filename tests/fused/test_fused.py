@@ -1,4 +1,4 @@
-"""Fused training equals the ordinary way, and no training notices its neighbours."""
+"""Fused training equals ordinary training, and no training affects its neighbours."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WEIGHTED = {"path": "t.csv", "target": "y", "weight": "w"}
 
 @pytest.fixture(scope="module")
 def benches(tmp_path_factory):
-    """Makes studies, each once: `benches(data, folds=2)`."""
+    """Create each study once: `benches(data, folds=2)`."""
     from fused.fused_support import EPOCHS, Bench
 
     made = {}
@@ -46,7 +46,7 @@ def benches(tmp_path_factory):
 
 PADDED = "padded widths, masked rows, XLA"
 EXACT = "exact widths, masked rows, XLA"
-EQUAL = {  # the study, the factory's params, and the fastest method that is right
+EQUAL = {  # the study, the factory's params, and the fastest correct method
     "clipnorm-max_norm": (
         {},
         {"optimizer": "clipnorm", "layer": "max_norm", "rate": 0.1},
@@ -111,7 +111,7 @@ EQUAL = {  # the study, the factory's params, and the fastest method that is rig
 
 @pytest.mark.parametrize("case", EQUAL)
 def test_fused_training_equals_fit(benches, case):
-    """Reports of all epochs, scores and counts of epochs are those of the ordinary way."""
+    """All epochs' reports, the scores and the epoch counts equal those of ordinary training."""
     from fused.fused_support import Driver, assert_same, run_alone
 
     where, params, method = EQUAL[case]
@@ -124,7 +124,7 @@ def test_fused_training_equals_fit(benches, case):
 
 @pytest.mark.parametrize("layer", ["", "dropout"])
 def test_neighbours_and_slots_change_no_bit(benches, layer):
-    """A job's result is the same alone and among others, in any order, with any lanes."""
+    """A job's result is the same alone and among others, in any order, on any number of lanes."""
     from fused.fused_support import plain, run_fused
 
     bench = benches(folds=2)
@@ -143,14 +143,14 @@ def test_neighbours_and_slots_change_no_bit(benches, layer):
         for number in range(1, 11)
     ]
     orders = [([*others[:6], job, *others[6:]], 2), ([job, *others[::-1]], 1)]
-    for jobs, lanes in orders[: 1 if layer else 2]:  # dropout takes long to compile
+    for jobs, lanes in orders[: 1 if layer else 2]:  # dropout is slow to compile
         results = run_fused(jobs, lanes)
         assert len(results) == 11
         assert plain(results[0]) == alone
 
 
 def test_a_neighbour_that_diverges_harms_nobody(benches):
-    """It becomes a FAIL that says so; the others' results are the same to the last bit."""
+    """A diverging job becomes FAIL with its reason; the others' results keep every bit."""
     from fused.fused_support import Driver, plain, run_fused
 
     bench = benches()
@@ -158,7 +158,7 @@ def test_a_neighbour_that_diverges_harms_nobody(benches):
     alone = run_fused(good)
     driver = Driver()
     results = driver.run([bench.job(0, rate=1e30), *good, bench.job(3, rate=1e30)])
-    assert list(map(str, driver.methods)) == [PADDED]  # the first was no reason to refuse any
+    assert list(map(str, driver.methods)) == [PADDED]  # divergence does not rule out a method
     for number in (0, 3):
         assert results[number][1].state is TrialState.FAIL
         assert "the training diverged" in results[number][1].error.message
@@ -167,7 +167,7 @@ def test_a_neighbour_that_diverges_harms_nobody(benches):
 
 
 def test_verification_sees_through_a_tiny_learning_rate(benches):
-    """That sigmoid(0) is not 0 shows even if the first trial hardly moves."""
+    """Verification notices that sigmoid(0) is not 0 even if the first trial hardly moves."""
     from fused.fused_support import Driver, assert_same, run_alone
 
     driver = Driver()
@@ -193,7 +193,7 @@ def test_early_stopping_is_keras_own(benches, restore):
 
 
 def test_a_promotion_goes_on_as_in_fit(benches):
-    """Reports, scores and kept variables of both parts are fit's, in the model's own shapes."""
+    """Both parts of a promotion match fit's reports, scores and variables, unpadded."""
     from fused.fused_support import Driver, assert_same, promoted, run_alone
 
     from searchlab.training.checkpoint import load_checkpoint
@@ -222,7 +222,7 @@ def test_a_promotion_goes_on_as_in_fit(benches):
 
 @pytest.mark.parametrize(("folds", "lost"), [(2, False), (None, False), (None, True)])
 def test_the_studys_model_can_be_loaded_and_is_worth_what_is_said(benches, folds, lost):
-    """best/model.keras has the outcome's metrics on the test rows, trained anew or kept."""
+    """best/model.keras, kept or retrained, has the outcome's metrics on the test rows."""
     import keras
     from fused.fused_support import EPOCHS, Driver
 
@@ -251,7 +251,7 @@ def test_the_studys_model_can_be_loaded_and_is_worth_what_is_said(benches, folds
 
 @pytest.mark.parametrize("data", [None, WEIGHTED], ids=["iris", "weighted"])
 def test_a_refit_is_fits_on_all_rows_but_the_tests(benches, data):
-    """It trains all its epochs, early stopping or not, on the early-stopping rows too."""
+    """A refit trains for all its epochs, without early stopping, on the early-stopping rows too."""
     from fused.fused_support import Driver, assert_same, run_alone
 
     bench = benches(data, class_weight="balanced").early(patience=1, min_delta=9.0)
@@ -268,7 +268,7 @@ def test_a_refit_is_fits_on_all_rows_but_the_tests(benches, data):
 
 
 def test_a_synchronous_job_waits_for_each_decision(benches):
-    """It has no epoch ahead of the last that was decided, however long its neighbour trains."""
+    """It never runs ahead of the last decided epoch, however long its neighbour trains."""
     from fused.fused_support import Driver, Ended, Epoch
 
     bench = benches(folds=2)
@@ -286,7 +286,7 @@ def test_a_synchronous_job_waits_for_each_decision(benches):
                 return
 
     listen(Ended, 100)
-    for decided in range(1, 4):  # a neighbour's whole training at a time
+    for decided in range(1, 4):  # one whole training of the neighbour per decision
         assert heard == [(0, 1), (0, 2), (1, 1)][:decided]
         driver.decide(0, decided)
         driver.submit(bench.job(100 + decided, epochs=20))
@@ -308,7 +308,7 @@ def test_a_synchronous_job_waits_for_each_decision(benches):
     ],
 )
 def test_what_cannot_be_stacked_is_declined(benches, factory, params, reason):
-    """The host says why, and trains nothing."""
+    """The host gives the reason and trains nothing."""
     from fused.fused_support import Declined, run_fused
 
     reports, end = run_fused([benches().job(0, factory, **params)])[0]
@@ -318,7 +318,7 @@ def test_what_cannot_be_stacked_is_declined(benches, factory, params, reason):
 
 
 def test_trials_share_programs(benches):
-    """Widths within a step of the padding, and constants, make one; another penalty makes two."""
+    """Similar widths and different constants share one program; another penalty needs a second."""
     from fused.fused_support import Driver
 
     bench, driver = benches(), Driver()
@@ -333,7 +333,7 @@ def test_trials_share_programs(benches):
 
 
 def test_metrics_are_named_alike_in_all_models(benches):
-    """The second model's AUC is no `auc_1`, which no objective means and no program has."""
+    """The second model's AUC is not `auc_1`, a name that no objective or program knows."""
     from fused.fused_support import Driver
 
     bench, driver = benches(data=CANCER, batch=32), Driver()
@@ -346,7 +346,7 @@ def test_metrics_are_named_alike_in_all_models(benches):
 
 @pytest.mark.parametrize("rows", [1, 50, 2000])
 def test_rows_come_in_the_order_of_fit(rows):
-    """Every epoch of a real `fit` sees the rows as `order` says."""
+    """Every epoch of a real `fit` sees the rows in the order that `order` returns."""
     import keras
     from fused.fused_support import seen_by_fit
 

@@ -1,4 +1,4 @@
-"""What XLA has compiled is kept for the next process, where that is safe."""
+"""XLA's executables are cached for the next process where that is safe."""
 
 import os
 import shutil
@@ -33,19 +33,19 @@ baselines: false
 
 @pytest.fixture
 def home(tmp_path, monkeypatch) -> Path:
-    """The user's own place for what is kept, empty; XLA has not been told of any."""
+    """Create the user's own empty cache directory, unknown to XLA so far."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("TF_XLA_FLAGS", "--tf_xla_clustering_debug=false")
     return user_cache_path("searchlab") / "programs"
 
 
 def chosen() -> str:
-    """What XLA is told, besides what the user has said."""
+    """Return the flags added to those that the user set."""
     return os.environ["TF_XLA_FLAGS"].removeprefix("--tf_xla_clustering_debug=false").strip()
 
 
 def file(home: Path, name: str, size: int, age: float) -> Path:
-    """A file that was written so many seconds ago."""
+    """Write a file of the given size and age in seconds."""
     path = home / "kind" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"x" * size)
@@ -54,7 +54,7 @@ def file(home: Path, name: str, size: int, age: float) -> Path:
 
 
 def test_the_directory_is_the_users_own_and_of_one_kind_of_machine_code(home, monkeypatch):
-    """XLA is told of it after what the user has set; another number of threads has another one."""
+    """XLA gets the directory after the user's flags; each thread count has its own directory."""
     keep_compiled(1)
     first = chosen()
     (directory,) = home.iterdir()
@@ -70,7 +70,7 @@ def test_the_directory_is_the_users_own_and_of_one_kind_of_machine_code(home, mo
 
 
 def test_a_directory_that_the_user_has_chosen_is_left_alone(home, monkeypatch):
-    """Nothing is added to flags that name one."""
+    """Flags that already name a directory stay unchanged."""
     monkeypatch.setenv("TF_XLA_FLAGS", "--tf_xla_persistent_cache_directory=/elsewhere")
     keep_compiled(1)
     assert os.environ["TF_XLA_FLAGS"] == "--tf_xla_persistent_cache_directory=/elsewhere"
@@ -78,7 +78,7 @@ def test_a_directory_that_the_user_has_chosen_is_left_alone(home, monkeypatch):
 
 
 def test_nothing_is_kept_where_it_could_not_be_written(home, monkeypatch):
-    """A file in the place of the directory, and a disk that is nearly full: XLA is told nothing."""
+    """XLA gets no directory if a file is in its place or the disk is nearly full."""
     home.parent.mkdir(parents=True)
     home.touch()
     keep_compiled(1)
@@ -91,7 +91,7 @@ def test_nothing_is_kept_where_it_could_not_be_written(home, monkeypatch):
 
 
 def test_the_oldest_make_room_but_nothing_that_may_be_in_use(home, monkeypatch):
-    """Of more than is allowed the oldest go, and what a crash left empty; the recent stay."""
+    """Beyond the limit the oldest files and those a crash left empty go; recent ones stay."""
     monkeypatch.setattr(kept, "_MOST", 250)
     old, older, oldest = (file(home, f"{age}.pb", 100, age * 86_400.0) for age in (1, 2, 3))
     recent, empty = file(home, "recent.pb", 200, 60), file(home, "empty.pb", 0, 60)
@@ -105,7 +105,7 @@ def test_the_oldest_make_room_but_nothing_that_may_be_in_use(home, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.keras
 def test_the_next_study_compiles_nothing_and_has_the_same_digits(home, tmp_path, monkeypatch):
-    """A second study like the first writes no executable, reads all of them, and is equal."""
+    """A second identical study writes no executable, reads all of them, and has equal results."""
     import programs
 
     monkeypatch.delenv("TF_XLA_FLAGS")

@@ -1,4 +1,4 @@
-"""Stacked optimisers: what Keras' own do, slot by slot."""
+"""Stacked optimizers behave like Keras' own, slot by slot."""
 
 import keras
 import numpy as np
@@ -12,9 +12,9 @@ pytestmark = pytest.mark.keras
 
 SLOTS, STEPS = 3, 20
 SHAPES = {"kernel": (4, 3), "bias": (3,), "scale": ()}
-RATES = (0.05, 0.02, 0.001)  # so low that variables stay near 1, and so does their rounding
+RATES = (0.05, 0.02, 0.001)  # low, so that variables and their rounding stay near 1
 
-# class, and arguments: a tuple has a value for each slot
+# class and arguments; a tuple holds one value per slot
 CASES = {
     "sgd": (optimizers.SGD, {}),
     "sgd-momentum": (optimizers.SGD, {"momentum": (0.9, 0.5, 0.99)}),
@@ -49,7 +49,7 @@ CASES = {
 
 
 def real_optimizers(case: str, dtype: str = "float32"):
-    """For each slot, a Keras optimiser and the variables it was built on."""
+    """Return for each slot a Keras optimizer and the variables it was built on."""
     kind, arguments = CASES[case]
     arguments = dict(arguments)
     excluded = arguments.pop("excluded", None)
@@ -71,7 +71,7 @@ def real_optimizers(case: str, dtype: str = "float32"):
 
 
 def random_gradients(dtype: str = "float32") -> list[np.ndarray]:
-    """Of very different sizes from step to step, so that clipping has more or less to do."""
+    """Return gradients whose sizes vary widely between steps, to exercise clipping."""
     random = np.random.default_rng(2)
     sizes = 10 ** random.uniform(-1, 1, (STEPS, SLOTS))
     return [
@@ -84,12 +84,12 @@ def random_gradients(dtype: str = "float32") -> list[np.ndarray]:
 
 
 def stacked(groups) -> list[np.ndarray]:
-    """The same variables of several slots, with a slot dimension."""
+    """Stack the variables of several slots along a slot dimension."""
     return [np.stack([np.asarray(each) for each in same]) for same in zip(*groups, strict=True)]
 
 
 def run_stacked(pairs, gradients) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """All steps in one loop that XLA compiles: the last state and variables."""
+    """Run all steps in one XLA-compiled loop; return the last state and variables."""
     (rule,) = {rule_of(optimizer) for optimizer, _ in pairs}
     assert isinstance(rule, Rule), rule
     constants = np.stack([constants_of(optimizer) for optimizer, _ in pairs])
@@ -112,7 +112,7 @@ def run_stacked(pairs, gradients) -> tuple[list[np.ndarray], list[np.ndarray]]:
 
 
 def run_keras(pairs, gradients) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """The same with Keras' own optimisers, slot after slot."""
+    """Run the same steps with Keras' own optimizers, slot by slot."""
     for slot, (optimizer, variables) in enumerate(pairs):
         for step in range(gradients[0].shape[0]):
             optimizer.apply([tf.constant(each[step, slot]) for each in gradients], variables)
@@ -131,7 +131,7 @@ def assert_like_keras(pairs, gradients, rtol=1e-5) -> None:
 
 
 def built(optimizer, **attributes):
-    """An optimiser that is built on one variable."""
+    """Build an optimizer on one variable."""
     variable = keras.Variable(np.ones(2))
     for name, value in attributes.items():
         setattr(variable, name, value)
@@ -145,18 +145,18 @@ def with_own_method(optimizer):
 
 
 class Adam(optimizers.Adam):
-    """A subclass, which may do anything."""
+    """A subclass, whose behaviour is unknown."""
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_stacked_steps_are_those_of_keras(case):
-    """Each slot's variables and state come out as of a Keras optimiser with its constants."""
+    """Each slot's variables and state equal those of a Keras optimizer with its constants."""
     assert_like_keras(list(real_optimizers(case)), random_gradients())
 
 
 @pytest.mark.parametrize("case", ["sgd-nesterov", "rmsprop-centered-momentum", "adam-amsgrad"])
 def test_variables_keep_their_dtype(case):
-    """Variables of float64 are updated in float64, up to constants of float32."""
+    """float64 variables are updated in float64, up to float32 constants."""
     assert_like_keras(list(real_optimizers(case, "float64")), random_gradients("float64"))
 
 
@@ -173,7 +173,7 @@ def test_variables_keep_their_dtype(case):
     ],
 )
 def test_nan_stays_in_its_slot(case):
-    """A slot with NaN gradients is lost, and the others are the same to the bit."""
+    """NaN gradients spoil their own slot only; the others keep every bit."""
     pairs = list(real_optimizers(case))
     gradients = random_gradients()
     before = run_stacked(pairs, gradients)
@@ -189,7 +189,7 @@ def test_nan_stays_in_its_slot(case):
 @pytest.mark.parametrize("bad", [np.inf, -np.inf, np.nan])
 @pytest.mark.parametrize("case", ["sgd", "sgd-clipnorm", "sgd-clipvalue", "sgd-global-clipnorm"])
 def test_clipping_takes_what_is_not_finite_as_keras_does(case, bad):
-    """One gradient that is not finite spoils as much of its slot as with Keras."""
+    """A non-finite gradient spoils as much of its slot as in Keras."""
     gradients = [each[:2] for each in random_gradients()]
     gradients[0][0, 1, 2, 1] = bad
     assert_like_keras(list(real_optimizers(case)), gradients)
@@ -197,7 +197,7 @@ def test_clipping_takes_what_is_not_finite_as_keras_does(case, bad):
 
 @pytest.mark.parametrize("case", ["sgd-clipnorm", "sgd-global-clipnorm", "rmsprop", "adam"])
 def test_gradients_of_zero_move_nothing(case):
-    """Norms of 0 are not divided by."""
+    """Zero norms cause no division by zero."""
     pairs = list(real_optimizers(case))
     start = stacked(variables for _, variables in pairs)
     _, found = run_stacked(pairs, [np.zeros_like(each[:3]) for each in random_gradients()])
@@ -226,7 +226,7 @@ def test_weight_decay_is_excluded_by_the_names_that_keras_looks_at(excluded):
 
 
 def test_excluding_a_variable_itself():
-    """`exclude_from_weight_decay(var_list=...)` holds in the rule."""
+    """The rule respects `exclude_from_weight_decay(var_list=...)`."""
     variables = [keras.Variable(np.ones(2)) for _ in range(3)]
     optimizer = optimizers.AdamW(weight_decay=0.1)
     optimizer.exclude_from_weight_decay(var_list=variables[1:2])
@@ -256,14 +256,14 @@ def test_excluding_a_variable_itself():
     ],
 )
 def test_what_cannot_be_stacked_is_named(optimizer, named):
-    """Whatever would be updated otherwise than by a rule gives a reason that says what it is."""
+    """Every optimizer that a rule would update wrongly is refused with a specific reason."""
     reason = rule_of(optimizer())
     assert isinstance(reason, str)
     assert named in reason
 
 
 def test_a_rule_is_what_optimizers_have_in_common():
-    """Rules are equal, and hash so, if and only if nothing but constants differs."""
+    """Rules are equal and hash equally if and only if only constants differ."""
     plain = rule_of(built(optimizers.Adam(0.1, beta_1=0.5, epsilon=1e-3)))
     assert hash(plain) == hash(rule_of(built(optimizers.Adam(0.2))))
     others = [
@@ -284,7 +284,7 @@ def test_a_rule_is_what_optimizers_have_in_common():
 
 
 def test_constants_are_a_row_of_floats():
-    """Constants come in the order of `CONSTANTS`, and are 0 where an optimiser has none."""
+    """Constants are in the order of `CONSTANTS`, and 0 where an optimizer lacks them."""
     row = constants_of(built(optimizers.Adam(beta_1=0.5, beta_2=0.9999, clipnorm=2.0)))
     found = dict(zip(CONSTANTS, row, strict=True))
     assert row.dtype == np.float32

@@ -1,4 +1,4 @@
-"""Dropout in a stacked and compiled program: the masks that ordinary Keras draws on a CPU."""
+"""Dropout in a stacked, compiled program draws the masks of ordinary Keras on a CPU."""
 
 import threading
 
@@ -27,7 +27,7 @@ def assert_same_bits(left, right) -> None:
 
 
 def drawn(shape, seeds):
-    """What TensorFlow's kernel draws."""
+    """Return the numbers that TensorFlow's kernel draws."""
     import tensorflow as tf
 
     with tf.device("CPU"):
@@ -35,7 +35,7 @@ def drawn(shape, seeds):
 
 
 def mapped(function, *, compiled=True):
-    """A function of one slot as a program for all."""
+    """Turn a function of one slot into a program for all slots."""
     import tensorflow as tf
 
     return tf.function(
@@ -55,13 +55,13 @@ def model_of(*layers, inputs=(13,), seed=7):
 
 
 def states(model, count):
-    """The variables of a model that are not trained, with other seeds in each of some slots."""
+    """Return a model's non-trainable variables for some slots, each with other seeds."""
     given = [np.asarray(each) for each in model.non_trainable_variables]
     return [[np.add(each, [slot * 10**9, slot]) for each in given] for slot in range(count)]
 
 
 def plain_steps(model, x, start, steps=3):
-    """Outputs and final state of several forward passes of ordinary Keras, without a program."""
+    """Return outputs and final state of several forward passes of ordinary Keras."""
     state, outputs = start, []
     for _ in range(steps):
         weights = [np.asarray(each) for each in model.trainable_variables]
@@ -71,7 +71,7 @@ def plain_steps(model, x, start, steps=3):
 
 
 def program_steps(model, x, starts, steps=3):
-    """Likewise for several slots at once, in one compiled program."""
+    """Return the same for several slots at once, in one compiled program."""
     import tensorflow as tf
 
     from searchlab.fused.randomness import exact
@@ -104,7 +104,7 @@ def assert_same_steps(model, x) -> None:
 @pytest.mark.parametrize("kind", SEEDS)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_numbers_are_those_of_the_kernel(shape, kind):
-    """`uniform` gives TensorFlow's numbers to the bit, for seeds of both types and any size."""
+    """`uniform` matches TensorFlow's numbers bit for bit, for both seed types and any size."""
     from searchlab.fused.randomness import uniform
 
     seeds = SEEDS[kind]
@@ -114,7 +114,7 @@ def test_numbers_are_those_of_the_kernel(shape, kind):
 @pytest.mark.parametrize("kind", SEEDS)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_numbers_stay_the_same_under_xla(shape, kind):
-    """Compiled for one seed, `uniform` gives the same numbers as the kernel."""
+    """Compiled for one seed, `uniform` gives the kernel's numbers."""
     import tensorflow as tf
 
     from searchlab.fused.randomness import uniform
@@ -128,7 +128,7 @@ def test_numbers_stay_the_same_under_xla(shape, kind):
 @pytest.mark.parametrize("compiled", [True, False])
 @pytest.mark.parametrize("shape", [(5,), (32, 13), (7, 3, 5)], ids=str)
 def test_numbers_stay_the_same_in_slots(shape, compiled):
-    """Vectorised over seeds without a loop, `uniform` gives the kernel's numbers for each seed."""
+    """Vectorized over seeds without a loop, `uniform` gives the kernel's numbers for each seed."""
     import tensorflow as tf
 
     from searchlab.fused.randomness import uniform
@@ -139,7 +139,7 @@ def test_numbers_stay_the_same_in_slots(shape, compiled):
 
 
 def test_fewer_rows_have_the_first_rows_numbers():
-    """A smaller batch's mask is the beginning of a full one's, so rows may be masked out."""
+    """A smaller batch's mask is a prefix of a full one's, so rows can be masked out."""
     from searchlab.fused.randomness import uniform
 
     seed = np.array([5, 6], np.int32)
@@ -148,7 +148,7 @@ def test_fewer_rows_have_the_first_rows_numbers():
 
 @pytest.mark.parametrize("rate", [0.1, 0.25, 0.5, 0.9])
 def test_masks_are_those_of_plain_keras(rate):
-    """In slots of a compiled program dropout's outputs and seeds are those of the plain layer."""
+    """In slots of a compiled program, dropout's outputs and seeds equal the plain layer's."""
     import keras
 
     x = RANDOM.normal(size=(4, 32, 13)).astype(np.float32)
@@ -156,7 +156,7 @@ def test_masks_are_those_of_plain_keras(rate):
 
 
 def test_every_kind_of_dropout_is_drawn():
-    """Masks with a noise shape, of channels, and several in a model come out right as well."""
+    """Masks with a noise shape, of channels, and several per model are exact as well."""
     import keras
 
     layers = keras.layers
@@ -171,7 +171,7 @@ def test_every_kind_of_dropout_is_drawn():
 
 
 def test_gradients_pass_through_the_same_mask():
-    """The gradient through dropout in a program is that of plain Keras, to the bit."""
+    """The gradient through dropout in a program equals plain Keras' bit for bit."""
     import keras
     import tensorflow as tf
 
@@ -194,7 +194,7 @@ def test_gradients_pass_through_the_same_mask():
 
 
 def test_outside_nothing_is_replaced():
-    """TensorFlow has its own function again afterwards, also after nesting and after an error."""
+    """TensorFlow's own function is restored, also after nesting and after an error."""
     import tensorflow as tf
 
     from searchlab.fused.randomness import exact
@@ -211,7 +211,7 @@ def test_outside_nothing_is_replaced():
 
 
 def test_another_thread_keeps_the_original(monkeypatch):
-    """A thread that does not ask for it draws as ever, and threads may overlap in any order."""
+    """A thread outside `exact` draws the original numbers, however threads overlap."""
     import tensorflow as tf
 
     from searchlab.fused import randomness
@@ -248,7 +248,7 @@ def test_another_thread_keeps_the_original(monkeypatch):
 
 
 def test_what_cannot_be_exact_is_refused():
-    """Dropout of half floats, or of rows of unknown number, is an error and no other mask."""
+    """Dropout of half floats, or of an unknown number of rows, raises instead of drawing others."""
     import tensorflow as tf
 
     from searchlab.fused.randomness import exact
@@ -265,7 +265,7 @@ def test_what_cannot_be_exact_is_refused():
 
 
 def test_the_workaround_is_still_needed():
-    """TensorFlow's own numbers under XLA are others than the CPU's; else `exact` can go."""
+    """TensorFlow's own numbers under XLA still differ from the CPU's; else `exact` can go."""
     import tensorflow as tf
 
     seed = tf.constant([1, 2])

@@ -1,4 +1,4 @@
-"""Model factories of a user's own, with layers and losses that models in use must cope with."""
+"""A user's model factories with layers and losses that models in use must handle."""
 
 import keras
 import own_layers

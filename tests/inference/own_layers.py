@@ -1,4 +1,4 @@
-"""A layer and a model that Keras finds again only with this source."""
+"""A layer and a model that Keras can load only with this source."""
 
 import keras
 from keras import layers

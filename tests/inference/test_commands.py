@@ -1,4 +1,4 @@
-"""The commands that use a model, as programs in a directory of their own."""
+"""The commands that use a model, run as programs in their own directory."""
 
 import json
 import os
@@ -30,7 +30,7 @@ def command(*arguments):
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A directory with a packaged classifier, and files of raw rows."""
+    """Return a directory with a packaged classifier and files of raw rows."""
     directory = tmp_path_factory.mktemp("place")
     frame = table()
     frame = frame.assign(y=np.where(frame["y"] > 3, "yes", "no"))
@@ -50,7 +50,7 @@ def run(place, *arguments, code=0):
 
 
 def test_files_of_raw_rows_become_files_of_predictions(place):
-    """Any kind of file in and out, in a fresh process, has what the model says."""
+    """In a fresh process, every input and output format yields the model's predictions."""
     model = load_package(place / "refit")
     wanted = model.table(pd.read_csv(place / "known.csv"))
     for source, output in (("rows.tsv.gz", "out.parquet"), ("known.csv", "out.npz")):
@@ -82,7 +82,7 @@ def test_files_of_raw_rows_become_files_of_predictions(place):
     ],
 )
 def test_what_cannot_be_predicted_is_told_in_a_line(place, arguments, message):
-    """The line names what is wrong; nothing is written."""
+    """An error names the problem in one line, and nothing is written."""
     before = sorted(each.name for each in place.iterdir())
     done = run(place, "predict", *arguments, code=2)
     assert message in done.stderr
@@ -91,7 +91,7 @@ def test_what_cannot_be_predicted_is_told_in_a_line(place, arguments, message):
 
 
 def test_a_model_is_evaluated_on_a_file(place):
-    """The metrics are those of the predictions; labels that it does not know are named."""
+    """Evaluation agrees with the predictions and names labels unknown to the model."""
     found = json.loads(run(place, "evaluate", "refit", "--data", "known.csv", "--json").stdout)
     known = pd.read_csv(place / "known.csv")
     right = load_package(place / "refit").predict(known) == known["y"]
@@ -106,7 +106,7 @@ def test_a_model_is_evaluated_on_a_file(place):
 
 
 def test_an_exported_model_is_whole(place):
-    """Package, SavedModel and card; it loads again, and each form gives the same numbers."""
+    """The exported package, SavedModel and card load, and all forms predict the same."""
     import tensorflow as tf
 
     run(place, "export", "refit", "exported")
@@ -127,7 +127,7 @@ def test_an_exported_model_is_whole(place):
 
 
 def test_a_study_without_a_model_says_what_to_do(tmp_path):
-    """A study that was left before its end is known, and how to get its model is told."""
+    """An unfinished study is recognized, and the error says how to get its model."""
     entries = study_entries.timed(
         study_entries.started(study_entries.spec()), study_entries.RESUMED
     )
@@ -139,7 +139,7 @@ def test_a_study_without_a_model_says_what_to_do(tmp_path):
 
 
 def test_an_export_that_fails_leaves_nothing(place, monkeypatch):
-    """The directory is there whole or not at all."""
+    """An export that fails midway leaves no directory."""
 
     def fails(*_):
         raise OSError("disk full")
@@ -152,7 +152,7 @@ def test_an_export_that_fails_leaves_nothing(place, monkeypatch):
 
 
 def test_onnx_gives_the_same_numbers(place, tmp_path):
-    """With its libraries there, the ONNX file says what the model says."""
+    """If its libraries are installed, the ONNX file predicts like the model."""
     pytest.importorskip("tf2onnx")
     runtime = pytest.importorskip("onnxruntime")
     said = []
@@ -168,9 +168,9 @@ def test_onnx_gives_the_same_numbers(place, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
 def test_a_server_answers_and_leaves_nothing_behind(place, end):
-    """Raw rows over HTTP on the loopback address; a taken port is told; no process stays."""
+    """The server answers raw rows on loopback, reports a taken port and leaves no process."""
     port = free_port()
-    environment = {**os.environ, "PATH": "/usr/bin:/bin"}  # as in a venv that is not activated
+    environment = {**os.environ, "PATH": "/usr/bin:/bin"}  # as with a venv that is not activated
     server = subprocess.Popen(
         command("serve", "refit", "--port", port),
         cwd=place,
@@ -205,7 +205,7 @@ def test_a_server_answers_and_leaves_nothing_behind(place, end):
 
 
 def ask(port, body):
-    """The status and the answer of a scoring server."""
+    """Return a scoring server's status and answer."""
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}/invocations",
         json.dumps(body).encode(),

@@ -1,4 +1,4 @@
-"""Models in use: raw rows in any form give what the trained Keras model says of them."""
+"""Models in use: raw rows in every form give the trained Keras model's predictions."""
 
 import shutil
 from pathlib import Path
@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 
 
 def made(directory, data, factory="mlp", **more):
-    """A model that was trained on the data, loaded from its package."""
+    """Train a model on the data and load it from its package."""
     if factory != "mlp":
         for name in ("model_factories.py", "own_layers.py"):
             shutil.copy(HERE / name, directory)
@@ -32,13 +32,13 @@ def houses(tmp_path_factory):
 
 
 def trained(model, directory, rows):
-    """What the Keras model itself says of preprocessed rows."""
+    """Return the Keras model's own outputs for preprocessed rows."""
     steps = load_preprocessing(directory / "data" / "preprocessing.skops")
     return model.keras.predict(steps.transform(rows), verbose=0)
 
 
 def test_quantities_are_the_trained_models_own(tmp_path):
-    """`predict` and `table` give what Keras gives for the prepared rows."""
+    """`predict` and `table` return what Keras predicts for the prepared rows."""
     frame = table()
     model = made(tmp_path, frame)
     wanted = trained(model, tmp_path, frame)[:, 0]
@@ -51,7 +51,7 @@ def test_quantities_are_the_trained_models_own(tmp_path):
 
 
 def test_rows_come_in_any_form(houses):
-    """Frames in any order with more columns, dicts, and arrays in column order are the same."""
+    """Frames in any column order with extra columns, dicts, and arrays predict the same."""
     frame = table()
     wanted = houses.predict(frame)
     features = frame[["size", "rooms", "garden", "town"]]
@@ -78,14 +78,14 @@ def test_rows_come_in_any_form(houses):
     ],
 )
 def test_rows_that_do_not_fit_are_refused_in_a_line(houses, rows, message):
-    """What is wrong is said with the column's name or the shape."""
+    """The error names the column or the shape that is wrong."""
     with pytest.raises(DataError, match=message) as caught:
         houses.predict(rows)
     assert "\n" not in str(caught.value)
 
 
 def test_missing_values_are_filled(houses):
-    """A missing number, category or boolean does not stop a prediction."""
+    """A missing number, category or boolean does not prevent a prediction."""
     frame = table().head(3).astype({"rooms": float, "garden": object})
     frame.loc[0, ["size", "rooms", "garden", "town"]] = None
     assert np.isfinite(houses.predict(frame)).all()
@@ -102,7 +102,7 @@ def test_missing_values_are_filled(houses):
     ],
 )
 def test_labels_keep_the_types_of_the_data_set(tmp_path, labels, kind):
-    """Numbers, text and booleans come back as such, with a probability each."""
+    """Number, text and boolean labels keep their types, and each class has a probability."""
     frame = table()
     number = pd.qcut(frame["y"], len(labels), labels=False)
     frame = frame.assign(y=np.array(labels)[number])
@@ -124,7 +124,7 @@ def test_labels_keep_the_types_of_the_data_set(tmp_path, labels, kind):
 
 @pytest.mark.parametrize("factory", ["logit", "two_logits", "two_units"])
 def test_outputs_become_two_probabilities(tmp_path, factory):
-    """One unit or two, probabilities or logits: two columns, of which the larger is the class."""
+    """One or two units, probabilities or logits: two columns, and the larger one is the class."""
     frame = table()
     frame = frame.assign(y=np.where(frame["y"] > 3, "yes", "no"))
     model = made(tmp_path, frame, factory)
@@ -140,7 +140,7 @@ def test_outputs_become_two_probabilities(tmp_path, factory):
 
 
 def test_a_hinge_has_classes_and_no_probabilities(tmp_path):
-    """The sign is the class; that there are no probabilities is said in a line."""
+    """The sign of a hinge output is the class; asking for probabilities is a one-line error."""
     frame = table()
     frame = frame.assign(y=frame["y"] > 3)
     model = made(tmp_path, frame, "hinge")
@@ -151,7 +151,7 @@ def test_a_hinge_has_classes_and_no_probabilities(tmp_path):
 
 
 def test_images_are_predicted(tmp_path):
-    """Arrays of images go in as they are; other shapes and frames are refused."""
+    """Image arrays are accepted as they are; other shapes and frames are refused."""
     rng = np.random.default_rng(3)
     images = rng.integers(0, 255, size=(90, 4, 5)).astype(np.uint8)
     labels = np.arange(90) % 3
@@ -169,7 +169,7 @@ def test_images_are_predicted(tmp_path):
 
 
 def test_a_large_input_is_predicted_in_parts(houses, monkeypatch):
-    """Parts of the rows at a time give the same as all at once."""
+    """Predicting in chunks of rows equals predicting all at once."""
     frame = table()
     wanted = houses.predict(frame)
     monkeypatch.setattr("searchlab.inference.model._VALUES", 7 * 203)
@@ -177,7 +177,7 @@ def test_a_large_input_is_predicted_in_parts(houses, monkeypatch):
 
 
 def test_a_model_measures_quantities(houses):
-    """Keras' own metrics, and rmse and r2, agree with each other and with the predictions."""
+    """Keras' metrics, rmse and r2 agree with each other and with the predictions."""
     frame = table()
     measured = houses.evaluate(frame, frame["y"])
     errors = frame["y"] - houses.predict(frame)
@@ -191,7 +191,7 @@ def test_a_model_measures_quantities(houses):
 
 
 def test_the_example_is_as_the_data_set_has_it(tmp_path):
-    """Five complete raw rows, whole numbers and booleans as such, which the model takes."""
+    """The example is five complete raw rows with their original types, and the model takes them."""
     frame = table()
     frame.loc[::2, "size"] = np.nan
     model = made(tmp_path, frame)

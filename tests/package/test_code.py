@@ -1,4 +1,4 @@
-"""Models that only load with the user's own source, after that source has gone."""
+"""Models that need the user's own source, after that source has gone."""
 
 import shutil
 import subprocess
@@ -39,7 +39,7 @@ print(model.predict(pandas.read_csv({rows!r}))["y"][:5].tolist())
 
 
 def python(code, cwd, **env):
-    """What a fresh process prints at its end."""
+    """Run code in a fresh process and return its last output."""
     import os
 
     done = subprocess.run(
@@ -56,7 +56,7 @@ def python(code, cwd, **env):
 
 @pytest.fixture(scope="module")
 def gone(tmp_path_factory):
-    """The package of a subclassed model whose source is not where it was any more."""
+    """Package a subclassed model whose source is no longer where it was."""
     directory = tmp_path_factory.mktemp("user")
     for name in FILES:
         shutil.copy(HERE / name, directory)
@@ -69,7 +69,7 @@ def gone(tmp_path_factory):
 
 @pytest.mark.keras
 def test_a_subclassed_model_loads_without_its_authors_files(gone, tmp_path):
-    """Fresh processes in another directory predict the same by searchlab and by MLflow."""
+    """Fresh processes in another directory predict the same with searchlab and with MLflow."""
     assert sorted(file.name for file in (gone / "code").iterdir()) == sorted(FILES)
     rows = str(tmp_path / "rows.csv")
     table().to_csv(rows, index=False)
@@ -78,14 +78,14 @@ def test_a_subclassed_model_loads_without_its_authors_files(gone, tmp_path):
     logged = str(tmp_path / "logged")
     write = "from pathlib import Path\nfrom searchlab.inference.flavor import save_model\n"
     python(write + f"save_model({logged!r}, Path({str(gone)!r}))", tmp_path)
-    # No other searchlab than the one that the logged model has with it.
+    # Use only the searchlab that the logged model carries.
     without = {"PYTHONPATH": ""}
     assert python(PYFUNC.format(path=logged, rows=rows), tmp_path, **without) == found
 
 
 @pytest.mark.keras
 def test_two_packages_may_have_modules_of_one_name(gone, tmp_path):
-    """Each model is made of its own classes, and the program keeps the module that it had."""
+    """Each model uses its own classes, and the program keeps the module that it had imported."""
     from searchlab.inference.loading import load_package
 
     other = tmp_path / "other"
@@ -106,7 +106,7 @@ def test_two_packages_may_have_modules_of_one_name(gone, tmp_path):
 
 @pytest.mark.keras
 def test_code_that_lacks_a_library_says_so(gone, tmp_path):
-    """What is missing is named, in one line."""
+    """A missing library is named in one line."""
     from searchlab.inference.loading import load_package
 
     broken = tmp_path / "broken"
@@ -120,7 +120,7 @@ def test_code_that_lacks_a_library_says_so(gone, tmp_path):
 
 @pytest.mark.parametrize("place", ["project", ".searchlab/.submitted/houses/source/project"])
 def test_only_the_users_own_modules_are_copied(tmp_path, monkeypatch, place):
-    """Neighbours and packages of the project, also of one that was submitted to a cluster."""
+    """Only the project's own modules and packages are copied, also from a submitted study."""
     project = tmp_path / place
     (project / "nets" / "parts").mkdir(parents=True)
     (project / "nets" / "__init__.py").write_text("")
@@ -151,6 +151,6 @@ def test_only_the_users_own_modules_are_copied(tmp_path, monkeypatch, place):
 
 
 def test_a_built_in_factory_has_no_code(tmp_path):
-    """Nothing is written for the models that searchlab itself brings."""
+    """No code is written for searchlab's built-in models."""
     copy_code("mlp", tmp_path, tmp_path / "code")
     assert not (tmp_path / "code").exists()

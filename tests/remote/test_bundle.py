@@ -1,4 +1,4 @@
-"""What of a study is sent to a cluster, and how it is found there."""
+"""The files that a study sends to a cluster, and their layout there."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ CODE = "import near\ndef build(width): ...\n"
 
 @pytest.fixture
 def project(tmp_path) -> Path:
-    """A study beside its code, with its data elsewhere, by a link."""
+    """Create a study beside its code, with its data elsewhere behind a link."""
     (tmp_path / "disk").mkdir()
     (tmp_path / "disk" / "houses.csv").write_text("area,price\n1,2\n")
     (tmp_path / "project" / "studies").mkdir(parents=True)
@@ -44,7 +44,7 @@ def packed(project, data, model, **settings):
 
 @pytest.mark.parametrize("absolute", [False, True])
 def test_a_study_is_found_whole_where_it_is_unpacked(project, tmp_path, absolute):
-    """Study, data and code go along, and the study names them there, however it did here."""
+    """Study, data and code are sent, and the study finds them there however it names them here."""
     root = f"{project}/" if absolute else ""
     data = f"{root}data/houses.csv" if absolute else "../data/houses.csv"
     sent = packed(project, data, f"{root}{'studies/' if absolute else ''}mine.py:build")
@@ -60,7 +60,7 @@ def test_a_study_is_found_whole_where_it_is_unpacked(project, tmp_path, absolute
 
 
 def test_what_was_set_on_the_command_line_goes_along(project, tmp_path):
-    """Settings that win over the file here win there."""
+    """Settings that override the study file here override it there."""
     settings = {"search.trials": 7, "name": "other"}
     path = project / "studies" / "houses.yaml"
     path.write_text(STUDY % ("../data/houses.csv", "mine.py:build"))
@@ -70,7 +70,7 @@ def test_what_was_set_on_the_command_line_goes_along(project, tmp_path):
 
 
 def test_a_submission_takes_the_place_of_the_one_before(project, tmp_path):
-    """A module that is gone here is gone there, so that nothing imports it any more."""
+    """A module removed here is removed there, so that nothing imports it any more."""
     for there in (True, False):
         receive(packed(project, "../data/houses.csv", "mine.py:build"), tmp_path / "head")
         assert bool(list((tmp_path / "head").rglob("near.py"))) is there
@@ -79,7 +79,7 @@ def test_a_submission_takes_the_place_of_the_one_before(project, tmp_path):
 
 
 def test_only_a_server_goes_along(monkeypatch):
-    """A server's address is sent; a file of this machine is not, and a password is refused."""
+    """A server's address is sent; a file on this machine is not, and a password is refused."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     assert server_uri(None) is None
     assert server_uri("http://mlflow:5000") == "http://mlflow:5000"

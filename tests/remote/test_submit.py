@@ -1,4 +1,4 @@
-"""Studies left to a cluster: one of a head, on which drivers run, and a node with a core."""
+"""Studies submitted to a cluster: a head that runs the drivers, and a node with one core."""
 
 import json
 import os
@@ -54,7 +54,7 @@ def cluster(tmp_path_factory):
 
 @pytest.fixture
 def project(tmp_path):
-    """Somebody's directory, with data and code of their own."""
+    """Create a user's directory with data and code."""
     (tmp_path / "houses.yaml").write_text(STUDY)
     (tmp_path / "mine.py").write_text(FACTORY)
     rows = [f"{i},{i % 7},{3 * i + i % 7}" for i in range(60)]
@@ -63,7 +63,7 @@ def project(tmp_path):
 
 
 def searchlab(project, *arguments, code=0):
-    """Runs a command there; what it writes to standard output, then to standard error."""
+    """Run a command there; return its standard output followed by its standard error."""
     done = subprocess.run(
         [sys.executable, "-m", "searchlab", *arguments],
         cwd=project,
@@ -82,7 +82,7 @@ def submit(cluster, project, *arguments, code=0):
 
 
 def drivers(name):
-    """The process that runs a submitted study, if there is one."""
+    """Return the process that runs a submitted study, if there is one."""
     commands = ((each, command_of(each)) for each in psutil.process_iter())
     return [
         process
@@ -107,7 +107,7 @@ def listed(project):
 
 @pytest.mark.parametrize("victim", ["driver", "keeper"])
 def test_a_study_goes_on_by_itself_also_when_it_is_killed(cluster, project, victim):
-    """After kill -9 of its driver or of what keeps it, it is resumed there and ends exact."""
+    """After kill -9 of its driver or of the keeper, the study resumes there and ends exact."""
     name = f"{victim}-killed"
     text = submit(cluster, project, "--name", name)
     assert f"{name} runs on {cluster.address}" in text
@@ -127,7 +127,7 @@ def test_a_study_goes_on_by_itself_also_when_it_is_killed(cluster, project, vict
 
 
 def test_a_study_that_is_stopped_is_continued_when_it_is_submitted_again(cluster, project):
-    """`stop` leaves it in good order and nothing starts it again but `submit`."""
+    """`stop` leaves the study in good order, and only `submit` starts it again."""
     submit(cluster, project, "--name", "stopped", "--trials", "90")
     again = submit(cluster, project, "--name", "stopped", "--trials", "90", code=2)
     assert "study stopped is running on the cluster" in again
@@ -144,7 +144,7 @@ def test_a_study_that_is_stopped_is_continued_when_it_is_submitted_again(cluster
 
 
 def test_what_is_wrong_there_is_told_here(cluster, project):
-    """A factory that fails on the cluster is one line, as it is here, and leaves nothing there."""
+    """A factory that fails on the cluster is one line here and leaves nothing there."""
     text = submit(cluster, project, "--name", "bad", "--set", "model=mine.py:broken", code=2)
     assert text.splitlines()[-1].startswith("searchlab: on the cluster: ")
     assert "no such layer" in text
@@ -153,7 +153,7 @@ def test_what_is_wrong_there_is_told_here(cluster, project):
 
 
 def test_a_cluster_that_is_gone_does_not_hide_the_studies_here(project):
-    """`list` says that it does not answer, and lists the others."""
+    """`list` reports a cluster that does not answer, and lists the other studies."""
     (project / ".searchlab").mkdir()
     (project / ".searchlab" / ".sent.json").write_text('{"houses": "127.0.0.1:1"}')
     assert "there is no Ray cluster at 127.0.0.1:1" in searchlab(project, "list")
