@@ -1,4 +1,4 @@
-"""The command line as scripts and people use it, run as a program in a directory of its own."""
+"""The command line as scripts and people use it, run as a program in its own directory."""
 
 import json
 import os
@@ -29,7 +29,7 @@ baselines: false
 
 
 def searchlab(directory: Path, *arguments: str, **settings):
-    """Runs the program; the result has returncode, stdout and stderr."""
+    """Run the program; return a result with returncode, stdout and stderr."""
     command = [sys.executable, "-m", "searchlab", *arguments]
     return subprocess.run(
         command, cwd=directory, capture_output=True, text=True, check=False, **settings
@@ -37,7 +37,7 @@ def searchlab(directory: Path, *arguments: str, **settings):
 
 
 def test_help_answers_at_once_for_every_command():
-    """`--help` works for the program and each command."""
+    """`--help` works for the program and every command."""
     listing = searchlab(Path.cwd(), "--help").stdout
     commands = ("run", "validate", "schema", "list", "show", "best", "sync", "ui", "init")
     of_models = ("predict", "evaluate", "serve", "export", "models", "promote")
@@ -47,7 +47,7 @@ def test_help_answers_at_once_for_every_command():
 
 
 def test_init_validate_schema_round(tmp_path):
-    """What init writes, validate accepts, and schema describes."""
+    """`validate` accepts the file that `init` writes, and `schema` describes its keys."""
     assert searchlab(tmp_path, "init", "--dataset", "digits", "a.yaml").returncode == 0
     result = searchlab(tmp_path, "validate", "a.yaml")
     assert (result.returncode, result.stdout) == (0, "a.yaml: fine\n")
@@ -76,7 +76,7 @@ def test_init_validate_schema_round(tmp_path):
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(tmp_path, arguments, message):
-    """Whatever is wrong is told in one line on standard error; nothing is written."""
+    """Every problem is one line on standard error, and nothing is written."""
     write_study(tmp_path / "good.yaml", STUDY)
     write_study(tmp_path / "bad.yaml", STUDY.replace("[1, 20]", "[20, 1]"))
     before = sorted(tmp_path.rglob("*"))
@@ -95,7 +95,7 @@ def test_debug_shows_the_traceback(tmp_path):
 
 
 def test_validate_names_all_problems_of_all_files(tmp_path):
-    """Two files with three problems give three lines, and exit code 2."""
+    """Two files with three problems give three lines and exit code 2."""
     text = STUDY.replace("[1, 20]", "[20, 1]").replace("trials: 3", "trials: x")
     write_study(tmp_path / "a.yaml", text)
     write_study(tmp_path / "b.yaml", STUDY.replace("optuna", "optima"))
@@ -108,7 +108,7 @@ def test_validate_names_all_problems_of_all_files(tmp_path):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """A directory in which the small study has been run, and what `run --json` printed."""
+    """Run the small study; return its directory and the output of `run --json`."""
     directory = tmp_path_factory.mktemp("finished")
     write_study(directory / "small.yaml", STUDY)
     noisy = "import keras\nprint('built')\n"
@@ -120,7 +120,7 @@ def finished(tmp_path_factory):
 
 @pytest.mark.keras
 def test_run_prints_one_json_object(finished):
-    """The object has everything that a script needs, and the best is the best of show's trials."""
+    """The object has everything a script needs, and its best trial is the best one in `show`."""
     directory, result = finished
     assert result["name"] == "small"
     assert result["backend"] == "optuna"
@@ -143,7 +143,7 @@ def test_run_prints_one_json_object(finished):
 
 @pytest.mark.keras
 def test_running_again_reports_the_finished_study(finished):
-    """The same file again trains nothing and prints the same object."""
+    """Running the same file again trains nothing and prints the same object."""
     directory, result = finished
     journal = (directory / ".searchlab/small/journal.jsonl").read_bytes()
     again = searchlab(directory, "run", "small.yaml", "--json")
@@ -153,7 +153,7 @@ def test_running_again_reports_the_finished_study(finished):
 
 @pytest.mark.keras
 def test_another_study_under_the_same_name_is_refused(finished):
-    """A changed key is refused with the difference and the remedy; budgets are not refused."""
+    """A changed key is refused with the difference and the remedy; a changed budget is accepted."""
     directory, _ = finished
     result = searchlab(directory, "run", "small.yaml", "--epochs", "4")
     assert result.returncode == 2
@@ -165,7 +165,7 @@ def test_another_study_under_the_same_name_is_refused(finished):
 
 @pytest.mark.keras
 def test_list_and_best_are_for_people_too(finished):
-    """The list has the study; best prints params that can be pasted into YAML."""
+    """`list` shows the study; `best` prints params that can be pasted into YAML."""
     directory, result = finished
     assert "small" in searchlab(directory, "list").stdout
     (listed,) = json.loads(searchlab(directory, "list", "--json").stdout)
@@ -177,7 +177,7 @@ def test_list_and_best_are_for_people_too(finished):
 
 @pytest.mark.keras
 def test_a_factory_that_prints_does_not_spoil_the_json(tmp_path):
-    """What a factory prints, in Python or below it, never gets between a script and its JSON."""
+    """Output of a factory, from Python or below it, never gets mixed into the JSON."""
     write_study(tmp_path / "noisy.yaml", STUDY.replace("space:", "model: noisy.py:build\nspace:"))
     (tmp_path / "noisy.py").write_text("""
 import os
@@ -198,7 +198,7 @@ def build(n_hidden, n_neurons, learning_rate, input_shape, meta):
 
 @pytest.mark.keras
 def test_when_every_trial_fails_the_study_failed(tmp_path):
-    """Exit code 1, no best, and each trial with its reason."""
+    """The exit code is 1, there is no best trial, and each trial has its reason."""
     write_study(tmp_path / "bad.yaml", STUDY.replace("space:", "model: bad.py:build\nspace:"))
     (tmp_path / "bad.py").write_text("""
 import os
@@ -220,7 +220,7 @@ def build(n_hidden, n_neurons, learning_rate, input_shape, meta):
 
 @pytest.mark.keras
 def test_a_factory_that_cannot_work_is_refused_before_trial_0(tmp_path):
-    """Exit code 2, one line that names the factory, and no study left behind."""
+    """The exit code is 2, one line names the factory, and no study is left behind."""
     write_study(tmp_path / "bad.yaml", STUDY.replace("space:", "model: bad.py:build\nspace:"))
     (tmp_path / "bad.py").write_text(
         "import keras\ndef build(n_hidden, n_neurons, learning_rate):\n"
@@ -235,14 +235,14 @@ def test_a_factory_that_cannot_work_is_refused_before_trial_0(tmp_path):
 
 @pytest.mark.keras
 def test_interrupted_locked_and_continued(tmp_path):
-    """Ctrl-C leaves with 130; meanwhile a second process gets 3; the next run continues."""
+    """Ctrl-C exits with 130, a second process meanwhile with 3, and the next run continues."""
     write_study(tmp_path / "long.yaml", STUDY.replace("epochs: 3", "epochs: 150"))
     arguments = ["run", "long.yaml", "--trials", "16", "--set", "training.early_stopping=null"]
     arguments += ["--set", "confirm=0", "--set", "refit=false"]
     first = programs.Program(tmp_path, *arguments)
     while "trial 1 " not in (line := first.stdout.readline()):
         assert line, "the study ended too soon"
-    first.send_signal(signal.SIGSTOP)  # it may be quicker than the second comes up
+    first.send_signal(signal.SIGSTOP)  # it may finish before the second starts
     second = programs.run(tmp_path, *arguments)
     assert second.returncode == 3
     assert f"process {first.pid}" in second.stderr
@@ -258,7 +258,7 @@ def test_interrupted_locked_and_continued(tmp_path):
 
 @pytest.mark.keras
 def test_mlflow_has_every_trial_of_a_plain_run(finished):
-    """The store in the working directory has a run for the study and one for each trial."""
+    """The store in the working directory has one run for the study and one per trial."""
     directory, result = finished
     with sqlite3.connect(directory / "mlflow.db") as store:
         states = dict(store.execute("select run_uuid, status from runs").fetchall())
@@ -277,7 +277,7 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path):
 
 @pytest.mark.keras
 def test_the_ui_shows_this_directory_on_loopback_only(finished):
-    """`searchlab ui` answers on 127.0.0.1 with this directory's experiment, and stops on Ctrl-C."""
+    """`searchlab ui` serves this directory's experiment on 127.0.0.1 and stops on Ctrl-C."""
     import socket
     import urllib.request
 

@@ -1,4 +1,4 @@
-"""The study files that `searchlab init` writes, and those that ship in `studies/`."""
+"""The study files that `searchlab init` writes, and the ready ones in `studies/`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STUDIES = Path(__file__).parents[2] / "studies"
 
 @pytest.fixture
 def houses(tmp_path: Path) -> Path:
-    """A small CSV file in a directory of its own."""
+    """Write a small CSV file in its own directory."""
     path = tmp_path / "data" / "my houses.csv"
     path.parent.mkdir()
     path.write_text('rooms,"price, net",age\n1,2,3\n', encoding="utf-8")
@@ -26,14 +26,14 @@ def houses(tmp_path: Path) -> Path:
 
 
 def written(path: Path, text: str) -> Path:
-    """The file, with this text."""
+    """Write the text to the file and return the file."""
     write_new(path, text)
     return path
 
 
 @pytest.mark.parametrize("dataset", [None, *DATASETS])
 def test_each_data_set_gives_a_valid_study(dataset: str | None, tmp_path: Path) -> None:
-    """The file written for a built-in data set is a valid study on it, named as the file."""
+    """The file written for a built-in data set is a valid study of the file's name."""
     path = tmp_path / default_file(dataset, None)
     spec = load_study(written(path, init_text(dataset, None, None, path))).spec
     assert spec.data.dataset == (dataset or "digits")
@@ -41,7 +41,7 @@ def test_each_data_set_gives_a_valid_study(dataset: str | None, tmp_path: Path) 
 
 
 def test_what_is_commented_out_is_valid_too(tmp_path: Path) -> None:
-    """Each alternative in the comments is valid once its comment sign is removed."""
+    """Each commented-out alternative is valid once its comment sign is removed."""
     text = init_text("iris", None, None, Path("iris.yaml"))
     path = written(tmp_path / "iris.yaml", text)
     commented = re.findall(r"^  # ((dropout|seconds|folds|options): .*)$", text, re.M)
@@ -55,7 +55,7 @@ def test_what_is_commented_out_is_valid_too(tmp_path: Path) -> None:
 
 
 def test_a_csv_file_gives_a_valid_study(houses: Path, tmp_path: Path) -> None:
-    """The CSV file's path starts at the study file, and the comment lists the other columns."""
+    """The CSV path is relative to the study file, and a comment lists the other columns."""
     path = tmp_path / "studies" / "houses.yaml"
     text = init_text(None, houses, "price, net", path)
     data = load_study(written(path, text)).spec.data
@@ -67,7 +67,7 @@ def test_a_csv_file_gives_a_valid_study(houses: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["t.tsv", "t.csv.gz", "bom.csv", "bom.csv.gz"])
 def test_other_kinds_of_csv(name: str, tmp_path: Path) -> None:
-    """Tabs, compression and a byte order mark are read like the data loader reads them."""
+    """Tabs, compression and a byte order mark are read as the data loader reads them."""
     text = "a,b\n1,2\n".replace(",", "\t" if name.endswith("tsv") else ",")
     raw = text.encode("utf-8-sig" if name.startswith("bom") else "utf-8")
     (tmp_path / name).write_bytes(gzip.compress(raw) if name.endswith("gz") else raw)
@@ -75,7 +75,7 @@ def test_other_kinds_of_csv(name: str, tmp_path: Path) -> None:
 
 
 def test_column_names_cannot_break_the_file(tmp_path: Path) -> None:
-    """Line breaks and quotes in column names stay text: the file has the same keys."""
+    """Line breaks and quotes in column names stay text and add no keys to the file."""
     csv = tmp_path / "x.csv"
     csv.write_text('"a\nspace: {}","say ""hi"" # \\",c\n1,2,3\n', encoding="utf-8")
     path = tmp_path / "true.yaml"
@@ -111,7 +111,7 @@ def test_a_target_that_is_not_there(houses: Path, target: str | None, message: s
 def test_csv_files_that_cannot_be_read(
     houses: Path, name: str, content: bytes | None, message: str
 ) -> None:
-    """Each fault of a CSV file is one line that says what to do."""
+    """Each defect of a CSV file is one line that says what to do."""
     path = houses.parent / name
     if content is None:
         path = houses.parent / "my house.csv"
@@ -133,7 +133,7 @@ def test_unknown_data_sets_and_contradictions_are_refused(houses: Path) -> None:
 
 
 def test_a_file_that_exists_is_left_alone(tmp_path: Path) -> None:
-    """Writing refuses a file that exists, and makes directories that do not."""
+    """Writing refuses to overwrite a file and creates missing directories."""
     path = tmp_path / "a" / "b" / "x.yaml"
     write_new(path, "first")
     with pytest.raises(InputError, match=r"x\.yaml: exists already"):
@@ -142,7 +142,7 @@ def test_a_file_that_exists_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_default_file_is_named_by_the_data() -> None:
-    """The file is named by the data set or the CSV file, in the current directory."""
+    """The default file is in the current directory, named after the data set or CSV file."""
     assert default_file(None, None) == Path("digits.yaml")
     assert default_file("iris", None) == Path("iris.yaml")
     assert default_file(None, Path("data/my.houses.CSV.gz")) == Path("my.houses.yaml")
@@ -150,7 +150,7 @@ def test_default_file_is_named_by_the_data() -> None:
 
 @pytest.mark.parametrize("path", sorted(STUDIES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_studies_that_ship_are_valid(path: Path) -> None:
-    """Each study in studies/ loads, on a built-in data set, under the name of its file."""
+    """Each study in studies/ loads, uses a built-in data set and is named after its file."""
     spec = load_study(path).spec
     assert spec.name == path.stem.replace("_", "-")
     assert spec.data.dataset in DATASETS

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM on the real program, whatever it is at: out in time, and nothing lost."""
+"""Ctrl-C and SIGTERM in every phase of the real program: it exits in time and loses nothing."""
 
 import json
 import os
@@ -90,12 +90,12 @@ def build(n_neurons, input_shape):
     return model
 """
 
-FIRST, SECOND = 10.0, 2.0  # seconds to leave in, from the first and the second signal
-SLACK = 3.0  # for a machine that is shared with other tests
+FIRST, SECOND = 10.0, 2.0  # seconds to exit after the first and second signal
+SLACK = 3.0  # allowance for a machine shared with other tests
 
 
 class Program:
-    """`searchlab run`, or another of its commands, in a directory, in a session of its own."""
+    """A command of searchlab, by default `run`, in a directory and its own session."""
 
     def __init__(
         self, directory: Path, *arguments: str, what=("run", "small.yaml"), importing=False
@@ -112,7 +112,7 @@ class Program:
         self.family: set[psutil.Process] = set()
 
     def wait_for(self, name: str) -> None:
-        """Waits until the program has come to a phase, which leaves a file."""
+        """Wait until the program has reached a phase, which creates a file."""
         until = time.monotonic() + 90
         while not (self.directory / name).exists():
             assert self.process.poll() is None, self.process.communicate()[1]
@@ -121,17 +121,17 @@ class Program:
         self.look()
 
     def look(self) -> None:
-        """Remembers all processes that there are now."""
+        """Record all processes that exist now."""
         self.family.update(psutil.Process(self.process.pid).children(recursive=True))
 
     def signal(self, number: int, whole_group: bool) -> None:
-        if whole_group:  # as a terminal does
+        if whole_group:  # like a terminal
             os.killpg(self.process.pid, number)
         else:
             self.process.send_signal(number)
 
     def end(self, seconds: float) -> str:
-        """Waits for the end within `seconds`; what it printed on standard error."""
+        """Wait at most `seconds` for the end; return the standard error."""
         begun = time.monotonic()
         errors = self.process.communicate(timeout=60)[1]
         assert time.monotonic() - begun < seconds + SLACK
@@ -139,7 +139,7 @@ class Program:
         return errors
 
     def orphans(self) -> list[psutil.Process]:
-        """What is left of its processes soon after its end, but for what init has yet to reap."""
+        """Return processes left soon after the end, except those that init has yet to reap."""
         left = psutil.wait_procs(self.family, timeout=0.3)[1]
         return [process for process in left if _lives(process)]
 
@@ -153,7 +153,7 @@ def _lives(process: psutil.Process) -> bool:
 
 @pytest.fixture(params=["alone", "fused"])
 def directory(tmp_path, request):
-    """A study whose model has a fit of its own, so that each is trained alone; or one without."""
+    """Create a study that trains separately because its model overrides fit, or a fused one."""
     write_study(tmp_path / "small.yaml", STUDY)
     (tmp_path / "models.py").write_text(MODELS if request.param == "alone" else FUSED_MODELS)
     rows = "\n".join(f"{x},{x % 7},{x % 5 + x / 100}" for x in range(150))
@@ -162,13 +162,13 @@ def directory(tmp_path, request):
 
 
 def hold(directory, *names):
-    """Makes the program stay at these phases for ever."""
+    """Make the program stay in these phases forever."""
     for name in names:
         (directory / f"hold-{name}").touch()
 
 
 def continue_to_the_end(directory, *arguments) -> dict:
-    """Runs the study again; it must end well."""
+    """Run the study again and check that it ends well."""
     for path in directory.glob("hold-*"):
         path.unlink()
     result = programs.run(directory, "run", "small.yaml", "--json", *arguments)
@@ -191,7 +191,7 @@ def told(directory) -> list[int]:
     indirect=["directory"],
 )
 def test_the_first_signal_leaves_at_an_epoch_to_be_resumed(directory, number, whole_group):
-    """Exit 130 within ten seconds, no process left, no trial spoilt, and the rest runs later."""
+    """It exits with 130 in ten seconds, leaves no process, spoils no trial, and can resume."""
     program = Program(directory)
     program.wait_for("epoch")
     program.signal(number, whole_group)
@@ -202,7 +202,7 @@ def test_the_first_signal_leaves_at_an_epoch_to_be_resumed(directory, number, wh
     record = load_record("small", directory)
     assert record.state == "interrupted"
     assert "FAIL" not in record.counts()
-    if number == signal.SIGTERM and whole_group:  # the others leave the same journal
+    if number == signal.SIGTERM and whole_group:  # the other cases leave the same journal
         assert continue_to_the_end(directory)["trials_by_state"] == {"COMPLETE": 3}
         assert sorted(told(directory)) == [0, 1, 2]
 
@@ -218,7 +218,7 @@ def test_the_first_signal_leaves_at_an_epoch_to_be_resumed(directory, number, wh
     indirect=["directory"],
 )
 def test_the_first_signal_does_not_wait_for_what_hangs(directory, phase):
-    """In the model's check, in an endless epoch and in the last training: 130 in ten seconds."""
+    """In the check, an endless epoch or the last training, it exits with 130 in ten seconds."""
     hold(directory, phase)
     program = Program(directory, "--trials", "1")
     program.wait_for(phase)
@@ -240,7 +240,7 @@ def test_the_first_signal_does_not_wait_for_what_hangs(directory, phase):
     indirect=["directory"],
 )
 def test_the_second_signal_leaves_at_once(directory, phase):
-    """Two seconds after it nothing is left, wherever the program was."""
+    """Within two seconds nothing is left, whatever the program was doing."""
     hold(directory, phase)
     program = Program(directory)
     program.wait_for(phase)
@@ -255,7 +255,7 @@ def test_the_second_signal_leaves_at_once(directory, phase):
 @pytest.mark.parametrize("directory", ["alone"], indirect=True)
 @pytest.mark.parametrize("delay", [0.0, 1.0])
 def test_a_signal_before_the_first_trial_leaves_nothing_behind(directory, delay):
-    """While data are prepared and libraries are imported, too, nobody has to wait."""
+    """It also exits promptly while it prepares data and imports libraries."""
     program = Program(directory, importing=True)
     program.wait_for(".searchlab/small/lock")
     time.sleep(delay)
@@ -268,7 +268,7 @@ def test_a_signal_before_the_first_trial_leaves_nothing_behind(directory, delay)
 
 @pytest.mark.parametrize("directory", ["alone"], indirect=True)
 def test_a_signal_in_code_that_no_handler_interrupts(directory):
-    """Inline, an epoch that takes a minute holds the main thread: it is left all the same."""
+    """The inline executor's epoch holds the main thread for a minute, yet the program exits."""
     hold(directory, "epoch")
     program = Program(directory, "--set", "execution.executor=inline")
     program.wait_for("epoch")
@@ -280,7 +280,7 @@ def test_a_signal_in_code_that_no_handler_interrupts(directory):
 
 @pytest.mark.parametrize("directory", ["alone"], indirect=True)
 def test_a_signal_while_mlflow_hangs(directory):
-    """A server that takes connections and never answers does not hold an interrupted program."""
+    """A server that accepts connections and never answers does not delay the exit."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         uri = f"http://127.0.0.1:{server.getsockname()[1]}"
         program = Program(directory, "--tracking-uri", uri)
@@ -294,7 +294,7 @@ def test_a_signal_while_mlflow_hangs(directory):
 @pytest.mark.parametrize("directory", ["alone"], indirect=True)
 @pytest.mark.parametrize("presses", [1, 2])
 def test_a_signal_while_a_trial_is_reproduced(directory, presses, tmp_path_factory, monkeypatch):
-    """`reproduce` leaves an endless epoch in time, and no process and no file of it stays."""
+    """`reproduce` exits in time from an endless epoch and leaves no process and no file."""
     continue_to_the_end(directory, "--trials", "1")
     (directory / "epoch").unlink()
     before = sorted(directory.rglob("*"))
@@ -314,7 +314,7 @@ def test_a_signal_while_a_trial_is_reproduced(directory, presses, tmp_path_facto
 
 
 def test_the_time_budget_is_kept_even_within_an_epoch(directory):
-    """`seconds` ends a study whose epochs never do, with its trials PRUNED."""
+    """`seconds` ends a study whose epochs never end, with its trials PRUNED."""
     hold(directory, "epoch")
     program = Program(directory, "--set", "search.seconds=2")
     program.wait_for("epoch")

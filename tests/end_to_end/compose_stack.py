@@ -1,4 +1,4 @@
-"""The stack of docker/compose.yaml on a real engine, in a project of its own."""
+"""The stack of docker/compose.yaml on a real engine, in its own Compose project."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _OURS = "run_uuid in (select run_uuid from tags where key = 'searchlab.study' an
 
 
 def why_not() -> str | None:
-    """Why the stack cannot be started here, or None."""
+    """Return the reason why the stack cannot start here, or None."""
     if os.geteuid() != 0:
         return "not root: nothing could kill what runs in a container"
     if shutil.which("docker") is None:
@@ -45,7 +45,7 @@ def why_not() -> str | None:
 
 
 class Stack:
-    """The services, and `searchlab` run beside them."""
+    """The services, and `searchlab` commands beside them."""
 
     def __init__(self) -> None:
         self.port = free_port()
@@ -57,7 +57,7 @@ class Stack:
         }
 
     def compose(self, *arguments: str, check: bool = True) -> str:
-        """Runs docker compose; what it writes to standard output."""
+        """Run docker compose; return its standard output."""
         command = ["docker", "compose", "--file", str(FILE), *arguments]
         done = subprocess.run(command, env=self._env, capture_output=True, text=True, check=False)
         if check:
@@ -65,7 +65,7 @@ class Stack:
         return done.stdout
 
     def build(self) -> None:
-        """Builds the image; where containers reach no package index, the tests are skipped."""
+        """Build the image; skip the tests if containers cannot reach a package index."""
         try:
             self.compose("build")
         except AssertionError:
@@ -76,54 +76,54 @@ class Stack:
             raise
 
     def up(self, *arguments: str) -> None:
-        """Starts what is to run for long, and waits until all of it is healthy."""
+        """Start the long-running services and wait until all are healthy."""
         self.compose(*arguments, "up", "--detach", "--wait")
 
     def searchlab(self, *arguments: str) -> str:
-        """Runs a command of searchlab in a container of its own."""
+        """Run a searchlab command in its own container."""
         return self.compose("run", "--rm", "-T", "searchlab", *arguments)
 
     def begin(self, *arguments: str) -> str:
-        """Starts a command; the name of its container."""
+        """Start a command; return its container's name."""
         return self.compose("run", "--detach", "-T", "searchlab", *arguments).split()[-1]
 
     def end(self, container: str) -> int:
-        """Waits for a command that `begin` started, and removes it; its exit code."""
+        """Wait for a command started by `begin`, remove its container, return its exit code."""
         code = int(_docker("wait", container))
-        if code:  # for whoever reads why a test failed
+        if code:  # shown if the test fails
             print(_docker("logs", container, errors=True))
         _docker("rm", container)
         return code
 
     def container(self, service: str) -> str:
-        """The container of a service."""
+        """Return a service's container."""
         return self.compose("ps", "--quiet", service).split()[0]
 
     def kill(self, container: str) -> None:
-        """Kills (-9) a container's processes as the kernel would: the engine is not asked."""
+        """Kill (-9) a container's processes as the kernel would, without asking the engine."""
         os.kill(self.process(container), signal.SIGKILL)
 
     def process(self, container: str) -> int:
-        """The process id, on this machine, of a container's first process."""
+        """Return the process id, on this machine, of a container's first process."""
         state = json.loads(_docker("inspect", "--format", "{{json .State}}", container))
         return int(state["Pid"])
 
     def inspected(self) -> str:
-        """What the engine tells of all containers: their environment and commands."""
+        """Return the engine's description of all containers: their environment and commands."""
         return _docker("inspect", *self.compose("ps", "--all", "--quiet").split())
 
     def home(self, study: str) -> Path:
-        """Where the study's directory lies on this machine."""
+        """Return the study's directory on this machine."""
         where = _docker("volume", "inspect", "--format", "{{.Mountpoint}}", f"{PROJECT}_work")
         return Path(where) / ".searchlab" / study
 
     def sql(self, query: str) -> list[list[str]]:
-        """Asks PostgreSQL itself."""
+        """Query PostgreSQL directly."""
         command = ["psql", "-U", "mlflow", "-d", "mlflow", "--csv", "-t", "-c", query]
         return list(csv.reader(io.StringIO(self.compose("exec", "-T", "postgres", *command))))
 
     def copy_study(self, name: str, directory: Path) -> Path:
-        """Copies a study's journal, and what PostgreSQL has of it, as `mlflow.db`."""
+        """Copy a study's journal, and its rows in PostgreSQL as `mlflow.db`."""
         journal = directory / ".searchlab" / name / "journal.jsonl"
         journal.parent.mkdir(parents=True)
         shutil.copy(self.home(name) / "journal.jsonl", journal)
@@ -140,7 +140,7 @@ class Stack:
         return directory
 
     def wait_for_lines(self, study: str, number: int) -> None:
-        """Waits until the study's journal has so many lines."""
+        """Wait until the study's journal has the given number of lines."""
         journal = self.home(study) / "journal.jsonl"
         until = time.monotonic() + 300
         while not journal.exists() or journal.read_bytes().count(b"\n") < number:
@@ -148,7 +148,7 @@ class Stack:
             time.sleep(0.05)
 
     def remove(self) -> None:
-        """Takes everything away, the volumes too, and commands that nobody has waited for."""
+        """Remove everything, including volumes and commands still running."""
         ours = _docker("ps", "--all", "--quiet", "--filter", f"label={_LABEL}={PROJECT}").split()
         if ours:
             _docker("rm", "--force", *ours)

@@ -1,4 +1,4 @@
-"""Whole studies that build on others: warm starts of each backend, and transfer."""
+"""Whole studies that build on others: warm starts of each backend, and weight transfer."""
 
 import shutil
 import sys
@@ -35,14 +35,14 @@ DEFAULTS = {"model": MLP, "backend": "optuna", "seed": 5, "warm_start": "[]", "e
 
 
 def run(directory: Path, name: str, **changes) -> StudyRecord:
-    """Runs a study in this process."""
+    """Run a study in this process."""
     text = STUDY.format(name=name, **{**DEFAULTS, **changes})
     return run_here(write_study(directory / f"{name}.yaml", text))
 
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory):
-    """A directory with the study `first`."""
+    """Create a directory with the study `first`."""
     directory = tmp_path_factory.mktemp("first")
     run(directory, "first", seed=1)
     return directory
@@ -50,13 +50,13 @@ def first(tmp_path_factory):
 
 @pytest.fixture
 def directory(first, tmp_path):
-    """A copy of it."""
+    """Copy that directory."""
     shutil.copytree(first, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 
 def picture(record):
-    """What must not depend on how often a study was stopped."""
+    """Return everything that must not depend on how often a study was stopped."""
     return [
         (trial.trial, trial.outcome.value, [report.metrics for report in trial.reports])
         for trial in record.trials.values()
@@ -65,7 +65,7 @@ def picture(record):
 
 @pytest.mark.parametrize("backend", ["optuna", "hyperband", "randomized"])
 def test_a_study_begins_with_what_another_found_and_resumes_without_it(directory, backend):
-    """Its trials are not those of a study without, and the same once the other is gone."""
+    """A warm start changes the trials, and they stay the same once the other study is gone."""
     known = load_record("first", directory)
     whole = run(directory, "second", backend=backend, warm_start="[first]")
     assert whole.started.known[0].number == known.best
@@ -83,7 +83,7 @@ def test_a_study_begins_with_what_another_found_and_resumes_without_it(directory
 
 
 def test_a_refused_warm_start_leaves_nothing(directory):
-    """There is no such study afterwards."""
+    """No study is created."""
     with pytest.raises(InputError, match=r"search\.warm_start: there is no study 'fist'"):
         run(directory, "second", warm_start="[first, fist]")
     assert not StudyHome("second", directory).directory.exists()
@@ -91,7 +91,7 @@ def test_a_refused_warm_start_leaves_nothing(directory):
 
 @pytest.mark.parametrize("executor", ["inline", "fused"])
 def test_a_study_begins_with_anothers_weights_and_resumes_without_it(directory, executor):
-    """The copied model is all that it needs, and must be what it was."""
+    """The study needs only its copy of the model, which must be unchanged."""
     model = MLP.replace("mlp,", "mlp, initial_weights: {study: first, layers: 1},")
     whole = run(directory, "second", model=model, executor=executor)
     assert "FAIL" not in whole.counts()
@@ -108,7 +108,7 @@ def test_a_study_begins_with_anothers_weights_and_resumes_without_it(directory, 
 
 
 def test_weights_that_fit_nowhere_are_refused_before_trial_0(directory):
-    """There is no such study afterwards."""
+    """No study is created."""
     model = MLP.replace("7", "9").replace("mlp,", "mlp, initial_weights: first,")
     with pytest.raises(ModelError, match=r"model\.initial_weights: layer 1, dense.*, has weights"):
         run(directory, "second", model=model)
@@ -116,7 +116,7 @@ def test_weights_that_fit_nowhere_are_refused_before_trial_0(directory):
 
 
 def test_a_layer_of_ones_own_outlives_its_source(tmp_path, monkeypatch):
-    """The other's source has gone, and a module of its name has another class of that name."""
+    """A custom layer loads after its source has gone and another class has taken its name."""
     from searchlab.inference.loading import load_package
 
     source = (Path(__file__).parents[1] / "training" / "transfer_factories.py").read_text()

@@ -1,7 +1,7 @@
 """docker/compose.yaml on a real engine: build, up, studies, kills, down and up again.
 
-Takes some minutes, and more on a machine that has not built the image yet. The tests stand in an
-order: each goes on with the stack that the one before has left.
+Takes some minutes, and longer on a machine that has not built the image yet. The tests depend on
+their order: each continues with the stack that the previous one left.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ BACKENDS = ("randomized", "hyperband", "optuna")
 LIGHT = ("--set", "confirm.seeds=1", "--set", "search.options={}")
 NARROW = ("--set", "space.n_neurons={int: [16, 32]}")  # all widths share programs
 QUICK = ("--epochs", "3", "--trials", "3", *LIGHT, *NARROW)
-TRIALS, LINES = 16, 60  # of a study that is long enough to be killed four times
+TRIALS, LINES = 16, 60  # a study long enough to be killed four times
 LONG = ("--epochs", "40", "--trials", str(TRIALS), *LIGHT, *NARROW)
 OPEN = 8  # trials in flight at once: Optuna learns from outcomes
 
@@ -47,19 +47,19 @@ def stack():
 
 
 def busy(stack, worker):
-    """Whether a worker's container has trainings at work."""
+    """Return whether trainings run in a worker's container."""
     actors = actors_below(psutil.Process(stack.process(worker)))
     trainings = [each for actor in actors for each in trainings_of(actor)]
     return any(each.cpu_times().user > 0.5 for each in trainings)
 
 
 def digits(name: str, *arguments: str) -> tuple[str, ...]:
-    """The ready study on scikit-learn's digits, under another name."""
+    """Return the arguments for the ready digits study under another name."""
     return ("run", "studies/digits.yaml", "--name", name, *arguments)
 
 
 def status(uri: str, **headers: str) -> int:
-    """What the MLflow server answers to a question of its API."""
+    """Return the MLflow server's HTTP status for an API request."""
     question = f"{uri}/api/2.0/mlflow/experiments/get?experiment_id=0"
     request = urllib.request.Request(question, headers=headers)  # noqa: S310 - our own server
     try:
@@ -70,7 +70,7 @@ def status(uri: str, **headers: str) -> int:
 
 
 def test_only_mlflow_is_published_on_the_loopback_address(stack):
-    """No other port leaves the containers; strange hosts are turned away; nobody is root."""
+    """No other port is published, strange hosts are rejected, and nothing runs as root."""
     lines = stack.compose("ps", "--format", "json").splitlines()
     services = {each["Service"]: each for each in map(json.loads, lines)}
     assert set(services) == {"postgres", "mlflow", "head", "worker"}
@@ -89,7 +89,7 @@ def test_only_mlflow_is_published_on_the_loopback_address(stack):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_study_of_each_backend_is_in_postgresql(stack, tmp_path, backend):
-    """Run through the server, every trial is in MLflow's tables there, as the journal has it."""
+    """Run through the server, every trial is in MLflow's tables as the journal has it."""
     result = json.loads(stack.searchlab(*digits(backend, "--backend", backend, *QUICK, "--json")))
     assert result["state"] == "finished"
     finished = Finished(stack.copy_study(backend, tmp_path), backend)
@@ -98,7 +98,7 @@ def test_a_study_of_each_backend_is_in_postgresql(stack, tmp_path, backend):
 
 
 def test_the_best_model_is_loaded_from_the_server(stack, monkeypatch):
-    """Outside of the containers, from the registry, whose files lie in the server's volume."""
+    """Outside the containers, the model loads from the registry through the server."""
     from sklearn.datasets import load_digits
 
     import searchlab
@@ -110,7 +110,7 @@ def test_the_best_model_is_loaded_from_the_server(stack, monkeypatch):
 
 
 def test_a_study_survives_kill_9_of_every_part(stack, tmp_path):
-    """Services, a worker and the driver are killed in mid-study: it ends as if left alone."""
+    """Killing services, a worker and the driver in mid-study changes no result."""
     victims = ("postgres", "mlflow", "worker")
     run = (*LONG, "--executor", "ray")
     assert stack.end(stack.begin(*digits("unbroken", *run))) == 0
@@ -134,7 +134,7 @@ def test_a_study_survives_kill_9_of_every_part(stack, tmp_path):
 
 
 def test_down_and_up_keeps_everything(stack):
-    """Runs, models, studies and passwords are there again; a finished study is only reported."""
+    """Runs, models, studies and passwords survive, and a finished study is only reported."""
     count = "select lifecycle_stage, status, count(*) from runs group by 1, 2 order by 1, 2"
     before, studies = stack.sql(count), stack.searchlab("list", "--json")
     stack.compose("down", "--timeout", "5")
@@ -148,7 +148,7 @@ def test_down_and_up_keeps_everything(stack):
 
 
 def test_two_workers_share_a_study(stack, tmp_path):
-    """After `up --scale worker=2` both have trainings of one study, which is as with one worker."""
+    """After `up --scale worker=2` both workers train, and the study equals one with one worker."""
     stack.compose("up", "--detach", "--wait", "--scale", "worker=2")
     workers = stack.compose("ps", "--quiet", "worker").split()
     assert len(workers) == 2
@@ -162,7 +162,7 @@ def test_two_workers_share_a_study(stack, tmp_path):
 
 
 def test_the_cluster_asks_for_its_token(stack):
-    """Who has another token, inside the network of the containers, is not let in."""
+    """A client with another token, inside the containers' network, is denied access."""
     ask = ("head", "python", "-c", "import ray; ray.init(log_to_driver=False); print('let in')")
     assert "let in" in stack.compose("exec", "-T", *ask)
     stranger = ("exec", "-T", "-e", f"RAY_AUTH_TOKEN={64 * '0'}", *ask)
@@ -170,7 +170,7 @@ def test_the_cluster_asks_for_its_token(stack):
 
 
 def test_a_submitted_study_runs_on_in_the_stack(stack):
-    """`submit` comes back while the study goes on; `list` in a container shows it finished."""
+    """`submit` returns while the study runs; `list` in a container later shows it finished."""
     text = stack.searchlab("submit", "studies/digits.yaml", "--name", "left", *QUICK)
     assert "left runs on head:6379 by itself" in text
 
@@ -184,7 +184,7 @@ def test_a_submitted_study_runs_on_in_the_stack(stack):
 
 
 def test_with_the_login_profile_mlflow_asks_for_a_login(stack):
-    """It refuses strangers from then on, also after an `up` without the profile, not searchlab."""
+    """From then on MLflow refuses strangers but not searchlab, also after a plain `up`."""
     stack.up("--profile", "login")
     assert status(stack.uri) == 401
     result = json.loads(stack.searchlab(*digits("guarded", *QUICK, "--json")))
@@ -196,7 +196,7 @@ def test_with_the_login_profile_mlflow_asks_for_a_login(stack):
 
 
 def test_no_secret_is_written_anywhere(stack):
-    """Neither logs nor the containers' settings hold a password or the token."""
+    """Neither logs nor the containers' settings contain a password or the token."""
     where = ("exec", "-T", "mlflow", "cat")
     secrets = {
         stack.compose("exec", "-T", "postgres", "cat", "/secrets/password").strip(),

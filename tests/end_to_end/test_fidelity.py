@@ -1,4 +1,4 @@
-"""Whole studies against plain scripts of the libraries, with real trainings on real data."""
+"""Whole studies compared with plain library scripts, with real trainings on real data."""
 
 from pathlib import Path
 
@@ -45,7 +45,7 @@ baselines: false
 
 @pytest.fixture(params=["inline", "fused"])
 def run(request, place):
-    """Runs the study with an executor, and with changes."""
+    """Return a function that runs the study with an executor and with changes."""
 
     def run(changes=None):
         changes = {"name": "fidelity", **(changes or {})}
@@ -62,7 +62,7 @@ def run_file(directory: Path, overrides):
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A directory with the study, the factory, and diabetes' rows with a small target."""
+    """Create a directory with the study, the factory, and diabetes' rows with a scaled target."""
     from sklearn.datasets import load_diabetes
 
     directory = tmp_path_factory.mktemp("fidelity")
@@ -76,7 +76,7 @@ def place(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def plain_results(place):
-    """What a user would write by hand: RandomizedSearchCV(KerasRegressor(build_model), ...)."""
+    """Run the equivalent hand-written RandomizedSearchCV(KerasRegressor(build_model), ...)."""
     import keras
     import pandas as pd
     from scikeras.wrappers import KerasRegressor
@@ -120,7 +120,7 @@ def plain_results(place):
 
 
 def test_randomized_scores_what_scikit_learn_and_scikeras_score(plain_results, run):
-    """Candidates, order, and each split's score are those of a plain script with this seed."""
+    """Candidates, order and each split's score equal those of a plain script with this seed."""
     record, results = run(), plain_results
     for number, params in enumerate(results["params"]):
         trial = record.trials[number]
@@ -145,7 +145,7 @@ def test_switching_the_backend_is_all_it_takes(place, run, backend):
 
 
 def test_a_training_stops_early_and_keeps_its_best_weights(run):
-    """With patience 2 a fast learner stops before its epochs are used up."""
+    """With patience 2, a fast learner stops before its epochs are used up."""
     overrides = {
         "name": "early",
         "training.epochs": 200,
@@ -160,7 +160,7 @@ def test_a_training_stops_early_and_keeps_its_best_weights(run):
 
 
 def test_the_model_of_a_holdout_study_is_the_best_trials_own(place, run):
-    """Loaded again, the study's model gives the test loss that was recorded."""
+    """Loaded again, the study's model gives the recorded test loss."""
     import keras
 
     from searchlab.data.prepare import open_data, prepare

@@ -1,7 +1,7 @@
-"""The whole road, on real data: a study, its model, and every way in which it is used.
+"""The whole road on real data: a study, its model, and every use of the model.
 
-Everything runs as users run it: as programs in a directory of their own, each in a process of its
-own, which has done its imports before but where a test says that it is fresh.
+Everything runs as users run it, as programs in their own directory. Each is a process of its own
+whose imports are already done, except where a test asks for a fresh one.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ROWS = 25
 
 @dataclass(frozen=True)
 class Case:
-    """A ready study, how it is made small, and how it is made weak."""
+    """A ready study, the options that make it small, and those that make it weak."""
 
     file: str
     name: str
@@ -75,7 +75,7 @@ class Road:
         return loader(as_frame=True).data.head(ROWS)
 
     def expected(self) -> np.ndarray:
-        """What the study's Keras model says of the rows, (rows, outputs)."""
+        """Return the outputs of the study's Keras model, (rows, outputs)."""
         import keras
 
         from searchlab.data.preprocessing import load_preprocessing
@@ -85,7 +85,7 @@ class Road:
         return keras.saving.load_model(file, safe_mode=True).predict(x, verbose=0)
 
     def same(self, table: pd.DataFrame) -> None:
-        """Asserts that a table of predictions is what the study's model says."""
+        """Assert that a table of predictions equals the predictions of the study's model."""
         wanted = self.expected()
         if self.case is HOUSES:
             np.testing.assert_allclose(table["MedHouseVal"], wanted[:, 0], rtol=1e-5)
@@ -108,7 +108,7 @@ def road(request, tmp_path_factory):
 
 
 def test_the_study_ends_with_a_registered_champion(road):
-    """It is confirmed, tested and compared, and its model is version 1 and the champion."""
+    """The study is confirmed, tested and compared; its model is version 1 and the champion."""
     result = road.result
     assert result["state"] == "finished"
     assert result["winner"] == result["confirmed"][0]["number"]
@@ -123,13 +123,13 @@ def test_the_study_ends_with_a_registered_champion(road):
 
 @pytest.mark.parametrize("source", ["{name}", "models:/{name}@champion", ".searchlab/{name}/refit"])
 def test_raw_rows_of_a_file_are_predicted_in_another_process(road, source):
-    """From the study, from the registry and from a path: what the trained model says."""
-    fresh = road.case is DIGITS  # once without anything imported before
+    """By study, registry and path, predictions equal those of the trained model."""
+    fresh = road.case is DIGITS  # one case without preloaded imports
     road.same(road.predicted(source.format(name=road.case.name), fresh=fresh))
 
 
 def test_python_predicts_raw_rows(road):
-    """`searchlab.load_model` gives something whose `predict` takes the data set's own rows."""
+    """`searchlab.load_model` returns a model that predicts the data set's raw rows."""
     code = (
         "import pandas, searchlab\n"
         f"model = searchlab.load_model({road.case.name!r})\n"
@@ -144,7 +144,7 @@ def test_python_predicts_raw_rows(road):
 
 
 def test_a_server_answers_a_real_request(road):
-    """`searchlab serve` takes raw rows over HTTP, on the loopback address, until Ctrl-C."""
+    """`searchlab serve` accepts raw rows over HTTP, on the loopback address, until Ctrl-C."""
     port = free_port()
     command = [sys.executable, "-m", "searchlab", "serve", road.case.name, "--port", str(port)]
     server = subprocess.Popen(command, cwd=road.directory, start_new_session=True)
@@ -157,7 +157,7 @@ def test_a_server_answers_a_real_request(road):
 
 
 def ask(port: int, rows: pd.DataFrame) -> dict:
-    """Asks a scoring server, once it is up."""
+    """Query a scoring server once it is up."""
     body = json.dumps({"dataframe_split": rows.to_dict(orient="split", index=False)}).encode()
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}/invocations", body, {"Content-Type": "application/json"}
@@ -174,7 +174,7 @@ def ask(port: int, rows: pd.DataFrame) -> dict:
 
 
 def test_an_exported_model_is_used_elsewhere(road):
-    """The directory has all forms of the model, with a card, and predicts like the study."""
+    """The directory has every form of the model and a card, and predicts like the study."""
     road.run("export", road.case.name, "exported")
     place = road.directory / "exported"
     for name in ("model.keras", "saved_model", "README.md", "preprocessing.skops"):
@@ -183,7 +183,7 @@ def test_an_exported_model_is_used_elsewhere(road):
 
 
 def test_a_weaker_study_does_not_take_the_alias(road):
-    """It becomes version 2 and the candidate; promoting it is a command of its own."""
+    """It becomes version 2 and the candidate; promoting it takes a separate command."""
     weak = ("--name", "weak", *road.case.weak)
     result = road.json("run", STUDIES / road.case.file, *weak, "--json")
     registered = result["registered"]
@@ -198,12 +198,12 @@ def test_a_weaker_study_does_not_take_the_alias(road):
 
 
 def test_the_best_trial_is_reproduced(road):
-    """Trained again from the journal alone, its value is the same to the last digit."""
+    """Retrained from the journal alone, its value is the same to the last digit."""
     assert "same" in road.run("reproduce", road.case.name).stdout
 
 
 def test_the_report_is_a_page_and_is_in_mlflow(road):
-    """The page has what the study came to; studies are compared on another."""
+    """The page has the study's results, and another page compares studies."""
     road.run("report", road.case.name)
     page = (road.directory / f"{road.case.name}.html").read_text()
     for text in ("histogram gradient boosting", road.case.name, str(road.result["winner"])):

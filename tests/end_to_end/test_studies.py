@@ -1,6 +1,6 @@
-"""Every ready study: valid, and run tiny from its file to its model.
+"""Every ready study is valid and, shrunk, runs from its file to its model.
 
-Those of digits and California housing are run at length in test_road.py.
+Those of digits and California housing run at length in test_road.py.
 """
 
 import os
@@ -34,7 +34,7 @@ def test_there_are_ready_studies():
 @pytest.mark.keras
 @pytest.mark.parametrize("path", OTHERS, ids=lambda path: path.stem)
 def test_a_ready_study_runs(path, tmp_path):
-    """With two trials of two epochs each, the study finishes with a best trial and a model."""
+    """With two trials of two epochs each, the study ends with a best trial and a model."""
     needs = NEEDS.get(path.stem)
     if needs and needs not in os.environ:
         pytest.skip(f"{needs} does not say where the data is, and a download is not for a test")
