@@ -1,10 +1,10 @@
-"""Study files that cannot be used, each with the place and the words of its one complaint."""
+"""Unusable study files, each with the place and the wording of its one error."""
 
 from __future__ import annotations
 
 from faults.bad_study import GOOD, edit, whole
 
-# The lines of the good study on which something can be wrong.
+# Lines of the good study on which mistakes are made.
 NAME, DATA, MODEL, SPACE, _, NEURONS, RATE, ACTIVATION, OBJECTIVE, SEARCH, BACKEND = range(1, 12)
 TRIALS, SEED, OPTIONS, _, EPOCHS, BATCH, STOPPING, EVALUATION, EXECUTION = range(12, 21)
 
@@ -322,7 +322,7 @@ GROUPS = {
     "study": _STUDY,
 }
 BAD = {f"{group}: {bad.id}": bad for group, members in GROUPS.items() for bad in members}
-"""All of them, by a name for people."""
+"""All bad studies, by a readable name."""
 
 NEIGHBOURS = {
     "houses.csv": "a,y\n1,2\n",
@@ -330,7 +330,7 @@ NEIGHBOURS = {
     "def needy(n_hidden, n_neurons, learning_rate, activation, optimizer, width): ...\n",
     "bad.py": "x = 1\ndef build(:\n",
 }
-"""Files that stand beside the study."""
+"""Files beside the study."""
 
 FINE = {
     "a byte order mark": "\ufeff" + GOOD,
@@ -341,4 +341,4 @@ FINE = {
     "one document with its marks": f"---\n{GOOD}...\n",
     "no end of line": GOOD.rstrip(),
 }
-"""Files that are read as their writer meant them."""
+"""Odd-looking files that are valid and read as intended."""

@@ -1,4 +1,4 @@
-"""A study file that is fine, and what one is that is not."""
+"""A good study file, and the type that describes a bad one."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class Bad:
     """A study file with one mistake.
 
     Attributes:
-        id: what is wrong.
-        content: the file.
-        line: where `run` and `validate` find it; 0 for a file that has no lines.
-        key: the dotted key; "" for a mistake that is not one key's.
-        says: a part of the message, with the remedy.
+        id: name of the mistake.
+        content: content of the file.
+        line: the reported line; 0 for a file without lines.
+        key: the dotted key; "" if the mistake concerns no single key.
+        says: part of the message, including the remedy.
     """
 
     id: str
@@ -48,12 +48,12 @@ class Bad:
 
 
 def edit(id_: str, old: str, new: str, line: int, key: str, says: str) -> Bad:
-    """The good study with one edit."""
+    """Make a bad study by one edit of the good one."""
     assert GOOD.count(old) == 1, f"{id_}: {old!r} stands in the good study {GOOD.count(old)} times"
     return Bad(id_, GOOD.replace(old, new).encode(), line, key, says)
 
 
 def whole(id_: str, content: str | bytes, line: int, key: str, says: str) -> Bad:
-    """A file of its own."""
+    """Make a bad study from its whole content."""
     raw = content if isinstance(content, bytes) else content.encode()
     return Bad(id_, raw, line, key, says)

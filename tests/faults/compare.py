@@ -1,4 +1,4 @@
-"""What a study that was killed is compared by: its journal, and all that MLflow has of it."""
+"""Comparison of killed studies by their journal and everything MLflow holds of them."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _STATUS = {
 
 
 class Finished:
-    """A study at its end.
+    """A finished study.
 
     Attributes:
-        record: what its journal says.
-        entries: the journal.
+        record: the study as recorded in its journal.
+        entries: the journal's entries.
     """
 
     def __init__(self, cwd: Path, name: str = "small") -> None:
@@ -37,7 +37,7 @@ class Finished:
         self._database = cwd / "mlflow.db"
 
     def picture(self) -> dict[str, Any]:
-        """All that must not depend on how often the study was killed."""
+        """Return everything that must not depend on how often the study was killed."""
         stopped = self.record.stopped
         return {
             "trials": [_timeless(trial) for trial in self.record.trials.values()],
@@ -48,7 +48,7 @@ class Finished:
         }
 
     def mlflow_picture(self) -> dict[int, Any]:
-        """Status, params and points of each trial in MLflow, without times."""
+        """Return status, params and points of each trial in MLflow, without times."""
         with closing(sqlite3.connect(self._database)) as database:
             return {
                 number: {
@@ -60,7 +60,7 @@ class Finished:
             }
 
     def check(self, trials: int, workers: int = 1) -> None:
-        """The laws that hold for every study at its end, however many lives it took."""
+        """Check the laws that hold for every finished study, however often it was killed."""
         self._check_journal(trials, workers)
         with closing(sqlite3.connect(self._database)) as database:
             self._check_runs(database)
@@ -113,7 +113,7 @@ class Finished:
         return sorted((int(number), run, status) for number, run, status in rows)
 
     def _check_points(self, database: sqlite3.Connection, number: int, run: str) -> None:
-        """Each epoch of the valid attempt is there once, with the journal's value."""
+        """Check that each epoch of the valid attempt is stored once, with the journal's value."""
         trial = self.record.trials[number]
         folds = self.record.spec.evaluation.trainings
         expected = Counter(

@@ -1,8 +1,8 @@
-"""The driver of a study, killed: a process that has everything imported and forks a driver a life.
+"""A study driver that can be killed: a preloaded process that forks a driver for each life.
 
-Run as a program it reads one life a line (JSON) from standard input, forks a driver for it, kills
-that when told, and answers with one line about how it ended. The driver is the real `run_study`
-with the real backend, journal and MLflow tracker; only the trainings are a formula.
+Run as a program, it reads one life per line (JSON) from standard input, forks a driver, kills it
+when told, and answers with one line about how it ended. The driver is the real
+`run_study` with the real backend, journal and MLflow tracker; only the trainings are a formula.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ _PRELOADED = [
 
 @dataclass(frozen=True)
 class Life:
-    """One process' life.
+    """The life of one driver process.
 
     Attributes:
-        cwd: the working directory, with the study file in it.
+        cwd: the working directory, which contains the study file.
         file: the study file.
-        kill_after: seconds until it is killed, or None to let it run to its end.
-        point: the name of a point (see `faults.points`) at which it kills itself, or None.
-        nth: at which passage of that point.
-        epoch: seconds of a formula's epoch, so that a study is not over in one moment.
+        kill_after: seconds until it is killed, or None to let it finish.
+        point: name of the point (see `faults.points`) where it kills itself, or None.
+        nth: the passage of that point that kills it.
+        epoch: seconds that a formula's epoch takes, so that a study lasts a while.
     """
 
     cwd: str
@@ -57,13 +57,13 @@ class Life:
 
 @dataclass(frozen=True)
 class Death:
-    """How a life ended.
+    """The end of a life.
 
     Attributes:
         killed: whether it was killed by SIGKILL.
-        code: its exit code if not: 0 for a study that is at its end.
-        seconds: how long it lasted.
-        output: what it printed.
+        code: its exit code otherwise: 0 for a finished study.
+        seconds: duration in seconds.
+        output: everything it printed.
     """
 
     killed: bool
@@ -73,7 +73,7 @@ class Death:
 
 
 class Server:
-    """The program, started once and asked for many lives."""
+    """The driver program, started once and used for many lives."""
 
     def __init__(self) -> None:
         paths = [str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -86,13 +86,13 @@ class Server:
         )
 
     def live(self, life: Life) -> Death:
-        """One life, from its start to its end."""
+        """Run one life from its start to its end."""
         self._process.stdin.write(json.dumps(asdict(life)) + "\n")
         self._process.stdin.flush()
         return Death(**json.loads(self._process.stdout.readline()))
 
     def close(self) -> None:
-        """Ends the program."""
+        """End the program."""
         self._process.stdin.close()
         self._process.wait(30)
 
@@ -123,7 +123,7 @@ def _life(life: Life) -> Death:
 
 
 def _wait(child: int, until: float) -> None:
-    """Waits for a moment, or for the child's end; leaves the child for `waitpid`."""
+    """Wait until a time or the child's end, leaving the child for `waitpid`."""
     while (left := until - time.monotonic()) > 0:
         if os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
             return
@@ -131,7 +131,7 @@ def _wait(child: int, until: float) -> None:
 
 
 def _run(life: Life, output: Path) -> None:
-    """The driver; never returns."""
+    """Run the driver; never return."""
     code = 70
     try:
         file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
@@ -175,7 +175,7 @@ def _drive(life: Life) -> int:
 
 
 def formula_executor(workers: int, seconds: float) -> Any:
-    """Runs a formula in place of trainings, also for the jobs before and after the trials."""
+    """Make an executor that replaces all trainings by a formula, also before and after trials."""
     from support import LogicalExecutor, bowl
 
     def value(trial: Any, epoch: int) -> float:

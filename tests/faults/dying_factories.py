@@ -1,6 +1,6 @@
-"""Model factories in whose worker somebody uses kill -9 at a certain moment: once, or always.
+"""Model factories whose worker is killed (-9) at a certain moment, once or always.
 
-A file beside this one says that it has been done, so that the next attempt is left alone.
+A file beside this one records that it happened, so that the next attempt is spared.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""A working directory with a study of trivial trainings, run by the real command line."""
+"""A working directory with a study of trivial trainings, run through the real command line."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ evaluation: {{holdout: 0.25}}
 """
 
 Happening = Callable[[Trial, int], None]
-"""What happens when a trial is at an epoch."""
+"""Action to take when a trial reaches an epoch."""
 
 
 class Formula(TrivialExecutor):
@@ -54,12 +54,12 @@ class Formula(TrivialExecutor):
 
 
 class Place:
-    """The directory, with `small.yaml` in it.
+    """A directory that contains `small.yaml`.
 
     Attributes:
         cwd: the directory.
         happening: called at each epoch of each trial.
-        executors: those that were made, the latest last.
+        executors: the executors made so far, latest last.
     """
 
     def __init__(self, cwd: Path, monkeypatch: Any) -> None:
@@ -82,15 +82,15 @@ class Place:
         return self.home / "journal.jsonl"
 
     def searchlab(self, *arguments: str) -> Result:
-        """The command line; has exit_code, stdout and stderr."""
+        """Call the command line; return exit_code, stdout and stderr."""
         return CliRunner().invoke(cli, list(arguments))
 
     def run(self, *arguments: str) -> Result:
-        """Runs the study, or continues it."""
+        """Run or resume the study."""
         return self.searchlab("run", "small.yaml", "--quiet", *arguments)
 
     def at(self, number: int, epoch: int, action: Callable[[], None]) -> None:
-        """Lets something happen at an epoch of a trial, besides what was to happen so far."""
+        """Add an action at one epoch of a trial."""
         before = self.happening
 
         def happening(trial: Trial, now: int) -> None:
@@ -101,7 +101,7 @@ class Place:
         self.happening = happening
 
     def slowly(self, seconds: float) -> None:
-        """Lets each epoch take a while."""
+        """Make each epoch take the given time."""
         before = self.happening
 
         def happening(trial: Trial, epoch: int) -> None:
@@ -111,7 +111,7 @@ class Place:
         self.happening = happening
 
     def _executor(self, workers: int, directory: Path) -> Formula:
-        def happening(trial: Trial, epoch: int) -> None:  # what is asked for by then
+        def happening(trial: Trial, epoch: int) -> None:  # late-bound: actions may be added later
             self.happening(trial, epoch)
 
         self.executors.append(Formula(workers, happening))
@@ -119,7 +119,7 @@ class Place:
 
 
 def one_line(result: Result) -> str:
-    """The single line of an error; without a traceback and without anything else."""
+    """Return the one line of an error, without a traceback or anything else."""
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     assert result.stdout == ""
     assert result.stderr.count("\n") == 1, result.stderr

@@ -1,6 +1,6 @@
-"""The moments at which a driver is killed on purpose: between two steps that belong together.
+"""The points at which a driver is killed deliberately: between two steps that belong together.
 
-Each point names a function and the side of it at which the process kills itself.
+Each point names a function and whether the process kills itself before or after it.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Point:
-    """A place in the program.
+    """A point in the program.
 
     Attributes:
         target: "module:attribute", a function or a method.
-        after: whether the process dies when the function has returned, not when it is called.
-        caller: counts only calls from this module, or from anywhere if "".
-        event: counts only calls with an event of this kind, or all if "".
-        nth: at which call the first life dies.
+        after: whether the process dies after the function, not before.
+        caller: count only calls from this module; "" counts all.
+        event: count only calls with an event of this kind; "" counts all.
+        nth: the call at which the first life dies.
     """
 
     target: str
@@ -98,7 +98,7 @@ POINTS = {
 
 
 def arm(point: Point, nth: int) -> None:
-    """Makes this process kill itself at its `nth` passage of a point."""
+    """Make this process kill itself at its `nth` passage of a point."""
     if point.target == "searchlab.journal.journal:half":
         _arm_half(nth)
         return
@@ -132,7 +132,7 @@ def _counts(point: Point, args: tuple[Any, ...]) -> bool:
 
 
 def _arm_half(nth: int) -> None:
-    """Dies with the first half of a line in the journal."""
+    """Make this process die after writing half of a journal line."""
     from searchlab.journal import journal
 
     encode: Callable[[journal.Entry], bytes] = journal._encode

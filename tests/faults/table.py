@@ -1,9 +1,9 @@
-"""Runs the tests of faults and writes what they counted to README.md.
+"""Run the fault tests and write their counts to README.md.
 
     python tests/faults/table.py
 
-A test is a case, unless it records how many it has (`record_property("cases", n)`); a test that
-fails is a loss, unless it records how many it saw (`record_property("losses", n)`).
+A test counts as one case unless it records a number (`record_property("cases", n)`); a failed test
+counts as one loss unless it records a number (`record_property("losses", n)`).
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _KILLS = "tests/faults/test_kills.py"
 
 @dataclass(frozen=True)
 class Fault:
-    """A kind of fault.
+    """One kind of fault.
 
     Attributes:
-        name: what happens.
+        name: description of the fault.
         files: the test files.
-        names: pytest's `-k` expression for the tests among them, or "" for all.
+        names: pytest's `-k` expression to select tests in them, or "" for all.
     """
 
     name: str
@@ -73,7 +73,7 @@ FAULTS = [
 
 
 def main() -> None:
-    """Runs all tests of faults, prints the table and writes it to README.md."""
+    """Run all fault tests, print the table and write it to README.md."""
     rows = ["| fault | cases | losses |", "|---|---:|---:|"]
     for fault in FAULTS:
         cases, losses = _count(fault)
@@ -84,13 +84,13 @@ def main() -> None:
 
 
 def _count(fault: Fault) -> tuple[int, int]:
-    """Cases and losses of one kind of fault."""
+    """Return the numbers of cases and losses of one kind of fault."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         options = ["-q", f"--junitxml={report}", *(["-k", fault.names] if fault.names else [])]
         command = [sys.executable, "-m", "pytest", *options, *fault.files]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        if done.returncode > 1:  # neither passed nor failed: nothing was tried
+        if done.returncode > 1:  # pytest itself failed, so nothing was tried
             raise SystemExit(f"{' '.join(command)}:\n{done.stdout}{done.stderr}")
         if done.returncode:
             print(done.stdout, file=sys.stderr)
@@ -106,7 +106,7 @@ def _test(test: ET.Element) -> tuple[int, int]:
 
 
 def _with_table(text: str, table: str) -> str:
-    """The text with the table between its markers, which are put at its end if missing."""
+    """Return the text with the table between its markers, which are appended if missing."""
     if BEGIN not in text:
         text = f"{text.rstrip()}\n\n## Faults\n\n{BEGIN}\n{END}\n"
     before, _, rest = text.partition(BEGIN)

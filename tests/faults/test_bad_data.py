@@ -1,4 +1,4 @@
-"""Data that cannot be trained on: refused before trial 0, in one line, and nothing stays behind."""
+"""Unusable data is refused before trial 0 in one line, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ baselines: false
 
 @dataclass(frozen=True)
 class Bad:
-    """A data file with one defect, and what is said of it."""
+    """A data file with one defect, and the expected message."""
 
     content: bytes
     says: str
@@ -44,25 +44,25 @@ class Bad:
 
 
 def table(*lines: str, header: str = "a,b,y", count: int = 40) -> bytes:
-    """A CSV file: the header, `lines`, and plain rows of a regression after them."""
+    """Make a CSV file: the header, `lines`, then plain regression rows."""
     plain = [f"{i},{i % 7}.5,{i * 1.1:.2f}" for i in range(count)]
     return ("\n".join([header, *lines, *plain]) + "\n").encode()
 
 
 def classes(*labels: str) -> bytes:
-    """A CSV file with one feature and these classes."""
+    """Make a CSV file with one feature and these classes."""
     return ("a,y\n" + "".join(f"{i},{label}\n" for i, label in enumerate(labels))).encode()
 
 
 def arrays(**values: Any) -> bytes:
-    """An NPZ file."""
+    """Make an NPZ file."""
     buffer = io.BytesIO()
     np.savez(buffer, **values)
     return buffer.getvalue()
 
 
 def parquet(**columns: Any) -> bytes:
-    """A Parquet file."""
+    """Make a Parquet file."""
     buffer = io.BytesIO()
     pd.DataFrame(columns).to_parquet(buffer)
     return buffer.getvalue()
@@ -155,7 +155,7 @@ BAD = {
 
 
 def write(directory: Path, bad: Bad, executor: str = "inline") -> None:
-    """Puts the data file and its study into a directory."""
+    """Write the data file and its study into a directory."""
     (directory / bad.name).write_bytes(bad.content)
     (directory / "study.yaml").write_text(
         STUDY.format(name=bad.name, keys=bad.keys, evaluation=bad.evaluation, executor=executor)
@@ -163,7 +163,7 @@ def write(directory: Path, bad: Bad, executor: str = "inline") -> None:
 
 
 def nothing_new(directory: Path, bad: Bad) -> bool:
-    """Whether only the two files are there, and no trace of a study."""
+    """Return whether the directory has only these two files and no trace of a study."""
     names = {path.name for path in directory.rglob("*")} - {".searchlab"}
     return names == {bad.name, "study.yaml"} and not list(directory.glob(".searchlab/*"))
 
@@ -172,7 +172,7 @@ def nothing_new(directory: Path, bad: Bad) -> bool:
 def test_bad_data_are_one_line_and_leave_no_trace(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bad: Bad
 ) -> None:
-    """Exit code 2 and one line with file, column, row and remedy; no study, no store."""
+    """It is exit code 2 and one line with file, column, row and remedy; no study, no store."""
     monkeypatch.chdir(tmp_path)
     write(tmp_path, bad)
     ran = CliRunner().invoke(cli, ["run", "study.yaml", "--quiet"])
@@ -186,7 +186,7 @@ def test_bad_data_are_one_line_and_leave_no_trace(
 
 @pytest.mark.parametrize("name", ["inf in X", "a class with one member", "cut-off Parquet"])
 def test_the_program_leaves_no_trace_of_bad_data(tmp_path: Path, name: str) -> None:
-    """With worker processes about to be started, the program still ends with its one line."""
+    """Even when worker processes are about to start, the program ends with its one line."""
     write(tmp_path, BAD[name], executor="process")
     command = [sys.executable, "-m", "searchlab", "run", "study.yaml", "--json"]
     result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
@@ -199,7 +199,7 @@ def test_the_program_leaves_no_trace_of_bad_data(tmp_path: Path, name: str) -> N
 def test_a_study_runs_once_its_data_are_mended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After a refusal, the same name is free: the mended file gets past the data."""
+    """After a refusal, the same study name is free and the corrected file passes."""
     monkeypatch.chdir(tmp_path)
     write(tmp_path, BAD["inf in X"])
     assert CliRunner().invoke(cli, ["run", "study.yaml", "--quiet"]).exit_code == 2
@@ -217,7 +217,7 @@ def test_a_study_runs_once_its_data_are_mended(
 
 @dataclass(frozen=True)
 class BadInit:
-    """A CSV file from which no study can be begun."""
+    """A CSV file from which no study can be made."""
 
     says: str
     content: bytes | None = None
@@ -251,7 +251,7 @@ INIT = {
 def test_init_refuses_a_csv_file_that_no_study_could_use(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bad: BadInit
 ) -> None:
-    """`init --csv` ends with 2 and one line that names the file; it writes nothing."""
+    """`init --csv` exits with 2 and one line that names the file, and writes nothing."""
     monkeypatch.chdir(tmp_path)
     if bad.content is not None:
         (tmp_path / bad.name).write_bytes(bad.content)

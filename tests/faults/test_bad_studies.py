@@ -1,4 +1,4 @@
-"""Study files with mistakes: each is one line with file, line, key and remedy; nothing is run."""
+"""A mistake in a study file is one line with file, line, key and remedy, and nothing is run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FILE = "study.yaml"
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working directory with what study files refer to."""
+    """Create a working directory with the files that the study files refer to."""
     for name, text in NEIGHBOURS.items():
         (tmp_path / name).write_text(text)
     monkeypatch.chdir(tmp_path)
@@ -28,18 +28,18 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def snapshot(directory: Path) -> dict[str, bytes]:
-    """All files of a directory."""
+    """Return the contents of all files in a directory."""
     return {str(path): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
 
 
 def complaint(bad: Bad) -> str:
-    """How the line on a bad study begins."""
+    """Return the beginning of the line about a bad study."""
     where = f"{FILE}:{bad.line}: " if bad.line else f"{FILE}: "
     return where + (f"{bad.key}: " if bad.key else "")
 
 
 def check_line(bad: Bad, stderr: str) -> None:
-    """Holds what `run` says to be one line in the right words."""
+    """Check that the output of `run` is one line with the expected wording."""
     assert stderr.count("\n") == 1
     assert stderr.startswith(f"searchlab: {complaint(bad)}"), stderr
     assert bad.says in stderr
@@ -66,12 +66,12 @@ PROGRAM = [
     "text: deep indentation", "keys: unknown", "keys: twice", "types: a float", "ranges: log of 0",
     "choices: one twice", "data: data set", "study: no python", "study: option",
 ]  # fmt: skip
-"""Those that are given to the real program too, in a process of its own."""
+"""Bad studies also given to the real program, in a separate process."""
 
 
 @pytest.mark.parametrize("name", PROGRAM)
 def test_the_program_says_the_same(place: Path, name: str) -> None:
-    """The installed program ends with 2 and the one line, and has imported nothing heavy."""
+    """The installed program exits with 2 and the one line, and imports nothing heavy."""
     (place / FILE).write_bytes(BAD[name].content)
     before = snapshot(place)
     heavy = ("tensorflow", "keras", "mlflow", "optuna", "sklearn", "pandas", "numpy")
@@ -87,7 +87,7 @@ def test_the_program_says_the_same(place: Path, name: str) -> None:
 
 
 def test_debug_shows_the_traceback_of_a_bad_study(place: Path) -> None:
-    """With --debug, the error keeps its traceback, and still ends with its one line."""
+    """With --debug, the error keeps its traceback and still ends with its one line."""
     (place / FILE).write_bytes(BAD["ranges: swapped"].content)
     command = [sys.executable, "-m", "searchlab", "--debug", "run", FILE]
     stderr = subprocess.run(command, capture_output=True, text=True, check=False).stderr
@@ -96,7 +96,7 @@ def test_debug_shows_the_traceback_of_a_bad_study(place: Path) -> None:
 
 
 def test_validate_lists_everything_that_is_wrong_at_once(place: Path) -> None:
-    """Mistakes of all sorts in one file are told together, in its order, and `run` counts them."""
+    """Several mistakes in one file are reported together, in file order, and `run` counts them."""
     text = GOOD.replace("name: small", "name: a/b").replace(_OLD_DATA, "dataset: irsi, test: 2")
     text = (
         text.replace("[1, 20]", "[20, 1]")
@@ -124,7 +124,7 @@ _OLD_DATA = "dataset: iris, test: 0.25"
 
 @pytest.mark.parametrize("hidden", ["space", "data", "model"])
 def test_what_only_follows_from_a_mistake_is_not_told(place: Path, hidden: str) -> None:
-    """A part that cannot be read gives one complaint, none about what it would have held."""
+    """An unreadable part gives one error and none about its missing contents."""
     lines = {f"{line.split(':')[0]}": line for line in GOOD.splitlines()}
     text = GOOD.replace(lines[hidden], f"{hidden}: 5\nignored:" if hidden == "space" else "")
     text = text if hidden == "space" else f"{text}{hidden}: 5\n"
@@ -136,7 +136,7 @@ def test_what_only_follows_from_a_mistake_is_not_told(place: Path, hidden: str) 
 
 @pytest.mark.parametrize("text", FINE.values(), ids=FINE)
 def test_what_looks_odd_and_is_fine_is_accepted(place: Path, text: str) -> None:
-    """Marks, line ends and values that other readers stumble over are read as they are meant."""
+    """Marks, line ends and values that confuse other readers are read as intended."""
     (place / FILE).write_bytes(text.encode())
     spec = load_study(Path(FILE)).spec
     assert spec.search.trials in (3, 10)
@@ -144,7 +144,7 @@ def test_what_looks_odd_and_is_fine_is_accepted(place: Path, text: str) -> None:
 
 
 def test_a_file_without_end_is_not_read_to_its_end() -> None:
-    """A device that never ends is refused like any file that is too large."""
+    """An endless device is refused like any file that is too large."""
     result = CliRunner().invoke(cli, ["run", "/dev/zero"])
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
     assert "is larger than 50 kB" in result.stderr

@@ -1,4 +1,4 @@
-"""Disks that are full or read-only, and files that are damaged: one line, and nothing is lost."""
+"""Full or read-only disks and damaged files: one line is printed, and nothing is lost."""
 
 import json
 import os
@@ -28,7 +28,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a file system n
 
 @pytest.fixture
 def place(tmp_path, monkeypatch, database):
-    """A study over an empty store."""
+    """Create a study over an empty store."""
     monkeypatch.setattr(outbox, "_PATIENCE", 0.5)
     shutil.copy(database, tmp_path / "mlflow.db")
     return Place(tmp_path, monkeypatch)
@@ -36,7 +36,7 @@ def place(tmp_path, monkeypatch, database):
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory, database):
-    """The study on a disk without faults."""
+    """Run the study on a disk without faults."""
     directory = tmp_path_factory.mktemp("undisturbed")
     with pytest.MonkeyPatch.context() as patch:
         shutil.copy(database, directory / "mlflow.db")
@@ -52,14 +52,14 @@ def _no_limit_is_left():
 
 
 def limit_files(size: int) -> None:
-    """No file of this process can grow beyond `size` bytes: a write is cut short, then refused."""
+    """Limit this process' files to `size` bytes: a write is cut short, then refused."""
     hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
 
 
 @contextmanager
 def mounted(directory: Path, *options: str):
-    """A file system of its own, gone afterwards."""
+    """Mount a temporary file system."""
     directory.mkdir(exist_ok=True)
     try:
         subprocess.run(["mount", *options, str(directory)], check=True, capture_output=True)
@@ -72,7 +72,7 @@ def mounted(directory: Path, *options: str):
 
 
 def assert_as_undisturbed(place: Place, undisturbed: Finished) -> None:
-    """After the cause is gone, the study ends as if nothing had happened, in MLflow too."""
+    """Assert that, with the cause gone, the study ends as if undisturbed, in MLflow too."""
     again = place.run()
     assert (again.exit_code, again.stderr) == (0, "")
     finished = Finished(place.cwd)
@@ -83,7 +83,7 @@ def assert_as_undisturbed(place: Place, undisturbed: Finished) -> None:
 
 @pytest.mark.parametrize("more", [0, 1, 100, 150, 333, 500, 777, 1000, 2000, 3000])
 def test_a_journal_that_cannot_grow_ends_the_process_and_nothing_else(place, undisturbed, more):
-    """Wherever its disk is full: one line, exit 2, nothing acknowledged lost, all goes on later."""
+    """Wherever the disk fills up: one line, exit 2, nothing acknowledged is lost, all resumes."""
     place.at(0, 1, lambda: limit_files(place.journal.stat().st_size + more))
     result = place.run("--tracking-uri", "http://127.0.0.1:9")
     limit_files(-1)
@@ -104,7 +104,7 @@ def test_a_journal_that_cannot_grow_ends_the_process_and_nothing_else(place, und
 @as_root
 @pytest.mark.parametrize("trial", [0, 3])
 def test_a_full_disk_in_the_middle_of_a_study(place, undisturbed, trial):
-    """A real full file system ends the study in one line; with room again it goes on."""
+    """A really full file system ends the study with one line; with free space it resumes."""
     root = place.cwd / ".searchlab"
     with mounted(root, "-t", "tmpfs", "-o", "size=1m", "tmpfs"):
         filler = root / "filler"
@@ -120,7 +120,7 @@ def test_a_full_disk_in_the_middle_of_a_study(place, undisturbed, trial):
 
 
 def test_a_model_that_cannot_be_written_is_not_the_trials_fault(place, undisturbed):
-    """A training that finds the disk full ends the process, and has no outcome: it is run again."""
+    """A training that finds the disk full ends the process without an outcome and is run again."""
 
     def full():
         raise StorageError("models/2/fold-0.npz: the model cannot be written (no space)")
@@ -136,7 +136,7 @@ def test_a_model_that_cannot_be_written_is_not_the_trials_fault(place, undisturb
 @as_root
 @pytest.mark.parametrize("begun", [False, True])
 def test_a_read_only_directory(place, undisturbed, begun):
-    """Before the study or in its middle, a read-only file system is named with what to do."""
+    """A file system that is read-only, before or during a study, is one line with a remedy."""
     if begun:
         place.at(2, 3, lambda: (_ for _ in ()).throw(KeyboardInterrupt))
         place.run()
@@ -155,7 +155,7 @@ def test_a_read_only_directory(place, undisturbed, begun):
 
 
 def test_a_file_in_place_of_the_directory(place, undisturbed):
-    """`.searchlab` that is a file is told in one line, by every command that needs it."""
+    """If `.searchlab` is a file, every command that needs it says so in one line."""
     (place.cwd / ".searchlab").write_text("")
     result = place.run()
     assert result.exit_code == 2
@@ -168,7 +168,7 @@ def test_a_file_in_place_of_the_directory(place, undisturbed):
 
 @pytest.mark.parametrize("tenth", range(10))
 def test_a_journal_cut_at_any_byte_goes_on(place, undisturbed, tenth):
-    """The last line without its end was never acknowledged: it is dropped and done again."""
+    """A last line without its end was never acknowledged, so it is dropped and redone."""
     source = Path(undisturbed._database).parent / ".searchlab/small/journal.jsonl"
     whole = source.read_bytes()
     place.home.mkdir(parents=True)
@@ -203,7 +203,7 @@ def drop_ask(lines):
 )
 @pytest.mark.parametrize("command", ["run", "show", "best", "list", "sync"])
 def test_a_damaged_journal_is_refused_and_stays_as_it_is(place, undisturbed, damage, told, command):
-    """Each command names file, line and remedy; nobody overwrites what might be repaired."""
+    """Each command names file, line and remedy, and nothing overwrites what may be repairable."""
     home = Path(undisturbed._database).parent / ".searchlab/small"
     lines = (home / "journal.jsonl").read_bytes().splitlines(keepends=True)
     damage(lines)
@@ -219,7 +219,7 @@ def test_a_damaged_journal_is_refused_and_stays_as_it_is(place, undisturbed, dam
 
 @pytest.mark.parametrize("what", ["an event", "a key of an event", "a key of the study"])
 def test_a_journal_of_another_version_is_told_from_a_damaged_one(place, undisturbed, what):
-    """An event or a key that is not known is no damage: the message names the version."""
+    """An unknown event or key is not damage: the message names the version."""
     place.home.mkdir(parents=True)
     lines = [journal._encode(entry) for entry in undisturbed.entries[:3]]
     changed = json.loads(lines[0 if "study" in what else 1])
@@ -246,7 +246,7 @@ def _with_checksum(values) -> bytes:
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b'{"study": 1}'])
 def test_a_damaged_memory_of_mlflow_is_ignored(place, undisturbed, content):
-    """mlflow.json is only a memory: without it the runs are found in the store, none is doubled."""
+    """Without mlflow.json, the runs are found in the store and none is duplicated."""
     place.at(3, 2, lambda: (_ for _ in ()).throw(KeyboardInterrupt))
     place.run()
     place.happening = lambda trial, epoch: None
@@ -255,7 +255,7 @@ def test_a_damaged_memory_of_mlflow_is_ignored(place, undisturbed, content):
 
 
 def test_what_a_crash_left_behind_is_cleared_away(place, undisturbed):
-    """Prepared data, half of it, and the owner's name of a dead process are in nobody's way."""
+    """Complete or partial prepared data and a dead owner's name do not get in the way."""
     for left in ("data", ".data.1234", ".data.1234.old"):
         (place.home / left).mkdir(parents=True)
         (place.home / left / "x_train.npy").write_bytes(b"half")
@@ -268,7 +268,7 @@ def test_what_a_crash_left_behind_is_cleared_away(place, undisturbed):
 
 
 def test_a_store_that_cannot_grow_does_not_end_the_study(place, undisturbed):
-    """With mlflow.db at its limit the study ends well, and the warning says why and what to do."""
+    """With mlflow.db at its limit the study ends well, and a warning gives reason and remedy."""
     limit_files((place.cwd / "mlflow.db").stat().st_size)
     result = place.run()
     limit_files(-1)
@@ -282,7 +282,7 @@ def test_a_store_that_cannot_grow_does_not_end_the_study(place, undisturbed):
 
 @as_root
 def test_a_store_that_is_read_only_does_not_end_the_study(place, undisturbed, database):
-    """With mlflow.db on a read-only disk the study ends well, and sync sends it afterwards."""
+    """With mlflow.db on a read-only disk the study ends well, and sync sends it later."""
     store = place.cwd / "store"
     store.mkdir()
     shutil.move(place.cwd / "mlflow.db", store / "mlflow.db")
@@ -304,7 +304,7 @@ LONG = STUDY.replace("epochs: 5", "epochs: 40").replace("int: [0, 2]", "int: [1,
 @pytest.mark.keras
 @as_root
 def test_a_full_disk_under_real_trainings(tmp_path):
-    """The program's journal and models on a disk that fills: one line, no orphan; then it ends."""
+    """The program's disk fills up: one line, no orphan process; with space again it finishes."""
     root = tmp_path / ".searchlab"
     write_study(tmp_path / "small.yaml", LONG + "confirm: 0\nbaselines: false\n")
     journal_file = root / "small" / "journal.jsonl"
@@ -331,7 +331,7 @@ def test_a_full_disk_under_real_trainings(tmp_path):
 
 
 def fill(file: Path) -> None:
-    """Takes all the room that is left on a disk."""
+    """Use up all free space on a disk."""
     with file.open("wb", buffering=0) as filler, suppress(OSError):
         while True:
             filler.write(bytes(4096))

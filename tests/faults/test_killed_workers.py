@@ -1,4 +1,4 @@
-"""kill -9 of a worker: its trial is run again, once, and nothing of the first attempt stays."""
+"""kill -9 of a worker: its trial is run once more, and nothing of the first attempt remains."""
 
 import shutil
 from pathlib import Path
@@ -24,11 +24,11 @@ from searchlab.tracking.memory import MemoryTracker
 pytestmark = pytest.mark.keras
 
 FACTORIES = Path(__file__).with_name("dying_factories.py")
-TRIALS = {"process": 5, "fused": 12}  # of the latter, 8 are open at once: some more are pruned
+TRIALS = {"process": 5, "fused": 12}  # 8 fused ones are open at once, the rest can be pruned
 PRUNER = {"name": "median", "n_startup_trials": 2}
 EXECUTORS = {"process": ProcessExecutor, "fused": FusedExecutor}
 RETRIED, UNNOTICED = [FailureKind.WORKER_KILLED], []
-"""The failures of attempts; of fused trainings, only a factory's death is a trial's failure."""
+"""Failures of attempts; in fused training, only a factory's death is a trial's failure."""
 
 MOMENTS = [
     ("process", "in_the_factory", RETRIED),
@@ -47,7 +47,7 @@ MOMENTS = [
 
 @pytest.fixture(scope="module")
 def executors(tmp_path_factory):
-    """One of each kind, used by all studies here, as a fork server takes seconds to start."""
+    """Create one executor of each kind for all studies, as a fork server takes seconds to start."""
     directory = tmp_path_factory.mktemp("workers")
     executors = {name: make(1, directory / name) for name, make in EXECUTORS.items()}
     yield executors
@@ -56,7 +56,7 @@ def executors(tmp_path_factory):
 
 
 def run(directory: Path, executor, factory: str, trials: int) -> StudyRecord:
-    """A whole study on iris with models of one factory."""
+    """Run a whole study on iris with models of one factory."""
     shutil.copy(FACTORIES, directory / "model.py")
     spec = study(
         model={"factory": f"model.py:{factory}", "params": {"n_hidden": 1}},
@@ -78,7 +78,7 @@ def run(directory: Path, executor, factory: str, trials: int) -> StudyRecord:
 
 
 def picture(record: StudyRecord) -> list:
-    """All that must not depend on whether a worker was killed."""
+    """Return everything that must not depend on whether a worker was killed."""
     keys = ("state", "value", "metrics", "scores", "epochs", "model_path")
     return [
         (trial.trial, [getattr(trial.outcome, key) for key in keys], trial.reports)
@@ -88,7 +88,7 @@ def picture(record: StudyRecord) -> list:
 
 @pytest.fixture(scope="module")
 def unbroken(executors, tmp_path_factory):
-    """For each executor, the study of which no worker was killed."""
+    """Run for each executor the study in which no worker is killed."""
     return {
         name: picture(run(tmp_path_factory.mktemp("unbroken"), each, "build", TRIALS[name]))
         for name, each in executors.items()
@@ -97,7 +97,7 @@ def unbroken(executors, tmp_path_factory):
 
 @pytest.mark.parametrize(("name", "moment", "failures"), MOMENTS)
 def test_a_killed_worker_costs_no_trial(tmp_path, executors, unbroken, name, moment, failures):
-    """The study is bit for bit that of workers that live, and so is its replay."""
+    """The study and its replay equal, bit for bit, those of undisturbed workers."""
     record = run(tmp_path, executors[name], moment, TRIALS[name])
     assert (tmp_path / "killed").exists(), "somebody was there"
     assert picture(record) == unbroken[name]
@@ -114,7 +114,7 @@ def test_a_killed_worker_costs_no_trial(tmp_path, executors, unbroken, name, mom
 
 @pytest.mark.parametrize("name", EXECUTORS)
 def test_a_trial_that_always_loses_its_worker_is_tried_twice(tmp_path, executors, name):
-    """A second SIGKILL is a FAIL: the kernel, out of memory, would go on for ever."""
+    """A second SIGKILL is a FAIL, because an out-of-memory kill would recur forever."""
     record = run(tmp_path, executors[name], "always", trials=5)
     odd = [t for t in record.trials.values() if t.trial.suggestion.params["n_neurons"] % 2]
     assert odd

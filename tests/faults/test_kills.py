@@ -1,6 +1,6 @@
-"""kill -9 of the driver, at random moments and at each point where two steps belong together.
+"""kill -9 of the driver, at random moments and between steps that belong together.
 
-The driver is the real one but for its trainings, which are a formula (see `faults.driver`).
+The driver is the real one except for its trainings, which are a formula (see `faults.driver`).
 """
 
 import random
@@ -30,12 +30,12 @@ execution: {{workers: {workers}}}
 """
 BACKENDS = ["optuna", "randomized", "hyperband"]
 TRIALS = 12
-STUDIES, KILLS = 10, 5  # of each backend; kills of each study
+STUDIES, KILLS = 10, 5  # per backend; per study
 
 
 @pytest.fixture(scope="module")
 def server():
-    """Forks a driver a life."""
+    """Start the server that forks one driver per life."""
     server = Server()
     yield server
     server.close()
@@ -64,7 +64,7 @@ class Place:
         return sum(death.killed for death in self.deaths)
 
     def end(self) -> Finished:
-        """Lets the study come to its end, and checks what must hold for any study."""
+        """Run the study to its end and check the laws that hold for any study."""
         assert not self.live().killed
         finished = Finished(self.directory)
         finished.check(self._trials, self._workers)
@@ -73,7 +73,7 @@ class Place:
 
 @pytest.fixture(scope="module")
 def unbroken(server, database, tmp_path_factory):
-    """A study of each backend and size that was never killed, and how long it took."""
+    """Run a study of each backend and size without kills; return it and its duration."""
     known = {}
 
     def make(backend: str, trials: int, workers: int = 1) -> tuple[Finished, float]:
@@ -93,7 +93,7 @@ def unbroken(server, database, tmp_path_factory):
 def test_a_driver_killed_at_random_moments_loses_nothing(
     tmp_path, server, database, unbroken, record_property, backend, seed
 ):
-    """After five kills the study is bit for bit one that was never killed, in MLflow too."""
+    """After five kills the study equals, bit for bit, one never killed, in MLflow too."""
     whole, seconds = unbroken(backend, TRIALS)
     place = kill_at_random(tmp_path, server, database, backend, seed, seconds)
     record_property("cases", place.kills)
@@ -106,7 +106,7 @@ def test_a_driver_killed_at_random_moments_loses_nothing(
 def test_a_driver_of_several_trials_at_once_killed_at_random_moments_loses_nothing(
     tmp_path, server, database, unbroken, record_property, backend
 ):
-    """With three trials in flight at each kill, the study is bit for bit one without kills."""
+    """With three trials in flight per kill, the study equals one without kills, bit for bit."""
     whole, seconds = unbroken(backend, TRIALS, 3)
     place = kill_at_random(tmp_path, server, database, backend, 100, seconds, workers=3)
     record_property("cases", place.kills)
@@ -116,17 +116,17 @@ def test_a_driver_of_several_trials_at_once_killed_at_random_moments_loses_nothi
 
 
 def kill_at_random(directory, server, database, backend, seed, seconds, workers=1) -> Place:
-    """Kills a study's driver `KILLS` times, with moments all over the study's length."""
+    """Kill a study's driver `KILLS` times, spread over the study's whole length."""
     shutil.copy(database, directory / "mlflow.db")
     place = Place(directory, server, backend, TRIALS, workers)
     generator = random.Random(f"{backend} {seed}")  # noqa: S311 - moments, not secrets
     while place.kills < KILLS:
-        # What a life has done is not done again, so that equal shares of the whole get through
-        # all of it, from the lock to the last call of MLflow.
+        # A life does not repeat earlier lives' work, so equal shares of the whole cover all of it,
+        # from the lock to the last call of MLflow.
         moment = generator.uniform(0, 1.6 * seconds / (KILLS + 1))
         death = place.live(kill_after=moment)
         print(f"seed {seed}: killed after {moment:.3f} s" if death.killed else "at its end")
-        if not death.killed:  # begun anew, so that the number of kills is as told
+        if not death.killed:  # start over, so that the number of kills is as promised
             shutil.rmtree(directory / ".searchlab")
             shutil.copy(database, directory / "mlflow.db")
     return place
@@ -136,12 +136,12 @@ def kill_at_random(directory, server, database, backend, seed, seconds, workers=
 def test_a_driver_killed_between_two_steps_loses_nothing(
     tmp_path, server, database, unbroken, record_property, point
 ):
-    """Killed at a named point, and there again by the next life, the study ends as if never."""
+    """Killed at a named point, and there again in the next life, the study ends as if unharmed."""
     trials = 6
     whole, _ = unbroken("optuna", trials)
     shutil.copy(database, tmp_path / "mlflow.db")
     place = Place(tmp_path, server, "optuna", trials)
-    needs_attempt = "attempt" in point  # there is none before a life has ended in mid-trial
+    needs_attempt = "attempt" in point  # none exists until a life has ended in mid-trial
     if needs_attempt:
         assert place.live(point="after Reported", nth=15, epoch=0.1).killed
     assert place.live(point=point, nth=POINTS[point].nth).killed
@@ -154,7 +154,7 @@ def test_a_driver_killed_between_two_steps_loses_nothing(
 
 @pytest.mark.parametrize("share", [0.2, 0.4, 0.6, 0.8])
 def test_a_database_is_whole_although_its_maker_was_killed(tmp_path, server, unbroken, share):
-    """Killed while MLflow's tables are made, which takes seconds, the next life makes them."""
+    """If a life is killed in the seconds of creating MLflow's tables, the next completes them."""
     place = Place(tmp_path, server, "optuna", 6)
     whole, seconds = unbroken("optuna", 6)
     place.live(kill_after=seconds + share)

@@ -1,4 +1,4 @@
-"""Two processes on one study: one works, the other is told who does; the dead hold nothing."""
+"""Two processes on one study: one works, the other learns who; dead processes hold no lock."""
 
 import os
 import re
@@ -24,14 +24,14 @@ HOLD = (
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    """A study; without a store, for which closing waits shortly."""
+    """Create a study without a store, on which closing waits only briefly."""
     monkeypatch.setattr(outbox, "_PATIENCE", 0.5)
     return Place(tmp_path, monkeypatch)
 
 
 @pytest.fixture
 def owner(place):
-    """Another process that holds the study."""
+    """Start another process that holds the study."""
     process = subprocess.Popen(
         [sys.executable, "-c", HOLD], cwd=place.cwd, stdout=subprocess.PIPE, text=True
     )
@@ -43,8 +43,8 @@ def owner(place):
 
 @pytest.mark.parametrize("command", ["run", "sync"])
 def test_a_study_that_another_process_holds_is_left_alone(place, owner, command):
-    """The second process leaves with 3 and names the first; what is there stays as it is."""
-    if command == "sync":  # which wants a study that has begun
+    """The second process exits with 3, names the first and changes nothing."""
+    if command == "sync":  # needs a study that has begun
         place.journal.write_bytes(_journal(place))
     arguments = ["run", "small.yaml"] if command == "run" else ["sync", "small"]
     result = place.searchlab(*arguments)
@@ -56,7 +56,7 @@ def test_a_study_that_another_process_holds_is_left_alone(place, owner, command)
 
 
 def test_a_dead_process_holds_nothing(place, owner):
-    """The lock of a killed process is taken over at once, though its name still stands there."""
+    """A killed process' lock is taken over at once, although its name is still recorded."""
     owner.send_signal(signal.SIGKILL)
     owner.wait()
     assert f"process {owner.pid} " in (place.home / "owner").read_text()
@@ -65,7 +65,7 @@ def test_a_dead_process_holds_nothing(place, owner):
 
 
 def test_sync_while_the_study_runs(place):
-    """In the middle of a run, sync leaves with 3: what runs sends by itself."""
+    """During a run, sync exits with 3, because the running process sends everything itself."""
     codes = []
     command = [sys.executable, "-m", "searchlab", "sync", "small"]
 
@@ -79,7 +79,7 @@ def test_sync_while_the_study_runs(place):
 
 
 def test_of_many_that_start_at_once_one_gets_the_study(place):
-    """Ten at the same moment: one holds the study, nine are refused, and nothing is left held."""
+    """Of ten that start at once, one holds the study, nine are refused, and no lock remains."""
     outcomes = []
     together, all_tried = threading.Barrier(10), threading.Barrier(10)
 
@@ -104,7 +104,7 @@ def test_of_many_that_start_at_once_one_gets_the_study(place):
 
 
 def _journal(place: Place) -> bytes:
-    """The beginning of a study of this name."""
+    """Return the beginning of a journal for a study of this name."""
     from searchlab.journal.events import Entry, Started
     from searchlab.journal.journal import _encode
     from searchlab.study.file import load_study

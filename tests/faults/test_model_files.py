@@ -1,4 +1,4 @@
-"""Model files that cannot be written, or that have been lost: with real trainings."""
+"""Model files that cannot be written or that were lost, with real trainings."""
 
 import subprocess
 from dataclasses import replace
@@ -23,7 +23,7 @@ WIDE = {**PARAMS, "n_neurons": 300}  # weights of more than 8 kB
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory):
-    """A study with a hold-out, of which the best trial's model becomes the study's."""
+    """Create a hold-out study whose best trial's model becomes the study's model."""
     bench = Bench(tmp_path_factory.mktemp("study"))
     bench.spec = study(evaluation={"holdout": 0.25}, training={"epochs": 3, "batch_size": 16})
     prepare(bench.spec, bench.directory, bench.directory / "data")
@@ -31,7 +31,7 @@ def bench(tmp_path_factory):
 
 
 def outcome(bench, **changes):
-    """What comes of a job in this process."""
+    """Return the outcome of a job run in this process."""
     executor = InlineExecutor(1, bench.directory)
     executor.submit(bench.job(0, keep=True, **changes))
     return collect(executor)[1][0]
@@ -53,7 +53,7 @@ def flip(file):
 
 @pytest.mark.parametrize("damage", [lose, cut, flip])
 def test_a_lost_model_of_the_best_trial_is_trained_again(bench, damage):
-    """Without its file, the study's model is trained again with the same seed: the same scores."""
+    """Without its file, the study's model is retrained with the same seed to the same scores."""
     assert outcome(bench).state is TrialState.COMPLETE
     kept = StudyLayout(bench.directory).checkpoint(0, 0)
     before = outcome(bench, work=Work.FINAL)
@@ -68,7 +68,7 @@ def test_a_lost_model_of_the_best_trial_is_trained_again(bench, damage):
 @as_root
 @pytest.mark.parametrize("fault", ["full", "read-only"])
 def test_a_model_that_cannot_be_written_says_what_to_do(bench, tmp_path, fault):
-    """The failure is told from the training's own by its type, and names file and remedy."""
+    """The failure has its own type, distinct from training errors, and names file and remedy."""
     models = tmp_path / "models"
     models.mkdir()
     options = ["-t", "tmpfs", "-o", "size=8k", "tmpfs"] if fault == "full" else ["--bind", models]
@@ -82,7 +82,7 @@ def test_a_model_that_cannot_be_written_says_what_to_do(bench, tmp_path, fault):
 
 
 def test_what_the_loop_raises_is_not_taken_for_the_trainings_error(bench):
-    """A journal that cannot be written in the middle of an epoch leaves the executor as it is."""
+    """A journal that cannot be written in mid-epoch raises through the executor unchanged."""
 
     def decide(report):
         raise JournalError("the disk is full")

@@ -1,4 +1,4 @@
-"""MLflow away: nothing waits for it, nothing is lost, and each point is stored once."""
+"""MLflow outages: nothing waits, nothing is lost, and each point is stored once."""
 
 import re
 import shutil
@@ -20,7 +20,7 @@ from searchlab.tracking.mlflow.trouble import reason
 
 @pytest.fixture
 def place(tmp_path, monkeypatch, database):
-    """A study over an empty store; requests give up soon, as does closing."""
+    """Create a study over an empty store, with short timeouts for requests and closing."""
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")
     monkeypatch.setattr(outbox, "_PATIENCE", 1.0)
     shutil.copy(database, tmp_path / "mlflow.db")
@@ -29,7 +29,7 @@ def place(tmp_path, monkeypatch, database):
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory, database):
-    """The study in a store that is always there: what the journal and what MLflow shows."""
+    """Run the study with its store always available; return its journal and its MLflow view."""
     directory = tmp_path_factory.mktemp("undisturbed")
     with pytest.MonkeyPatch.context() as patch:
         shutil.copy(database, directory / "mlflow.db")
@@ -41,14 +41,14 @@ def undisturbed(tmp_path_factory, database):
 
 @pytest.fixture
 def server(tmp_path):
-    """A server over the store of the working directory, not started yet."""
+    """Create a server over the store in the working directory, without starting it."""
     server = Server(tmp_path, started=False)
     yield server
     server.kill()
 
 
 def assert_all_is_there(place: Place, undisturbed: Finished) -> None:
-    """Runs, statuses, params and points are those of the undisturbed study, each once."""
+    """Assert that runs, statuses, params and points equal the undisturbed study's, each once."""
     finished = Finished(place.cwd)
     finished.check(TRIALS)
     assert finished.picture() == undisturbed.picture()
@@ -58,10 +58,10 @@ def assert_all_is_there(place: Place, undisturbed: Finished) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", ["hangs", "refuses"])
 def test_a_server_away_for_a_while_gets_everything_once(place, server, undisturbed, fault):
-    """The server goes in the middle of the study and returns before its end or after it."""
+    """The server goes away in mid-study and returns before its end or after it."""
     server.start()
     place.at(1, 3, server.hang if fault == "hangs" else server.kill)
-    place.slowly(0.2)  # 3 to 4 seconds without it: longer than a request waits
+    place.slowly(0.2)  # 3 to 4 seconds of outage: longer than a request waits
     place.at(4, 5, server.go_on if fault == "hangs" else lambda: server.start(wait=False))
     result = place.run("--tracking-uri", server.uri)
     assert result.exit_code == 0
@@ -73,7 +73,7 @@ def test_a_server_away_for_a_while_gets_everything_once(place, server, undisturb
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", ["hangs", "refuses"])
 def test_an_outage_for_the_whole_study_is_made_up_by_sync(place, server, undisturbed, fault):
-    """All trials run without it; the warning names the command that sends them, once."""
+    """All trials run without the server; one warning names the command that sends them later."""
     if fault == "hangs":
         server.start()
         server.hang()
@@ -100,7 +100,7 @@ def test_an_outage_for_the_whole_study_is_made_up_by_sync(place, server, undistu
 
 
 def test_another_store_gets_the_whole_study(place, undisturbed, database):
-    """A study that was tracked elsewhere is projected afresh to the address that is given."""
+    """A study that was tracked elsewhere is sent in full to the new address."""
     shutil.move(place.cwd / "mlflow.db", place.cwd / "first.db")
     assert place.run("--tracking-uri", "sqlite:///first.db").exit_code == 0
     shutil.copy(database, place.cwd / "mlflow.db")
@@ -110,7 +110,7 @@ def test_another_store_gets_the_whole_study(place, undisturbed, database):
 
 
 def test_an_interrupted_study_is_sent_as_far_as_it_got(place, undisturbed):
-    """Sync sends the beginning of a study, run the rest: together they are the whole."""
+    """Sync sends the first part of a study and run the rest; together they are complete."""
     place.at(3, 2, lambda: (_ for _ in ()).throw(KeyboardInterrupt))
     assert place.run("--tracking-uri", f"http://127.0.0.1:{free_port()}").exit_code != 0
     assert place.searchlab("sync", "small").exit_code == 0
@@ -121,7 +121,7 @@ def test_an_interrupted_study_is_sent_as_far_as_it_got(place, undisturbed):
 
 
 def test_a_finished_study_is_not_said_to_lack_what_was_sent(place, monkeypatch):
-    """With the store away, a study that it has whole is shown without a word; sync tells of it."""
+    """With the store away, a fully sent study is shown without a warning, but sync reports it."""
     assert place.run().exit_code == 0
 
     def away(uri):
@@ -135,7 +135,7 @@ def test_a_finished_study_is_not_said_to_lack_what_was_sent(place, monkeypatch):
 
 
 def test_sync_of_a_study_that_is_not_there(place):
-    """One line that names the studies there are, and nothing is made."""
+    """One line lists the existing studies, and nothing is created."""
     result = place.searchlab("sync", "smal")
     assert result.exit_code == 2
     assert "there is no study 'smal' in this directory; there is: none yet" in one_line(result)
@@ -151,7 +151,7 @@ def test_sync_of_a_study_that_is_not_there(place):
     ],
 )
 def test_the_reason_is_what_the_system_said(uri, told, monkeypatch):
-    """Out of libraries' nested errors comes the innermost reason, with the address, in one line."""
+    """Nested library errors are reduced to the innermost reason and the address, in one line."""
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(Exception) as caught:  # noqa: PT011 - whatever MLflow raises
         open_store(uri)
@@ -159,7 +159,7 @@ def test_the_reason_is_what_the_system_said(uri, told, monkeypatch):
 
 
 def test_a_database_that_cannot_be_opened_says_so_at_once(tmp_path, monkeypatch):
-    """A directory in its place, or a file that is none, is told without MLflow's 100 seconds."""
+    """A directory or a non-database in its place is reported without MLflow's 100 s of retries."""
 
     def sleep(seconds):
         raise AssertionError("MLflow sleeps")
@@ -175,14 +175,14 @@ def test_a_database_that_cannot_be_opened_says_so_at_once(tmp_path, monkeypatch)
 
 
 def test_mlflow_still_sleeps_over_a_database_that_does_not_open():
-    """Once MLflow has no such constant any more, `opening._fail_at_once` can go."""
+    """MLflow still has the retry constant; once it has not, `opening._fail_at_once` can go."""
     source = (Path(mlflow.store.db.__file__).parent / "utils.py").read_text()
     assert int(re.search(r"^MAX_RETRY_COUNT = (\d+)$", source, re.MULTILINE)[1]) > 1
     assert "attempts < MAX_RETRY_COUNT" in source
 
 
 def test_a_process_ends_though_a_request_hangs(tmp_path):
-    """A server that never answers does not keep the program: closing has an end."""
+    """A server that never answers does not keep the program from closing in time."""
     code = (
         "import socket, sys; from pathlib import Path; sys.path[:0] = sys.argv[2:];"
         "from tracking import study_entries as make;"

@@ -1,6 +1,6 @@
 """kill -9 of the real program: Keras trainings in other processes, Optuna, MLflow on SQLite.
 
-Takes four minutes. For more kills, and as many studies as wanted, set how many and run it alone:
+Takes four minutes. For more kills, in as many studies as needed, set their number and run it alone:
 
     SEARCHLAB_KILLS=50 python -m pytest tests/faults/test_real_kills.py
 """
@@ -43,15 +43,15 @@ execution: {{executor: {executor}}}
 
 @dataclass(frozen=True)
 class Case:
-    """A study that is killed, and how often.
+    """A study to kill, and how often.
 
     Attributes:
-        executor: what runs its trainings.
-        trials: how many.
-        epochs: of each.
-        open: how many trials are in flight at once.
-        lines: by how many lines the journal grows until the driver is killed, at least and at most.
-        apart: by how many at least until a worker is killed: a trial must not lose them too often.
+        executor: name of the executor.
+        trials: number of trials.
+        epochs: epochs per trial.
+        open: number of trials in flight at once.
+        lines: least and most new journal lines before the driver is killed.
+        apart: least new lines before a worker is killed, to spare each trial repeated losses.
     """
 
     executor: str
@@ -69,7 +69,7 @@ CASES = [
 
 
 class Program:
-    """`searchlab run` in a directory, as often as it takes."""
+    """`searchlab run` in a directory, restarted as often as necessary."""
 
     def __init__(self, directory: Path, case: Case) -> None:
         directory.mkdir()
@@ -85,7 +85,7 @@ class Program:
         return Finished(self.directory)
 
     def wait_for_lines(self, number: int) -> bool:
-        """Waits until the journal has grown by some lines; False if the study ended before."""
+        """Wait until the journal has grown by some lines; return False if the study ended first."""
         journal = StudyHome("small", self.directory).paths.journal
         wanted = _lines(journal) + number
         while _lines(journal) < wanted:
@@ -95,12 +95,12 @@ class Program:
         return True
 
     def kill(self) -> None:
-        """Kills the driver; its workers find out by themselves."""
+        """Kill the driver; its workers notice by themselves."""
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
 
     def kill_workers(self) -> None:
-        """Kills the worker that is in mid-trial, or all hosts."""
+        """Kill the worker that is in mid-trial, or all hosts."""
         driver = psutil.Process(self._process.pid)
         for worker in set(driver.children(recursive=True)) - set(driver.children()):
             worker.kill()
@@ -114,7 +114,7 @@ def _lines(journal: Path) -> int:
 def test_a_real_study_killed_again_and_again_is_the_one_never_killed(
     tmp_path, record_property, case
 ):
-    """Kills of the driver at any moment, of workers in mid-trial: the same trials, bit for bit."""
+    """Kills of the driver at any moment and of workers in mid-trial change no bit of the trials."""
     program = Program(tmp_path / "unbroken", case)
     program.start()
     unbroken = program.finish()

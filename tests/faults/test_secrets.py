@@ -1,4 +1,4 @@
-"""Passwords go to the tracking store and nowhere else; nothing listens beyond this machine."""
+"""Passwords reach the tracking store and nothing else; no port is open beyond this machine."""
 
 import os
 import re
@@ -41,7 +41,7 @@ REFUSED = {
 
 @pytest.fixture
 def place(tmp_path, monkeypatch, database):
-    """A study, in an environment with passwords."""
+    """Create a study in an environment with passwords."""
     monkeypatch.setattr(outbox, "_PATIENCE", 0.5)
     monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "user")
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", f"{CANARY}-password")
@@ -50,7 +50,7 @@ def place(tmp_path, monkeypatch, database):
 
 
 def assert_no_canary(place: Place, *results) -> None:
-    """Neither a file of the directory nor anything that was printed has a password in it."""
+    """Assert that neither the directory's files nor any output contains a password."""
     for result in results:
         assert CANARY not in result.stdout
         assert CANARY not in result.stderr
@@ -60,7 +60,7 @@ def assert_no_canary(place: Place, *results) -> None:
 
 
 def every_command(place: Place, uri: str, *, by_option: bool, debug: bool = False) -> list:
-    """The results of all commands that have to do with a study or its store."""
+    """Return the results of all commands that concern a study or its store."""
     option = ["--tracking-uri", uri] if by_option else []
     start = ["--debug"] if debug else []
     commands = [
@@ -90,7 +90,7 @@ def test_a_password_stays_in_its_address(place, form):
 
 @pytest.mark.parametrize("debug", [False, True])
 def test_a_password_in_the_environment_stays_there(place, monkeypatch, debug):
-    """MLFLOW_TRACKING_URI is treated alike; --debug's tracebacks have no password either."""
+    """MLFLOW_TRACKING_URI is treated alike, and --debug's tracebacks contain no password."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", AWAY)
     results = every_command(place, AWAY, by_option=False, debug=debug)
     results.append(searchlab(place.cwd, *(["--debug"] * debug), "sync", "small"))
@@ -102,7 +102,7 @@ def test_a_password_in_the_environment_stays_there(place, monkeypatch, debug):
 @pytest.mark.parametrize("form", REFUSED)
 @pytest.mark.parametrize("debug", [False, True])
 def test_an_address_that_cannot_be_used_is_refused_without_its_password(place, form, debug):
-    """The message shows the address, so that it can be mended, but not the password in it."""
+    """The message shows the address, so that it can be corrected, but without the password."""
     arguments = ["run", "small.yaml", "--tracking-uri", REFUSED[form]]
     result = searchlab(place.cwd, *(["--debug"] * debug), *arguments)
     assert "tracking URI" in result.stderr
@@ -113,7 +113,7 @@ def test_an_address_that_cannot_be_used_is_refused_without_its_password(place, f
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["address", "token"])
 def test_a_server_that_is_there_is_not_told_the_password_either(place, monkeypatch, kind):
-    """It gets it in the header of its requests; no run, tag or file of its store has it."""
+    """The password is only in request headers; no run, tag or file of the store contains it."""
     server = Server(place.cwd)
     uri = server.uri
     if kind == "token":
@@ -133,7 +133,7 @@ def test_a_server_that_is_there_is_not_told_the_password_either(place, monkeypat
 
 @pytest.mark.slow
 def test_the_ui_listens_on_loopback_only_and_prints_no_password(place):
-    """`searchlab ui` and all of its processes listen on 127.0.0.1, and on no other address."""
+    """`searchlab ui` and all of its processes listen on 127.0.0.1 only."""
     assert place.run("--tracking-uri", f"sqlite:///{place.cwd}/mlflow.db").exit_code == 0
     port, log = free_port(), place.cwd / "ui.log"
     command = [sys.executable, "-m", "searchlab", "--debug", "ui", "--port", str(port)]
@@ -148,7 +148,7 @@ def test_the_ui_listens_on_loopback_only_and_prints_no_password(place):
             assert time.monotonic() < until, "the UI did not start"
             time.sleep(0.2)
             listening = _listening(program.pid)
-        time.sleep(1)  # for whatever else it may open
+        time.sleep(1)  # time for it to open anything else
         assert {address for address, _ in _listening(program.pid)} == {"127.0.0.1"}
     finally:
         os.killpg(program.pid, signal.SIGINT)
@@ -157,7 +157,7 @@ def test_the_ui_listens_on_loopback_only_and_prints_no_password(place):
 
 
 def _listening(pid: int) -> set[tuple[str, int]]:
-    """The addresses on which a process and its descendants listen."""
+    """Return the addresses on which a process and its descendants listen."""
     program = psutil.Process(pid)
     found = set()
     for process in [program, *program.children(recursive=True)]:
@@ -168,7 +168,7 @@ def _listening(pid: int) -> set[tuple[str, int]]:
 
 
 def test_no_service_of_a_study_listens_at_all(place):
-    """While a study runs, neither it nor its helpers have an open port."""
+    """While a study runs, neither it nor its workers have an open port."""
     found = []
     place.at(1, 2, lambda: found.append(_listening(os.getpid())))
     assert place.run("--tracking-uri", AWAY).exit_code == 0
@@ -177,7 +177,7 @@ def test_no_service_of_a_study_listens_at_all(place):
 
 @pytest.mark.parametrize("form", FORMS)
 def test_scrub_takes_the_password_out_of_any_text(form):
-    """Also where only the password itself, quoted or not, stands in what a library says."""
+    """It also works when a library's text holds only the password, quoted or not."""
     uri = FORMS[form]
     text = f"request to {uri}/api failed: password={CANARY}; {uri!r}"
     assert CANARY not in scrub(text, uri)
@@ -185,7 +185,7 @@ def test_scrub_takes_the_password_out_of_any_text(form):
 
 
 def test_models_are_only_loaded_safely():
-    """Every load of a file goes through a loader that cannot run code of the file."""
+    """Every load of a file uses a loader that cannot execute code from the file."""
     source = "\n".join(path.read_text() for path in Path(outbox.__file__).parents[2].rglob("*.py"))
     loads = re.findall(r"keras\.[a-z.]*load_model\((?:[^()]|\([^()]*\))*\)", source)
     assert loads
@@ -210,7 +210,7 @@ def test_models_are_only_loaded_safely():
     ],
 )
 def test_a_study_file_cannot_make_objects(place, value):
-    """A tag in a study file is refused with its line, and what it names is not run."""
+    """A tag in a study file is refused with its line, and the named object is not executed."""
     text = (place.cwd / "small.yaml").read_text().replace("{dataset: iris}", value)
     (place.cwd / "bad.yaml").write_text(text)
     for command in ("validate", "run"):
@@ -223,7 +223,7 @@ def test_a_study_file_cannot_make_objects(place, value):
 
 @pytest.mark.parametrize("factory", ["mine.py:build", "mine:build"])
 def test_validating_runs_no_code_of_the_user(place, factory):
-    """The factory's file is looked at, not imported."""
+    """The factory's file is inspected, not imported."""
     (place.cwd / "mine.py").write_text(
         "open('pwned', 'w').close()\ndef build(n_hidden, n_neurons, learning_rate): ...\n"
     )
