@@ -14,7 +14,7 @@ class ConfirmSpec(Part):
     """The best trials are trained again with other seeds, and the best on average wins.
 
     Attributes:
-        top: how many of the best trials, params that stand there twice counted once; 0 for none.
+        top: how many of the best trials, those with equal params counted once; 0 for none.
         seeds: how many seeds each is trained with; 0 for none.
     """
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -12,10 +14,29 @@ from pydantic_core import PydanticCustomError
 from searchlab.core.space import Scalar
 
 
+_ATTRIBUTE = re.compile(r"^    (\w+): (.*(?:\n        .*)*)", re.MULTILINE)
+
+
+def _describe(schema: dict[str, Any], part: type[BaseModel]) -> None:
+    """Move what a docstring says of each attribute to that key of the JSON schema."""
+    said, _, attributes = inspect.cleandoc(part.__doc__ or "").partition("\n\nAttributes:\n")
+    schema["description"] = said
+    for name, text in _ATTRIBUTE.findall(attributes):
+        key = part.model_fields[name].alias or name
+        described = " ".join(text.split())
+        schema["properties"][key]["description"] = described[:1].upper() + described[1:]
+
+
 class Part(BaseModel):
     """A part of a study file: unknown keys and wrong types are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        json_schema_extra=_describe,
+    )
 
 
 class MisplacedError(ValueError):

@@ -65,7 +65,11 @@ class ResourcesSpec(Part):
 
 
 class RetrySpec(Part):
-    """`{retry: 2}`: a failed trial is trained again, at most so many times, before it is a FAIL."""
+    """`{retry: 2}`: a failed trial is trained again, at most so many times, before it is a FAIL.
+
+    Attributes:
+        retry: how many times at most.
+    """
 
     retry: Annotated[int, Field(ge=1, le=100)]
 

@@ -18,7 +18,12 @@ _Whole = Annotated[int, Field(ge=-(2**53), le=2**53)]  # what a float64 holds ex
 
 
 class WhenSpec(Part):
-    """`when: {param: n_hidden, in: [2, 3]}`: the param is only used if another has such a value."""
+    """`when: {param: n_hidden, in: [2, 3]}`: the param is only used if another has such a value.
+
+    Attributes:
+        param: the other param, which must stand above this one.
+        values: the values of the other param with which this one is used.
+    """
 
     param: str
     values: Annotated[tuple[PlainValue, ...], Field(alias="in", min_length=1)]
@@ -45,7 +50,14 @@ class _ParamSpec(Part):
 
 
 class IntSpec(_ParamSpec):
-    """`{int: [low, high]}`: whole numbers, both ends included."""
+    """`{int: [low, high]}`: whole numbers, both ends included.
+
+    Attributes:
+        when: the condition under which the param is used; always if left out.
+        range: the lowest and the highest value.
+        step: the distance between neighbouring values.
+        log: whether values are drawn evenly in their logarithm.
+    """
 
     range: Annotated[tuple[_Whole, _Whole], Field(alias="int")]
     step: Annotated[int, Field(ge=1)] = 1
@@ -57,7 +69,14 @@ class IntSpec(_ParamSpec):
 
 
 class FloatSpec(_ParamSpec):
-    """`{float: [low, high]}`: real numbers; `log: true` for rates that span magnitudes."""
+    """`{float: [low, high]}`: real numbers; `log: true` for rates that span magnitudes.
+
+    Attributes:
+        when: the condition under which the param is used; always if left out.
+        range: the lowest and the highest value.
+        step: the distance between neighbouring values; any value if left out.
+        log: whether values are drawn evenly in their logarithm.
+    """
 
     range: Annotated[tuple[float, float], Field(alias="float")]
     step: Annotated[float, Field(gt=0)] | None = None
@@ -69,7 +88,12 @@ class FloatSpec(_ParamSpec):
 
 
 class ChoiceSpec(_ParamSpec):
-    """`{choice: [a, b]}`: one of some plain values."""
+    """`{choice: [a, b]}`: one of some plain values.
+
+    Attributes:
+        when: the condition under which the param is used; always if left out.
+        values: the values: numbers, text, true, false or null.
+    """
 
     values: Annotated[tuple[PlainValue, ...], Field(alias="choice")]
 

@@ -104,7 +104,13 @@ _Model = Annotated[
 
 
 class ObjectiveSpec(Part):
-    """The metric to optimise, as Keras names it, on rows that no training has seen."""
+    """The metric to optimise, as Keras names it, on rows that no training has seen.
+
+    Attributes:
+        metric: `val_loss`, or `val_` and the name of one of the model's metrics.
+        direction: whether a low or a high value is better; inferred from the metric's name if
+            left out.
+    """
 
     metric: str = "val_loss"
     direction: Literal["minimize", "maximize"] | None = None
@@ -180,7 +186,12 @@ class SearchSpec(Part):
 
 
 class EvaluationSpec(Part):
-    """What scores a trial: cross-validation over the training rows, or a hold-out of them."""
+    """What scores a trial: cross-validation over the training rows, or a hold-out of them.
+
+    Attributes:
+        folds: how many trainings a trial has, each scored on the fold that it did not see.
+        holdout: the fraction of the training rows that scores the trial's only training.
+    """
 
     folds: Annotated[int, Field(ge=2)] | None = None
     holdout: Fraction | None = None
@@ -228,8 +239,8 @@ class StudySpec(Part):
         confirm: how the best trials are trained again at the end; 0 leaves it out.
         refit: whether the winner is fitted to all rows but the test's for the study's model.
         baselines: whether simple models are fitted to the same rows, to compare with.
-        registered_model: under which name the study's model is registered in MLflow; null for
-            not at all. `file.load_study` fills in the name that the file gives the study.
+        registered_model: under which name the study's model is registered in MLflow: the name
+            that the file gives the study if left out; null for not at all.
     """
 
     name: StudyName

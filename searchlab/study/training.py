@@ -19,7 +19,14 @@ def unseen(metric: str) -> str:
 
 
 class EarlyStoppingSpec(Part):
-    """Keras' `EarlyStopping` with its defaults, watching the early-stopping data."""
+    """Keras' `EarlyStopping` with its defaults, watching the early-stopping data.
+
+    Attributes:
+        patience: how many epochs without an improvement end the training.
+        monitor: the metric to watch, measured on the early-stopping rows.
+        min_delta: the least change that counts as an improvement.
+        restore_best_weights: whether the model goes back to the weights of its best epoch.
+    """
 
     patience: Annotated[int, Field(ge=1)] = 10
     monitor: str = "val_loss"

@@ -1,8 +1,8 @@
-"""Measures searchlab beside plain scripts of the libraries, and writes the table to README.md.
+"""Measures searchlab beside plain scripts of the libraries, and writes the table to docs/speed.md.
 
     python -m tests.benchmarks
 
-Run it from the root of the repository on a quiet machine. README.md is written only if all rows
+Run it from the root of the repository on a quiet machine. docs/speed.md is written only if all rows
 were measured in full; the plain scripts take most of the time, so `--reuse` takes their numbers
 from an earlier run, and the table says so.
 """
@@ -63,8 +63,8 @@ def main() -> None:
     if not given.quick and given.only == list(ROWS):
         _RESULTS.mkdir(exist_ok=True)
         (_RESULTS / "rows.json").write_text(json.dumps([asdict(row) for row in rows], indent=1))
-        readme = ROOT / "README.md"
-        readme.write_text(with_table(readme.read_text(), markdown(rows, on)))
+        page = ROOT / "docs" / "speed.md"
+        page.write_text(with_table(page.read_text(), markdown(rows, on)))
 
 
 def measure(bench: Bench, names: Sequence[str]) -> tuple[list[Row], list[str]]:

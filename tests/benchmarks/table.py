@@ -1,4 +1,4 @@
-"""The table: in the terminal, and in README.md."""
+"""The table: in the terminal, and in docs/speed.md."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def show(rows: Sequence[Row], remark: str) -> None:
 
 
 def markdown(rows: Sequence[Row], remark: str) -> str:
-    """The table as README.md has it."""
+    """The table as docs/speed.md has it."""
     lines = [" | ".join(_HEADINGS), "---|---|---|---:", *(" | ".join(row.cells) for row in rows)]
     return "\n".join([*(f"| {line} |" for line in lines), "", remark])
 
@@ -65,7 +65,7 @@ def with_table(text: str, table: str) -> str:
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise ValueError(f"README.md has no {BEGIN} and {END}: put them where the table belongs")
+        raise ValueError(f"docs/speed.md has no {BEGIN} and {END}: put them where the table belongs")
     return f"{before}{BEGIN}\n{table}\n{END}{after}"
 
 

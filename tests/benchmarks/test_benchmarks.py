@@ -197,9 +197,9 @@ def test_the_table_goes_between_its_markers():
         table.with_table("nothing", "table")
 
 
-def test_the_readme_has_a_place_for_the_table():
-    """The markers stand in README.md, in their order."""
-    table.with_table((__main__.ROOT / "README.md").read_text(), "table")
+def test_the_page_on_speed_has_a_place_for_the_table():
+    """The markers stand in docs/speed.md, in their order."""
+    table.with_table((__main__.ROOT / "docs" / "speed.md").read_text(), "table")
 
 
 def test_a_row_that_fails_does_not_stop_the_others(bench, monkeypatch):

@@ -1,4 +1,4 @@
-"""Run the fault tests and write their counts to README.md.
+"""Run the fault tests and write their counts to docs/faults.md.
 
     python tests/faults/table.py
 
@@ -73,14 +73,14 @@ FAULTS = [
 
 
 def main() -> None:
-    """Run all fault tests, print the table and write it to README.md."""
+    """Run all fault tests, print the table and write it to docs/faults.md."""
     rows = ["| fault | cases | losses |", "|---|---:|---:|"]
     for fault in FAULTS:
         cases, losses = _count(fault)
         rows.append(f"| {fault.name} | {cases} | {losses} |")
         print(rows[-1], flush=True)
-    readme = ROOT / "README.md"
-    readme.write_text(_with_table(readme.read_text(), "\n".join(rows)))
+    page = ROOT / "docs" / "faults.md"
+    page.write_text(_with_table(page.read_text(), "\n".join(rows)))
 
 
 def _count(fault: Fault) -> tuple[int, int]:
