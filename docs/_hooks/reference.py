@@ -113,34 +113,32 @@ def _table(path: str, group: Mapping[str, Any], whole: Mapping[str, Any]) -> str
     return "\n".join(rows)
 
 
+_NAMES = {
+    **{"string": "text", "integer": "whole number", "number": "number", "object": "group"},
+    **{"boolean": "true or false", "null": "null"},
+}
+_PLAIN = ["true or false", "whole number", "number", "text", "null"]
+
+
 def type_of(value: Mapping[str, Any], whole: Mapping[str, Any]) -> str:
     """Say in words what a key takes."""
     if "$ref" in value:
         return "group"
-    if "const" in value:
-        return f"`{value['const']}`"
-    if "enum" in value:
-        return " or ".join(f"`{each}`" for each in value["enum"])
-    choices = [*value.get("anyOf", ()), *value.get("oneOf", ())]
-    if choices:
+    if "enum" in value or "const" in value:
+        return " or ".join(f"`{each}`" for each in value.get("enum", [value.get("const")]))
+    if choices := [*value.get("anyOf", ()), *value.get("oneOf", ())]:
         words = list(dict.fromkeys(type_of(each, whole) for each in choices))
-        plain = {"true or false", "whole number", "number", "text", "`null`"}
-        if plain <= set(words):
-            words = ["plain value", *(word for word in words if word not in plain)]
-        return " or ".join(word for word in words if word != "`null`")
+        if set(_PLAIN) <= set(words):
+            words = ["plain value", *(word for word in words if word not in _PLAIN)]
+        return " or ".join(word for word in words if word != "null")
     if value.get("type") == "array":
-        if "prefixItems" in value:
-            return "[low, high]"
-        return f"list of {_plural(type_of(value['items'], whole))}"
-    names = {
-        **{"string": "text", "integer": "whole number", "number": "number"},
-        **{"boolean": "true or false", "null": "`null`", "object": "group"},
-    }
-    return names.get(str(value.get("type")), "any value") + _bounds(value)
+        return "[low, high]" if "prefixItems" in value else _list_of(value["items"], whole)
+    return _NAMES.get(str(value.get("type")), "any value") + _bounds(value)
 
 
-def _plural(words: str) -> str:
-    return words if words == "text" else f"{words}s"
+def _list_of(items: Mapping[str, Any], whole: Mapping[str, Any]) -> str:
+    words = type_of(items, whole)
+    return f"list of {words}" + ("s" if words == "plain value" else "")
 
 
 def _bounds(value: Mapping[str, Any]) -> str:
@@ -186,12 +184,11 @@ def _values(value: Any, keys: list[str]) -> Iterator[Any]:
     """The values of a key; those of all params for a key below `space`."""
     if not keys:
         yield value
-    elif isinstance(value, dict):
-        if keys[0] in value:
-            yield from _values(value[keys[0]], keys[1:])
-            if keys[0] == "space":
-                for param in value["space"].values():
-                    yield from _values(param, keys[1:])
+    elif isinstance(value, dict) and keys[0] in value:
+        yield from _values(value[keys[0]], keys[1:])
+        if keys[0] == "space":
+            for param in value["space"].values():
+                yield from _values(param, keys[1:])
 
 
 # ---- the command line
@@ -292,24 +289,31 @@ def rooms() -> str:
     return "\n\n".join([_figure(_drawing(floors(table))), "\n".join(lines)])
 
 
-_WIDTH, _HEIGHT, _GAP, _LEFT = 760, 40, 8, 4
+_WIDTH, _HEIGHT, _GAP, _LEFT = 780, 46, 8, 4
+_LETTER = 6.2  # the width of a small letter, on average
 
 
 def _drawing(levels: list[list[str]]) -> str:
     step = _HEIGHT + _GAP
-    tall = step * len(levels) + _GAP
     shapes = []
     for row, names in enumerate(levels):
         y = _GAP + row * step
         wide = (_WIDTH - 2 * _LEFT - _GAP * (len(names) - 1)) / len(names)
         for place, name in enumerate(names):
-            x = _LEFT + place * (wide + _GAP)
-            shapes += [
-                f'<g><title>{html.escape(about(name))}</title>',
-                f'<rect class="box" x="{x:.1f}" y="{y}" width="{wide:.1f}" height="{_HEIGHT}" '
-                'rx="6"/>',
-                f'<text x="{x + wide / 2:.1f}" y="{y + _HEIGHT / 2 + 5}">{name}</text></g>',
-            ]
+            shapes += _room(name, _LEFT + place * (wide + _GAP), y, wide)
     label = "The rooms of searchlab, from the command line at the top down to core"
+    tall = step * len(levels) + _GAP
     head = f'<svg viewBox="0 0 {_WIDTH} {tall}" role="img" aria-label="{label}">'
     return "\n".join([head, *shapes, "</svg>"])
+
+
+def _room(name: str, x: float, y: float, wide: float) -> Iterator[str]:
+    """A box with the room's name, and what it holds as far as there is space."""
+    holds = html.escape(about(name))
+    short = re.split(r"[:,;.](?: |$)", holds)[0]
+    said = next((each for each in (holds, short) if len(each) * _LETTER < wide), "")
+    middle = x + wide / 2
+    yield f"<g><title>{holds}</title>"
+    yield f'<rect class="box" x="{x:.1f}" y="{y}" width="{wide:.1f}" height="{_HEIGHT}" rx="6"/>'
+    yield f'<text class="strong" x="{middle:.1f}" y="{y + (20 if said else 28)}">{name}</text>'
+    yield f'<text class="quiet" x="{middle:.1f}" y="{y + 37}">{said}</text></g>'

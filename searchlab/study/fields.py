@@ -13,7 +13,6 @@ from pydantic_core import PydanticCustomError
 
 from searchlab.core.space import Scalar
 
-
 _ATTRIBUTE = re.compile(r"^    (\w+): (.*(?:\n        .*)*)", re.MULTILINE)
 
 

@@ -1,0 +1,108 @@
+"""The documentation's commands and Python do what they say, and its site is built.
+
+All runs in one directory: README.md first, which leaves the study `houses` there for other pages.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import documents
+import programs
+import pytest
+import workplace
+
+pytestmark = [pytest.mark.keras, pytest.mark.slow]
+
+ROOT, README = documents.ROOT, documents.README
+
+
+def follow(page, directory) -> None:
+    """Do what a page says, as its reader does: from the top down, in the directory."""
+    names: dict = {}
+    for block in documents.blocks(page):
+        if block.language == "sh" and block.does == "run":
+            for line in block.commands:
+                done = programs.run(directory, *workplace.shortened(line))
+                assert done.returncode == 0, f"{block}: {line}\n{done.stderr[-2000:]}"
+        if block.language == "python" and not block.does:
+            exec(compile(block.text, str(block), "exec"), names)  # noqa: S102 - our own pages
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory):
+    """A directory in which README.md has been followed."""
+    path = tmp_path_factory.mktemp("docs")
+    workplace.make(path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(path)
+        follow(README, path)
+    return path
+
+
+def test_the_readme_ends_with_predictions(directory):
+    """A reader who follows README.md has predictions of new rows."""
+    lines = (directory / "prices.csv").read_text().splitlines()
+    assert lines[0] == "price"
+    assert len(lines) == len((directory / "new.csv").read_text().splitlines())
+
+
+def runs(block) -> bool:
+    return block.does == "run" or (block.language, block.does) == ("python", "")
+
+
+DOING = [page for page in documents.PAGES[1:] if any(map(runs, documents.blocks(page)))]
+
+
+@pytest.mark.parametrize("page", DOING, ids=documents.name_of)
+def test_a_page_can_be_followed(page, directory, monkeypatch):
+    """Its marked commands end with exit code 0, and its Python raises nothing."""
+    monkeypatch.chdir(directory)
+    monkeypatch.syspath_prepend(directory)
+    follow(page, directory)
+
+
+CONTRACTS = [b for b in documents.all_blocks("python") if b.argument.startswith("test_")]
+
+
+@pytest.mark.parametrize("block", CONTRACTS, ids=str)
+def test_what_the_contributing_pages_build_fulfils_its_contract(block, directory):
+    """The example of a page passes the contract that ships with searchlab."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", block.argument]
+    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The built documentation."""
+    path = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return path
+
+
+def test_the_site_is_built_without_a_warning(site):
+    """`mkdocs build --strict` succeeds, and each page of docs/ is in the site."""
+    pages = [page.relative_to(ROOT / "docs") for page in documents.PAGES[1:]]
+    assert [page for page in pages if not (site / page.with_suffix(".html")).is_file()] == []
+
+
+def test_the_site_loads_nothing_from_elsewhere(site):
+    """No page and no style sheet loads a script, a font, a style or a picture from a network."""
+    loads = re.compile(r"<(?:script|link|img|iframe|source)\b[^>]*(?:src|href)=\"?(?:https?:)?//")
+    styles = re.compile(r"(?:url\(|@import\s*)[\"']?(?:https?:)?//")
+    assert [page for page in site.rglob("*.html") if loads.search(page.read_text())] == []
+    assert [sheet for sheet in site.rglob("*.css") if styles.search(sheet.read_text())] == []
+
+
+def test_the_reference_is_in_the_site(site):
+    """The hook has replaced its marks: keys, commands and drawings are there, and no mark."""
+    assert "early_stopping" in (site / "study-file.html").read_text()
+    assert "--tracking-uri" in (site / "commands.html").read_text()
+    assert (site / "how-it-works.html").read_text().count("<svg viewBox") >= 2
+    marks = re.compile(r"^<!-- (reference|drawing|include):", re.MULTILINE)
+    assert [page for page in site.rglob("*.html") if marks.search(page.read_text())] == []

@@ -1,0 +1,40 @@
+"""The directory that the documentation's commands run in: data such as its reader has."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from pathlib import Path
+
+import documents
+import numpy as np
+import pandas as pd
+
+SHORT = ("--trials", "2", "--epochs", "2", "--set", "confirm={top: 1, seeds: 1}")
+"""What is added to each `searchlab run`, so that it takes seconds."""
+
+
+def make(directory: Path) -> None:
+    """Write the data, the files that the pages show, and the complete examples."""
+    draw = np.random.default_rng(7)
+    rooms, age = draw.integers(1, 9, 160), draw.uniform(0, 80, 160)
+    district = draw.choice(["north", "south", "harbour"], 160)
+    price = 40.0 * rooms - age + 30 * (district == "harbour") + draw.normal(0, 5, 160)
+    houses = pd.DataFrame({"rooms": rooms, "age": age, "district": district, "price": price})
+    houses.to_csv(directory / "houses.csv", index=False)
+    houses.drop(columns="price").head(5).to_csv(directory / "new.csv", index=False)
+    (directory / "districts.csv").write_text("class\n")
+    for file in (documents.ROOT / "docs" / "examples").glob("*.yaml"):
+        shutil.copy(file, directory / f"example-{file.name}")
+    documents.write_files(directory)
+
+
+def arguments(command: str) -> list[str]:
+    """The arguments of a line that calls searchlab, as a shell reads them."""
+    return shlex.split(command, comments=True)[1:]
+
+
+def shortened(command: str) -> list[str]:
+    """The same, with a run cut short."""
+    given = arguments(command)
+    return [*given, *SHORT] if given[0] == "run" else given
