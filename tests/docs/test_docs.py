@@ -20,7 +20,11 @@ from searchlab.study.file import load_study
 
 ROOT, PAGES = documents.ROOT, documents.PAGES
 LANGUAGES = {"sh", "python", "yaml", "toml", "json", "text"}
-FILLED = {"name": "filled-in", "data": "{dataset: digits}", "space": "{learning_rate: {float: [0.001, 0.1]}}"}
+FILLED = {
+    "name": "filled-in",
+    "data": "{dataset: digits}",
+    "space": "{learning_rate: {float: [0.001, 0.1]}}",
+}
 
 
 def load(path: str):
