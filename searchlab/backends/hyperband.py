@@ -21,6 +21,14 @@ from searchlab.backends import base
 from searchlab.core.quiet import quiet
 from searchlab.core.space import Choice, Domain, Int, Scalar, SearchSpace, When
 from searchlab.core.trial import Decision, Known, Outcome, Report, Suggestion, TrialState
+from searchlab.private.keras_tuner import (
+    begin_with,
+    first_rung,
+    keep_in_memory,
+    random_state,
+    restore_random_state,
+    rung_of,
+)
 
 _SHARE = 3
 """One in so many trials of the first rung, at most, has params that are known already."""
@@ -65,10 +73,10 @@ class HyperbandBackend:
         """The next trial of a rung, or None while the rungs wait for outcomes or are all done."""
         # How often a search waits depends on time, so a question that is answered by "wait" must
         # leave no trace: the oracle draws random params even where it then finds none new.
-        seed_state = self._oracle._seed_state
+        state = random_state(self._oracle)
         trial = self._oracle.create_trial(f"searchlab-{number}")
         if trial.status != "RUNNING":
-            self._oracle._seed_state = seed_state
+            restore_random_state(self._oracle, state)
             return None
         self._running[number] = trial
         self._numbers[trial.trial_id] = number
@@ -102,13 +110,11 @@ class HyperbandBackend:
         params = space.active(
             {name: _value(domain, values[name]) for name, domain in space if name in values}
         )
-        earlier = values.get("tuner/trial_id")
-        resume_from = None if earlier is None else self._numbers[earlier]
+        rung = rung_of(values)
+        resume_from = None if rung.trial_id is None else self._numbers[rung.trial_id]
         if resume_from is None or resume_from in self._without_weights:
-            return Suggestion(params, values["tuner/epochs"])
-        return Suggestion(
-            params, values["tuner/epochs"], values["tuner/initial_epoch"], resume_from
-        )
+            return Suggestion(params, rung.epochs)
+        return Suggestion(params, rung.epochs, rung.initial_epoch, resume_from)
 
 
 def _oracle(problem: base.Problem, options: HyperbandOptions) -> Any:
@@ -128,26 +134,20 @@ def _oracle(problem: base.Problem, options: HyperbandOptions) -> Any:
         tune_new_entries=False,
         allow_new_entries=False,
     )
-    _begin_with(oracle, problem.known, problem.space)
+    _take_known(oracle, problem.known, problem.space)
     oracle.verbose = 0
-    oracle.save = lambda: None
-    oracle._save_trial = lambda trial: None  # noqa: ARG005 - the signature is Keras Tuner's
+    keep_in_memory(oracle)
     return oracle
 
 
-def _begin_with(oracle: Any, known: Sequence[Known], space: SearchSpace) -> None:
-    """Lets an oracle try known params before it draws any.
-
-    Keras Tuner 1.4.8 has no way to give Hyperband its first params; all that are new come from
-    the oracle's `_random_values`.
-    """
-    most = max(1, oracle._get_size(oracle._current_bracket, 0) // _SHARE)
+def _take_known(oracle: Any, known: Sequence[Known], space: SearchSpace) -> None:
+    """Let an oracle try known params before it draws any."""
+    most = max(1, first_rung(oracle) // _SHARE)
     first = [
         {name: _stored(space.domains[name], value) for name, value in each.params.items()}
         for each in known[:most]
     ]
-    draw = oracle._random_values
-    oracle._random_values = lambda: first.pop(0) if first else draw()
+    begin_with(oracle, first)
 
 
 def _hyperparameters(space: SearchSpace) -> Any:

@@ -7,12 +7,10 @@ at once, as it does with `n_jobs`.
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import importlib.util
 import inspect
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import field_validator
@@ -21,6 +19,7 @@ from searchlab.backends import base
 from searchlab.core.space import Choice, Domain, Int, Scalar, SearchSpace
 from searchlab.core.trial import Decision, Known, Outcome, Report, Suggestion, TrialState
 from searchlab.errors import InputError, MissingPackageError
+from searchlab.private.optuna import ends_search, without_remarks
 from searchlab.study.fields import either
 
 if TYPE_CHECKING:
@@ -121,7 +120,7 @@ class OptunaBackend:
         self.prunes = pruner != "none"
         if sampler in _BLIND["sampler"] and pruner in _BLIND["pruner"]:
             self.at_once = None
-        with _quiet():
+        with without_remarks():
             self._study = optuna.create_study(
                 study_name=_STUDY_NAME,
                 direction="maximize" if problem.maximize else "minimize",
@@ -141,7 +140,7 @@ class OptunaBackend:
         if self._exhausted:
             return None
         params: dict[str, Scalar] = {}
-        with _quiet():
+        with without_remarks():
             trial = self._trials[number] = self._study.ask()
             for name, domain in self._problem.space:
                 if domain.when is None or domain.when.holds(params):
@@ -163,7 +162,7 @@ class OptunaBackend:
             return Decision.CONTINUE
         trial = self._trials[report.number]
         trial.report(value, report.fold * self._problem.epochs + report.epoch)
-        with _quiet():
+        with without_remarks():
             return Decision.STOP if trial.should_prune() else Decision.CONTINUE
 
     def tell(self, outcome: Outcome) -> None:
@@ -179,9 +178,7 @@ class OptunaBackend:
         try:
             self._study.tell(self._trials.pop(outcome.number), value, states[outcome.state])
         except RuntimeError as error:
-            # The brute-force sampler ends a search by `Study.stop`, which Optuna 5.0 refuses to a
-            # study that is asked and told; the trial has been stored by then.
-            if "Study.stop" not in str(error):
+            if not ends_search(error):
                 raise
             self._exhausted = True
 
@@ -301,19 +298,3 @@ def _make(kind: Kind, value: str | Mapping[str, Any], defaults: Mapping[str, Any
         return _class(kind, name)(**{**defaults, **options})
     except (TypeError, ValueError) as error:
         raise InputError(f"search.options.{kind}: Optuna refuses {name}: {error}") from error
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps some of Optuna's remarks to itself.
-
-    They are those on its own experimental features, on rounded steps, and on a best trial without
-    intermediate values, as one of another study is.
-    """
-    from optuna.exceptions import ExperimentalWarning
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        warnings.filterwarnings("ignore", message="The distribution is specified by")
-        warnings.filterwarnings("ignore", message="The best trial has no intermediate values")
-        yield

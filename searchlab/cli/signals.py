@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import select
 import shutil
@@ -16,6 +15,7 @@ from types import FrameType
 import psutil
 
 from searchlab.core.interrupt import Interrupt
+from searchlab.private.python import temporary_directory
 
 INTERRUPTED = 130
 """The exit code of an interrupted program."""
@@ -63,7 +63,7 @@ def leave_now() -> None:
         for child in psutil.Process().children(recursive=True):
             with contextlib.suppress(psutil.Error):
                 child.kill()
-    own = multiprocessing.current_process()._config.get("tempdir")  # type: ignore[attr-defined]
+    own = temporary_directory()
     if own is not None:  # it has sockets in it; a process that ends by itself removes it
         shutil.rmtree(own, ignore_errors=True)
     os._exit(INTERRUPTED)

@@ -6,7 +6,6 @@ import multiprocessing.context
 import os
 import signal
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import psutil
@@ -14,6 +13,7 @@ import psutil
 from searchlab.core.trial import Failure, FailureKind
 from searchlab.errors import SearchlabError
 from searchlab.executors.worker import Serve, enter
+from searchlab.private.python import reading_end, without_module_list
 
 _GRACE = 1.0  # seconds that a worker has to end whose pipe is closed
 _DUMP = 0.3  # seconds to write down where a training is
@@ -62,8 +62,7 @@ class Child:
         self._log = place.logs / f"{kind}-{place.index}.log"
         place.logs.mkdir(parents=True, exist_ok=True)
         self.connection, theirs = context.Pipe()
-        # A Connection is what multiprocessing can pass to a process of a fork server.
-        line = Connection(os.dup(place.lifeline), writable=False)
+        line = reading_end(os.dup(place.lifeline))
         self._process = context.Process(
             target=enter,
             args=(serve, theirs, line, self._log, place.threads, place.devices),
@@ -130,5 +129,4 @@ class Child:
             text = self._log.read_text(errors="replace")
         except OSError:
             return ""
-        # After the place of a crash, faulthandler names all of the process' C modules.
-        return text.partition("\nExtension modules: ")[0][-_WORDS:]
+        return without_module_list(text)[-_WORDS:]

@@ -8,9 +8,9 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from multiprocessing import forkserver, resource_tracker
 
 from searchlab.core.quiet import quiet
+from searchlab.private.python import fork_server_pid, start_fork_server, start_resource_tracker
 
 _PRELOAD = "searchlab.executors.preload"
 """The module that imports what a worker needs."""
@@ -35,8 +35,8 @@ class ForkServer:
         self.lifeline, self._line = os.pipe()
         self._ready = threading.Event()
         with quiet(), _without_signals():  # it keeps its standard error; workers have files
-            forkserver.ensure_running()
-        if _pid() in _imported:
+            start_fork_server()
+        if fork_server_pid() in _imported:
             self._ready.set()
             return
         threading.Thread(target=self._try, name="searchlab-forkserver", daemon=True).start()
@@ -55,7 +55,7 @@ class ForkServer:
             return
         os.close(self._line)
         os.close(self.lifeline)
-        self._line, pid = -1, _pid()
+        self._line, pid = -1, fork_server_pid()
         if not self._ready.is_set() and pid is not None:
             os.kill(pid, signal.SIGKILL)
             if hasattr(os, "waitid"):  # as long as it can be found, nobody starts another
@@ -67,15 +67,10 @@ class ForkServer:
             process = self.context.Process(target=_nothing, daemon=True)
             process.start()
             process.join()
-            pid = _pid()
+            pid = fork_server_pid()
             if process.exitcode == 0 and pid is not None:
                 _imported.add(pid)
         self._ready.set()
-
-
-def _pid() -> int | None:
-    """The process id of this process' server; not in the public API."""
-    return getattr(forkserver._forkserver, "_forkserver_pid", None)
 
 
 def _nothing() -> None:
@@ -88,7 +83,7 @@ def _without_signals() -> Iterator[None]:
 
     It is for the process of the loop to act on them.
     """
-    resource_tracker.ensure_running()  # starting it unblocks these signals (Python 3.11)
+    start_resource_tracker()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield

@@ -22,7 +22,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
-from keras.src.utils.naming import reset_uids
 
 from searchlab.core.trial import Outcome, TrialState
 from searchlab.data.prepare import PreparedData, open_data
@@ -44,6 +43,7 @@ from searchlab.fused.program import Program
 from searchlab.fused.programs import BUILDING, Programs
 from searchlab.fused.task import Run, prepare_run
 from searchlab.fused.tensors import Tensors
+from searchlab.private.keras import reset_names
 from searchlab.training.check import check_model, probes
 from searchlab.training.checkpoint import Checkpoint
 from searchlab.training.job import Job, Work
@@ -151,7 +151,7 @@ class Host:
         with BUILDING:
             if job.work is not Work.CHECK:
                 return prepare_run(submit, data, programs)
-            reset_uids()  # as in a new process
+            reset_names()  # as in a new process
             check_model(job, data)
             *_, middle = probes(job.spec.search_space)
             suggestion = replace(job.trial.suggestion, params=middle)

@@ -19,6 +19,7 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 from searchlab.core.versions import installed
+from searchlab.private.tensorflow import cache_flags, chooses_cache, is_executable
 
 _MOST = 2**29
 """Size limit in bytes, over all machine kinds; one executable takes 0.1 to 1 MB."""
@@ -29,7 +30,6 @@ _SPARE = 2**30
 _SETTLED = 3600.0
 """Age in seconds beyond which no process is still about to read or write a file."""
 
-_FLAG = "--tf_xla_persistent_cache_directory"
 _CPU = ("vendor_id", "cpu family", "model", "stepping", "flags", "CPU", "Features")
 
 
@@ -46,7 +46,7 @@ def keep_compiled(threads: int) -> None:
         threads: threads that an operation may use.
     """
     flags = os.environ.get("TF_XLA_FLAGS", "")
-    if _FLAG in flags or (kind := _kind(threads)) is None:
+    if chooses_cache(flags) or (kind := _kind(threads)) is None:
         return
     home = user_cache_path("searchlab") / "programs"
     directory = home / kind
@@ -57,8 +57,7 @@ def keep_compiled(threads: int) -> None:
         if directory.stat().st_uid != os.getuid() or shutil.disk_usage(directory).free < _SPARE:
             return
         _make_room(home)
-        ours = f'{_FLAG}="{directory}" --tf_xla_persistent_cache_device_types=CPU'
-        os.environ["TF_XLA_FLAGS"] = f"{flags} {ours}".strip()
+        os.environ["TF_XLA_FLAGS"] = f"{flags} {cache_flags(directory)}".strip()
 
 
 def _kind(threads: int) -> str | None:
@@ -87,6 +86,6 @@ def _settled(home: Path, now: float) -> Iterator[tuple[float, int, Path]]:
     for file in home.glob("*/*"):
         with contextlib.suppress(FileNotFoundError):  # another process may be making room too
             stat = file.stat()
-            empty = not stat.st_size and file.suffix == ".pb"  # named so only once complete
+            empty = not stat.st_size and is_executable(file)
             if empty or now - stat.st_mtime > _SETTLED:
                 yield stat.st_mtime, stat.st_size, file

@@ -14,6 +14,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from searchlab.private.keras import is_decayed, trained_variables
+
 _GIVEN = (
     "momentum",
     "rho",
@@ -168,7 +170,8 @@ def _refusals(optimizer: Any) -> Iterator[str]:
         yield f"its optimizer {kind.__name__} is {own}not one of {', '.join(_CLASSES)}"
     if not optimizer.built:
         yield "its optimizer is not built"
-    if not isinstance(optimizer._learning_rate, keras.Variable):
+    # A schedule makes another tensor each time; a variable of a function is not the optimiser's.
+    if not any(each is optimizer.learning_rate for each in optimizer.variables):
         yield "its learning rate follows a schedule"
     for name, (off, words) in _UNKNOWN.items():
         if getattr(optimizer, name) != off:
@@ -179,21 +182,15 @@ def _refusals(optimizer: Any) -> Iterator[str]:
     for name in _GIVEN:
         if not isinstance(getattr(optimizer, name, None), int | float | np.number | None):
             yield f"its optimizer's {name} is not a number"
-    if any(getattr(each, "overwrite_with_gradient", False) for each in _trained(optimizer)):
+    if any(
+        getattr(each, "overwrite_with_gradient", False) for each in trained_variables(optimizer)
+    ):
         yield "it has variables that are overwritten with their gradients"
 
 
 def _decayed(optimizer: Any) -> tuple[bool, ...]:
-    """Return for each trainable variable whether weight decay applies to it.
-
-    Keras passes the `tf.Variable`, whose name ("dense/bias:0") differs from the Keras variable's
-    ("bias"), and caches the answer: asking with the Keras variable could change Keras' own result.
-    """
-    return tuple(bool(optimizer._use_weight_decay(each.value)) for each in _trained(optimizer))
-
-
-def _trained(optimizer: Any) -> Sequence[Any]:
-    return optimizer._trainable_variables  # type: ignore[no-any-return]
+    """Return for each trainable variable whether weight decay applies to it."""
+    return tuple(is_decayed(optimizer, each) for each in trained_variables(optimizer))
 
 
 class _Step:

@@ -8,6 +8,7 @@ gradients, update, constraints.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,7 @@ from searchlab.fused.optimizers import Rule
 from searchlab.fused.randomness import exact
 from searchlab.fused.tensors import Tensors
 from searchlab.fused.vectorize import vectorized
+from searchlab.private.keras import compiled_loss, compiled_metrics, loss_tracker
 from searchlab.training.checkpoint import Checkpoint
 
 _CHUNK = 512
@@ -214,7 +216,8 @@ class Program:
         training: bool,
     ) -> Any:
         x, y, w = _unpacked(batch)
-        wanted = {"training": training} if self.template._call_has_training_arg else {}
+        takes = inspect.signature(self.template.call).parameters
+        wanted = {"training": training} if "training" in takes else {}
         predicted, after, added = self.template.stateless_call(
             trainable, non_trainable, x, **wanted, return_losses=True
         )
@@ -223,11 +226,11 @@ class Program:
                 raise NotImplementedError("a layer adds its own loss over all rows of a batch")
             mask = _mask(x, count)
             w = mask if w is None else w * mask
-        loss = self.source._compile_loss(y, predicted, w)
+        loss = compiled_loss(self.source, y, predicted, w)
         if masked:  # the mean over the unmasked rows, as in Keras
             loss *= x.shape[0] / tf.cast(tf.maximum(count, 1), loss.dtype)
         for each in added:
-            loss += self.source._aggregate_additional_loss(each)
+            loss += keras.ops.sum(keras.ops.cast(each, loss.dtype))
         return loss, predicted, after
 
     def _measured(
@@ -239,19 +242,10 @@ class Program:
         weighted = plain if w is None else (w if plain is None else w * plain)
         variables = self.source.metrics_variables
         with keras.StatelessScope(list(zip(variables, metrics, strict=True))) as scope:
-            self.source._loss_tracker.update_state(loss, sample_weight=tf.cast(count, loss.dtype))
-            for metric, counts in self._metrics():
+            loss_tracker(self.source).update_state(loss, sample_weight=tf.cast(count, loss.dtype))
+            for metric, counts in compiled_metrics(self.source):
                 metric.update_state(y, predicted, sample_weight=weighted if counts else plain)
         return tuple(tf.convert_to_tensor(scope.get_current_value(each)) for each in variables)
-
-    def _metrics(self) -> Iterator[tuple[Any, bool]]:
-        """Yield the model's metrics and whether each takes row weights (`weighted_metrics`)."""
-        compiled = self.source._compile_metrics
-        if compiled is not None:  # Keras 3.15 lists the two kinds only privately
-            yield from ((each, False) for each in compiled._flat_metrics if each is not None)
-            yield from (
-                (each, True) for each in compiled._flat_weighted_metrics if each is not None
-            )
 
     def _evaluation(self, weights: Any, rows: Any, counts: Any, data: Any) -> Any:
         split = len(self.zero.trainable)

@@ -20,6 +20,7 @@ from typing import Any
 import tensorflow as tf
 
 from searchlab.fused.vectorize import Stackable
+from searchlab.private.tensorflow import replace_dropout, restore_dropout
 
 _ROUNDS = 10
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
@@ -77,8 +78,7 @@ class _Hook:
     def enter(self) -> None:
         with self._lock:
             if not self._depths:
-                self._original = tf.nn.experimental.stateless_dropout
-                tf.nn.experimental.stateless_dropout = self._replacement(self._original)
+                self._original = replace_dropout(self._replacement)
             thread = threading.get_ident()
             self._depths[thread] = self._depths.get(thread, 0) + 1
 
@@ -89,7 +89,7 @@ class _Hook:
             if not self._depths[thread]:
                 del self._depths[thread]
             if not self._depths:
-                tf.nn.experimental.stateless_dropout = self._original
+                restore_dropout(self._original)
 
     def _replacement(self, original: Any) -> Any:
         @wraps(original)  # another thread may still hold it after its removal

@@ -17,6 +17,7 @@ from typing import Any
 import keras
 
 from searchlab.fused.optimizers import Rule, rule_of
+from searchlab.private.keras import all_layers, is_functional, made_tensors
 
 _OWN_WAYS = ("train_step", "test_step", "fit", "evaluate", "compute_loss", "compute_metrics")
 """Methods whose override means that a model trains in its own way."""
@@ -81,7 +82,7 @@ def structure_of(model: Any, params: Mapping[str, Any]) -> Structure | str:
     compiled = {key: value for key, value in compiled.items() if key != "optimizer"}
     own_code = _own_code(config) or _own_code(compiled) or not compiled
     hidden = set() if own_code else {layer.name for layer in hidden_layers(model)}
-    names = {layer.name: f"layer-{index}" for index, layer in enumerate(model._flatten_layers())}
+    names = {layer.name: f"layer-{index}" for index, layer in enumerate(all_layers(model))}
     text = [_anonymous(config, names, hidden), compiled, sorted(params.items()) if own_code else []]
     trainable = [tuple(variable.shape) for variable in model.trainable_variables]
     if not hidden:  # the configuration may be incomplete
@@ -100,9 +101,9 @@ def hidden_layers(model: Any) -> list[Any]:
         layers = model.layers
         last = [layer for layer in layers if isinstance(layer, keras.layers.Dense)][-1:]
         outputs = {id(layer) for layer in [*layers[-1:], *last]}
-    elif type(model) is keras.Model or type(model).__name__ == "Functional":
+    elif is_functional(model):
         layers = model.layers
-        outputs = {id(layer) for layer in model._operations if _makes_output(layer, model)}
+        outputs = {id(layer) for layer in model.operations if _makes_output(layer, model)}
     else:
         return []
     return [
@@ -132,7 +133,7 @@ def _padded(width: int) -> int:
 
 
 def _makes_output(layer: Any, model: Any) -> bool:
-    made = {id(tensor) for node in layer._inbound_nodes for tensor in node.output_tensors}
+    made = {id(tensor) for tensor in made_tensors(layer)}
     return any(id(tensor) in made for tensor in model.outputs)
 
 
@@ -149,7 +150,7 @@ def _refusal(model: Any) -> str | None:
         return "its model runs eagerly"
     if not model.trainable_variables:
         return "its model has nothing to train"
-    if any(getattr(layer, "activity_regularizer", None) for layer in model._flatten_layers()):
+    if any(getattr(layer, "activity_regularizer", None) for layer in all_layers(model)):
         return "its model has an activity regularizer"
     if isinstance(model.outputs if hasattr(model, "outputs") else None, list) and (
         len(model.outputs) != 1 or len(model.inputs) != 1

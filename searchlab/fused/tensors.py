@@ -9,10 +9,10 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from keras.src.trainers.data_adapters.array_data_adapter import ArrayDataAdapter
 
 from searchlab.data.prepare import PreparedData
 from searchlab.data.preprocessing import Array
+from searchlab.private.keras import shuffled_batches
 
 
 @dataclass(frozen=True)
@@ -71,5 +71,4 @@ def order(rows: int, seed: int) -> Array:
     """
     keras.utils.set_random_seed(seed)
     numbers = np.arange(rows, dtype=np.int64)
-    batches = ArrayDataAdapter(numbers, batch_size=rows, shuffle=True).get_tf_dataset()
-    return np.asarray(next(iter(batches)))
+    return np.asarray(next(iter(shuffled_batches(numbers, rows))))

@@ -1,7 +1,6 @@
 """TensorFlow's vectorized map with one more operation and a shortcut for long functions.
 
-In `argmax`, and so in every accuracy, Keras 3.15 reads the sign bit of zeros with a Bitcast, which
-`tf.vectorized_map` of TensorFlow 2.21 cannot convert. The shortcut is `Stackable`.
+The operation is Keras' Bitcast (see `private.tensorflow`); the shortcut is `Stackable`.
 """
 
 from __future__ import annotations
@@ -10,7 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.python.ops.parallel_for import pfor
+
+from searchlab.private.tensorflow import convert_bitcasts, replace_calls
 
 
 def vectorized(function: Any, given: Any, *, loops: bool) -> Any:
@@ -56,20 +56,5 @@ _stackable: dict[str, Stackable] = {}
 """Stackable functions by the names of their traces."""
 
 
-def _bitcast(pfor_input: Any) -> Any:
-    kind = pfor_input.get_attr("type")
-    return pfor.wrap(tf.bitcast(pfor_input.stacked_input(0), kind), True)
-
-
-def _call(pfor_input: Any) -> Any:
-    found = _stackable.get(pfor_input.get_attr("f").name)
-    if found is None:
-        return _convert_call(pfor_input)
-    given, shared = pfor_input.stacked_input(0), pfor_input.unstacked_input(1)
-    return [pfor.wrap(each, True) for each in found(given, shared)]
-
-
-_converters = pfor._pfor_converter_registry
-_convert_call = _converters["PartitionedCall"]
-_converters["PartitionedCall"] = _call
-_converters.setdefault("Bitcast", _bitcast)
+convert_bitcasts()
+replace_calls(_stackable.get)

@@ -20,6 +20,7 @@ from searchlab.core.versions import PACKAGE
 from searchlab.data.example import load_example
 from searchlab.data.schema import Label, RowSchema
 from searchlab.package.manifest import Manifest
+from searchlab.private.mlflow import keras_flavor
 
 
 def save_model(
@@ -42,13 +43,8 @@ def save_model(
     manifest = Manifest.read(package)
     example = load_example(package)
     described = Model() if mlflow_model is None else mlflow_model
-    described.add_flavor(
-        "keras",
-        data=f"data/{package.name}",
-        keras_version=manifest.versions["keras"],
-        keras_backend="tensorflow",
-        save_exported_model=False,
-    )
+    own = keras_flavor(f"data/{package.name}", manifest.versions["keras"])
+    described.add_flavor("keras", **own)
     mlflow.pyfunc.save_model(
         path,
         loader_module="searchlab.inference.pyfunc",

@@ -8,13 +8,13 @@ from typing import Any, Self
 
 from searchlab.engine import plugins
 from searchlab.errors import InputError, SearchlabError
+from searchlab.private.ray import is_head
 from searchlab.remote.bundle import Bundle
 from searchlab.remote.keeper import Keeper, Standing
 
 _ANSWER = 60.0  # seconds for the keeper to start and answer
 _BEGIN = 600.0  # seconds until a driver's first trial, which may include a download
 _LOOK = 0.5  # seconds between two polls of a driver
-_HEAD = "node:__internal_head__"
 
 
 class Cluster:
@@ -122,7 +122,7 @@ def _keeper() -> Any:
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    heads = [node for node in ray.nodes() if node["Alive"] and _HEAD in node["Resources"]]
+    heads = [node for node in ray.nodes() if node["Alive"] and is_head(node)]
     if not heads:
         raise SearchlabError("the cluster's head is down: restart it")
     where = NodeAffinitySchedulingStrategy(heads[0]["NodeID"], soft=False)

@@ -20,13 +20,11 @@ from searchlab.core.codec import decode, encode
 from searchlab.executors.cluster.connect import ADDRESS, ends_with_parent
 from searchlab.journal.home import StudyHome
 from searchlab.journal.layout import SubmissionLayout, submission_layout
+from searchlab.private.ray import for_another_driver
 from searchlab.remote.bundle import Bundle
 
 _TIMES = 5
 """Maximum restarts of a killed driver: the study itself may be the cause."""
-
-_KEPT = ("RAY_AUTH", "RAY_USAGE_STATS", "RAY_worker_niceness", "RAY_TMPDIR")
-"""Prefixes of Ray's variables passed on to a driver; others belong to the actor that starts it."""
 
 
 @dataclass(frozen=True)
@@ -133,11 +131,7 @@ class Driver:
         return command
 
     def _environment(self) -> dict[str, str]:
-        environment = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith("RAY_") or name.startswith(_KEPT)
-        }
+        environment = for_another_driver(os.environ)
         environment[ADDRESS] = self._address
         if self._order.tracking_uri is not None:
             environment["MLFLOW_TRACKING_URI"] = self._order.tracking_uri

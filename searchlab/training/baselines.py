@@ -15,6 +15,7 @@ import numpy as np
 from searchlab.core.trial import Outcome, TrialState
 from searchlab.data.prepare import PreparedData
 from searchlab.data.preprocessing import Array
+from searchlab.private.keras import compiled_arguments
 from searchlab.training.build import build
 from searchlab.training.final import final_rows
 from searchlab.training.job import Job
@@ -84,8 +85,7 @@ def _predicted(estimator: Any, x: Array, classes: int) -> tuple[Array, bool]:
 
 def _measured(predicted: Array, model: Any, data: PreparedData) -> dict[str, float]:
     """What the network's loss and metrics say of predictions that are not its own."""
-    # As given to `compile`: Keras 3.15's public `get_compile_config` loses a user's own functions.
-    config = model._compile_config.config
+    config = compiled_arguments(model)
     one_unit = tuple(model(np.asarray(data.x_test[:1])).shape[1:]) in ((), (1,))
     if data.summary.classes and one_unit:
         predicted = predicted[:, 1:]  # of the second class

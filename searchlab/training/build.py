@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-from keras.src.utils.naming import reset_uids
 
 from searchlab.data.prepare import PreparedData
 from searchlab.factories.find import call_factory, load_factory
+from searchlab.private.keras import reset_names
 from searchlab.training.checkpoint import Checkpoint, restore
 from searchlab.training.initial import copy_layers, initial_layers
 from searchlab.training.job import Job
@@ -26,7 +26,7 @@ def build(job: Job, data: PreparedData) -> Any:
     function = load_factory(job.spec.factory.factory, job.base)
     params = {**job.spec.factory.params, **job.trial.suggestion.params}
     layers = initial_layers(job)  # before the seed, as it may load a model
-    reset_uids()  # else Keras 3.15 names an unnamed metric of each further model otherwise: auc_1
+    reset_names()
     keras.utils.set_random_seed(job.trial.seed)
     given = {"input_shape": data.summary.input_shape, "meta": data.meta}
     model = call_factory(function, params, given)

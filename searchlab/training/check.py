@@ -17,6 +17,7 @@ from searchlab.core.space import Choice, Float, Int, Params, Scalar, SearchSpace
 from searchlab.data.prepare import PreparedData
 from searchlab.errors import ModelError
 from searchlab.factories.find import call_factory, factory_problems, load_factory
+from searchlab.private.keras import without_advice
 from searchlab.study.spec import StudySpec
 from searchlab.training.build import make_weights
 from searchlab.training.initial import copy_layers, initial_layers
@@ -65,7 +66,7 @@ def _check_saved(name: str, model: Any) -> None:
     try:
         json.dumps(keras.saving.serialize_keras_object(model))
     except Exception as error:
-        reason = " ".join(str(error).split()).partition(" Please implement")[0][:300]
+        reason = without_advice(" ".join(str(error).split()))[:300]
         raise ModelError(
             f"{name} returned a model that Keras cannot save ({type(error).__name__}: {reason}): "
             "give each class of yours a get_config from which it can be made again"

@@ -10,7 +10,6 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras.src.utils.naming import reset_uids
 from support import study
 
 from searchlab.core.trial import Decision, Outcome, Report, Suggestion, Trial
@@ -18,6 +17,7 @@ from searchlab.data.prepare import prepare
 from searchlab.fused.host import Host
 from searchlab.fused.messages import Decided, Declined, Ended, Epoch, FromHost, Submit
 from searchlab.fused.program import Method, Program
+from searchlab.private.keras import reset_names
 from searchlab.training import fit
 from searchlab.training.job import Job, Work
 
@@ -118,7 +118,7 @@ def run_fused(jobs: list[Job], lanes: int = 2) -> dict[int, Result]:
 
 def run_alone(job: Job) -> Result:
     """Return the reports and outcome of a job trained the ordinary way."""
-    reset_uids()  # as in a new process: metric names count earlier metrics
+    reset_names()  # as in a new process: metric names count earlier metrics
     reports: list[Report] = []
 
     def emit(report: Report) -> Decision:

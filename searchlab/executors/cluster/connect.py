@@ -22,6 +22,7 @@ from collections.abc import Callable
 import psutil
 
 from searchlab.errors import InputError, SearchlabError
+from searchlab.private.ray import cluster_of, silence_dead_nodes, start_command
 
 ADDRESS = "RAY_ADDRESS"
 """The environment variable with a cluster's address, shared with Ray."""
@@ -130,13 +131,9 @@ def _has_node(host: str, port: int) -> bool:
     """Return whether one of the cluster's nodes runs on this machine."""
     ours = {host, _resolved(host), *(["127.0.0.1", _own_address()] if _is_here(host) else [])}
     for process in psutil.process_iter(["name", "cmdline"]):
-        if process.info["name"] != "raylet":
-            continue
-        for argument in process.info["cmdline"] or ():
-            if argument.startswith("--gcs-address="):
-                their_host, _, their_port = argument.partition("=")[2].rpartition(":")
-                if their_port == str(port) and their_host in ours:
-                    return True
+        theirs = cluster_of(process.info["name"], process.info["cmdline"] or ())
+        if theirs is not None and theirs[0] in ours and theirs[1] == str(port):
+            return True
     return False
 
 
@@ -159,8 +156,8 @@ def _start_node(address: str) -> subprocess.Popen[bytes]:
     Raises:
         SearchlabError: if the node does not start.
     """
-    command = [sys.executable, "-m", "ray.scripts.scripts", "start", f"--address={address}"]
-    command += ["--num-cpus=0", "--num-gpus=0", "--block", "--disable-usage-stats"]
+    without = ("--num-cpus=0", "--num-gpus=0", "--block", "--disable-usage-stats")
+    command = start_command(f"--address={address}", *without)
     process = subprocess.Popen(  # noqa: S603 - our own words
         command,
         stdin=subprocess.DEVNULL,
@@ -199,10 +196,8 @@ def _init(address: str) -> None:
 
     def connect() -> None:
         import ray
-        from ray._private import worker
 
-        # Ray 2.60 prints the last output of dying nodes to standard output, unconditionally.
-        vars(worker)["print_to_stdstream"] = _print_nothing
+        silence_dead_nodes()
         try:
             ray.init(
                 address, namespace="searchlab", log_to_driver=False, logging_level=logging.CRITICAL
@@ -227,7 +222,3 @@ def _init(address: str) -> None:
     if threading.current_thread() is threading.main_thread():
         # Ray's C++ part has replaced Python's handler.
         signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
-
-
-def _print_nothing(data: object, ignore_prefix: bool) -> None:
-    pass

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import queue
 import shutil
-import sys
 import tempfile
 import threading
 import time
@@ -32,6 +31,7 @@ from searchlab.executors.cluster.capacity import Setup, devices_of
 from searchlab.executors.cluster.transfer import Files, on_node, pack, unpack
 from searchlab.executors.sources import Forked, Kind
 from searchlab.fused.messages import Declined, Drop, Ended, Submit
+from searchlab.private.python import forget_main_module
 from searchlab.training.job import Job
 
 _WAIT = 1.0  # seconds that `hear` waits for news; no news is a sign of life, too
@@ -90,8 +90,7 @@ class Node:
 
     def __init__(self, setup: Setup) -> None:
         """Makes the node's directory, and removes what killed actors have left of theirs."""
-        # Children of a fork server would import the main module, which is Ray's.
-        vars(sys.modules["__main__"]).pop("__file__", None)
+        forget_main_module()
         _sweep()
         self._root = Path(tempfile.mkdtemp(prefix=_PREFIX))
         self._lock = FileLock(self._root / "lock")

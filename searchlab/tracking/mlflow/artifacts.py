@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from mlflow import MlflowClient
 
 from searchlab.journal.record import StudyRecord
+from searchlab.private.mlflow import table_tags
 from searchlab.tracking.mlflow import description as tables
 from searchlab.tracking.mlflow.log_model import ModelFile, log_model
 from searchlab.tracking.mlflow.projection import Batch
@@ -41,8 +41,7 @@ def finish(
     columns, rows = tables.trials_table(record)
     client.log_text(state.run_id, tables.as_json(columns, rows), "trials.json")
     client.log_text(state.run_id, tables.as_csv(columns, rows), "trials.csv")
-    shown = json.dumps([{"path": "trials.json", "type": "table"}])
-    log_values(client, state.run_id, tags={"mlflow.loggedArtifacts": shown})
+    log_values(client, state.run_id, tags=table_tags("trials.json"))
     _report(client, state.run_id, record)
     if _model(client, where, state, batch.process, record):
         state.registered = register(client, state, record)

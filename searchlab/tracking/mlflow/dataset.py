@@ -8,6 +8,8 @@ from typing import Any
 
 from mlflow.entities import Dataset, DatasetInput, InputTag
 
+from searchlab.private.mlflow import array_schema, code_source
+
 _DIGEST = 36  # the most characters that MLflow takes
 
 
@@ -22,7 +24,7 @@ def dataset_input(data: Mapping[str, Any]) -> DatasetInput:
         name=str(data.get("name", "unknown"))[:500],
         digest=str(data.get("digest", ""))[:_DIGEST] or "unknown",
         source_type="code",
-        source=json.dumps({"tags": {"mlflow.source.name": str(data.get("source", ""))}}),
+        source=code_source(str(data.get("source", ""))),
         schema=_schema(data),
         profile=json.dumps(profile, default=str),
     )
@@ -37,8 +39,4 @@ def dataset_label(data: Mapping[str, Any]) -> str:
 def _schema(data: Mapping[str, Any]) -> str | None:
     """The features' shape as MLflow's pages show it, if it is known."""
     shape = data.get("input_shape")
-    if not shape:
-        return None
-    tensor = {"dtype": "float32", "shape": [-1, *shape]}
-    features = json.dumps([{"type": "tensor", "tensor-spec": tensor}])
-    return json.dumps({"mlflow_tensorspec": {"features": features, "targets": None}})
+    return array_schema(shape) if shape else None

@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 from typing import Any
 
 from searchlab.core.quiet import quiet
 from searchlab.errors import SearchlabError, TrackingError
+from searchlab.private.python import start_fork_server
 
 _SECONDS = 300.0  # a slow disk, a large model, a server far away; not a hang that lasts for ever
 
@@ -65,7 +65,7 @@ def log_model(model: ModelFile) -> LoggedModel:
     settings = {name: value for name, value in os.environ.items() if name.startswith("MLFLOW_")}
     child = context.Process(target=_child, args=(theirs, model, settings), daemon=True)
     with quiet():
-        ensure_running()
+        start_fork_server()
     child.start()
     theirs.close()
     try:

@@ -17,6 +17,7 @@ from mlflow.version import VERSION
 from platformdirs import user_cache_path
 
 from searchlab.errors import TrackingError
+from searchlab.private.mlflow import fail_at_once, has_tables
 from searchlab.tracking.mlflow.address import sqlite_file
 
 
@@ -75,17 +76,7 @@ def _speak_up(uri: str) -> None:
     for name in ("mlflow", "alembic", "urllib3"):  # we tell of problems once, ourselves
         logging.getLogger(name).setLevel(logging.CRITICAL)
     if not uri.startswith("http"):
-        _fail_at_once()
-
-
-def _fail_at_once() -> None:
-    """Lets a database that cannot be opened say so; the outbox tries again itself.
-
-    MLflow 3.17 sleeps 100 seconds over it, in `create_sqlalchemy_engine_with_retry`.
-    """
-    from mlflow.store.db import utils  # half a second, of no use with a server
-
-    utils.MAX_RETRY_COUNT = 1
+        fail_at_once()  # the outbox tries again itself
 
 
 def _experiment(client: MlflowClient, artifacts: str | None) -> str:
@@ -129,8 +120,8 @@ def _copied(kept: Path, part: Path) -> bool:
     try:
         shutil.copyfile(kept, part)
         with contextlib.closing(sqlite3.connect(part)) as connection:
-            connection.execute("SELECT version_num FROM alembic_version").fetchone()
-            return bool(connection.execute("PRAGMA quick_check").fetchone() == ("ok",))
+            whole = connection.execute("PRAGMA quick_check").fetchone() == ("ok",)
+            return whole and has_tables(connection)
     except (OSError, sqlite3.Error):
         part.unlink(missing_ok=True)
         return False

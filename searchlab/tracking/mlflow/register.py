@@ -5,14 +5,12 @@ The version is found again by its tags: the study's identity and the digest of t
 
 from __future__ import annotations
 
-import json
-
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
-from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
 from searchlab.journal.record import StudyRecord
 from searchlab.journal.standings import standing_of
+from searchlab.private.mlflow import version_tags
 from searchlab.report.json import test_value
 from searchlab.tracking.mlflow.alias import decide
 from searchlab.tracking.mlflow.description import result
@@ -148,8 +146,5 @@ def _tags(state: State, record: StudyRecord) -> dict[str, str]:
 def _link(client: MlflowClient, model_id: str, version: Version) -> None:
     """Lets the logged model's page name the version, as MLflow's servers do themselves."""
     tags = client.get_logged_model(model_id).tags
-    linked = json.loads(tags.get(MLFLOW_MODEL_VERSIONS) or "[]")
-    known = {(each["name"], int(each["version"])) for each in linked}
-    if (version.name, version.version) not in known:
-        linked.append({"name": version.name, "version": version.version})
-        client.set_logged_model_tags(model_id, {MLFLOW_MODEL_VERSIONS: json.dumps(linked)})
+    if missing := version_tags(tags, version.name, version.version):
+        client.set_logged_model_tags(model_id, missing)

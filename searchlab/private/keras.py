@@ -1,0 +1,147 @@
+"""Keras' private parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+
+def reset_names() -> None:
+    """Count the names that Keras gives from the start again, as in a new process.
+
+    Touches: `keras.src.utils.naming.reset_uids`, seen in Keras 3.15.1.
+    Public: `keras.utils.clear_session` drops the rest of this thread's Keras state, too: seed
+    generators, and the graph that other models of the process are part of.
+    Without it: an unnamed metric of each further model has another name (`auc_1`), so that logs of
+    trials no longer have the objective's name.
+    """
+    from keras.src.utils.naming import reset_uids
+
+    reset_uids()
+
+
+def shuffled_batches(rows: Any, batch_size: int) -> Any:
+    """Return the data set that `fit` makes of an array: shuffled, in batches.
+
+    Touches: `keras.src.trainers.data_adapters.array_data_adapter.ArrayDataAdapter`, seen in
+    Keras 3.15.1.
+    Public: nothing tells the order in which `fit` takes rows.
+    Without it: fused trainings see the rows in another order than `fit` shows them, and their
+    results are others.
+    """
+    from keras.src.trainers.data_adapters.array_data_adapter import ArrayDataAdapter
+
+    return ArrayDataAdapter(rows, batch_size=batch_size, shuffle=True).get_tf_dataset()
+
+
+def all_layers(model: Any) -> Sequence[Any]:
+    """Return a model, its layers, their layers, and so on.
+
+    Touches: `Layer._flatten_layers`, seen in Keras 3.15.1.
+    Public: `Model.layers` does not look inside of a layer of the user's own.
+    Without it: names and penalties of nested layers are missed, so that models that differ in them
+    share a program.
+    """
+    return model._flatten_layers()  # type: ignore[no-any-return]
+
+
+def is_functional(model: Any) -> bool:
+    """Tell whether a model was made as `keras.Model(inputs, outputs)`, and is of no subclass.
+
+    Touches: `keras.src.models.functional.Functional`, seen in Keras 3.15.1.
+    Public: the class is not exported; it is a `keras.Model` as any subclass is.
+    Without it: the widths of functional models count as structure, and each has its own program.
+    """
+    from keras.src.models.functional import Functional
+
+    return type(model) is Functional
+
+
+def made_tensors(layer: Any) -> Iterator[Any]:
+    """Yield the symbolic tensors that a layer of a functional model has returned, in all calls.
+
+    Touches: `Operation._inbound_nodes`, seen in Keras 3.15.1.
+    Public: `Layer.output` is that of the first call only.
+    Without it: a shared layer that makes the model's output counts as a hidden one and is widened.
+    """
+    for node in layer._inbound_nodes:
+        yield from node.output_tensors
+
+
+def compiled_arguments(model: Any) -> Mapping[str, Any]:
+    """Return what a model's `compile` was called with.
+
+    Touches: `Model._compile_config`, seen in Keras 3.15.1.
+    Public: `Model.get_compile_config` has the names of the user's own functions in their place.
+    Without it: baselines cannot be measured with a loss or metric of the user's own.
+    """
+    return model._compile_config.config  # type: ignore[no-any-return]
+
+
+def compiled_loss(model: Any, y: Any, predicted: Any, weights: Any) -> Any:
+    """Return the loss that a model was compiled with, of a batch: without any penalty.
+
+    Touches: `Model._compile_loss`, seen in Keras 3.15.1.
+    Public: `Model.compute_loss` adds the penalties of the model's own weights, which are not those
+    of the training.
+    Without it: there is no loss of a fused training.
+    """
+    return model._compile_loss(y, predicted, weights)
+
+
+def loss_tracker(model: Any) -> Any:
+    """Return the metric that averages a model's loss.
+
+    Touches: `Model._loss_tracker`, seen in Keras 3.15.1.
+    Public: it is in `Model.metrics`, but nothing says which one it is.
+    Without it: the loss of a fused training's epoch is not that of Keras' logs.
+    """
+    return model._loss_tracker
+
+
+def compiled_metrics(model: Any) -> Iterator[tuple[Any, bool]]:
+    """Yield a model's compiled metrics, and whether each takes the rows' weights.
+
+    Touches: `Model._compile_metrics` with its `_flat_metrics` and `_flat_weighted_metrics`, seen in
+    Keras 3.15.1.
+    Public: `Model.compute_metrics` takes the weights for the weighted metrics only, so rows cannot
+    be masked out of the others.
+    Without it: the metrics of fused trainings count the rows that fill up a batch.
+    """
+    compiled = model._compile_metrics
+    if compiled is not None:
+        yield from ((each, False) for each in compiled._flat_metrics if each is not None)
+        yield from ((each, True) for each in compiled._flat_weighted_metrics if each is not None)
+
+
+def trained_variables(optimizer: Any) -> Sequence[Any]:
+    """Return the variables that an optimiser was built for.
+
+    Touches: `Optimizer._trainable_variables`, seen in Keras 3.15.1.
+    Public: `Optimizer.variables` are the optimiser's own.
+    Without it: nobody knows which variables weight decay reaches.
+    """
+    return optimizer._trainable_variables  # type: ignore[no-any-return]
+
+
+def is_decayed(optimizer: Any, variable: Any) -> bool:
+    """Tell whether an optimiser's weight decay reaches one of its variables.
+
+    Keras asks of the `tf.Variable`, whose name ("dense/bias:0") is not the Keras variable's
+    ("bias"), and remembers the first answer: with the other name, it would be its own, too.
+
+    Touches: `Optimizer._use_weight_decay`, seen in Keras 3.15.1.
+    Public: `Optimizer.exclude_from_weight_decay` sets what nothing tells.
+    Without it: fused trainings decay variables that are excluded.
+    """
+    return bool(optimizer._use_weight_decay(variable.value))
+
+
+def without_advice(message: str) -> str:
+    """Cut off what Keras' message on an object that it cannot serialise advises.
+
+    Touches: the words " Please implement" of that message, seen in Keras 3.15.1.
+    Public: the error has nothing but its text.
+    Without it: the message is longer, and gives advice that does not hold here.
+    """
+    return message.partition(" Please implement")[0]

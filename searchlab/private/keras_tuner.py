@@ -1,0 +1,83 @@
+"""Keras Tuner's private parts: an oracle without its tuner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+
+class Rung(NamedTuple):
+    """Which epochs a trial of Hyperband is to train.
+
+    Attributes:
+        epochs: the number of its last epoch.
+        initial_epoch: how many epochs the trial that it continues has had.
+        trial_id: the trial whose weights it continues, or None.
+    """
+
+    epochs: int
+    initial_epoch: int
+    trial_id: str | None
+
+
+def random_state(oracle: Any) -> int:
+    """Return what an oracle draws its next params from.
+
+    Touches: `Oracle._seed_state`, seen in Keras Tuner 1.4.8.
+    Public: `Oracle.get_state` copies all trials.
+    Without it: how often a search waits, which depends on time, decides on what it draws.
+    """
+    return oracle._seed_state  # type: ignore[no-any-return]
+
+
+def restore_random_state(oracle: Any, state: int) -> None:
+    """Let an oracle draw again what it drew after `random_state`.
+
+    Touches: `Oracle._seed_state`, seen in Keras Tuner 1.4.8.
+    Public: `Oracle.set_state` makes all trials anew.
+    Without it: see `random_state`.
+    """
+    oracle._seed_state = state
+
+
+def keep_in_memory(oracle: Any) -> None:
+    """Let an oracle write no files.
+
+    Touches: `Oracle.save` and `Oracle._save_trial`, which are replaced, seen in Keras Tuner 1.4.8.
+    Public: an oracle writes after each trial, into a directory that only a tuner can set.
+    Without it: the first trial ends in an error, as there is no such directory.
+    """
+    oracle.save = lambda: None
+    oracle._save_trial = lambda trial: None  # noqa: ARG005 - the signature is Keras Tuner's
+
+
+def first_rung(oracle: Any) -> int:
+    """Return how many trials the first rung of Hyperband's first bracket has.
+
+    Touches: `HyperbandOracle._get_size` and `_current_bracket`, seen in Keras Tuner 1.4.8.
+    Public: nothing tells the size of a rung.
+    Without it: known params could take all places of the rung, and nothing new would be tried.
+    """
+    return int(oracle._get_size(oracle._current_bracket, 0))
+
+
+def begin_with(oracle: Any, known: Iterable[Mapping[str, Any]]) -> None:
+    """Let an oracle try known params before it draws any.
+
+    Touches: `Oracle._random_values`, which is replaced: all that is new to Hyperband comes from
+    there, seen in Keras Tuner 1.4.8.
+    Public: `HyperbandOracle` has no way to be given its first params.
+    Without it: Hyperband cannot begin with the best trials of other studies.
+    """
+    first, draw = [dict(each) for each in known], oracle._random_values
+    oracle._random_values = lambda: first.pop(0) if first else draw()
+
+
+def rung_of(values: Mapping[str, Any]) -> Rung:
+    """Return which epochs the trial with these values is to train.
+
+    Touches: the names of the values that Hyperband adds, seen in Keras Tuner 1.4.8.
+    Public: only the oracle's own tuner reads them.
+    Without it: trials of all rungs would train alike.
+    """
+    return Rung(values["tuner/epochs"], values["tuner/initial_epoch"], values.get("tuner/trial_id"))

@@ -1,0 +1,108 @@
+"""MLflow's private parts."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def fail_at_once() -> None:
+    """Let a database that cannot be opened raise its error at once.
+
+    Touches: `mlflow.store.db.utils.MAX_RETRY_COUNT`, which is set, seen in MLflow 3.17.2.
+    Public: `create_sqlalchemy_engine_with_retry` sleeps 100 seconds, and no setting ends that.
+    Without it: a mistake in the tracking URI is told after the study.
+    """
+    from mlflow.store.db import utils  # half a second, of no use with a server
+
+    utils.MAX_RETRY_COUNT = 1
+
+
+def has_tables(connection: sqlite3.Connection) -> bool:
+    """Tell whether a SQLite database is one that MLflow has made tables in.
+
+    Touches: the table `alembic_version`, seen in MLflow 3.17.2.
+    Public: a client that looks makes the tables.
+    Without it: a kept database is not known to be whole.
+
+    Raises:
+        sqlite3.Error: if it is not, or cannot be read.
+    """
+    return connection.execute("SELECT version_num FROM alembic_version").fetchone() is not None
+
+
+def table_tags(path: str) -> dict[str, str]:
+    """Return the tags with which MLflow's pages show an artifact of a run as a table.
+
+    Touches: the tag `mlflow.loggedArtifacts`, seen in MLflow 3.17.2.
+    Public: `MlflowClient.log_table` sets it, but adds to the table that is there.
+    Without it: the table of trials is a file that nobody sees.
+    """
+    return {"mlflow.loggedArtifacts": json.dumps([{"path": path, "type": "table"}])}
+
+
+def version_tags(tags: Mapping[str, str], name: str, version: int) -> dict[str, str]:
+    """Return the tags with which a logged model's page names a version made of it.
+
+    Touches: `mlflow.utils.mlflow_tags.MLFLOW_MODEL_VERSIONS`, seen in MLflow 3.17.2.
+    Public: `MlflowClient.create_model_version` does not link the version to its model in a
+    database, as `mlflow.register_model` does for the global tracking URI.
+    Without it: the page of the model does not lead to the registry.
+
+    Args:
+        tags: the logged model's.
+        name: of the registered model.
+        version: its number.
+
+    Returns:
+        The tags to set; none if the version is named already.
+    """
+    from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
+
+    linked = json.loads(tags.get(MLFLOW_MODEL_VERSIONS) or "[]")
+    if (name, version) in {(each["name"], int(each["version"])) for each in linked}:
+        return {}
+    return {MLFLOW_MODEL_VERSIONS: json.dumps([*linked, {"name": name, "version": version}])}
+
+
+def code_source(name: str) -> str:
+    """Return the source of a data set that code has made, for `Dataset(source_type="code")`.
+
+    Touches: the JSON of `mlflow.data.code_dataset_source.CodeDatasetSource`, seen in MLflow 3.17.2.
+    Public: `mlflow.data` makes it of data that is loaded, and imports much.
+    Without it: the page of the data set shows no source.
+    """
+    return json.dumps({"tags": {"mlflow.source.name": name}})
+
+
+def array_schema(shape: Sequence[int]) -> str:
+    """Return the schema of a data set whose rows are float32 arrays of a shape.
+
+    Touches: the JSON that `mlflow.data` makes of a `TensorDatasetSchema`, seen in MLflow 3.17.2.
+    Public: as for `code_source`.
+    Without it: the page of the data set shows no schema.
+    """
+    tensor = {"dtype": "float32", "shape": [-1, *shape]}
+    features = json.dumps([{"type": "tensor", "tensor-spec": tensor}])
+    return json.dumps({"mlflow_tensorspec": {"features": features, "targets": None}})
+
+
+def keras_flavor(data: str, version: str) -> dict[str, Any]:
+    """Return the entry of an MLflow model from which `mlflow.keras.load_model` loads it.
+
+    Touches: the fields of the flavor `keras`, seen in MLflow 3.17.2.
+    Public: `mlflow.keras.save_model` writes a model of its own and takes 13 seconds.
+    Without it: only pyfunc can load the model.
+
+    Args:
+        data: the directory with `model.keras` in it, relative to the MLflow model.
+        version: of Keras.
+    """
+    return {
+        "data": data,
+        "keras_version": version,
+        "keras_backend": "tensorflow",
+        "save_exported_model": False,
+    }

@@ -1,0 +1,94 @@
+"""Private parts of Python's standard library: multiprocessing and faulthandler."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+
+def start_fork_server() -> None:
+    """Start this process' fork server, if there is none.
+
+    Touches: `multiprocessing.forkserver.ensure_running`, seen in Python 3.11.
+    Public: the server is started by the first process that is made, which waits for its imports.
+    Without it: nothing is imported while a study is prepared.
+    """
+    from multiprocessing.forkserver import ensure_running
+
+    ensure_running()
+
+
+def fork_server_pid() -> int | None:
+    """Return the process id of this process' fork server; None if there is none.
+
+    Touches: `multiprocessing.forkserver._forkserver._forkserver_pid`, seen in Python 3.11.
+    Public: nothing tells it.
+    Without it: an interrupted program leaves a server that goes on importing for seconds.
+    """
+    from multiprocessing import forkserver
+
+    return getattr(forkserver._forkserver, "_forkserver_pid", None)
+
+
+def start_resource_tracker() -> None:
+    """Start the process that cleans up after multiprocessing, if there is none.
+
+    Starting it unblocks Ctrl-C and SIGTERM, so it has to be there before they are blocked.
+
+    Touches: `multiprocessing.resource_tracker.ensure_running`, seen in Python 3.11.
+    Public: it is started with the fork server.
+    Without it: the fork server hears Ctrl-C and dies of it.
+    """
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()
+
+
+def reading_end(descriptor: int) -> Connection:
+    """Return the reading end of a pipe as something that a process of a fork server can be given.
+
+    Touches: the constructor of `multiprocessing.connection.Connection`, seen in Python 3.11.
+    Public: only `Pipe()` makes one, with another end that every process would hold open.
+    Without it: a worker cannot notice that the process of the loop has died.
+
+    Args:
+        descriptor: of the pipe; the connection closes it.
+    """
+    from multiprocessing.connection import Connection
+
+    return Connection(descriptor, writable=False)
+
+
+def temporary_directory() -> str | None:
+    """Return the directory that multiprocessing has made for this process' sockets, if it has.
+
+    Touches: `multiprocessing.current_process()._config`, seen in Python 3.11.
+    Public: the directory is removed by a process that ends by itself, and nothing names it.
+    Without it: a process that ends at once leaves it.
+    """
+    process = multiprocessing.current_process()
+    return process._config.get("tempdir")  # type: ignore[attr-defined, no-any-return]
+
+
+def forget_main_module() -> None:
+    """Keep children of this process' fork server from importing its main module.
+
+    Touches: `__main__.__file__`, by which multiprocessing finds that module, seen in Python 3.11.
+    Public: every child imports it.
+    Without it: the children of a Ray actor would import Ray's own program.
+    """
+    vars(sys.modules["__main__"]).pop("__file__", None)
+
+
+def without_module_list(text: str) -> str:
+    """Cut off the list of C modules that faulthandler writes after the place of a crash.
+
+    Touches: the words "Extension modules: " of that text, seen in Python 3.11.
+    Public: faulthandler cannot be told to leave them out.
+    Without it: the last words of a worker that crashed are names of modules.
+    """
+    return text.partition("\nExtension modules: ")[0]

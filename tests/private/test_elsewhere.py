@@ -1,0 +1,145 @@
+"""Private parts of libraries are touched in `searchlab.private` and nowhere else."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import searchlab
+
+ROOT = Path(searchlab.__file__).parent
+ROOM = ROOT / "private"
+
+# Modules that are private, or not documented, though their names have no underscore.
+PRIVATE = (
+    "keras.src",
+    "keras_tuner.src",
+    "mlflow.store",
+    "mlflow.utils",
+    "multiprocessing.forkserver",
+    "multiprocessing.resource_tracker",
+    "ray.scripts",
+    "tensorflow.python",
+)
+ALLOWED = {
+    "_typeshed.DataclassInstance": "a name for the type checker, which Python never imports",
+    "os._exit": "documented",
+    "sys.dont_write_bytecode": "documented, and made to be set",
+}
+
+
+def dotted(name: str) -> bool:
+    """Whether a dotted name is private by itself or by its place."""
+    own = name.split(".", maxsplit=1)[0] in ("searchlab", "__future__")
+    parts = [part for part in name.split(".") if part.startswith("_")]
+    return not own and (bool(parts) or f"{name}.".startswith(tuple(f"{p}." for p in PRIVATE)))
+
+
+def imported(tree: ast.AST) -> Iterator[tuple[str, str]]:
+    """All names that imports bind, and what they stand for."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.asname or alias.name.partition(".")[0], alias.name
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            for alias in node.names:
+                yield alias.asname or alias.name, f"{node.module}.{alias.name}"
+
+
+def root(node: ast.AST) -> str | None:
+    """The name that an expression such as `a.b[c].d` or `vars(a)["b"]` begins with."""
+    while True:
+        match node:
+            case ast.Name(name):
+                return name
+            case ast.Attribute(value=value) | ast.Subscript(value=value):
+                node = value
+            case ast.Call(func=ast.Name("vars"), args=[value]):
+                node = value
+            case _:
+                return None
+
+
+def sets(node: ast.AST) -> bool:
+    """Whether an expression sets an attribute."""
+    match node:
+        case ast.Attribute(ctx=ast.Store() | ast.Del()):
+            return True
+        case ast.Subscript(value=ast.Call(func=ast.Name("vars")), ctx=ast.Store() | ast.Del()):
+            return True
+    return False
+
+
+def touches(source: str) -> set[str]:
+    """What a module touches of others that is private, and what it replaces of theirs."""
+    tree = ast.parse(source)
+    names = dict(imported(tree))
+    foreign = {name for name, target in names.items() if not target.startswith("searchlab")}
+    found = {target for target in names.values() if dotted(target)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and re.match(r"_[^_]", node.attr):
+            if not (isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")):
+                found.add(ast.unparse(node))
+        elif isinstance(node, ast.Attribute) and dotted(f"{names.get(root(node) or '')}.x"):
+            found.add(ast.unparse(node))
+        if sets(node) and root(node) in foreign:
+            found.add(ast.unparse(node))
+        match node:
+            case ast.Call(func=ast.Name("setattr"), args=[target, *_]) if root(target) in foreign:
+                found.add(ast.unparse(node))
+    return found - set(ALLOWED)
+
+
+FILES = [file for file in sorted(ROOT.rglob("*.py")) if ROOM not in file.parents]
+
+
+def test_the_rest_of_the_package_touches_nothing_private():
+    """No other module imports a private name, reads a private attribute, or replaces anything."""
+    found = {str(file.relative_to(ROOT)): touches(file.read_text()) for file in FILES}
+    assert {name: each for name, each in found.items() if each} == {}
+
+
+def test_exceptions_are_needed():
+    """What the list allows is somewhere in the package."""
+    text = "\n".join(file.read_text() for file in FILES)
+    assert [name for name in ALLOWED if name.rpartition(".")[2] not in text] == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import keras.src.utils",
+        "from keras.src.utils import naming",
+        "from ray._private import worker",
+        "from multiprocessing import forkserver",
+        "import multiprocessing.resource_tracker",
+        "def f():\n    from tensorflow.python.ops import parallel_for",
+        "model._operations",
+        "self.model._operations",
+        "f()._config",
+        "model._rate = 1",
+        "import tensorflow as tf\ntf.nn.dropout = f",
+        "import tensorflow as tf\nvars(tf)['nn'] = f",
+        "import tensorflow as tf\nsetattr(tf.nn, 'dropout', f)",
+    ],
+)
+def test_every_kind_of_touch_is_found(source):
+    """The test above would find each of these."""
+    assert touches(source)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import keras\nkeras.utils.naming",
+        "from __future__ import annotations",
+        "self._own = cls._other",
+        "import os\nos.environ['A'] = 'b'",
+        "model.trainable = True\nsuper().__init__()",
+    ],
+)
+def test_ordinary_code_is_let_through(source):
+    """Nothing is found where there is nothing."""
+    assert touches(source) == set()
