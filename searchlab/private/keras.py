@@ -10,8 +10,8 @@ def reset_names() -> None:
     """Count the names that Keras gives from the start again, as in a new process.
 
     Touches: `keras.src.utils.naming.reset_uids`, seen in Keras 3.15.1.
-    Public: `keras.utils.clear_session` drops the rest of this thread's Keras state, too: seed
-    generators, and the graph that other models of the process are part of.
+    Public: `keras.utils.clear_session` drops all of Keras' state, that of other threads and their
+    trainings as well.
     Without it: an unnamed metric of each further model has another name (`auc_1`), so that logs of
     trials no longer have the objective's name.
     """

@@ -1,12 +1,10 @@
 """MLflow outages: nothing waits, nothing is lost, and each point is stored once."""
 
-import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import mlflow.store.db
 import pytest
 from faults.compare import Finished
 from faults.place import TRIALS, Place, one_line
@@ -172,13 +170,6 @@ def test_a_database_that_cannot_be_opened_says_so_at_once(tmp_path, monkeypatch)
         with pytest.raises(Exception) as caught:  # noqa: PT011 - whatever MLflow raises
             open_store(uri)
         assert reason(caught.value, uri) == f"{uri} cannot be used ({told})"
-
-
-def test_mlflow_still_sleeps_over_a_database_that_does_not_open():
-    """MLflow still has the retry constant; once it has not, `opening._fail_at_once` can go."""
-    source = (Path(mlflow.store.db.__file__).parent / "utils.py").read_text()
-    assert int(re.search(r"^MAX_RETRY_COUNT = (\d+)$", source, re.MULTILINE)[1]) > 1
-    assert "attempts < MAX_RETRY_COUNT" in source
 
 
 def test_a_process_ends_though_a_request_hangs(tmp_path):

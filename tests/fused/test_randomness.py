@@ -262,12 +262,3 @@ def test_what_cannot_be_exact_is_refused():
             dropped(tf.ones((2, 3), tf.float16))
         with pytest.raises(NotImplementedError, match="None, 3"):
             tf.function(dropped, autograph=False).get_concrete_function(unknown)
-
-
-def test_the_workaround_is_still_needed():
-    """TensorFlow's own numbers under XLA still differ from the CPU's; else `exact` can go."""
-    import tensorflow as tf
-
-    seed = tf.constant([1, 2])
-    compiled = tf.function(lambda: tf.random.stateless_uniform((64,), seed), jit_compile=True)
-    assert np.any(compiled().numpy() != drawn((64,), [seed])[0])

@@ -1,6 +1,8 @@
 """Private parts of libraries are touched in `searchlab.private` and nowhere else."""
 
 import ast
+import importlib
+import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +13,7 @@ import searchlab
 
 ROOT = Path(searchlab.__file__).parent
 ROOM = ROOT / "private"
+MODULES = sorted(file.stem for file in ROOM.glob("*.py") if file.stem != "__init__")
 
 # Modules that are private, or not documented, though their names have no underscore.
 PRIVATE = (
@@ -143,3 +146,46 @@ def test_every_kind_of_touch_is_found(source):
 def test_ordinary_code_is_let_through(source):
     """Nothing is found where there is nothing."""
     assert touches(source) == set()
+
+
+FUNCTIONS = [
+    (module, name)
+    for module in MODULES
+    for name, each in inspect.getmembers(
+        importlib.import_module(f"searchlab.private.{module}"), inspect.isfunction
+    )
+    if not name.startswith("_") and each.__module__ == f"searchlab.private.{module}"
+]
+
+
+@pytest.mark.parametrize(("module", "name"), FUNCTIONS)
+def test_each_function_says_what_it_touches_and_has_a_canary(module, name):
+    """Its docstring has the name, the version and both reasons, and a test of the library uses it.
+
+    The version is the one that is tested: after an update, somebody looks at all of them again.
+    """
+    text = inspect.getdoc(getattr(importlib.import_module(f"searchlab.private.{module}"), name))
+    words = " ".join(text.split())
+    assert [word for word in ("Touches: ", "Public: ", "Without it: ") if word not in words] == []
+    assert re.search(rf"seen in {re.escape(TITLES[module])} {re.escape(version(module))}\b", words)
+    canaries = (Path(__file__).parent / f"test_private_{module}.py").read_text()
+    assert re.search(rf"\b{name}\b", canaries)
+
+
+TITLES = {
+    "keras": "Keras",
+    "keras_tuner": "Keras Tuner",
+    "mlflow": "MLflow",
+    "optuna": "Optuna",
+    "python": "Python",
+    "ray": "Ray",
+    "tensorflow": "TensorFlow",
+}
+
+
+def version(module: str) -> str:
+    """The version that searchlab is tested with; Python's own in its first two numbers."""
+    if module == "python":
+        return "3.11"
+    pins = (ROOT.parent / "constraints.txt").read_text()
+    return re.search(rf"^{module.replace('_', '-')}==(.+)$", pins, re.MULTILINE)[1]

@@ -1,0 +1,17 @@
+"""Where a library offers something to everybody."""
+
+import sys
+
+
+def exported(library: str, thing: object) -> list[str]:
+    """The public names of a thing in the modules of a library that have been imported."""
+    names = [name for name in sys.modules if name.split(".")[0] == library]
+    public = [
+        name for name in names if not any(p == "src" or p.startswith("_") for p in name.split("."))
+    ]
+    return [
+        f"{module}.{name}"
+        for module in public
+        for name, value in vars(sys.modules[module]).copy().items()
+        if value is thing and not name.startswith("_")
+    ]

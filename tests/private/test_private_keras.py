@@ -1,0 +1,218 @@
+"""Canaries: what searchlab touches of Keras works as it should, and is needed."""
+
+import threading
+
+import numpy as np
+import pytest
+from exported import exported
+
+from searchlab.private import keras as private
+
+pytestmark = pytest.mark.keras
+
+
+def functional():
+    """A functional model that uses one layer twice."""
+    import keras
+
+    layer = keras.layers.Dense(3, kernel_regularizer="l2")
+    inputs = keras.Input((3,))
+    return keras.Model(inputs, layer(layer(inputs)))
+
+
+def compiled(**arguments):
+    model = functional()
+    model.compile(**{"optimizer": "sgd", "loss": "mse", **arguments})
+    return model
+
+
+def test_exports_are_found():
+    """The search for public names finds one."""
+    import keras
+
+    assert "keras.layers.Dense" in exported("keras", keras.layers.Dense)
+
+
+def test_reset_names():
+    """Keras counts up names, this starts anew, and the public way hits other threads as well."""
+    import keras
+    from keras.src.backend.common import global_state
+    from keras.src.utils.naming import reset_uids
+
+    private.reset_names()
+    names = [keras.metrics.AUC().name for _ in range(2)]
+    private.reset_names()
+    assert [*names, keras.metrics.AUC().name] == ["auc", "auc_1", "auc"]
+    assert exported("keras", reset_uids) == []
+    begun, cleared, found = threading.Event(), threading.Event(), []
+
+    def other():
+        global_state.set_global_attribute("canary", 1)
+        begun.set()
+        cleared.wait(60)
+        found.append(global_state.get_global_attribute("canary"))
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    begun.wait(60)
+    keras.utils.clear_session(free_memory=False)
+    cleared.set()
+    thread.join()
+    assert found == [None]
+
+
+def test_shuffled_batches():
+    """The rows come in the order in which `fit` takes them, whatever the size of a batch."""
+    import keras
+    from keras.src.trainers.data_adapters.array_data_adapter import ArrayDataAdapter
+
+    class Seen(keras.Sequential):
+        def train_step(self, data):
+            seen.extend(np.asarray(data[0]).ravel().tolist())
+            return super().train_step(data)
+
+    seen: list[float] = []
+    model = Seen([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse", run_eagerly=True)
+    rows = np.arange(20.0).reshape(-1, 1)
+    keras.utils.set_random_seed(7)
+    model.fit(rows, rows, batch_size=8, verbose=0)
+    keras.utils.set_random_seed(7)
+    (order,) = private.shuffled_batches(np.arange(20), 20)
+    assert seen == np.asarray(order).tolist() != sorted(seen)
+    assert exported("keras", ArrayDataAdapter) == []
+
+
+def test_all_layers():
+    """A layer inside of a user's own layer is there, and `layers` has it not."""
+    import keras
+
+    class Own(keras.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.inner = keras.layers.Dense(2)
+
+    own = Own()
+    model = keras.Sequential([own])
+    inner = own.inner
+    assert any(each is inner for each in private.all_layers(model))
+    assert not any(each is inner for each in model.layers)
+    assert not hasattr(model, "flatten_layers")
+
+
+def test_is_functional():
+    """Only `keras.Model(inputs, outputs)` is, whose class has no public name."""
+    import keras
+
+    model = functional()
+
+    class Functional(keras.Model):
+        """A name alone says nothing."""
+
+    assert private.is_functional(model)
+    others = [keras.Sequential(), Functional(model.inputs, model.outputs)]
+    assert not any(map(private.is_functional, others))
+    assert exported("keras", type(model)) == []
+
+
+def test_made_tensors():
+    """Both outputs of a shared layer are found; the public `output` is that of its first call."""
+    model = functional()
+    layer = model.layers[-1]
+    made = {id(each) for each in private.made_tensors(layer)}
+    assert len(made) == 2
+    assert id(model.outputs[0]) in made
+    assert layer.output is not model.outputs[0]
+
+
+def test_compiled_arguments():
+    """A loss that is a function is the function; in the public configuration it is a name."""
+
+    def loss(y, predicted):
+        return (y - predicted) ** 2
+
+    model = compiled(loss=loss)
+    assert private.compiled_arguments(model)["loss"] is loss
+    assert model.get_compile_config()["loss"] is not loss
+
+
+def test_compiled_loss():
+    """It is the mean over a batch by the rows' weights; the public one has penalties in it."""
+    model = compiled()
+    y, predicted, w = np.ones((2, 3)), np.array([[1.0] * 3, [3.0] * 3]), np.array([1.0, 0.5])
+    assert float(private.compiled_loss(model, y, predicted, w)) == pytest.approx(1.0)
+    assert float(model.compute_loss(None, y, predicted, w)) > 1.0
+    assert not hasattr(model, "compile_loss")
+
+
+def test_loss_tracker():
+    """It is the metric that `fit` reports as the loss; a metric of the user's may be called so."""
+    import keras
+
+    model = compiled(metrics=[keras.metrics.MeanAbsoluteError(name="loss")])
+    model.train_on_batch(np.ones((2, 3)), np.ones((2, 3)))
+    tracker = private.loss_tracker(model)
+    assert float(tracker.result()) > 0
+    assert model.metrics[0] is tracker
+    assert not hasattr(model, "loss_tracker")
+
+
+def test_compiled_metrics():
+    """Rows can be masked out of both kinds; the public way gives one of them no weights."""
+    model = compiled(metrics=["mae"], weighted_metrics=["mse"])
+    model.train_on_batch(np.ones((2, 3)), np.ones((2, 3)))
+    y, predicted, w = np.array([[1.0] * 3, [3.0] * 3]), np.zeros((2, 3)), np.array([1, 0])
+
+    def results():
+        values = model.get_metrics_result()
+        return float(values["mae"]), float(values["mse"])
+
+    model.reset_metrics()
+    model.compute_metrics(None, y, predicted, w)
+    assert results() == (2.0, 1.0)
+    model.reset_metrics()
+    found = list(private.compiled_metrics(model))
+    for metric, _ in found:
+        metric.update_state(y, predicted, sample_weight=w)
+    assert results() == (1.0, 1.0)
+    assert [weighted for _, weighted in found] == [False, True]
+    assert list(private.compiled_metrics(functional())) == []
+    assert not hasattr(model, "compile_metrics")
+
+
+def test_trained_variables():
+    """They are those that it was built for, in order, and none of its public `variables`."""
+    model = compiled()
+    model.optimizer.build(model.trainable_variables)
+    own = {id(each) for each in model.optimizer.variables}
+    found = private.trained_variables(model.optimizer)
+    assert [id(each) for each in found] == [id(each) for each in model.trainable_variables]
+    assert not own & {id(each) for each in found}
+    assert not hasattr(model.optimizer, "trainable_variables")
+
+
+def test_is_decayed():
+    """An excluded variable is not, and nothing public says so."""
+    import keras
+
+    optimizer = keras.optimizers.AdamW(weight_decay=0.1)
+    variables = [keras.Variable(np.ones(2)) for _ in range(2)]
+    optimizer.exclude_from_weight_decay(var_list=variables[1:])
+    optimizer.build(variables)
+    assert [private.is_decayed(optimizer, each) for each in variables] == [True, False]
+    assert not hasattr(optimizer, "use_weight_decay")
+
+
+def test_without_advice():
+    """What Keras says of a layer that it cannot save is cut where its advice begins."""
+    import keras
+
+    class Own(keras.layers.Layer):
+        def __init__(self, units):
+            super().__init__()
+
+    with pytest.raises(NotImplementedError) as caught:
+        keras.saving.serialize_keras_object(Own(object()))
+    message = " ".join(str(caught.value).split())
+    assert message.startswith(private.without_advice(message))
+    assert len(private.without_advice(message)) < len(message)

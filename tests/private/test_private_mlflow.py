@@ -1,0 +1,119 @@
+"""Canaries: what searchlab touches of MLflow works as it should, and is needed."""
+
+import contextlib
+import json
+import re
+import shutil
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from searchlab.private import mlflow as private
+
+
+@pytest.fixture
+def client(database, tmp_path):
+    """A client of an empty store, and the id of an experiment."""
+    from mlflow import MlflowClient
+
+    shutil.copyfile(database, tmp_path / "mlflow.db")
+    client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    client.create_experiment("canary", (tmp_path / "artifacts").as_uri())
+    return client
+
+
+def test_fail_at_once(tmp_path, monkeypatch):
+    """MLflow tries a database that cannot be opened again and again, and but once if told so."""
+    from mlflow.store.db import utils
+
+    class Slept(Exception):  # noqa: N818 - no error
+        pass
+
+    def sleep(seconds: float) -> None:
+        raise Slept
+
+    monkeypatch.setattr(utils.time, "sleep", sleep)
+    monkeypatch.setattr(utils, "MAX_RETRY_COUNT", 10)
+    uri = f"sqlite:///{tmp_path}"  # a directory
+    with pytest.raises(Slept):
+        utils.create_sqlalchemy_engine_with_retry(uri)
+    private.fail_at_once()
+    with pytest.raises(Exception, match="unable to open"):
+        utils.create_sqlalchemy_engine_with_retry(uri)
+
+
+def test_mlflow_does_not_fail_at_once_by_itself():
+    """Without us, MLflow makes more than one try."""
+    from mlflow.store.db import utils
+
+    text = Path(utils.__file__).read_text()
+    assert int(re.search(r"^MAX_RETRY_COUNT = (\d+)$", text, re.MULTILINE)[1]) > 1
+
+
+def test_has_tables(database, tmp_path):
+    """MLflow's own database has them; an empty one has not."""
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        assert private.has_tables(connection)
+    with (
+        contextlib.closing(sqlite3.connect(tmp_path / "empty.db")) as connection,
+        pytest.raises(sqlite3.Error),
+    ):
+        private.has_tables(connection)
+
+
+def test_table_tags(client, tmp_path):
+    """They are the tags that `log_table` sets, which adds to a table that is there."""
+    run = client.create_run("1").info.run_id
+    for _ in range(2):
+        client.log_table(run, {"a": [1]}, "trials.json")
+    ((tag, value),) = private.table_tags("trials.json").items()
+    assert json.loads(client.get_run(run).data.tags[tag]) == json.loads(value)
+    path = client.download_artifacts(run, "trials.json", str(tmp_path))
+    assert len(json.loads(Path(path).read_text())["data"]) == 2
+
+
+def test_version_tags(client):
+    """They are read as MLflow's own, and a database does not set them when a version is made."""
+    from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
+
+    run = client.create_run("1").info.run_id
+    model = client.create_logged_model("1", name="model", source_run_id=run)
+    client.create_registered_model("m")
+    client.create_model_version("m", model.artifact_location, run, model_id=model.model_id)
+    tags = client.get_logged_model(model.model_id).tags
+    assert MLFLOW_MODEL_VERSIONS not in tags
+    new = private.version_tags(tags, "m", 1)
+    assert json.loads(new[MLFLOW_MODEL_VERSIONS]) == [{"name": "m", "version": 1}]
+    assert private.version_tags(new, "m", 1) == {}
+    assert len(json.loads(private.version_tags(new, "m", 2)[MLFLOW_MODEL_VERSIONS])) == 2
+
+
+def test_code_source_and_array_schema():
+    """They are what MLflow makes itself of an array that code has made."""
+    import mlflow.data
+    from mlflow.data.code_dataset_source import CodeDatasetSource
+
+    source = CodeDatasetSource({"mlflow.source.name": "digits"})
+    made = mlflow.data.from_numpy(np.zeros((5, 8, 8), np.float32), source=source).to_dict()
+    assert json.loads(private.code_source("digits")) == json.loads(made["source"])
+    assert json.loads(private.array_schema((8, 8))) == json.loads(made["schema"])
+
+
+@pytest.mark.keras
+def test_keras_flavor(tmp_path):
+    """`mlflow.keras` loads a model that has just this entry."""
+    import keras
+    import mlflow.keras
+    from mlflow.models import Model
+
+    (tmp_path / "data" / "package").mkdir(parents=True)
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.save(tmp_path / "data" / "package" / "model.keras")
+    described = Model()
+    described.add_flavor("keras", **private.keras_flavor("data/package", keras.__version__))
+    described.save(str(tmp_path / "MLmodel"))
+    loaded = mlflow.keras.load_model(str(tmp_path))
+    x = np.ones((1, 2))
+    np.testing.assert_array_equal(loaded.predict(x, verbose=0), model.predict(x, verbose=0))

@@ -1,0 +1,109 @@
+"""Canaries: what searchlab touches of Python's standard library works as it should."""
+
+import inspect
+import multiprocessing
+import os
+import subprocess
+import sys
+from multiprocessing import forkserver, popen_forkserver, resource_tracker, spawn, util
+from pathlib import Path
+
+import pytest
+
+from searchlab.private import python as private
+
+SERVER = """
+import os
+from searchlab.private.python import fork_server_pid, start_fork_server, temporary_directory
+assert (fork_server_pid(), temporary_directory()) == (None, None)
+start_fork_server()
+first = fork_server_pid()
+os.kill(first, 0)
+start_fork_server()
+assert fork_server_pid() == first
+assert os.path.isdir(temporary_directory())
+print(temporary_directory())
+"""
+
+
+def test_start_fork_server_and_fork_server_pid_and_temporary_directory():
+    """The server is started once and known; its sockets' directory is gone at an ordinary end."""
+    command = [sys.executable, "-c", SERVER]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert not Path(done.stdout.strip()).exists()
+    public = [*multiprocessing.__all__, *dir(multiprocessing.get_context("forkserver"))]
+    assert [name for name in public if "forkserver" in name] == ["set_forkserver_preload"] * 2
+
+
+def test_a_fork_server_waits_for_its_imports():
+    """Starting a process waits for them, so that the server has to be started before."""
+    assert "set_forkserver_preload" in dir(multiprocessing.get_context("forkserver"))
+    assert "forkserver.connect_to_new_process" in inspect.getsource(popen_forkserver)
+    assert "tempdir" in inspect.getsource(util.get_temp_dir)
+
+
+TRACKER = """
+import signal
+from searchlab.private.python import start_resource_tracker
+both = {signal.SIGINT, signal.SIGTERM}
+signal.pthread_sigmask(signal.SIG_BLOCK, both)
+start_resource_tracker()
+print(len(signal.pthread_sigmask(signal.SIG_BLOCK, []) & both))
+signal.pthread_sigmask(signal.SIG_BLOCK, both)
+start_resource_tracker()
+print(len(signal.pthread_sigmask(signal.SIG_BLOCK, []) & both))
+"""
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="Python 3.12 restores the mask")
+def test_start_resource_tracker():
+    """Only the first start unblocks the signals that the fork server is not to hear."""
+    command = [sys.executable, "-c", TRACKER]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["0", "2"]
+    assert callable(resource_tracker.ensure_running)
+    assert "resource_tracker.ensure_running()" in inspect.getsource(forkserver)
+
+
+def test_reading_end():
+    """It ends when the last writing end is closed, and can be given to a process."""
+    reading, writing = os.pipe()
+    connection = private.reading_end(reading)
+    os.close(writing)
+    with pytest.raises(EOFError):
+        connection.recv_bytes()
+    connection.close()
+
+
+MAIN = """
+from searchlab.private.python import forget_main_module
+from multiprocessing import spawn
+print("init_main_from_path" in spawn.get_preparation_data("a"))
+forget_main_module()
+print("init_main_from_path" in spawn.get_preparation_data("a"))
+forget_main_module()
+"""
+
+
+def test_forget_main_module(tmp_path):
+    """Children are told of the main module, and no more once it is forgotten."""
+    file = tmp_path / "program.py"
+    file.write_text(MAIN)
+    command = [sys.executable, str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "False"]
+    assert callable(spawn.get_preparation_data)
+
+
+CRASH = "import faulthandler, numpy; faulthandler.enable(); faulthandler._sigsegv()"
+
+
+def test_without_module_list():
+    """Of what faulthandler writes in a crash the place stays and the modules go."""
+    command = [sys.executable, "-c", CRASH]
+    text = subprocess.run(command, capture_output=True, text=True, check=False).stderr
+    assert "numpy" in text
+    cut = private.without_module_list(text)
+    assert 'File "<string>", line 1' in cut
+    assert "numpy" not in cut
+    assert private.without_module_list("nothing of that kind") == "nothing of that kind"
