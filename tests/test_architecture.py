@@ -17,6 +17,8 @@ ROOMS: dict[str, set[str]] = {
     "__main__": {"cli"},
     "cli": {"remote", "engine", "registry", "tracking", "report", "executors", "inference"}
     | {"data", "journal", "study", "private", "core"},
+    "testing": {"tracking", "backends", "executors", "training", "data"}
+    | {"journal", "study", "core"},
     "remote": {"engine", "tracking", "executors", "journal", "study", "private", "core"},
     "__init__": {"registry", "core"},
     "engine": {"tracking", "report", "backends", "executors", "training", "data", "factories"}

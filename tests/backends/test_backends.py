@@ -11,7 +11,15 @@ from dataclasses import replace
 from typing import ClassVar
 
 import pytest
-from backends.contract import (
+
+from searchlab.backends import optuna
+from searchlab.backends.hyperband import HyperbandBackend, HyperbandOptions
+from searchlab.backends.optuna import OptunaBackend, OptunaOptions
+from searchlab.backends.randomized import RandomizedBackend
+from searchlab.core.space import Choice, Float, Int, SearchSpace
+from searchlab.core.trial import Decision, Known, Outcome, Report, TrialState
+from searchlab.errors import InputError, MissingPackageError
+from searchlab.testing.backends import (
     PROBLEM,
     SPACE,
     BackendContract,
@@ -23,14 +31,6 @@ from backends.contract import (
     suggestions,
     value,
 )
-
-from searchlab.backends import optuna
-from searchlab.backends.hyperband import HyperbandBackend, HyperbandOptions
-from searchlab.backends.optuna import OptunaBackend, OptunaOptions
-from searchlab.backends.randomized import RandomizedBackend
-from searchlab.core.space import Choice, Float, Int, SearchSpace
-from searchlab.core.trial import Decision, Known, Outcome, Report, TrialState
-from searchlab.errors import InputError, MissingPackageError
 
 STEPS = SearchSpace({"a": Int(0, 3), "b": Float(0.0, 1.0, step=0.3), "c": Choice(("x", "y"))})
 
@@ -380,7 +380,7 @@ class TestRandomized(BackendContract):
     def test_the_process_can_end_with_open_trials(self):
         """A process that forgets to close the search still ends."""
         script = (
-            "from backends.contract import PROBLEM\n"
+            "from searchlab.testing.backends import PROBLEM\n"
             "from searchlab.backends.randomized import RandomizedBackend\n"
             "RandomizedBackend(PROBLEM).ask(0)\n"
         )

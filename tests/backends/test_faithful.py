@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import optuna
 import pytest
-from backends.contract import PROBLEM, drive, suggestions, value
 from scipy.stats import loguniform, uniform
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import RandomizedSearchCV
@@ -16,6 +15,7 @@ from searchlab.backends.optuna import OptunaBackend
 from searchlab.backends.randomized import RandomizedBackend
 from searchlab.core.space import Choice, Float, Int, SearchSpace, When
 from searchlab.core.trial import Outcome, TrialState
+from searchlab.testing.backends import PROBLEM, drive, suggestions, value
 
 SPACE = SearchSpace(
     {

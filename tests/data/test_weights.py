@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 from sklearn.model_selection import train_test_split
 from sklearn.utils.class_weight import compute_class_weight
-from support import study
 
 from searchlab.core.trial import Decision, Suggestion, Trial, TrialState
 from searchlab.data.load import load
@@ -19,6 +18,7 @@ from searchlab.data.prepare import PreparedData, open_data, prepare
 from searchlab.errors import DataError, StudyFileError
 from searchlab.study.file import load_study
 from searchlab.study.spec import DataSpec, StudySpec
+from searchlab.testing.doubles import study
 from searchlab.training.job import Job, Work
 
 STUDY = """\

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import SPACE, study, write_study
+from support import write_study
 
 from searchlab.engine import plugins
 from searchlab.engine.loop import Interrupt
 from searchlab.engine.run import run_study
 from searchlab.study.file import load_study
+from searchlab.testing.doubles import STUDY_SPACE, study
 from searchlab.tracking.memory import MemoryTracker
 
 pytestmark = pytest.mark.keras
@@ -181,7 +182,7 @@ def test_splits_do_not_depend_on_the_backend(tmp_path):
 
     rows = []
     for backend in plugins.BACKENDS:
-        spec = study(search={"backend": backend, "trials": 3}, space=SPACE)
+        spec = study(search={"backend": backend, "trials": 3}, space=STUDY_SPACE)
         prepare(spec, tmp_path, tmp_path / backend)
         data = open_data(tmp_path / backend)
         rows.append([np.asarray(part) for part in (data.x_train, data.x_test, *data.folds[0])])

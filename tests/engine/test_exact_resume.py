@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from engine.test_failures import Flaky, retried
 from engine.test_loop import BACKENDS, Process
-from support import LogicalExecutor, bowl, study
 
 from searchlab.core.trial import Outcome, TrialState
 from searchlab.journal.events import Asked, Told
 from searchlab.journal.journal import Journal, read_journal
+from searchlab.testing.doubles import LogicalExecutor, bowl, study
 from searchlab.tracking.memory import MemoryTracker
 
 AT_ONCE = 8

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 from engine.test_loop import BACKENDS, Process, picture
-from support import TrivialExecutor, bowl, study, write_study
+from support import write_study
 
 from searchlab.core.interrupt import Interrupt
 from searchlab.core.trial import FailureKind, TrialState
@@ -19,6 +19,7 @@ from searchlab.journal.journal import read_journal
 from searchlab.journal.record import StudyRecord
 from searchlab.study.changes import differences
 from searchlab.study.file import load_study
+from searchlab.testing.doubles import TrivialExecutor, bowl, study
 from searchlab.tracking.memory import MemoryTracker
 from searchlab.training.outcome import failed
 

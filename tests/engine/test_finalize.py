@@ -4,7 +4,7 @@ The real loop, backend and journal; a formula in place of trainings.
 """
 
 import pytest
-from support import TrivialExecutor, write_study
+from support import write_study
 
 from searchlab.core.interrupt import Interrupt
 from searchlab.core.trial import Failure, FailureKind, Outcome, TrialState
@@ -15,6 +15,7 @@ from searchlab.journal.events import Compared, Confirmed, Stopped
 from searchlab.journal.journal import read_journal
 from searchlab.journal.standings import standings
 from searchlab.study.file import load_study
+from searchlab.testing.doubles import TrivialExecutor
 from searchlab.tracking.memory import MemoryTracker
 from searchlab.training.job import Work
 

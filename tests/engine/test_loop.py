@@ -4,7 +4,6 @@ import time
 from pathlib import Path
 
 import pytest
-from support import TrivialExecutor, bowl, study
 
 from searchlab.backends.base import Problem
 from searchlab.core.trial import TrialState
@@ -16,6 +15,7 @@ from searchlab.errors import ReplayError
 from searchlab.journal.events import Asked, Resumed, Started, Told
 from searchlab.journal.journal import Journal, read_journal
 from searchlab.journal.record import StudyRecord
+from searchlab.testing.doubles import TrivialExecutor, bowl, study
 from searchlab.tracking.memory import MemoryTracker
 
 BACKENDS = ["optuna", "randomized", pytest.param("hyperband", marks=pytest.mark.keras)]

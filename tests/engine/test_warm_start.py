@@ -3,7 +3,6 @@
 import shutil
 
 import pytest
-from support import SPACE, study
 
 from searchlab.core.trial import Failure, Outcome, Suggestion, Trial, TrialState
 from searchlab.engine.warm_start import inherit
@@ -14,6 +13,7 @@ from searchlab.journal.journal import Journal, read_journal
 from searchlab.journal.layout import StudyLayout
 from searchlab.journal.record import StudyRecord
 from searchlab.study.ending import Ending
+from searchlab.testing.doubles import STUDY_SPACE, study
 
 DATA = {"name": "iris", "digest": "d1"}
 
@@ -105,12 +105,18 @@ def test_points_that_python_takes_for_equal_are_two(tmp_path):
     ("changes", "message"),
     [
         (
-            {"space": {**SPACE, "n_neurons": {"int": [1, 99]}, "dropout": {"float": [0.0, 0.5]}}},
+            {
+                "space": {
+                    **STUDY_SPACE,
+                    "n_neurons": {"int": [1, 99]},
+                    "dropout": {"float": [0.0, 0.5]},
+                }
+            },
             "search.warm_start: study a has another search space (it differs in dropout, "
             "n_neurons): .* take it out of search.warm_start",
         ),
         (
-            {"space": {**SPACE, "n_neurons": {"int": [1, 100], "log": True}}},
+            {"space": {**STUDY_SPACE, "n_neurons": {"int": [1, 100], "log": True}}},
             "differs in n_neurons",
         ),
         ({"data": {"name": "iris", "digest": "d2"}}, "study a had other data (iris, with another"),
@@ -132,7 +138,7 @@ def test_a_study_of_something_else_is_refused(tmp_path, changes, message):
 
 def test_studies_differ_in_more_than_is_asked_for_here(tmp_path):
     """Another backend, seed, model, order of params or number of epochs is no obstacle."""
-    changed = dict(reversed(SPACE.items()))
+    changed = dict(reversed(STUDY_SPACE.items()))
     write(
         tmp_path,
         "a",

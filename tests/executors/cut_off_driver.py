@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from executors.contract import PARAMS, Bench, collect
 from executors.ray_cluster import until
 
 from searchlab.core.trial import Decision
 from searchlab.executors.cluster.executor import RayExecutor
 from searchlab.executors.fused import FusedExecutor
+from searchlab.testing.executors import PARAMS, Bench, collect
 
 
 def main(kind: str, directory: Path) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import random
 from multiprocessing import Pipe
 
-from support import TrivialExecutor, study
-
 from searchlab.core.trial import (
     Decision,
     Failure,
@@ -19,6 +17,7 @@ from searchlab.core.trial import (
 )
 from searchlab.executors.fused import FusedExecutor
 from searchlab.fused.messages import Began, Building, Drop, Ended, Epoch, Submit
+from searchlab.testing.doubles import TrivialExecutor, study
 from searchlab.training.job import Job, Work
 
 SPEC = study()

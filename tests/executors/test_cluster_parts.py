@@ -6,7 +6,6 @@ import socket
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from support import study
 
 from searchlab.cli import cli
 from searchlab.engine import plugins
@@ -17,6 +16,7 @@ from searchlab.executors.cluster.connect import Connection
 from searchlab.study.changes import differences
 from searchlab.study.file import load_study
 from searchlab.study.limits import ResourcesSpec
+from searchlab.testing.doubles import study
 
 NODE = {"CPU": 8.0, "GPU": 2.0, "memory": 10e9}
 

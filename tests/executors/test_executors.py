@@ -10,12 +10,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from executors.contract import PARAMS, ExecutorContract, bench, collect  # noqa: F401 - a fixture
 
 from searchlab.core.trial import Decision, TrialState
 from searchlab.executors.fused import FusedExecutor
 from searchlab.executors.inline import InlineExecutor
 from searchlab.executors.process import ProcessExecutor
+from searchlab.testing.executors import PARAMS, ExecutorContract, collect
 
 pytestmark = pytest.mark.keras
 
@@ -41,7 +41,7 @@ class TestFused(ExecutorContract):
         return FusedExecutor(workers, directory)
 
 
-def test_where_a_training_runs_does_not_change_it(bench):  # noqa: F811
+def test_where_a_training_runs_does_not_change_it(bench):
     """The inline executor and a worker process give the same scores to the last bit."""
     scores = []
     for executor in (InlineExecutor(1, bench.directory), ProcessExecutor(1, bench.directory)):
@@ -51,7 +51,7 @@ def test_where_a_training_runs_does_not_change_it(bench):  # noqa: F811
     assert scores[0] == scores[1]
 
 
-def test_what_runs_beside_a_fused_training_does_not_change_it(bench):  # noqa: F811
+def test_what_runs_beside_a_fused_training_does_not_change_it(bench):
     """Alone, beside others and on however many hosts: the same bits, near those of Keras' own."""
     scores = []
     for workers, beside in ((1, 0), (1, 5), (3, 5)):
@@ -74,7 +74,7 @@ def test_what_runs_beside_a_fused_training_does_not_change_it(bench):  # noqa: F
 @pytest.mark.parametrize(
     ("factory", "message"), [("kills_itself", "killed by SIGKILL"), ("exits", "exit code 3")]
 )
-def test_a_worker_that_dies_costs_only_its_trial(bench, make, factory, message):  # noqa: F811
+def test_a_worker_that_dies_costs_only_its_trial(bench, make, factory, message):
     """A dead process is a FAIL with how it died and what it printed last, and is replaced."""
     executor = make(1, bench.directory)
     executor.submit(bench.job(0, factory=factory))
@@ -89,7 +89,7 @@ def test_a_worker_that_dies_costs_only_its_trial(bench, make, factory, message):
     assert {outcomes[number].state for number in (1, 2, 3)} == {TrialState.COMPLETE}
 
 
-def long(bench, number):  # noqa: F811
+def long(bench, number):
     """A job with time to do something to its process."""
     job = bench.job(number, {**PARAMS, "learning_rate": 0.002 * (number + 1)})
     return replace(
@@ -97,7 +97,7 @@ def long(bench, number):  # noqa: F811
     )
 
 
-def test_a_host_that_is_killed_in_mid_trial_costs_nothing(bench):  # noqa: F811
+def test_a_host_that_is_killed_in_mid_trial_costs_nothing(bench):
     """What is at a host when somebody uses kill -9 begins anew: the same reports and outcomes."""
     heard = []
     for kill in (False, True):
@@ -123,7 +123,7 @@ def test_a_host_that_is_killed_in_mid_trial_costs_nothing(bench):  # noqa: F811
 
 
 @pytest.mark.parametrize("make", [ProcessExecutor, FusedExecutor])
-def test_closing_leaves_no_training_behind(bench, make):  # noqa: F811
+def test_closing_leaves_no_training_behind(bench, make):
     """After close() in mid-training, only what all executors share is left: the fork server."""
     before = set(psutil.Process().children(recursive=True))
     executor = make(2, bench.directory)
@@ -139,7 +139,7 @@ def test_closing_leaves_no_training_behind(bench, make):  # noqa: F811
     assert psutil.wait_procs(children, timeout=2)[1] == []
 
 
-def test_trials_run_at_the_same_time(bench):  # noqa: F811
+def test_trials_run_at_the_same_time(bench):
     """With two workers, reports of two trials are interleaved."""
     executor = ProcessExecutor(2, bench.directory)
     for number in range(2):
@@ -150,7 +150,7 @@ def test_trials_run_at_the_same_time(bench):  # noqa: F811
     assert numbers != sorted(numbers)
 
 
-def test_workers_are_replaced_before_they_have_grown(bench, monkeypatch):  # noqa: F811
+def test_workers_are_replaced_before_they_have_grown(bench, monkeypatch):
     """After its lifetime a worker is replaced, and the results stay the same."""
     monkeypatch.setattr("searchlab.executors.supervised.LIFETIME", 2)
     executor = ProcessExecutor(1, bench.directory)
@@ -167,7 +167,7 @@ def test_workers_are_replaced_before_they_have_grown(bench, monkeypatch):  # noq
 
 
 @pytest.mark.parametrize("make", [ProcessExecutor, FusedExecutor])
-def test_a_new_executor_takes_over_from_one_closed_at_once(bench, monkeypatch, make):  # noqa: F811
+def test_a_new_executor_takes_over_from_one_closed_at_once(bench, monkeypatch, make):
     """Closing ends a fork server that may be importing; what comes next gets one of its own."""
     monkeypatch.setattr("searchlab.executors.forkserver._imported", set())
     make(1, bench.directory).close()
@@ -185,7 +185,7 @@ def test_no_process_outlives_its_driver(tmp_path, make):
 import sys
 sys.path[:0] = [{str(Path(__file__).parents[1])!r}]
 from pathlib import Path
-from executors.contract import Bench
+from searchlab.testing.executors import Bench
 from {make.__module__} import {make.__name__}
 from searchlab.core.trial import Decision
 

@@ -7,11 +7,11 @@ from itertools import count
 
 import pytest
 from executors.scripted_host import METRIC, SPEC, Bench, Player, complete, job
-from support import LogicalExecutor, bowl, study
 
 from searchlab.core.trial import Decision, Failure, FailureKind, Outcome, TrialState
 from searchlab.executors.fused import IN_FLIGHT, LIMITS
 from searchlab.fused.messages import Began, Building, Decided, Declined, Drop, Submit, Worn
+from searchlab.testing.doubles import LogicalExecutor, bowl, study
 from searchlab.training.job import Work
 
 KILLED = Failure("WorkerKilled", "killed by SIGKILL", kind=FailureKind.WORKER_KILLED)

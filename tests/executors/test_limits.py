@@ -5,8 +5,7 @@ from dataclasses import replace
 
 import psutil
 import pytest
-from executors.contract import PARAMS, Bench, bench, collect  # noqa: F401 - a fixture
-from support import study, write_study
+from support import write_study
 
 from searchlab.core.trial import FailureKind, TrialState
 from searchlab.engine import plugins
@@ -15,13 +14,15 @@ from searchlab.executors.inline import InlineExecutor
 from searchlab.executors.process import ProcessExecutor
 from searchlab.study.file import load_study
 from searchlab.study.spec import StudySpec
+from searchlab.testing.doubles import study
+from searchlab.testing.executors import collect
 from searchlab.training.job import Work
 
 pytestmark = pytest.mark.keras
 
 
 @pytest.fixture(scope="module")
-def executor(bench):  # noqa: F811
+def executor(bench):
     executor = ProcessExecutor(2, bench.directory)
     yield executor
     executor.close()
@@ -66,7 +67,7 @@ KINDS = {
         ("hogs", "MemoryLimit", "more than the 0.90 GB of training.limits.memory", "in hogs"),
     ],
 )
-def test_a_trial_that_misbehaves_fails_alone(executor, bench, factory, kind, message, where):  # noqa: F811
+def test_a_trial_that_misbehaves_fails_alone(executor, bench, factory, kind, message, where):
     """It fails with its reason and its place, and the trial beside it completes."""
     executor.submit(limited(bench.job(0, factory=factory), **LIMITS.get(kind, {})))
     executor.submit(bench.job(1))
@@ -90,14 +91,14 @@ def test_a_trial_that_misbehaves_fails_alone(executor, bench, factory, kind, mes
         ("hogs", "MemoryLimit"),
     ],
 )
-def test_the_check_of_a_model_that_misbehaves_fails_too(executor, bench, factory, kind):  # noqa: F811
+def test_the_check_of_a_model_that_misbehaves_fails_too(executor, bench, factory, kind):
     """Limits and faults are the same before trial 0 as in it."""
     job = bench.job(0, factory=factory, work=Work.CHECK)
     executor.submit(limited(job, **LIMITS.get(kind, {})))
     assert collect(executor)[1][0].error.type == kind
 
 
-def test_a_users_exception_is_an_ordinary_error_whatever_its_name(executor, bench):  # noqa: F811
+def test_a_users_exception_is_an_ordinary_error_whatever_its_name(executor, bench):
     """Classes of the user's own that are called as searchlab's failures are told apart from them.
 
     One is raised in the factory, the others are while a layer is called.
@@ -114,7 +115,7 @@ def test_a_users_exception_is_an_ordinary_error_whatever_its_name(executor, benc
 
 
 @pytest.mark.parametrize("work", [Work.TRIAL, Work.CHECK])
-def test_sys_exit_does_not_end_the_inline_executor(bench, work):  # noqa: F811
+def test_sys_exit_does_not_end_the_inline_executor(bench, work):
     """A factory that calls sys.exit in the process of the loop is a FAIL there too."""
     executor = InlineExecutor(1, bench.directory)
     executor.submit(bench.job(0, factory="quits", work=work))
@@ -125,7 +126,7 @@ def test_sys_exit_does_not_end_the_inline_executor(bench, work):  # noqa: F811
     )
 
 
-def test_a_cancelled_trial_has_no_outcome_and_frees_its_place(executor, bench):  # noqa: F811
+def test_a_cancelled_trial_has_no_outcome_and_frees_its_place(executor, bench):
     """Its process is killed at once, whatever it is at; the others are not touched."""
     executor.submit(bench.job(0, factory="hangs"))
     executor.submit(bench.job(1))
@@ -139,7 +140,7 @@ def test_a_cancelled_trial_has_no_outcome_and_frees_its_place(executor, bench): 
     assert 0 not in collect(executor)[1]
 
 
-def test_trials_within_their_limits_are_let_be(executor, bench):  # noqa: F811
+def test_trials_within_their_limits_are_let_be(executor, bench):
     """A limit that is not reached changes no value, and counts anew for each trial."""
     executor.submit(bench.job(0))
     for number in (1, 2):

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from executors.contract import PARAMS, ExecutorContract, bench, collect  # noqa: F401 - a fixture
 from executors.ray_cluster import ENVIRONMENT, ON_A_CLUSTER, RayCluster, kill, until
-from support import study
 
 from searchlab.core.trial import Decision, Suggestion, Trial, TrialState
 from searchlab.executors.fused import FusedExecutor
 from searchlab.inference.loading import load_package
 from searchlab.journal.layout import StudyLayout
+from searchlab.testing.doubles import study
+from searchlab.testing.executors import PARAMS, ExecutorContract, collect
 from searchlab.training.checkpoint import load_checkpoint
 from searchlab.training.initial import keep
 from searchlab.training.job import Work
@@ -49,7 +49,7 @@ class TestRay(ExecutorContract):
         return make(directory, workers)
 
 
-def long(bench, number):  # noqa: F811
+def long(bench, number):
     """A job with time to do something to where it is."""
     job = bench.job(number, {**PARAMS, "learning_rate": 0.002 * (number + 1)}, keep=True)
     return replace(
@@ -57,7 +57,7 @@ def long(bench, number):  # noqa: F811
     )
 
 
-def heard(bench, executor, midway=lambda: None):  # noqa: F811
+def heard(bench, executor, midway=lambda: None):
     """What the loop hears of some trials and of two that go on from them; weights, too."""
     seen = []
 
@@ -84,18 +84,18 @@ def heard(bench, executor, midway=lambda: None):  # noqa: F811
 
 
 @pytest.fixture(scope="module")
-def unbroken(bench):  # noqa: F811
+def unbroken(bench):
     """What is heard on one machine."""
     return heard(bench, FusedExecutor(1, bench.directory))
 
 
-def test_a_study_is_the_same_on_a_cluster(bench, unbroken):  # noqa: F811
+def test_a_study_is_the_same_on_a_cluster(bench, unbroken):
     """Reports, outcomes and kept weights are those of one machine, to the last bit."""
     assert heard(bench, make(bench.directory)) == unbroken
 
 
 @pytest.mark.parametrize("victim", ["training", "actor", "node"])
-def test_what_is_killed_costs_no_trial(bench, unbroken, cluster, victim, capfd):  # noqa: F811
+def test_what_is_killed_costs_no_trial(bench, unbroken, cluster, victim, capfd):
     """After kill -9 in mid-trial, what was there is trained again elsewhere, and heard once."""
     killed = []
 
@@ -116,7 +116,7 @@ def test_what_is_killed_costs_no_trial(bench, unbroken, cluster, victim, capfd):
         cluster.raylets.append(cluster.add())
 
 
-def test_a_node_that_joins_gets_work(bench, cluster):  # noqa: F811
+def test_a_node_that_joins_gets_work(bench, cluster):
     """While a study runs, it has trainings on a node that was not there at its start."""
     kill(cluster.raylets.pop())
     executor = make(bench.directory)
@@ -141,7 +141,7 @@ def test_a_node_that_joins_gets_work(bench, cluster):  # noqa: F811
 
 
 @pytest.mark.parametrize("work", [Work.TRIAL, Work.CHECK])
-def test_the_users_code_goes_along(bench, tmp_path, work):  # noqa: F811
+def test_the_users_code_goes_along(bench, tmp_path, work):
     """A factory named by its absolute path, which imports a neighbour, is there on each node."""
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "neighbour.py").write_text("from trial_copy import build\n")
@@ -155,7 +155,7 @@ def test_the_users_code_goes_along(bench, tmp_path, work):  # noqa: F811
     assert outcome.state is TrialState.COMPLETE, outcome.error
 
 
-def test_initial_weights_go_along_with_their_code(bench, tmp_path):  # noqa: F811
+def test_initial_weights_go_along_with_their_code(bench, tmp_path):
     """Layers of the other's own classes load on nodes, beside a module of the same name."""
     source = (Path(__file__).parents[1] / "training" / "transfer_factories.py").read_text()
 
@@ -189,7 +189,7 @@ def test_initial_weights_go_along_with_their_code(bench, tmp_path):  # noqa: F81
         np.testing.assert_array_equal(given, layer.get_weights()[0])
 
 
-def test_limits_are_kept_on_nodes(bench):  # noqa: F811
+def test_limits_are_kept_on_nodes(bench):
     """A training that hangs there is killed for its time, and the outcome says where it was."""
     limited = bench.spec.model_copy(
         update={

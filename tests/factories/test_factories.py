@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import study
 
 from searchlab.core.trial import Suggestion, Trial
 from searchlab.errors import ModelError
 from searchlab.factories.find import call_factory, factory_problems, load_factory
+from searchlab.testing.doubles import study
 from searchlab.training.job import Job, Work
 
 HERE = Path(__file__).parent

@@ -176,7 +176,7 @@ def _drive(life: Life) -> int:
 
 def formula_executor(workers: int, seconds: float) -> Any:
     """Make an executor that replaces all trainings by a formula, also before and after trials."""
-    from support import LogicalExecutor, bowl
+    from searchlab.testing.doubles import LogicalExecutor, bowl
 
     def value(trial: Any, epoch: int) -> float:
         time.sleep(seconds)

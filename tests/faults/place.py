@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner, Result
-from support import TrivialExecutor, bowl, write_study
+from support import write_study
 
 from searchlab.cli import cli
 from searchlab.core.trial import Outcome, Trial, TrialState
 from searchlab.engine import plugins
+from searchlab.testing.doubles import TrivialExecutor, bowl
 from searchlab.training.job import Work
 
 TRIALS = 6

@@ -4,7 +4,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support import SPACE, study
 
 from searchlab.backends.base import Problem
 from searchlab.core.interrupt import Interrupt
@@ -19,6 +18,7 @@ from searchlab.executors.process import ProcessExecutor
 from searchlab.journal.events import Resumed, Retried, Started
 from searchlab.journal.journal import Journal, read_journal
 from searchlab.journal.record import StudyRecord
+from searchlab.testing.doubles import STUDY_SPACE, study
 from searchlab.tracking.memory import MemoryTracker
 
 pytestmark = pytest.mark.keras
@@ -60,7 +60,7 @@ def run(directory: Path, executor, factory: str, trials: int) -> StudyRecord:
     shutil.copy(FACTORIES, directory / "model.py")
     spec = study(
         model={"factory": f"model.py:{factory}", "params": {"n_hidden": 1}},
-        space={"n_neurons": {"int": [1, 32]}, "learning_rate": SPACE["learning_rate"]},
+        space={"n_neurons": {"int": [1, 32]}, "learning_rate": STUDY_SPACE["learning_rate"]},
         search={"backend": "optuna", "trials": trials, "options": {"pruner": PRUNER}},
         training={"epochs": 4},
     )

@@ -4,15 +4,15 @@ import subprocess
 from dataclasses import replace
 
 import pytest
-from executors.contract import PARAMS, Bench, collect
 from faults.test_disk import as_root, mounted
-from support import study
 
 from searchlab.core.trial import TrialState
 from searchlab.data.prepare import prepare
 from searchlab.errors import JournalError
 from searchlab.executors.inline import InlineExecutor
 from searchlab.journal.layout import StudyLayout
+from searchlab.testing.doubles import study
+from searchlab.testing.executors import PARAMS, Bench, collect
 from searchlab.training.checkpoint import load_checkpoint
 from searchlab.training.job import Work
 

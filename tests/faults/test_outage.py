@@ -176,7 +176,7 @@ def test_a_process_ends_though_a_request_hangs(tmp_path):
     """A server that never answers does not keep the program from closing in time."""
     code = (
         "import socket, sys; from pathlib import Path; sys.path[:0] = sys.argv[2:];"
-        "from tracking import study_entries as make;"
+        "from searchlab.testing import entries as make;"
         "from searchlab.tracking.mlflow.tracker import MlflowTracker;"
         "deaf = socket.create_server(('127.0.0.1', 0));"
         "uri = f'http://127.0.0.1:{deaf.getsockname()[1]}';"

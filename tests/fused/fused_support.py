@@ -10,7 +10,6 @@ from typing import Any
 
 import keras
 import numpy as np
-from support import study
 
 from searchlab.core.trial import Decision, Outcome, Report, Suggestion, Trial
 from searchlab.data.prepare import prepare
@@ -18,6 +17,7 @@ from searchlab.fused.host import Host
 from searchlab.fused.messages import Decided, Declined, Ended, Epoch, FromHost, Submit
 from searchlab.fused.program import Method, Program
 from searchlab.private.keras import reset_names
+from searchlab.testing.doubles import study
 from searchlab.training import fit
 from searchlab.training.job import Job, Work
 

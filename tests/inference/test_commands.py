@@ -14,12 +14,12 @@ import programs
 import pytest
 from mlflow_server import free_port
 from packages import package_of, table
-from tracking import study_entries
 
 from searchlab.inference.export import export_package
 from searchlab.inference.loading import load_package
 from searchlab.journal.journal import Journal
 from searchlab.registry.resolve import load_model
+from searchlab.testing import entries as study_entries
 
 pytestmark = pytest.mark.keras
 

@@ -3,7 +3,6 @@
 import math
 
 import pytest
-from support import study
 
 from searchlab.core.trial import Failure, Outcome, Report, Suggestion, Trial, TrialState
 from searchlab.journal.events import (
@@ -28,6 +27,7 @@ from searchlab.journal.standings import (
     winner,
 )
 from searchlab.study.ending import Ending
+from searchlab.testing.doubles import study
 
 TOP_TWO = Ending(top=2, seeds=2)
 

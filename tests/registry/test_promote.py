@@ -11,13 +11,13 @@ import pytest
 from click.testing import CliRunner
 from mlflow import MlflowClient
 from rich.console import Console
-from tracking import study_entries as make
 from tracking.store_support import track
 
 from searchlab.cli import cli
 from searchlab.journal.home import StudyHome
 from searchlab.journal.journal import Journal, read_journal
 from searchlab.registry.listing import models_table
+from searchlab.testing import entries as make
 from searchlab.tracking.mlflow import artifacts
 from searchlab.tracking.mlflow.log_model import LoggedModel
 from searchlab.tracking.mlflow.model_versions import Version

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
-from tracking import study_entries as make
 from tracking.store_support import history, runs, track
 
 from searchlab.journal.events import Resumed, Stopped
 from searchlab.journal.record import StudyRecord
 from searchlab.study.ending import Ending
+from searchlab.testing import entries as make
 from searchlab.tracking.mlflow import description
 from searchlab.tracking.mlflow.state import read_ids
 

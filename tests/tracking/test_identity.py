@@ -3,11 +3,10 @@
 import hashlib
 import json
 
-from support import study
-
 from searchlab.core.trial import Known
 from searchlab.journal.events import Entry, Started
 from searchlab.journal.record import StudyRecord
+from searchlab.testing.doubles import study
 from searchlab.tracking.mlflow.projection import study_identity, study_params
 
 

@@ -17,12 +17,12 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 from mlflow_server import Server
-from tracking import study_entries as make
 from tracking.store_support import artifacts, history, put_model, runs, track
 
 from searchlab.data.preprocessing import load_preprocessing
 from searchlab.errors import TrackingError
 from searchlab.journal.events import Stopped
+from searchlab.testing import entries as make
 from searchlab.tracking.mlflow.address import redact, resolve_uri
 from searchlab.tracking.mlflow.state import read_ids
 from searchlab.tracking.mlflow.tracker import MlflowTracker
@@ -310,7 +310,7 @@ def test_importing_the_tracker_does_not_import_mlflow():
 def test_processes_that_start_at_once_share_a_new_store(tmp_path):
     """Four first studies in an empty directory: all arrive in one experiment."""
     code = (
-        "import sys; from pathlib import Path; from tracking import study_entries as make;"
+        "import sys; from pathlib import Path; from searchlab.testing import entries as make;"
         "from tracking.store_support import track; home = Path(sys.argv[2]); home.mkdir();"
         "entries = make.timed(make.started(make.spec()), make.RESUMED, *make.trial(0),"
         " begin=float(sys.argv[3]));"

@@ -18,12 +18,12 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
 from mlflow_server import Server
-from tracking import study_entries as make
 from tracking.store_support import runs, track
 
 from searchlab.journal.events import Resumed
 from searchlab.journal.record import StudyRecord
 from searchlab.study.ending import Ending
+from searchlab.testing import entries as make
 from searchlab.tracking.mlflow import artifacts, outbox
 from searchlab.tracking.mlflow.address import resolve_uri
 from searchlab.tracking.mlflow.alias import promote

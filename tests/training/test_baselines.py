@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from support import study
 
 from searchlab.core.trial import Suggestion, Trial, TrialState
 from searchlab.data.catalog import baselines
 from searchlab.journal.layout import refit_data
+from searchlab.testing.doubles import study
 from searchlab.training.job import Job, Work
 
 pytestmark = pytest.mark.keras

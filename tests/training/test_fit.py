@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from support import study
 
 from searchlab.core.trial import Decision, Suggestion, Trial
+from searchlab.testing.doubles import study
 from searchlab.training.job import Job, Work
 
 pytestmark = pytest.mark.keras

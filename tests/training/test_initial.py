@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import study
 
 from searchlab.core.trial import Decision, Suggestion, Trial, TrialState
 from searchlab.errors import ModelError
 from searchlab.journal.layout import StudyLayout
+from searchlab.testing.doubles import study
 from searchlab.training.job import Job, Work
 
 pytestmark = pytest.mark.keras

@@ -6,12 +6,11 @@ import json
 from dataclasses import replace
 from html.parser import HTMLParser
 
-from tracking import study_entries as make
-
 from searchlab.core.trial import Failure, Outcome, TrialState
 from searchlab.journal.events import Compared, Confirmed, Event, Resumed, Stopped
 from searchlab.journal.record import StudyRecord
 from searchlab.study.ending import Ending
+from searchlab.testing import entries as make
 
 CONFIRMED = {  # the scores of two candidates with the three seeds after the study's own, 7
     7: {8: 0.31, 9: 0.35, 10: 0.33},

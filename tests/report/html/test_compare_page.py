@@ -11,7 +11,6 @@ from click.testing import CliRunner
 from plotly import graph_objects
 from report.html.page_entries import Reader, finished, many, record, resumed
 from rich.console import Console
-from tracking import study_entries as make
 
 from searchlab.cli import cli
 from searchlab.errors import InputError
@@ -20,6 +19,7 @@ from searchlab.journal.journal import Journal
 from searchlab.journal.record import StudyRecord
 from searchlab.report.comparison import compare, compare_table, remarks
 from searchlab.report.html.compare import AXES, best_over, compare_page, curve
+from searchlab.testing import entries as make
 
 
 def renamed(name: str, *trials, **spec) -> StudyRecord:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from plotly import graph_objects
 from report.html.page_entries import finished, many, record
-from tracking import study_entries as make
 
 from searchlab.report.html import figures
 from searchlab.report.html.figure import shown_range
 from searchlab.report.html.importance import importances
 from searchlab.report.html.page import drawn
 from searchlab.report.html.parallel import parallel_coordinates
+from searchlab.testing import entries as make
 
 ALL = ["confirmation", "history", "importances", "curves", "parallel"]
 

@@ -9,7 +9,6 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 from report.html.page_entries import CONFIRMED, Reader, confirmed, finished, many, record
-from tracking import study_entries as make
 
 from searchlab.cli import cli
 from searchlab.core.trial import Failure, Outcome, Suggestion, Trial, TrialState
@@ -23,6 +22,7 @@ from searchlab.report.html.page import write_page
 from searchlab.report.html.report import report_page
 from searchlab.study.ending import Ending
 from searchlab.study.spec import StudySpec
+from searchlab.testing import entries as make
 
 NASTY = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{7*7}}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+from searchlab.core.space import Scalar
 from searchlab.core.trial import Failure, Outcome, Report, Suggestion, Trial, TrialState
 from searchlab.journal.events import (
     Asked,
@@ -67,7 +68,11 @@ def started(of: StudySpec, digest: str = str(DATA["digest"])) -> Started:
 
 def asked(number: int, **extra: int) -> Asked:
     """A trial whose params depend on its number alone."""
-    params = {"units": 8 + number, "rate": 0.001 * (number + 1), "norm": (None, True)[number % 2]}
+    params: dict[str, Scalar] = {
+        "units": 8 + number,
+        "rate": 0.001 * (number + 1),
+        "norm": (None, True)[number % 2],
+    }
     if number % 3 == 2:
         params |= {"norm": "batch", "momentum": 0.5}
     return Asked(Trial(number, Suggestion(params, **{"epochs": 3, **extra}), seed=100 + number))
@@ -83,13 +88,17 @@ def told(number: int, state: str = "COMPLETE", value: float | None = 0.5) -> Tol
     """The end of a trial of three epochs."""
     kind = TrialState(state)
     error = FAILURE if kind is TrialState.FAIL else None
-    metrics = {"val_loss": value, "val_mae(1)": 0.25} if kind is TrialState.COMPLETE else {}
+    metrics = {}
+    if kind is TrialState.COMPLETE and value is not None:
+        metrics = {"val_loss": value, "val_mae(1)": 0.25}
     return Told(Outcome(number, kind, value, metrics, epochs=3, seconds=1.5, error=error))
 
 
-def trial(number: int, state: str = "COMPLETE", value: float | None = 0.5, folds: int = 1) -> list:
+def trial(
+    number: int, state: str = "COMPLETE", value: float | None = 0.5, folds: int = 1
+) -> list[Event]:
     """All events of one trial."""
-    epochs = [
+    epochs: list[Event] = [
         reported(number, epoch, fold) for fold, epoch in itertools.product(range(folds), (1, 2, 3))
     ]
     return [asked(number), *epochs, told(number, state, value)]

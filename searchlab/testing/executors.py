@@ -1,29 +1,38 @@
-"""What every executor must do, run with real trainings on a small real data set."""
+"""The laws of executors, held with real trainings on a small real data set.
+
+A test class of an executor inherits from `ExecutorContract`.
+"""
 
 from __future__ import annotations
 
+import shutil
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from support import study
 
-from searchlab.core.trial import Decision, Report, Suggestion, Trial, TrialState
-from searchlab.data.prepare import open_data, prepare
+from searchlab.core.space import Params
+from searchlab.core.trial import Decision, Outcome, Report, Suggestion, Trial, TrialState
+from searchlab.executors.base import Decide, Executor
 from searchlab.journal.layout import refit_data
+from searchlab.testing.doubles import study
 from searchlab.training.job import Job, Work
 
-FACTORIES = Path(__file__).parent / "trial_factories.py"
-PARAMS = {"n_hidden": 1, "n_neurons": 12, "learning_rate": 0.02}
+FACTORIES = Path(__file__).with_name("factories.py")
+PARAMS: Params = {"n_hidden": 1, "n_neurons": 12, "learning_rate": 0.02}
 
 
-def collect(executor, decide=lambda _: Decision.CONTINUE):
-    """Polls until nothing runs; the reports in the order they came, and the outcomes."""
+def collect(
+    executor: Executor, decide: Decide = lambda _: Decision.CONTINUE
+) -> tuple[list[Report], dict[int, Outcome]]:
+    """Poll until nothing runs; return the reports in the order they came, and the outcomes."""
     reports: list[Report] = []
-    outcomes = {}
+    outcomes: dict[int, Outcome] = {}
 
-    def answer(report):
+    def answer(report: Report) -> Decision:
         reports.append(report)
         return decide(report)
 
@@ -37,40 +46,64 @@ def collect(executor, decide=lambda _: Decision.CONTINUE):
 
 
 class Bench:
-    """A study on iris with its prepared data, and jobs of it."""
+    """A study on iris with its prepared data, and jobs of it.
+
+    Attributes:
+        directory: the study's directory.
+        base: where the study file would be; `FACTORIES` are there as `trial_factories.py`.
+        spec: the study.
+    """
 
     def __init__(self, directory: Path) -> None:
-        self.directory = directory
+        """Prepare the data in a directory that need not exist."""
+        from searchlab.data.prepare import prepare  # imports pandas and scikit-learn
+
+        self.directory, self.base = directory, directory / "source"
+        self.base.mkdir(parents=True)
+        shutil.copyfile(FACTORIES, self.base / "trial_factories.py")
         self.spec = study(evaluation={"folds": 2}, training={"epochs": 3, "batch_size": 16})
         prepare(self.spec, Path(), directory / "data")
 
-    def job(self, number=0, params=PARAMS, *, factory="mlp", work=Work.TRIAL, **changes) -> Job:
+    def job(
+        self,
+        number: int = 0,
+        params: Params = PARAMS,
+        *,
+        factory: str = "mlp",
+        work: Work = Work.TRIAL,
+        **changes: Any,
+    ) -> Job:
+        """Return a job; a factory other than "mlp" is one of `FACTORIES`."""
         spec = self.spec.model_copy(update={"model": factory})
         if factory != "mlp":
-            spec = spec.model_copy(update={"model": f"{FACTORIES.name}:{factory}"})
+            spec = spec.model_copy(update={"model": f"trial_factories.py:{factory}"})
         trial = Trial(number, Suggestion(params, epochs=3), seed=7)
-        job = Job(work, trial, spec, FACTORIES.parent, self.directory / "data", self.directory)
+        job = Job(work, trial, spec, self.base, self.directory / "data", self.directory)
         return replace(job, **changes)
 
 
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory):
-    return Bench(tmp_path_factory.mktemp("study"))
-
-
 class ExecutorContract:
-    """Subclasses make the executor; every test here holds for all of them."""
+    """The laws of `searchlab.executors.base.Executor`; a subclass says how to make one."""
 
-    def make(self, workers: int, directory: Path):
+    def make(self, workers: int, directory: Path) -> Executor:
+        """Make an executor for a study in `directory`."""
         raise NotImplementedError
 
+    @pytest.fixture(scope="class")
+    def bench(self, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+        """Return a study that the tests of a class share."""
+        return Bench(tmp_path_factory.mktemp("study"))
+
     @pytest.fixture
-    def executor(self, bench):
+    def executor(self, bench: Bench) -> Iterator[Executor]:
+        """Make an executor of two workers."""
         executor = self.make(2, bench.directory)
         yield executor
         executor.close()
 
-    def test_a_trial_reports_each_epoch_of_each_fold_and_then_ends(self, executor, bench):
+    def test_a_trial_reports_each_epoch_of_each_fold_and_then_ends(
+        self, executor: Executor, bench: Bench
+    ) -> None:
         """Reports come in order; the outcome's value is the mean of the folds' scores."""
         executor.submit(bench.job())
         reports, outcomes = collect(executor)
@@ -83,7 +116,9 @@ class ExecutorContract:
         assert outcome.epochs == 6
         assert outcome.seconds > 0
 
-    def test_the_same_job_has_the_same_outcome_whatever_ran_before(self, executor, bench):
+    def test_the_same_job_has_the_same_outcome_whatever_ran_before(
+        self, executor: Executor, bench: Bench
+    ) -> None:
         """Four equal trainings, in new and in used workers, agree to the last bit."""
         for number in range(4):
             executor.submit(bench.job(number))
@@ -92,7 +127,9 @@ class ExecutorContract:
         assert len(outcomes) == 4
 
     @pytest.mark.parametrize("synchronous", [True, False])
-    def test_stop_ends_a_trial_pruned(self, executor, bench, synchronous):
+    def test_stop_ends_a_trial_pruned(
+        self, executor: Executor, bench: Bench, synchronous: bool
+    ) -> None:
         """STOP ends the training; at that very epoch if the job waits for decisions."""
         job = bench.job(synchronous=synchronous)
         trial = replace(job.trial, suggestion=replace(job.trial.suggestion, epochs=2000))
@@ -104,7 +141,9 @@ class ExecutorContract:
         if synchronous:
             assert len(reports) == 1
 
-    def test_an_abandoned_trial_has_no_outcome_and_frees_its_place(self, executor, bench):
+    def test_an_abandoned_trial_has_no_outcome_and_frees_its_place(
+        self, executor: Executor, bench: Bench
+    ) -> None:
         """After ABANDON nothing is heard of the trial, and the next job runs."""
         executor.submit(bench.job(0, synchronous=True))
         reports, outcomes = collect(executor, lambda _: Decision.ABANDON)
@@ -120,18 +159,23 @@ class ExecutorContract:
             ("poisons", "FloatingPointError", "not finite after the training"),
         ],
     )
-    def test_a_training_that_fails_is_an_outcome(self, executor, bench, factory, kind, message):
+    def test_a_training_that_fails_is_an_outcome(
+        self, executor: Executor, bench: Bench, factory: str, kind: str, message: str
+    ) -> None:
         """Whatever a training raises, the outcome says what and where, and the next job runs."""
         executor.submit(bench.job(0, factory=factory))
         executor.submit(bench.job(1))
         _, outcomes = collect(executor)
         assert outcomes[0].state is TrialState.FAIL
+        assert outcomes[0].error is not None
         assert outcomes[0].error.type == kind
         assert message in outcomes[0].error.message
         assert "Traceback" in outcomes[0].error.traceback
         assert outcomes[1].state is TrialState.COMPLETE
 
-    def test_a_promoted_trial_goes_on_where_the_other_stopped(self, executor, bench):
+    def test_a_promoted_trial_goes_on_where_the_other_stopped(
+        self, executor: Executor, bench: Bench
+    ) -> None:
         """Three epochs and then two more of them from kept weights are worth more than three."""
         executor.submit(bench.job(0, keep=True))
         first = collect(executor)[1][0]
@@ -140,11 +184,13 @@ class ExecutorContract:
         reports, outcomes = collect(executor)
         assert [report.epoch for report in reports] == [4, 5, 4, 5]
         assert outcomes[1].epochs == 4
-        assert outcomes[1].value < first.value
-        assert (bench.directory / outcomes[1].model_path).is_file()
+        assert sum(outcomes[1].scores) < sum(first.scores)
+        assert (bench.directory / str(outcomes[1].model_path)).is_file()
 
     @pytest.mark.parametrize(("work", "place"), [(Work.FINAL, "best"), (Work.REFIT, "refit")])
-    def test_a_model_is_left_with_its_preprocessing(self, executor, bench, work, place):
+    def test_a_model_is_left_with_its_preprocessing(
+        self, executor: Executor, bench: Bench, work: Work, place: str
+    ) -> None:
         """The winner's own model and the refitted one lie side by side, each whole."""
         data = bench.directory / "data"
         executor.submit(
@@ -157,9 +203,13 @@ class ExecutorContract:
         assert (bench.directory / place / "preprocessing.skops").is_file()
 
     @pytest.mark.parametrize("refit", [True, False])
-    def test_the_test_rows_are_used_once(self, executor, bench, refit):
+    def test_the_test_rows_are_used_once(
+        self, executor: Executor, bench: Bench, refit: bool
+    ) -> None:
         """By the study's model alone; one that is refitted later is measured on other rows."""
         import keras
+
+        from searchlab.data.prepare import open_data
 
         data = open_data(bench.directory / "data")
         spec = bench.spec.model_copy(update={"refit": refit, "model": "mlp"})
@@ -170,7 +220,7 @@ class ExecutorContract:
         measured = model.evaluate(*rows, verbose=0, return_dict=True)
         assert outcome.metrics == pytest.approx(measured, rel=1e-5)
 
-    def test_a_baseline_is_fitted_beside_trainings(self, executor, bench):
+    def test_a_baseline_is_fitted_beside_trainings(self, executor: Executor, bench: Bench) -> None:
         """It has the network's metrics, and the trainings end as without it."""
         executor.submit(bench.job(0))
         for number, name in ((1, "logistic"), (2, "perceptron")):
@@ -183,7 +233,7 @@ class ExecutorContract:
         assert set(outcomes[2].metrics) == {"accuracy"}, "the Perceptron knows no probabilities"
         assert outcomes[1].unfused is None
 
-    def test_closing_in_the_middle_ends_everything_at_once(self, bench):
+    def test_closing_in_the_middle_ends_everything_at_once(self, bench: Bench) -> None:
         """close() does not wait for a training, and may be called twice."""
         executor = self.make(2, bench.directory)
         for number in range(4):

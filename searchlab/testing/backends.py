@@ -1,11 +1,11 @@
-"""What every backend must do. A test class of a backend inherits from `BackendContract`."""
+"""The laws of backends: a test class of a backend inherits from `BackendContract`."""
 
 from __future__ import annotations
 
 import math
 import random
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -32,6 +32,7 @@ SPACE = SearchSpace(
 PROBLEM = Problem(SPACE, metric="val_loss", maximize=False, epochs=27, folds=2, trials=40, seed=42)
 
 Call = Suggestion | Report | Outcome
+Make = Callable[..., Backend]
 
 
 def value(params: Params) -> float:
@@ -145,23 +146,32 @@ def known(trials: int = 30) -> tuple[Known, ...]:
 
 
 class BackendContract:
-    """The laws of `searchlab.backends.base.Backend`."""
+    """The laws of `searchlab.backends.base.Backend`.
+
+    Attributes:
+        backend: the class that the laws are for.
+        options: its `search.options` in all tests.
+        no_pruning: the options with which it prunes no trial, where it can prune.
+    """
 
     backend: ClassVar[type[Backend]]
     options: ClassVar[Mapping[str, Any]] = {}
+    no_pruning: ClassVar[Mapping[str, Any]] = {}
 
     @pytest.fixture
-    def make(self, request):
-        """Makes backends, with changes to `PROBLEM`, and closes them after the test."""
+    def make(self) -> Iterator[Make]:
+        """Make backends, with changes to `PROBLEM`, and close them after the test."""
+        made: list[Backend] = []
 
         def make(**changes: Any) -> Backend:
-            made = self.backend(replace(PROBLEM, **{"options": self.options, **changes}))
-            request.addfinalizer(made.close)
-            return made
+            made.append(self.backend(replace(PROBLEM, **{"options": self.options, **changes})))
+            return made[-1]
 
-        return make
+        yield make
+        for each in made:
+            each.close()
 
-    def test_params_are_points_of_the_space(self, make):
+    def test_params_are_points_of_the_space(self, make: Make) -> None:
         """Each suggestion is a point of the space, made of plain Python values in its order."""
         seen = suggestions(drive(make(), 40))
         assert len(seen) == 40
@@ -176,21 +186,21 @@ class BackendContract:
                 type(None),
             }
 
-    def test_the_seed_decides(self, make):
+    def test_the_seed_decides(self, make: Make) -> None:
         """The same seed gives the same suggestions, another one gives others."""
         first, again, other = (suggestions(drive(make(seed=s), 20)) for s in (7, 7, 8))
         assert first == again
         assert [s.params for s in first] != [s.params for s in other]
 
     @pytest.mark.parametrize("parallel", [1, 4])
-    def test_replays_a_journal(self, make, parallel):
+    def test_replays_a_journal(self, make: Make, parallel: int) -> None:
         """A fresh backend, fed with a run with failures, asks for what the first would ask."""
         first, second = make(trials=60), make(trials=60)
         calls = drive(first, 35, parallel=parallel, failing={0, 9, 17, 18})
         replay(second, calls)
         assert first.ask(35) == second.ask(35) != None  # noqa: E711 - a chain of comparisons
 
-    def test_more_trials_continue_the_same_search(self, make):
+    def test_more_trials_continue_the_same_search(self, make: Make) -> None:
         """A study with a raised number of trials first repeats those it had."""
         calls = drive(make(trials=10), 10)
         raised = make(trials=20)
@@ -200,11 +210,11 @@ class BackendContract:
     @pytest.mark.parametrize(
         "failing", [{0}, {1, 2, 3, 4}, set(range(40))], ids=["first", "four", "all"]
     )
-    def test_failures_do_not_starve_it(self, make, failing):
+    def test_failures_do_not_starve_it(self, make: Make, failing: set[int]) -> None:
         """Failed trials, even all of them, leave as many trials as were asked for."""
         assert len(suggestions(drive(make(), 40, failing=failing))) == 40
 
-    def test_many_open_at_once(self, make):
+    def test_many_open_at_once(self, make: Make) -> None:
         """Ten trials can be open before the first is told, and are told in any order."""
         backend = make()
         asked = [backend.ask(number) for number in range(10)]
@@ -213,7 +223,7 @@ class BackendContract:
             backend.tell(complete(number, float(number)))
         assert backend.ask(10) is not None
 
-    def test_its_attributes_tell_the_truth(self, make):
+    def test_its_attributes_tell_the_truth(self, make: Make) -> None:
         """Epochs, weights and pruning are only used by backends that say so."""
         backend = make()
         done: dict[int, Suggestion] = {}
@@ -227,7 +237,7 @@ class BackendContract:
             else:
                 assert suggestion.initial_epoch == 0
 
-    def test_only_a_backend_that_learns_bounds_the_open_trials(self, make):
+    def test_only_a_backend_that_learns_bounds_the_open_trials(self, make: Make) -> None:
         """With `at_once`, outcomes decide what is new to be tried; without, they do not."""
         backend = make()
         runs = [drive(backend, 40), drive(make(), 40, score=lambda params: 10 - value(params))]
@@ -236,7 +246,7 @@ class BackendContract:
         assert (new[0][:shared] != new[1][:shared]) == (backend.at_once is not None)
         assert backend.at_once is None or backend.at_once > 1
 
-    def test_only_pruning_backends_stop_a_trial(self, make):
+    def test_only_pruning_backends_stop_a_trial(self, make: Make) -> None:
         """A hopeless trial is stopped if, and only if, the backend prunes."""
         backend = make()
         drive(backend, 8)
@@ -244,13 +254,13 @@ class BackendContract:
         decisions = {backend.report(Report(8, 0, e, {"val_loss": 1e9})) for e in (1, 2, 3)}
         assert (Decision.STOP in decisions) == backend.prunes
 
-    def test_an_epoch_without_the_metric_goes_on(self, make):
+    def test_an_epoch_without_the_metric_goes_on(self, make: Make) -> None:
         """A report that lacks the objective does not stop a training."""
         backend = make()
         backend.ask(0)
         assert backend.report(Report(0, 0, 1, {"loss": 1.0})) is Decision.CONTINUE
 
-    def test_higher_can_be_better(self, make):
+    def test_higher_can_be_better(self, make: Make) -> None:
         """A maximized objective drives the search through negated values alike."""
         low = suggestions(drive(make(), 30, failing={3}))
         high = drive(
@@ -263,9 +273,7 @@ class BackendContract:
         assert suggestions(high) == suggestions(low_unpruned)
         assert len(low) == 30
 
-    no_pruning: ClassVar[Mapping[str, Any]] = {}
-
-    def test_known_params_are_tried_first_or_learnt_from(self, make):
+    def test_known_params_are_tried_first_or_learnt_from(self, make: Make) -> None:
         """What other studies found is tried first, best first; or decides what is tried next."""
         found = known()
         first = suggestions(drive(make(known=found), 20))
@@ -279,7 +287,7 @@ class BackendContract:
             drawn = [each.params for each in first[tried:] if each.resume_from is None]
             assert drawn == [each.params for each in plain[: len(drawn)]]
 
-    def test_fewer_known_params_than_it_would_try(self, make):
+    def test_fewer_known_params_than_it_would_try(self, make: Make) -> None:
         """A single known point is tried once, and then what would have been first."""
         single = known()[:1]
         first = [each.params for each in suggestions(drive(make(known=single), 6))]
@@ -288,7 +296,7 @@ class BackendContract:
         assert not self.backend.tries_known or first == [single[0].params, *plain]
 
     @pytest.mark.parametrize("parallel", [1, 4])
-    def test_a_search_with_known_params_replays(self, make, parallel):
+    def test_a_search_with_known_params_replays(self, make: Make, parallel: int) -> None:
         """The same known params give the same search; a fresh backend replays it, and goes on."""
         first, again, raised = make(known=known()), make(known=known()), make(known=known())
         calls = drive(first, 30, parallel=parallel, failing={0, 9, 17})
@@ -296,19 +304,19 @@ class BackendContract:
         replay(raised, calls)
         assert raised.ask(30) == first.ask(30) != None  # noqa: E711 - a chain of comparisons
 
-    def test_more_trials_continue_a_search_with_known_params(self, make):
+    def test_more_trials_continue_a_search_with_known_params(self, make: Make) -> None:
         """How many known params are tried does not depend on the number of trials."""
         calls = drive(make(known=known(), trials=3), 3)
         raised = make(known=known(), trials=20)
         replay(raised, calls)
         assert raised.ask(3) is not None
 
-    def test_options_are_checked(self):
+    def test_options_are_checked(self) -> None:
         """An option that the backend does not have is refused."""
         with pytest.raises(ValueError, match="nonsense"):
-            self.backend.Options(nonsense=1)
+            self.backend.Options.model_validate({"nonsense": 1})
 
-    def test_close_leaves_no_thread(self, make):
+    def test_close_leaves_no_thread(self, make: Make) -> None:
         """Closing a search with open trials, even twice, leaves no thread behind."""
         before = set(threading.enumerate())
         backend = make()
