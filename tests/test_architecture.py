@@ -102,6 +102,17 @@ def test_no_room_of_the_table_imports_one_above_it():
     assert up == []
 
 
+def test_only_the_testing_room_needs_pytest():
+    """The library is an extra: nothing that runs a study imports it."""
+    using = {
+        room(module)
+        for module, file in modules().items()
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Import) and "pytest" in [alias.name for alias in node.names]
+    }
+    assert using == {"testing"}
+
+
 def test_no_module_stands_beside_the_rooms():
     """Only the package's face, its command and its errors are loose."""
     loose = {file.name for file in ROOT.glob("*.py")}

@@ -67,7 +67,7 @@ class Problem:
 class Backend(Protocol):
     """A search library behind ask, report and tell.
 
-    The laws, which `tests/backends/contract.py` holds every implementation to:
+    The laws, which `searchlab.testing.BackendContract` holds every implementation to:
 
     * It is made from a `Problem` alone: `Backend(problem)`.
     * `ask` is called with the numbers 0, 1, 2, ... Each number is asked again only if the answer

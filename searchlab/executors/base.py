@@ -22,7 +22,7 @@ A training that is too large is killed by the kernel each time, and may take its
 class Executor(Protocol):
     """A place where trainings run, one or many at a time.
 
-    The laws, which `tests/executors/contract.py` holds every implementation to:
+    The laws, which `searchlab.testing.ExecutorContract` holds every implementation to:
 
     * Each submitted job ends in exactly one outcome, whatever its training does, unless it was
       abandoned (the decision ABANDON, `cancel`, or `close`).

@@ -120,6 +120,9 @@ class TrackerContract:
                 tracker.record(entry)
             tracker.close()
             tracker.close()
+        until = time.monotonic() + PATIENCE  # a thread that has been told to end takes a moment
+        while set(threading.enumerate()) - before and time.monotonic() < until:
+            time.sleep(0.02)
         assert set(threading.enumerate()) <= before
 
     def test_the_world_outside_never_fails_the_loop(self, tmp_path: Path) -> None:

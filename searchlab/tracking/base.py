@@ -11,9 +11,16 @@ from searchlab.journal.events import Entry
 class Tracker(Protocol):
     """Something that follows a study: MLflow, a terminal, a list in a test.
 
-    The loop calls `replay` once, then `record` for each new entry, then `close`, all from one
-    thread. No call may fail or block because of the world outside; a tracker that talks to a
-    server does so from a thread of its own.
+    The laws, which `searchlab.testing.TrackerContract` holds every implementation to:
+
+    * The loop calls `replay` once, then `record` for each new entry, then `close`, all from one
+      thread. `close` may come at any time, and twice.
+    * Each entry is shown once and in order, however many processes the study takes: what a
+      tracker is told again by `replay` changes nothing.
+    * No call fails or blocks because of the world outside. A tracker that talks to a server does
+      so from a thread of its own, and `close` gives up after a bounded time.
+    * It takes every kind of entry, and metrics that are not finite.
+    * Once it is closed, no thread of its own is left but one that still waits for a server.
     """
 
     def replay(self, entries: Sequence[Entry]) -> None:
