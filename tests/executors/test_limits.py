@@ -15,7 +15,7 @@ from searchlab.executors.process import ProcessExecutor
 from searchlab.study.file import load_study
 from searchlab.study.spec import StudySpec
 from searchlab.testing.doubles import study
-from searchlab.testing.executors import collect
+from searchlab.testing.executors import PARAMS, collect
 from searchlab.training.job import Work
 
 pytestmark = pytest.mark.keras
