@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import field_validator
 
 from searchlab.backends import base
-from searchlab.core.space import Choice, Domain, Int, Scalar, SearchSpace
-from searchlab.core.trial import Decision, Known, Outcome, Report, Suggestion, TrialState
+from searchlab.core.optuna_trial import optuna_trial
+from searchlab.core.space import Choice, Domain, Int, Scalar
+from searchlab.core.trial import Decision, Outcome, Report, Suggestion, TrialState
 from searchlab.errors import InputError, MissingPackageError
 from searchlab.private.optuna import ends_search, without_remarks
 from searchlab.study.fields import either
@@ -129,7 +130,9 @@ class OptunaBackend:
             )
             # The best come last: of many trials, TPE gives the older ones less weight.
             known = reversed(problem.known)
-            self._study.add_trials([_complete(each, problem.space) for each in known])
+            self._study.add_trials(
+                [optuna_trial(each.params, each.value, problem.space) for each in known]
+            )
 
     def ask(self, number: int) -> Suggestion | None:
         """The next suggestion; None once a sampler has tried the whole space.
@@ -194,36 +197,6 @@ def _suggest(trial: optuna.Trial, name: str, domain: Domain) -> Scalar:
     if isinstance(domain, Int):
         return trial.suggest_int(name, domain.low, domain.high, step=domain.step, log=domain.log)
     return trial.suggest_float(name, domain.low, domain.high, step=domain.step, log=domain.log)
-
-
-def _complete(known: Known, space: SearchSpace) -> optuna.trial.FrozenTrial:
-    """A trial of another study as Optuna would have stored it."""
-    import optuna
-
-    distributions, params = {}, {}
-    for name, value in known.params.items():
-        domain = space.domains[name]
-        distribution = distributions[name] = _distribution(domain)
-        if isinstance(domain, Choice):
-            params[name] = domain.index(value)
-        else:  # another library may have rounded a step or a logarithm past the end
-            params[name] = min(max(value, distribution.low), distribution.high)
-    return optuna.trial.create_trial(params=params, distributions=distributions, value=known.value)
-
-
-def _distribution(domain: Domain) -> Any:
-    """What `_suggest` samples from, so that a sampler takes both for the same param."""
-    from optuna.distributions import (
-        CategoricalDistribution,
-        FloatDistribution,
-        IntDistribution,
-    )
-
-    if isinstance(domain, Choice):
-        return CategoricalDistribution(range(len(domain.values)))
-    if isinstance(domain, Int):
-        return IntDistribution(domain.low, domain.high, step=domain.step, log=domain.log)
-    return FloatDistribution(domain.low, domain.high, step=domain.step, log=domain.log)
 
 
 def _split(value: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -1,0 +1,45 @@
+"""A finished trial as Optuna stores it: for its samplers, and for its importances."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from searchlab.core.space import Choice, Domain, Int, Params, SearchSpace
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+
+def optuna_trial(params: Params, value: float, space: SearchSpace) -> FrozenTrial:
+    """Make the trial that Optuna would have stored had it suggested these params itself.
+
+    Choices are stored by position: Optuna compares them by ==, to which 1, 1.0 and True are the
+    same. Numbers that another library has rounded past an end of their range are moved to it.
+
+    Args:
+        params: the active params of a point of the space.
+        value: the objective.
+        space: the search space.
+    """
+    from optuna.trial import create_trial
+
+    distributions: dict[str, Any] = {}
+    stored: dict[str, Any] = dict(params)
+    for name, chosen in stored.items():
+        domain = space.domains[name]
+        distribution = distributions[name] = _distribution(domain)
+        if isinstance(domain, Choice):
+            stored[name] = domain.index(chosen)
+        else:
+            stored[name] = min(max(chosen, distribution.low), distribution.high)
+    return create_trial(params=stored, distributions=distributions, value=value)
+
+
+def _distribution(domain: Domain) -> Any:
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    if isinstance(domain, Choice):
+        return CategoricalDistribution(range(len(domain.values)))
+    if isinstance(domain, Int):
+        return IntDistribution(domain.low, domain.high, step=domain.step, log=domain.log)
+    return FloatDistribution(domain.low, domain.high, step=domain.step, log=domain.log)
