@@ -52,8 +52,18 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+NOT_QUICK = ("keras", "slow", "long", "cluster")
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the files with most trainings first: one that is begun last is waited for by all."""
+    """Marks the quick tests, and has several processes begin with the files of most trainings.
+
+    All processes wait for a long file that is begun last.
+    """
+    for item in items:
+        if not any(item.get_closest_marker(name) for name in NOT_QUICK):
+            item.add_marker("quick")
     if "PYTEST_XDIST_WORKER" not in os.environ:  # nobody waits: the order is the command's
         return
     trainings: Counter[Path] = Counter()
@@ -72,3 +82,24 @@ def pytest_runtest_call(item: pytest.Item) -> None:
         _frozen.append(item.path)
         gc.collect()
         gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
+    """Fails a test in CI that would be skipped: CI has all that any test needs."""
+    report = yield
+    return _not_skipped(report)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector):
+    """Fails a module in CI that would be skipped as a whole."""
+    report = yield
+    return _not_skipped(report)
+
+
+def _not_skipped(report):
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("SEARCHLAB_CI"):
+        *_, reason = report.longrepr
+        report.outcome, report.longrepr = "failed", f"CI skips nothing: {reason}"
+    return report

@@ -73,7 +73,8 @@ def example_call(package: Path, port: int) -> str:
 def _write(package: Path, model: Path) -> None:
     from searchlab.inference.flavor import save_model  # imports MLflow
 
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    # It warns about the environment that it writes down, which nobody installs: "no pip here".
+    logging.getLogger("mlflow").setLevel(logging.ERROR)
     save_model(str(model), package)
 
 

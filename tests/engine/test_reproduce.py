@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
+import programs
 import pytest
 from support import run_here, write_study
 
@@ -25,10 +23,10 @@ pytestmark = pytest.mark.keras
 MODELS = """\
 import keras
 
-def build(n_neurons, activation, rate, input_shape):
+def build(n_neurons, rate, input_shape):
     if n_neurons == 3:
         raise ArithmeticError("three is a crowd")
-    model = keras.Sequential([keras.Input(input_shape), keras.layers.Dense(n_neurons, activation)])
+    model = keras.Sequential([keras.Input(input_shape), keras.layers.Dense(n_neurons, "relu")])
     model.add(keras.layers.Dense(1))
     model.compile(loss="mse", optimizer=keras.optimizers.Adam(rate))
     return model
@@ -39,7 +37,6 @@ data: {{path: rows.csv, target: y}}
 model: models.py:build
 space:
   n_neurons: {{int: [1, 30]}}
-  activation: {{choice: [relu, tanh]}}
   rate: {{float: [1e-3, 3e-1], log: true}}
 search: {{backend: {backend}, seed: 3, {search}}}
 training: {{epochs: {epochs}, early_stopping: {{patience: 2}}}}
@@ -60,14 +57,14 @@ STUDIES = {
     "bands": {
         "backend": "hyperband",
         "search": "options: {hyperband_iterations: 1}",
-        "evaluation": "holdout: 0.25",
+        "evaluation": "folds: 2",
         "executor": "fused",
         "epochs": 9,
     },
     "drawn": {
         "backend": "randomized",
         "search": "trials: 3",
-        "evaluation": "folds: 2",
+        "evaluation": "holdout: 0.25",
         "executor": "inline",
         "epochs": 3,
     },
@@ -126,10 +123,8 @@ def test_a_trial_of_each_kind_has_the_same_value_again(studies, name, wanted):
 def test_the_program_says_it_to_people_and_to_scripts(studies, tmp_path):
     """Without options it is the best trial; values, verdict and exit code; no file is left."""
     best = load_record("drawn", studies).best_trial
-    command = [sys.executable, "-m", "searchlab", "reproduce", "drawn"]
-    settings = {"cwd": studies, "capture_output": True, "text": True}
-    settings["env"] = {**os.environ, "TMPDIR": str(tmp_path)}
-    people = subprocess.run(command, check=False, **settings)
+    command = (studies, "reproduce", "drawn")
+    people = programs.run(*command, TMPDIR=str(tmp_path))
     assert people.returncode == 0, people.stderr
     assert people.stdout.splitlines()[-4:] == [
         f"trial {best.trial.number} of study drawn",
@@ -137,7 +132,7 @@ def test_the_program_says_it_to_people_and_to_scripts(studies, tmp_path):
         f"  again     COMPLETE  {best.outcome.value!r}",
         "  result    same",
     ]
-    script = subprocess.run([*command, "--trial", "0", "--json"], check=False, **settings)
+    script = programs.run(*command, "--trial", "0", "--json", TMPDIR=str(tmp_path))
     said = json.loads(script.stdout)
     assert (said["name"], said["trial"], said["same"]) == ("drawn", 0, True)
     assert said["recorded"] == said["again"]
@@ -238,6 +233,7 @@ def test_initial_weights_are_the_studys_own_copy(studies, tmp_path):
         "model: {factory: 'models.py:build', initial_weights: {study: drawn, freeze: 1}}",
     )
     text = text.replace("[1, 30]", f"[{best['n_neurons']}, {best['n_neurons']}]")
+    text = text.replace("trials: 3", "trials: 1")
     run_here(write_study(tmp_path / "heir.yaml", text))
     shutil.rmtree(StudyHome("drawn", tmp_path).directory)
     assert again(tmp_path, "heir", 0).same
