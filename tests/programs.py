@@ -4,7 +4,7 @@ A process that has imported them, and has done nothing else, is kept for all tes
 and forks the programs: each is a process of its own whose working directory, environment, streams
 and exit are its own, as if it had been started with `python -m searchlab`. So is its fork server,
 which it would otherwise start with another ten seconds of imports. For how a program behaves while
-it imports, or what it imports, start it with `subprocess`.
+it imports, or what it imports, there is `run_fresh`.
 """
 
 from __future__ import annotations
@@ -45,6 +45,12 @@ def run(directory: Path, *arguments: object, **environment: str) -> subprocess.C
     program = Program(directory, *arguments, **environment)
     out, err = program.communicate()
     return subprocess.CompletedProcess(arguments, program.returncode, out, err)
+
+
+def run_fresh(directory: Path, *arguments: str) -> subprocess.CompletedProcess:
+    """Run the program to its end in a new Python, which imports everything itself."""
+    command = [sys.executable, "-m", "searchlab", *arguments]
+    return subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
 
 
 class Program:

