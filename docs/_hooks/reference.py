@@ -309,7 +309,7 @@ def _drawing(levels: list[list[str]]) -> str:
 
 def _room(name: str, x: float, y: float, wide: float) -> Iterator[str]:
     """A box with the room's name, and what it holds as far as there is space."""
-    holds = html.escape(about(name))
+    holds = html.escape(about(name).replace("`", ""))
     short = re.split(r"[:,;.](?: |$)", holds)[0]
     said = next((each for each in (holds, short) if len(each) * _LETTER < wide), "")
     middle = x + wide / 2
