@@ -4,6 +4,7 @@ MkDocs calls `on_page_markdown` for each page. A line that is one of the marks b
 
     <!-- reference: study-file -->   each key of a study file, from its JSON schema
     <!-- reference: commands -->     each command with its options, from the command line itself
+    <!-- reference: datasets -->     each data set that can be named
     <!-- drawing: rooms -->          the rooms of the package, from the architecture test's table
     <!-- drawing: NAME.svg -->       a picture of docs/pictures, in the page's own colours
     <!-- include: FILE -->           a file of the repository's root
@@ -36,6 +37,7 @@ def _made(kind: str, name: str) -> str:
     made: dict[tuple[str, str], Callable[[], str]] = {
         ("reference", "study-file"): study_file,
         ("reference", "commands"): commands,
+        ("reference", "datasets"): datasets,
         ("drawing", "rooms"): rooms,
     }
     if kind == "include":
@@ -189,6 +191,14 @@ def _values(value: Any, keys: list[str]) -> Iterator[Any]:
         if keys[0] == "space":
             for param in value["space"].values():
                 yield from _values(param, keys[1:])
+
+
+def datasets() -> str:
+    """List the data sets that a study can name."""
+    from searchlab.data.catalog import DATASETS
+
+    rows = [f"| `{name}` | {said} |" for name, said in DATASETS.items()]
+    return "\n".join(["| `data.dataset` | is |", "|---|---|", *rows])
 
 
 # ---- the command line
