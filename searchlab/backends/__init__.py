@@ -1,1 +1,1 @@
-"""Search backends: the libraries that decide what is tried next, one file each."""
+"""Search backends: the libraries that choose the next params, one file each."""

@@ -21,19 +21,19 @@ class Options(BaseModel):
 
 @dataclass(frozen=True)
 class Problem:
-    """What a backend is told about a study.
+    """The search problem that a study poses to a backend.
 
     Attributes:
         space: the search space.
         metric: the objective's name, such as "val_loss".
         maximize: whether higher is better.
-        epochs: the most epochs that a training may take.
-        folds: how many trainings a trial has.
-        trials: the total number of trials, or None for no bound.
+        epochs: the maximum of epochs of a training.
+        folds: the number of trainings of a trial.
+        trials: the total number of trials, or None for no limit.
         task: "regression", "binary" or "multiclass".
         seed: at least 1; the same seed gives the same suggestions.
         options: the backend's own options, checked by its `Options`.
-        known: trials of other studies on this space to begin with, of distinct params, best first.
+        known: trials of other studies on this space, with distinct params, best first.
     """
 
     space: SearchSpace
@@ -49,7 +49,7 @@ class Problem:
 
     @classmethod
     def of(cls, spec: StudySpec, task: str, known: tuple[Known, ...] = ()) -> Problem:
-        """The problem that a study file poses on data with this kind of target."""
+        """Build the problem of a study file on data with this kind of target."""
         return cls(
             space=spec.search_space,
             metric=spec.objective.metric,
@@ -69,53 +69,52 @@ class Backend(Protocol):
 
     The laws, which `searchlab.testing.BackendContract` holds every implementation to:
 
-    * It is made from a `Problem` alone: `Backend(problem)`.
-    * `ask` is called with the numbers 0, 1, 2, ... Each number is asked again only if the answer
-      before was None.
+    * It is built from a `Problem` alone: `Backend(problem)`.
+    * `ask` is called with the numbers 0, 1, 2, ... A number is repeated only if the previous
+      answer was None.
     * Params are points of the space, as plain Python values.
-    * The same calls in the same order give the same answers, in any process. Nothing outside of
-      the calls (time, a random generator that others use, files) has a say.
-    * Several trials may be open at once, and told in another order than they were asked.
-    * A FAIL neither ends the search nor starves it.
+    * The same calls in the same order give the same answers, in any process. Nothing outside
+      the calls (time, shared random generators, files) has an influence.
+    * Several trials may be open at once, and may be told in another order than asked.
+    * A FAIL neither ends the search nor blocks it.
     * All calls come from one thread. None blocks for longer than the library computes.
     """
 
     Options: ClassVar[type[Options]]
     prunes: bool
-    """Whether `report` can answer STOP, so that a training must wait for the answer; ask the
-    instance, as options may turn it off."""
+    """Whether `report` can answer STOP, so that a training must wait for the answer. Options may
+    turn it off, so read it from the instance."""
     sets_epochs: ClassVar[bool]
-    """Whether suggestions have epochs of their own."""
+    """Whether suggestions set their own number of epochs."""
     resumes_weights: ClassVar[bool]
-    """Whether a suggestion may continue an earlier trial's weights."""
+    """Whether a suggestion may continue from an earlier trial's weights."""
     at_once: int | None
-    """How many trials may be open at once, where an executor takes many; None for all that it
-    takes. A backend that learns from outcomes names a number: a trial that it suggests before
-    it has heard of any other is a guess. The loop opens `execution.workers` trials all the same.
-    It is no matter of the machine, on which the trials of a study must not depend. Ask the
-    instance, as options may decide."""
+    """How many trials may be open at once if the executor accepts many; None for no limit. A
+    backend that learns from outcomes sets a limit, as trials suggested before any outcome are
+    guesses. The loop opens at least `execution.workers` trials. The number must not depend on the
+    machine, as a study's trials must not. Options may change it, so read it from the instance."""
     needs_trials: ClassVar[bool]
     """Whether `search.trials` must be given."""
     tries_known: ClassVar[bool]
-    """Whether it begins by trying the best of `Problem.known` again. How many does not depend on
-    `Problem.trials`, which may be raised. A backend that does not takes all of `known` for trials
-    of its own, and goes on from there."""
+    """Whether it begins by trying the best of `Problem.known` again. How many must not depend on
+    `Problem.trials`, which may be raised. Other backends treat all of `known` as trials of their
+    own and continue from there."""
 
     def __init__(self, problem: Problem) -> None:
-        """Makes the library's own search object."""
+        """Make the library's own search object."""
 
     def ask(self, number: int) -> Suggestion | None:
-        """The next suggestion.
+        """Return the next suggestion.
 
-        None means: wait for the outcome of a running trial and ask again; and, if no trial is
-        running, that the search is over.
+        None means to wait for the outcome of a running trial and ask again; if no trial is
+        running, the search is over.
         """
 
     def report(self, report: Report) -> Decision:
-        """Takes an intermediate value; CONTINUE or STOP."""
+        """Take an intermediate value; answer CONTINUE or STOP."""
 
     def tell(self, outcome: Outcome) -> None:
-        """Takes the end of a trial that was asked for."""
+        """Take the outcome of a trial."""
 
     def close(self) -> None:
-        """Ends what the backend started (threads, temporary files). Asking is over."""
+        """Release what the backend started, such as threads; no call follows."""

@@ -1,17 +1,17 @@
-"""The bridge to searches that own their loop: scikit-learn's, over a scikeras estimator.
+"""A bridge to searches that own their loop: scikit-learn's, over a scikeras estimator.
 
-`RandomizedSearchCV.fit` does not return before all candidates are scored, so it runs in a thread
-of its own. It hands its fits to joblib, and joblib to the backend that stands here, by joblib's
-documented extension point. That backend runs nothing by itself: it keeps the fits in the order
-in which they were dispatched. When the bridge is asked for candidate 7, it starts one thread,
-which runs the fits of candidate 7 one after the other. The first of them gives the estimator its
-params; the estimator's `fit` hands these over as the answer and waits.
+`RandomizedSearchCV.fit` returns only when all candidates are scored, so it runs in a thread of its
+own. It passes its fits to joblib, which passes them to the joblib backend below, by joblib's
+documented extension point. This backend runs nothing by itself: it keeps the fits in the order of
+their dispatch. When the bridge is asked for candidate 7, it starts one thread, which runs the fits
+of candidate 7 one after the other. The first fit gives the estimator its params; the estimator's
+`fit` passes them on as the answer and waits.
 
-When candidate 7 is told, its `fit` returns, the search's scorer reads off the score of each fold,
-and the thread ends. So there are as many threads as there are open candidates, candidates can be
-told in any order, and whenever a thread of the library runs, the caller waits for it: nothing
-depends on timing. Closing makes every waiting `fit` raise something that scikit-learn does not
-take for a failed fit, which ends the search and its threads at once.
+When candidate 7 is told, its `fit` returns, the search's scorer returns the score of each fold, and
+the thread ends. So there is one thread for each open candidate, candidates can be told in any
+order, and the caller waits whenever a thread of the library runs: nothing depends on timing.
+Closing makes every waiting `fit` raise an exception that scikit-learn does not take for a failed
+fit, which ends the search and its threads at once.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from sklearn.utils import ClassifierTags, RegressorTags, Tags
 from searchlab.errors import InputError
 
 PREFIX = "model__"
-"""How scikeras names a param of the model, so that none is taken for a param of the estimator."""
+"""scikeras' prefix for params of the model, which sets them apart from the estimator's."""
 
 _running = threading.local()
 
 
 class _Closed(BaseException):
-    """Ends a waiting fit. No `Exception`: scikit-learn would score it and go on."""
+    """The end of a waiting fit; not an `Exception`, which scikit-learn would score and go on."""
 
 
 @dataclass
@@ -50,7 +50,7 @@ class _Fit:
 
 
 class _Candidate:
-    """A candidate of the search, with the thread in which its fits wait."""
+    """A candidate of the search and the thread in which its fits wait."""
 
     def __init__(self, number: int, fits: Sequence[_Fit]) -> None:
         self.params: Mapping[str, Any] | None = None
@@ -64,18 +64,18 @@ class _Candidate:
         )
 
     def start(self) -> None:
-        """Runs the first fit up to where the estimator waits."""
+        """Run the first fit until the estimator waits."""
         self._thread.start()
         self._asked.wait()
 
     def end(self, scores: Sequence[float] | None) -> None:
-        """Lets the fits end with their scores, or with `_Closed` if there are none."""
+        """Let the fits end with their scores, or with `_Closed` if None."""
         self._scores = scores
         self._told.set()
         self._thread.join()
 
     def wait(self, params: Mapping[str, Any]) -> None:
-        """Called by the estimator's `fit`."""
+        """Pass on the params and wait for the end; the estimator's `fit` calls this."""
         self.params = params
         self._asked.set()
         self._told.wait()
@@ -83,7 +83,7 @@ class _Candidate:
             raise _Closed
 
     def score(self) -> float:
-        """The score of the fold whose fit has just returned."""
+        """Return the score of the fold whose fit has just ended."""
         if self._scores is None:
             raise _Closed
         return self._scores[self._fold]
@@ -106,7 +106,7 @@ class _Waiting:
     """A scikeras estimator whose `fit` waits for the outcome of its trial."""
 
     def fit(self, X: Any, y: Any) -> Self:  # noqa: ARG002 - the trial is trained elsewhere
-        """Hands the params over and waits."""
+        """Pass on the params and wait."""
         _running.candidate.wait(
             {
                 name.removeprefix(PREFIX): value
@@ -122,7 +122,7 @@ class WaitingRegressor(_Waiting, KerasRegressor):  # type: ignore[misc]  # scike
 
     scikeras 0.13 sets no tags that scikit-learn 1.9 reads (its issue 337), so `is_regressor` and
     `is_classifier` are False for its estimators, and cross-validation of a classifier silently
-    loses stratification. Here the tags say what the estimators are.
+    loses stratification. These classes set the tags.
     """
 
     def __sklearn_tags__(self) -> Tags:
@@ -134,7 +134,7 @@ class WaitingRegressor(_Waiting, KerasRegressor):  # type: ignore[misc]  # scike
 
 
 class WaitingClassifier(_Waiting, KerasClassifier):  # type: ignore[misc]  # scikeras has no types
-    """A `KerasClassifier` that waits; its tags are mended as those of `WaitingRegressor`."""
+    """A `KerasClassifier` that waits; its tags are fixed as in `WaitingRegressor`."""
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -145,7 +145,7 @@ class WaitingClassifier(_Waiting, KerasClassifier):  # type: ignore[misc]  # sci
 
 
 def fold_score(estimator: Any, X: Any, y: Any) -> float:  # noqa: ARG001 - scikit-learn's signature
-    """The `scoring` of the search: what the trial was told for this fold."""
+    """Return the score of this fold that the candidate was told; the search's `scoring`."""
     return float(_running.candidate.score())
 
 
@@ -157,27 +157,27 @@ class _Dispatcher(ParallelBackendBase):  # type: ignore[misc]  # joblib has no t
         self._bridge = bridge
 
     def effective_n_jobs(self, n_jobs: int) -> int:  # noqa: ARG002
-        """Two: with one job, joblib would run the fits itself."""
+        """Return 2: with one job, joblib would run the fits itself."""
         return 2
 
     def submit(self, func: Callable[[], Any], callback: Callable[[Any], None]) -> _Fit:
-        """Keeps a fit."""
+        """Keep a fit."""
         return self._bridge.dispatched(_Fit(func, callback))
 
     def retrieve_result(self, out: _Fit, timeout: float | None = None) -> Any:  # noqa: ARG002
-        """Waits for a fit, in the search's thread. By then all fits have been dispatched."""
+        """Wait for a fit, in the search's thread; all fits have been dispatched by then."""
         self._bridge.ready.set()
         return out.result.result()
 
 
 class Bridge:
-    """Turns a search that owns its loop into questions and answers.
+    """A search that owns its loop, turned into questions and answers.
 
     All methods are called from one thread.
 
     Args:
         search: runs the search to its end, over a waiting estimator and `fold_score`.
-        folds: how many fits each candidate has.
+        folds: the number of fits of each candidate.
 
     Attributes:
         ready: set once the search has dispatched all its fits, or has ended.
@@ -195,7 +195,7 @@ class Bridge:
         self._thread = threading.Thread(target=self._run, name="searchlab-search", daemon=True)
 
     def ask(self, number: int) -> Mapping[str, Any] | None:
-        """The params of a candidate, or None if the search has no more.
+        """Return the params of a candidate, or None if the search has no more.
 
         Raises:
             InputError: if the search has failed.
@@ -215,7 +215,7 @@ class Bridge:
         return candidate.params
 
     def tell(self, number: int, scores: Sequence[float]) -> None:
-        """Ends a candidate with the score of each fold; greater is better, NaN is a failure."""
+        """End a candidate with the score of each fold; higher is better, NaN is a failure."""
         candidate = self._open.pop(number)
         candidate.end(scores)
         self._error = self._error or candidate.error
@@ -224,7 +224,7 @@ class Bridge:
             self._thread.join()
 
     def close(self) -> None:
-        """Ends the search wherever it is, and waits until its threads have ended."""
+        """End the search at once and wait for its threads."""
         self._closed = True
         if self._thread.ident is None:
             return
@@ -238,7 +238,7 @@ class Bridge:
         self._thread.join()
 
     def dispatched(self, fit: _Fit) -> _Fit:
-        """Called by joblib, in the search's thread, for each fit in order."""
+        """Keep the next fit; joblib calls this in the search's thread, in order."""
         if self._closed:
             raise _Closed
         self._fits.append(fit)
@@ -246,8 +246,8 @@ class Bridge:
 
     def _run(self) -> None:
         try:
-            # The filters of this thread are everybody's until it ends; so only scikit-learn's
-            # remarks on failed candidates and small grids, which the study shows itself.
+            # Filters apply to all threads until this one ends, so they are narrow: scikit-learn's
+            # warnings of failed candidates and small grids, which the study shows itself.
             with warnings.catch_warnings(), parallel_config(backend=_Dispatcher(self), n_jobs=2):
                 warnings.filterwarnings("ignore", category=UserWarning, module="sklearn")
                 self._search()

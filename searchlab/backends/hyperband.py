@@ -1,8 +1,7 @@
 """Keras Tuner's Hyperband as a backend: the real `HyperbandOracle`, without its tuner.
 
 The oracle is asked for its next trial and told each outcome, as `keras_tuner.Hyperband` does
-around its own trainings. It writes no files here: a study that stopped is rebuilt from its
-journal.
+around its own trainings. It writes no files: a stopped study is rebuilt from its journal.
 
 Hyperband: Li et al., "A Novel Bandit-Based Approach to Hyperparameter Optimization", Journal of
 Machine Learning Research 18 (2018), https://jmlr.org/papers/v18/16-558.html.
@@ -31,7 +30,7 @@ from searchlab.private.keras_tuner import (
 )
 
 _SHARE = 3
-"""One in so many trials of the first rung, at most, has params that are known already."""
+"""At most one in so many trials of the first rung has known params."""
 
 
 class HyperbandOptions(base.Options):
@@ -39,8 +38,8 @@ class HyperbandOptions(base.Options):
 
     Attributes:
         factor: one in `factor` trials of a rung is promoted, to `factor` times the epochs.
-        hyperband_iterations: how often to go through all brackets. If left out: until
-            `search.trials` is reached, or once if that is not given.
+        hyperband_iterations: the number of passes through all brackets; by default as many as
+            `search.trials` allows, or one if that is not given.
     """
 
     factor: Annotated[int, Field(ge=2)] = 3
@@ -48,17 +47,17 @@ class HyperbandOptions(base.Options):
 
 
 class HyperbandBackend:
-    """Runs brackets of successive halving with Keras Tuner's oracle.
+    """Brackets of successive halving by Keras Tuner's oracle.
 
-    The first trials of the first bracket have the best params that are known already, as many as
-    are a third of its first rung. The others are drawn as if they were the first.
+    The first trials of the first bracket, up to a third of its first rung, have the best known
+    params. The others are drawn as if they were the first.
     """
 
     Options: ClassVar[type[base.Options]] = HyperbandOptions
     prunes: bool = False
     sets_epochs: ClassVar[bool] = True
     resumes_weights: ClassVar[bool] = True
-    at_once: int | None = None  # it promotes when a rung has ended, and draws all else blindly
+    at_once: int | None = None  # promotions wait for a whole rung, all else is drawn blindly
     needs_trials: ClassVar[bool] = False
     tries_known: ClassVar[bool] = True
 
@@ -70,9 +69,9 @@ class HyperbandBackend:
         self._without_weights: set[int] = set()
 
     def ask(self, number: int) -> Suggestion | None:
-        """The next trial of a rung, or None while the rungs wait for outcomes or are all done."""
-        # How often a search waits depends on time, so a question that is answered by "wait" must
-        # leave no trace: the oracle draws random params even where it then finds none new.
+        """Return the next trial of a rung; None while rungs wait for outcomes or all are done."""
+        # How often a search waits depends on time, so the answer "wait" must leave no trace:
+        # the oracle draws random params even if it then finds no new ones.
         state = random_state(self._oracle)
         trial = self._oracle.create_trial(f"searchlab-{number}")
         if trial.status != "RUNNING":
@@ -83,15 +82,15 @@ class HyperbandBackend:
         return self._suggestion(trial.hyperparameters.values)
 
     def report(self, report: Report) -> Decision:  # noqa: ARG002 - Hyperband looks at outcomes
-        """CONTINUE: Hyperband stops a trial by not promoting it."""
+        """Return CONTINUE, as Hyperband stops a trial by not promoting it."""
         return Decision.CONTINUE
 
     def tell(self, outcome: Outcome) -> None:
-        """Takes the end of a trial.
+        """Take the outcome of a trial.
 
-        One that failed or was pruned counts as completed with the worst value there is. To Keras
-        Tuner 1.4.8 a failed trial is one less in its rung, which then never promotes enough for
-        the bracket's last rung.
+        A failed or pruned trial counts as completed with the worst possible value. Keras Tuner
+        1.4.8 drops failed trials from their rung, which then never promotes enough trials for the
+        bracket's last rung.
         """
         value = outcome.value if outcome.state is TrialState.COMPLETE else None
         if value is None:
@@ -103,7 +102,7 @@ class HyperbandBackend:
         self._oracle.end_trial(trial)
 
     def close(self) -> None:
-        """Nothing to end: the oracle lives in memory."""
+        """Do nothing, as the oracle lives in memory."""
 
     def _suggestion(self, values: Mapping[str, Any]) -> Suggestion:
         space = self._problem.space
@@ -165,7 +164,7 @@ def _hyperparameters(space: SearchSpace) -> Any:
 
 
 def _conditions(space: SearchSpace, domain: Domain) -> list[When]:
-    """All conditions of a param, the outermost first: Keras Tuner nests them."""
+    """Return all conditions of a param, outermost first, as Keras Tuner nests them."""
     if domain.when is None:
         return []
     return [*_conditions(space, space.domains[domain.when.param]), domain.when]
@@ -186,16 +185,16 @@ def _declare(hyperparameters: Any, name: str, domain: Domain) -> None:
 
 
 def _stored(domain: Domain, value: Scalar) -> Scalar:
-    """A value as the oracle knows it.
+    """Return a value as the oracle stores it.
 
-    Keras Tuner's choices must be of one type and cannot be None, so it is given their positions,
-    which it draws just as it would draw the values.
+    Keras Tuner's choices must be of one type and not None, so the oracle has their positions,
+    which it draws as it would draw the values.
     """
     return domain.index(value) if isinstance(domain, Choice) else value
 
 
 def _value(domain: Domain, stored: Any) -> Scalar:
-    """The value behind what the oracle stores."""
+    """Return the value for what the oracle stores."""
     if isinstance(domain, Choice):
         return domain.values[int(stored)]
     return int(stored) if isinstance(domain, Int) else float(stored)

@@ -1,4 +1,4 @@
-"""A randomized search that begins with candidates which are known already."""
+"""A randomized search that begins with known candidates."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from sklearn.model_selection import ParameterSampler, RandomizedSearchCV
 
 
 class KnownFirstSearchCV(RandomizedSearchCV):  # type: ignore[misc]  # scikit-learn has no types
-    """The real search, but for its candidates: the known ones, then those that it would draw.
+    """The real search with known candidates before those that it draws.
 
     Attributes:
         first: the known candidates, distinct.
-        identity: what tells candidates apart; a drawn one that is known is not tried again.
+        identity: makes a hashable key of a candidate; drawn candidates that are known are skipped.
     """
 
     first: Sequence[Mapping[str, Any]]
     identity: Callable[[Mapping[str, Any]], Hashable]
 
     def _run_search(self, evaluate_candidates: Callable[[list[Mapping[str, Any]]], Any]) -> None:
-        """Gives all candidates at once; scikit-learn wants its subclasses to override this."""
+        """Evaluate all candidates at once; scikit-learn's subclasses override this method."""
         known = {self.identity(candidate) for candidate in self.first}
         sampler = ParameterSampler(
             self.param_distributions, self.n_iter, random_state=self.random_state

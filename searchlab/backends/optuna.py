@@ -1,8 +1,7 @@
 """Optuna as a backend: a real `optuna.Study`, asked and told.
 
-A study gets the trials that `study.optimize` would give a script with the same sampler, pruner
-and `suggest` calls, as long as one trial runs at a time. With more, Optuna sees them as running
-at once, as it does with `n_jobs`.
+As long as one trial runs at a time, a study gets the trials that `study.optimize` would give a
+script with the same sampler, pruner and `suggest` calls. More trials are as with `n_jobs`.
 """
 
 from __future__ import annotations
@@ -50,19 +49,19 @@ _CLASSES: Mapping[Kind, Mapping[str, str]] = {
     },
 }
 _PACKAGES = {"cmaes": "cmaes", "gp": "torch"}
-"""What some samplers import, and Optuna does not bring along."""
+"""Packages that some samplers import and Optuna does not depend on."""
 
 _INCOMPLETE = ("percentile",)
-"""What cannot be named without options."""
+"""Pruners that need options."""
 
 _BLIND: Mapping[Kind, tuple[str, ...]] = {
     "sampler": ("random", "qmc"),
     "pruner": ("none", "threshold"),
 }
-"""What looks at no trial but the one it decides on."""
+"""Samplers and pruners that ignore other trials."""
 
 _STUDY_NAME = "searchlab"
-"""Optuna's HyperbandPruner draws a trial's bracket from the study's name, random by default."""
+"""The name from which Optuna's HyperbandPruner derives brackets; random by default."""
 
 
 _NameOrGroup = Annotated[
@@ -72,7 +71,7 @@ _NameOrGroup = Annotated[
 
 
 class OptunaOptions(base.Options):
-    """Which of Optuna's samplers and pruners, by name, or `{name: tpe, n_startup_trials: 20}`."""
+    """Optuna's sampler and pruner, each by name or as `{name: tpe, n_startup_trials: 20}`."""
 
     sampler: _NameOrGroup = "tpe"
     pruner: _NameOrGroup = "median"
@@ -91,7 +90,7 @@ class OptunaOptions(base.Options):
 
 
 class OptunaBackend:
-    """Samples and prunes with Optuna.
+    """A backend that samples and prunes with Optuna.
 
     Raises:
         InputError: if the sampler or the pruner refuses its options.
@@ -103,9 +102,9 @@ class OptunaBackend:
     sets_epochs: ClassVar[bool] = False
     resumes_weights: ClassVar[bool] = False
     at_once: int | None = 8
-    """A compromise: of 64 trials on a smooth formula, TPE finds with 8 at once nearly what it finds
-    with one, with 64 only what a random search does, and then nothing is pruned either. None with a
-    sampler and a pruner that do not learn from other trials."""
+    """A compromise: in 64 trials on a smooth formula, TPE with 8 at once is nearly as good as one
+    by one; with 64 it is a random search, and nothing is pruned. None for samplers and pruners that
+    do not learn from other trials."""
     needs_trials: ClassVar[bool] = False
     tries_known: ClassVar[bool] = False
 
@@ -128,14 +127,14 @@ class OptunaBackend:
                 sampler=_make("sampler", options.sampler, _sampler_defaults(problem, options)),
                 pruner=_make("pruner", options.pruner, {}),
             )
-            # The best come last: of many trials, TPE gives the older ones less weight.
+            # The best come last, as TPE gives older trials less weight.
             known = reversed(problem.known)
             self._study.add_trials(
                 [optuna_trial(each.params, each.value, problem.space) for each in known]
             )
 
     def ask(self, number: int) -> Suggestion | None:
-        """The next suggestion; None once a sampler has tried the whole space.
+        """Return the next suggestion; None once the sampler has tried the whole space.
 
         Raises:
             InputError: if the sampler cannot handle the space.
@@ -156,9 +155,9 @@ class OptunaBackend:
         return Suggestion(params, self._problem.epochs)
 
     def report(self, report: Report) -> Decision:
-        """Takes the objective's intermediate value; a report without it changes nothing.
+        """Take the objective's intermediate value; a report without it changes nothing.
 
-        The folds of a trial follow each other: epoch 3 of fold 1 is step `epochs + 3`.
+        Folds follow one another: epoch 3 of fold 1 is step `epochs + 3`.
         """
         value = report.metrics.get(self._problem.metric)
         if value is None:
@@ -169,7 +168,7 @@ class OptunaBackend:
             return Decision.STOP if trial.should_prune() else Decision.CONTINUE
 
     def tell(self, outcome: Outcome) -> None:
-        """Takes the end of a trial. A pruned one counts with its last intermediate value."""
+        """Take the outcome of a trial; a pruned one counts with its last intermediate value."""
         from optuna.trial import TrialState as State
 
         states = {
@@ -186,13 +185,13 @@ class OptunaBackend:
             self._exhausted = True
 
     def close(self) -> None:
-        """Nothing to end: the study lives in memory."""
+        """Do nothing, as the study lives in memory."""
 
 
 def _suggest(trial: optuna.Trial, name: str, domain: Domain) -> Scalar:
     if isinstance(domain, Choice):
-        # Optuna compares choices by ==, to which 1, 1.0 and True are the same: their positions
-        # are drawn alike and cannot be mixed up.
+        # Optuna compares choices by ==, to which 1, 1.0 and True are the same, so it draws
+        # their positions.
         return domain.values[trial.suggest_categorical(name, range(len(domain.values)))]
     if isinstance(domain, Int):
         return trial.suggest_int(name, domain.low, domain.high, step=domain.step, log=domain.log)
@@ -207,7 +206,7 @@ def _split(value: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 def _check(kind: Kind, value: str | Mapping[str, Any]) -> None:
-    """Raises a ValueError if there is no such sampler or pruner, or it has no such option."""
+    """Raise a ValueError for an unknown sampler or pruner, or an unknown option of it."""
     name, options = _split(value)
     classes = _CLASSES[kind]
     if not name:
@@ -216,7 +215,7 @@ def _check(kind: Kind, value: str | Mapping[str, Any]) -> None:
         near = difflib.get_close_matches(name, classes, n=2, cutoff=0.4) or list(classes)
         raise ValueError(f"there is no {kind} {name!r}; did you mean {' or '.join(near)}?")
     if not options and name not in _INCOMPLETE:
-        return  # the check of a plain name imports nothing
+        return  # so that checking a plain name imports nothing
     known = _known_options(kind, name)
     unknown = [option for option in options if option not in known]
     if unknown:
@@ -231,9 +230,9 @@ def _check(kind: Kind, value: str | Mapping[str, Any]) -> None:
 
 
 def _known_options(kind: Kind, name: str) -> dict[str, bool]:
-    """The options that a study file can write, and whether they must be given.
+    """Return the options that a study file can set, and whether each is required.
 
-    The seed is the study's own, and functions and other objects cannot stand in a file.
+    The seed is the study's own, and a file cannot hold functions or other objects.
     """
     objects = ("Callable", "Base", "FrozenTrial", "ndarray")
     return {
@@ -255,7 +254,7 @@ def _sampler_defaults(problem: base.Problem, options: OptunaOptions) -> dict[str
     if "seed" in inspect.signature(_class("sampler", name)).parameters:
         defaults["seed"] = problem.seed
     if name == "tpe" and problem.space.conditional and given.get("multivariate", True):
-        # Without it, TPE samples each conditional param by itself.
+        # Without it, TPE samples each conditional param independently.
         defaults["group"] = True
     return defaults
 

@@ -1,7 +1,7 @@
 """scikit-learn's randomized search as a backend: the real `RandomizedSearchCV.fit`.
 
-Its fits wait for the trials of the study; see `bridge`. It sees no data: its folds are as many
-as the study's, over two empty rows.
+Its fits wait for the trials of the study; see `bridge`. It sees no data: it has as many folds as
+the study, over two empty rows.
 """
 
 from __future__ import annotations
@@ -16,30 +16,29 @@ from searchlab.core.space import Choice, Domain, Float, Int, Scalar, SearchSpace
 from searchlab.core.trial import Decision, Outcome, Report, Suggestion, TrialState
 
 _MOST = 5
-"""Candidates, at most, that have params which are known already."""
+"""The maximum of candidates with known params."""
 
 
 class RandomizedOptions(base.Options):
-    """Randomized search has no options of its own."""
+    """The options of randomized search: none."""
 
 
 class RandomizedBackend:
-    """Draws all candidates at random, with `sklearn.model_selection.RandomizedSearchCV`.
+    """A random search by `sklearn.model_selection.RandomizedSearchCV`.
 
-    A space of lists alone (choices, and numbers in steps) is drawn without replacement: its
-    candidates end with the grid. scikit-learn 1.9 draws such a space in one way up to 1 % of the
-    grid, in another up to 99 %, and in a third above. Raising the number of trials of a study
-    across one of these bounds changes the candidates, which its replay then notices.
+    A space of lists alone (choices and numbers in steps) is drawn without replacement: the search
+    ends with the grid. scikit-learn 1.9 uses one algorithm up to 1 % of the grid, another up to
+    99 %, and a third above. Raising a study's number of trials across such a bound changes the
+    candidates, which the replay then notices.
 
-    The first candidates are the best params that are known already, five at most, and then those
-    that would be the first.
+    The first candidates are the best known params, at most five; the drawn ones follow.
     """
 
     Options: ClassVar[type[base.Options]] = RandomizedOptions
     prunes: bool = False
     sets_epochs: ClassVar[bool] = False
     resumes_weights: ClassVar[bool] = False
-    at_once: int | None = None  # its candidates are drawn before the first outcome
+    at_once: int | None = None  # all candidates are drawn before the first outcome
     needs_trials: ClassVar[bool] = True
     tries_known: ClassVar[bool] = True
 
@@ -56,7 +55,7 @@ class RandomizedBackend:
         self._bridge = bridge.Bridge(lambda: self._search.fit(rows, targets), problem.folds)
 
     def ask(self, number: int) -> Suggestion | None:
-        """The params of candidate `number`, or None if there are no more candidates.
+        """Return the params of candidate `number`, or None if there are no more candidates.
 
         Raises:
             InputError: if scikit-learn's search has failed.
@@ -68,11 +67,11 @@ class RandomizedBackend:
         return Suggestion(_point(space, params), self._problem.epochs)
 
     def report(self, report: Report) -> Decision:  # noqa: ARG002
-        """CONTINUE: randomized search looks at no intermediate value."""
+        """Return CONTINUE, as randomized search ignores intermediate values."""
         return Decision.CONTINUE
 
     def tell(self, outcome: Outcome) -> None:
-        """Scores the candidate; NaN, scikit-learn's mark of a failed fit, unless COMPLETE."""
+        """Score the candidate, with NaN (scikit-learn's mark of a failed fit) unless COMPLETE."""
         folds = self._problem.folds
         scores = [math.nan] * folds
         if outcome.state is TrialState.COMPLETE and outcome.value is not None:
@@ -81,12 +80,12 @@ class RandomizedBackend:
         self._bridge.tell(outcome.number, scores)
 
     def close(self) -> None:
-        """Ends the search and its threads."""
+        """End the search and its threads."""
         self._bridge.close()
 
     @property
     def cv_results_(self) -> dict[str, Any]:
-        """scikit-learn's own table of the search; greater scores are better.
+        """scikit-learn's own table of the search; higher scores are better.
 
         Raises:
             AttributeError: while candidates are open or not yet asked for.
@@ -96,7 +95,7 @@ class RandomizedBackend:
 
 
 class _LogInt:
-    """Whole numbers whose logarithm is uniform, as a scipy-like distribution."""
+    """A SciPy-like distribution of whole numbers, uniform in their logarithm."""
 
     def __init__(self, low: int, high: int) -> None:
         from scipy.stats import loguniform
@@ -105,7 +104,7 @@ class _LogInt:
         self._reals = loguniform(low, high + 1)
 
     def rvs(self, random_state: Any) -> int:
-        """One number, both ends included."""
+        """Draw a number, both ends included."""
         return min(int(self._reals.rvs(random_state=random_state)), self._high)
 
 
@@ -134,7 +133,7 @@ def _search(problem: base.Problem, estimator: Any, scoring: Any) -> Any:
 
 
 def _point(space: SearchSpace, params: Mapping[str, Any]) -> dict[str, Scalar]:
-    """The point of the space behind drawn params; those that are known lack inactive ones."""
+    """Return the point of the space for drawn params, or for known ones without inactive params."""
     return space.active(
         {name: _plain(domain, params[name]) for name, domain in space if name in params}
     )
@@ -147,7 +146,7 @@ def _distributions(space: SearchSpace) -> dict[str, Any]:
 
 
 def _distribution(domain: Domain) -> Any:
-    """What a script would give scikit-learn: a list, or a distribution of scipy."""
+    """Return what a script would pass to scikit-learn: a list or a SciPy distribution."""
     from scipy.stats import loguniform, uniform
 
     if isinstance(domain, Choice):
@@ -169,7 +168,7 @@ def _steps(domain: Float, step: float) -> list[float]:
 
 
 def _plain(domain: Domain, value: Any) -> Scalar:
-    """A value as a plain Python one, without numpy's types."""
+    """Convert a value from NumPy's types to a plain Python value."""
     if isinstance(domain, Choice):
         return domain.values[domain.index(value)]
     return int(value) if isinstance(domain, Int) else float(value)

@@ -205,7 +205,7 @@ def _header(path: Path) -> list[str]:
         raise InputError(f"{path}: has no header: name the columns in its first line")
     twice = [name for index, name in enumerate(columns) if name in columns[:index]]
     if twice:
-        raise InputError(f"{path}: column {twice[0]!r} stands there twice: rename one")
+        raise InputError(f"{path}: column {twice[0]!r} appears twice: rename one")
     if len(columns) == 1:
         raise InputError(
             f"{path}: has no column besides {columns[0]!r}: a study needs a target and something "

@@ -1,1 +1,1 @@
-"""Facts and values that every other room builds on."""
+"""Values and helpers that every other room builds on."""

@@ -1,4 +1,4 @@
-"""Files and directories that are there whole or not at all."""
+"""Files and directories written whole or not at all."""
 
 from __future__ import annotations
 
@@ -12,12 +12,10 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A new file to write, which takes its place once the block is left without an error.
-
-    One that is there is replaced.
+    """Yield a scratch file that replaces `path` once the block ends without an error.
 
     Raises:
-        OSError: if it cannot be written.
+        OSError: if the file cannot be written.
     """
     scratch = path.with_name(f".{os.getpid()}-{path.name}")
     try:
@@ -30,12 +28,12 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def whole_directory(path: Path) -> Iterator[Path]:
-    """A new directory to fill, which takes its place once the block is left without an error.
+    """Yield a scratch directory that replaces `path` once the block ends without an error.
 
-    One that is there is replaced. What a killed process has left is taken away by the next one.
+    Scratch directories of killed processes are removed.
 
     Raises:
-        OSError: if it cannot be written.
+        OSError: if the file cannot be written.
     """
     scratch = path.with_name(f".{os.getpid()}-{path.name}")
     old = path.with_name(f"{scratch.name}.old")

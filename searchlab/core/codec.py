@@ -26,14 +26,14 @@ _NAMES = {str: "text", int: "a whole number", float: "a number", bool: "true or 
 
 
 class CodecError(ValueError):
-    """Values that are not what the type they are read as wants."""
+    """Values that do not fit the type they are decoded as."""
 
     def __init__(self, why: str, path: tuple[str, ...] = ()) -> None:
-        """Says what is wrong, and where.
+        """Say what is wrong and where.
 
         Args:
             why: what is wrong.
-            path: the names that lead there.
+            path: the names that lead to the place.
         """
         self.why, self.path = why, path
         super().__init__(f"{'.'.join(path)}: {why}" if path else why)
@@ -49,10 +49,10 @@ def encode(instance: DataclassInstance) -> dict[str, Any]:
 
 
 def decode(kind: type[Coded], values: Any) -> Coded:
-    """Return the dataclass that `encode` made these values of.
+    """Return the dataclass that `encode` made these values from.
 
     Raises:
-        CodecError: if they are not of this type; names the place.
+        CodecError: if the values are not of this type; names the place.
         TypeError: if the type has a field without a coding.
     """
     decoded: Coded = _decoder(kind)(values)
@@ -75,7 +75,7 @@ def _plain(value: Any) -> Any:
 
 @cache
 def _decoder(hint: Hashable) -> _Decoder:
-    """Make what reads the values of a type. Once a type: a journal has many lines."""
+    """Build the decoder of a type, once, as a journal has many lines."""
     if hint is Any:
         return lambda value: value
     if get_origin(hint) is not None:

@@ -1,4 +1,4 @@
-"""Leaving a study before its end: asked for from outside, acted on by those who run it."""
+"""Interrupt a running study."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 
 class Interrupt:
-    """Set from outside (Ctrl-C, SIGTERM) to make the loop leave the study, to be resumed.
+    """A request to leave a study so that it can be resumed, made by Ctrl-C or SIGTERM.
 
     Attributes:
-        requested: whether it has been set.
+        requested: whether it has been made.
     """
 
     def __init__(self) -> None:
@@ -18,10 +18,10 @@ class Interrupt:
         self._at_once = False
 
     def request(self) -> None:
-        """Sets it. Called by a signal handler, in the main thread.
+        """Make the request; a signal handler calls this in the main thread.
 
         Raises:
-            KeyboardInterrupt: where there is nothing to record and so no need to wait.
+            KeyboardInterrupt: inside an `at_once` block.
         """
         self.requested = True
         if self._at_once:
@@ -29,10 +29,10 @@ class Interrupt:
 
     @contextmanager
     def at_once(self) -> Iterator[None]:
-        """What runs inside ends where it is when the interrupt is set.
+        """End the block wherever it is when the request comes, as it has nothing to record.
 
         Raises:
-            KeyboardInterrupt: if the interrupt is set before the end.
+            KeyboardInterrupt: if the request comes before the end of the block.
         """
         self._at_once = True
         try:

@@ -1,4 +1,4 @@
-"""Servers of ours listen on the loopback address only."""
+"""The loopback address, the only one that our servers listen on."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ HOST = "127.0.0.1"
 
 
 def refuse_taken(port: int) -> None:
-    """Refuses a port that no server can listen on, before one is started.
+    """Refuse a port on which no server can listen.
 
     Raises:
-        InputError: if something listens on it, or it is not for us.
+        InputError: if the port is taken or not permitted.
     """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

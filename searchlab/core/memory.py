@@ -1,4 +1,4 @@
-"""How much memory a study takes."""
+"""The memory that a study takes."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import time
 
 import psutil
 
-_INTERVAL = 2.0  # seconds; a look takes some milliseconds
+_INTERVAL = 2.0  # seconds between two measurements, which take milliseconds
 
 
 class PeakMemory:
-    """The most memory that this process and all those below it have held together.
+    """The peak resident memory of this process and all its descendants together.
 
     Attributes:
-        bytes: of resident memory; pages that processes share count for each.
+        bytes: the peak so far; pages shared by processes count once for each.
     """
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class PeakMemory:
         self._next = 0.0
 
     def look(self) -> None:
-        """Looks, if it is time again."""
+        """Measure the memory, unless that was done a moment ago."""
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + _INTERVAL
@@ -33,5 +33,5 @@ class PeakMemory:
 def _resident(process: psutil.Process) -> int:
     try:
         return int(process.memory_info().rss)
-    except psutil.Error:  # it has ended meanwhile
+    except psutil.Error:  # the process has ended meanwhile
         return 0

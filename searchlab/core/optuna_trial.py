@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 def optuna_trial(params: Params, value: float, space: SearchSpace) -> FrozenTrial:
-    """Make the trial that Optuna would have stored had it suggested these params itself.
+    """Build the trial that Optuna would have stored if it had suggested these params.
 
     Choices are stored by position: Optuna compares them by ==, to which 1, 1.0 and True are the
-    same. Numbers that another library has rounded past an end of their range are moved to it.
+    same. Numbers that another library rounded past the end of their range are moved back.
 
     Args:
         params: the active params of a point of the space.

@@ -1,4 +1,4 @@
-"""Importing TensorFlow without its messages."""
+"""Import TensorFlow without its messages."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keeps TensorFlow's greetings out of the terminal while it is imported.
+    """Redirect standard error to nowhere, for the messages of TensorFlow's import.
 
-    They are written by C++ code before any setting is read (TensorFlow 2.21 prints two lines on
-    oneDNN whatever TF_CPP_MIN_LOG_LEVEL says), so standard error itself is turned away. A process
-    that is started inside inherits that.
+    C++ code writes them before it reads any setting: TensorFlow 2.21 prints two lines on oneDNN
+    whatever TF_CPP_MIN_LOG_LEVEL says. Processes started inside inherit the redirection.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # retracing is expected here

@@ -1,4 +1,4 @@
-"""The search space: named params, each with the values it may take. Knows no backend."""
+"""The search space: named params and the values that each may take."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 Scalar = bool | int | float | str | None
-"""A plain value of a param, as YAML and JSON can write it."""
+"""A plain value of a param, as YAML and JSON write it."""
 
 Params = Mapping[str, Scalar]
-"""The values of one trial's params, by name."""
+"""One trial's params: values by name."""
 
 
 @dataclass(frozen=True)
 class When:
-    """A condition: a param is only part of a trial when another one has one of some values.
+    """A condition: a param is active only if another one has one of some values.
 
     Attributes:
-        param: the name of the other param, which stands earlier in the space.
+        param: the name of the other param, which comes earlier in the space.
         values: the values of the other param that make this one active.
     """
 
@@ -27,7 +27,7 @@ class When:
     values: tuple[Scalar, ...]
 
     def holds(self, params: Params) -> bool:
-        """Whether the params chosen so far make the conditional param active."""
+        """Return whether the condition is met by the params chosen so far."""
         return self.param in params and any(
             _same(params[self.param], value) for value in self.values
         )
@@ -63,11 +63,11 @@ class Int:
 
     @property
     def count(self) -> int:
-        """How many values there are."""
+        """The number of values."""
         return (self.high - self.low) // self.step + 1
 
     def contains(self, value: Scalar) -> bool:
-        """Whether `value` is one of this param's values, as a plain Python int."""
+        """Return whether `value` is a plain Python int of this range."""
         return (
             type(value) is int
             and self.low <= value <= self.high
@@ -108,13 +108,13 @@ class Float:
 
     @property
     def count(self) -> int | None:
-        """How many values there are; None for a range without steps."""
+        """The number of values; None for a range without steps."""
         if self.low == self.high:
             return 1
         return None if self.step is None else int((self.high - self.low) / self.step + 1e-9) + 1
 
     def contains(self, value: Scalar) -> bool:
-        """Whether `value` is one of this param's values, as a plain Python float."""
+        """Return whether `value` is a plain Python float of this range."""
         slack = 1e-9 * max(abs(self.low), abs(self.high))
         return type(value) is float and self.low - slack <= value <= self.high + slack
 
@@ -124,7 +124,7 @@ class Choice:
     """One of some plain values.
 
     Raises:
-        ValueError: if there is no value, one twice, or one that is not finite.
+        ValueError: if a value is repeated or not finite, or there is none.
     """
 
     values: tuple[Scalar, ...]
@@ -138,32 +138,32 @@ class Choice:
             if isinstance(value, float) and not math.isfinite(value):
                 raise ValueError(f"choices must be finite, got {value}")
             if (type(value), value) in seen:  # the type tells 1, 1.0 and True apart
-                raise ValueError(f"the choice {value!r} stands there twice: remove one")
+                raise ValueError(f"the choice {value!r} appears twice: remove one")
             seen.add((type(value), value))
 
     @property
     def count(self) -> int:
-        """How many values there are."""
+        """The number of values."""
         return len(self.values)
 
     def contains(self, value: Scalar) -> bool:
-        """Whether `value` is one of the choices, with its type."""
+        """Return whether `value` is one of the choices and of the same type."""
         return any(_same(value, choice) for choice in self.values)
 
     def index(self, value: Scalar) -> int:
-        """The position of a choice.
+        """Return the position of a choice.
 
         Raises:
-            ValueError: if `value` is none of the choices.
+            ValueError: if `value` is not one of the choices.
         """
         for position, choice in enumerate(self.values):
             if _same(value, choice):
                 return position
-        raise ValueError(f"{value!r} is none of the choices {list(self.values)}")
+        raise ValueError(f"{value!r} is not one of the choices {list(self.values)}")
 
 
 Domain = Int | Float | Choice
-"""What one param may take."""
+"""The values that one param may take."""
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ class SearchSpace:
     """Named params in the order of the study file.
 
     Raises:
-        ValueError: if a condition names a param that does not stand earlier, or a value that
+        ValueError: if a condition names a param that does not come earlier, or a value that
             this param never takes.
     """
 
@@ -194,12 +194,12 @@ class SearchSpace:
 
     @property
     def count(self) -> int | None:
-        """How many points there are, all conditions aside; None if they cannot be counted."""
+        """The number of points, ignoring conditions; None if it is infinite."""
         counts = [domain.count for _, domain in self]
         return None if None in counts else math.prod(count or 1 for count in counts)
 
     def active(self, params: Params) -> dict[str, Scalar]:
-        """The params of `params` whose conditions hold, in the order of the space."""
+        """Return the active ones of some params, in the order of the space."""
         chosen: dict[str, Scalar] = {}
         for name, domain in self:
             if name in params and (domain.when is None or domain.when.holds(chosen)):
@@ -207,7 +207,7 @@ class SearchSpace:
         return chosen
 
     def contains(self, params: Params) -> bool:
-        """Whether `params` is a point of this space: no param too many, none missing."""
+        """Return whether `params` is a point of this space: all active params and no others."""
         expected = {
             name for name, domain in self if domain.when is None or domain.when.holds(params)
         }
@@ -217,12 +217,12 @@ class SearchSpace:
 
 
 def identity(params: Params) -> frozenset[tuple[str, type, Scalar]]:
-    """What is equal for the same points alone; tells 1, 1.0 and True apart."""
+    """Return a hashable key; equal only for identical points (1, 1.0 and True differ)."""
     return frozenset((name, type(value), value) for name, value in params.items())
 
 
 def _same(a: Scalar, b: Scalar) -> bool:
-    """Equality that tells 1, 1.0 and True apart."""
+    """Return whether two values are equal and of one type: 1, 1.0 and True differ."""
     return type(a) is type(b) and a == b
 
 
@@ -234,26 +234,26 @@ def _check_range(low: float, high: float) -> None:
 def check_condition(
     name: str, when: When, earlier: Mapping[str, Domain], known: Iterable[str]
 ) -> None:
-    """Refuses a condition that nothing can decide, or that never holds.
+    """Refuse a condition that cannot be evaluated or is never met.
 
     Args:
         name: the conditional param.
         when: its condition.
-        earlier: the params that stand before it.
+        earlier: the params that come before it.
         known: the names of all params of the space.
 
     Raises:
-        ValueError: saying why, and what to do.
+        ValueError: with the reason and the remedy.
     """
     other = when.param
     if other == name:
         raise ValueError(f"{name} depends on itself: name another param of the space")
     if other not in earlier:
         if other in known:
-            raise ValueError(f"{name} depends on {other}, which stands below it: move it above")
+            raise ValueError(f"{name} depends on {other}, which comes below it: move it above")
         near = difflib.get_close_matches(other, earlier, n=1)
-        hint = f"did you mean {near[0]}?" if near else "name one that stands above it"
-        raise ValueError(f"{name} depends on {other!r}, which is no param of the space: {hint}")
+        hint = f"did you mean {near[0]}?" if near else "name one that comes above it"
+        raise ValueError(f"{name} depends on {other!r}, which is not a param of the space: {hint}")
     domain = earlier[other]
     for value in when.values:
         if not domain.contains(value):

@@ -1,4 +1,4 @@
-"""A trial and what happens to it: frozen values, checked when made."""
+"""A trial and what happens to it, as frozen and validated values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from searchlab.core.space import Params
 
 
 class TrialState(StrEnum):
-    """Where a trial is in its life: RUNNING, then one of the others for good."""
+    """The state of a trial: RUNNING, then one of the others for good."""
 
     RUNNING = "RUNNING"
     COMPLETE = "COMPLETE"
@@ -20,23 +20,23 @@ class TrialState(StrEnum):
 
 
 class Decision(StrEnum):
-    """What a training does after an epoch."""
+    """The next step of a training after an epoch."""
 
     CONTINUE = "CONTINUE"
     STOP = "STOP"
-    """The search has seen enough of this trial; it ends PRUNED."""
+    """The backend stops the trial, which ends PRUNED."""
     ABANDON = "ABANDON"
-    """The study is being interrupted; the trial has no outcome and is run again on resume."""
+    """The study is interrupted; the trial has no outcome and runs again on resume."""
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """What a backend wants tried.
+    """The params that a backend wants to try.
 
     Attributes:
         params: the params, a point of the search space, as plain Python values.
-        epochs: the epoch number up to which each training goes, at least 1.
-        initial_epoch: the epochs that `resume_from` has been trained for already, or 0.
+        epochs: the last epoch of each training, at least 1.
+        initial_epoch: the epochs that `resume_from` was trained for, or 0.
         resume_from: the number of an earlier trial whose weights this one continues
             (a promotion in Hyperband), or None.
     """
@@ -48,7 +48,7 @@ class Suggestion:
 
     def __post_init__(self) -> None:
         if not 0 <= self.initial_epoch < self.epochs:
-            raise ValueError(f"epochs {self.initial_epoch} to {self.epochs} is nothing to train")
+            raise ValueError(f"epochs {self.initial_epoch} to {self.epochs} leave nothing to train")
 
 
 @dataclass(frozen=True)
@@ -100,23 +100,23 @@ class Report:
 
 
 class FailureKind(StrEnum):
-    """What kind of failure a job ended in, as set by the code that observed it.
+    """The kind of a job's failure, set by the code that observed it.
 
-    Nothing is decided by `Failure.type`: a user's exception may have any name.
+    Decisions never depend on `Failure.type`: a user's exception may have any name.
     """
 
     ERROR = "ERROR"
-    """The training raised an exception, whatever its class is called."""
+    """The training raised an exception of any class."""
     REFUSED = "REFUSED"
-    """searchlab refused the model, and its message says what to change."""
+    """searchlab refused the model; the message says what to change."""
     STORAGE = "STORAGE"
-    """searchlab could not write what the training made."""
+    """searchlab could not write the results of the training."""
     WORKER_KILLED = "WORKER_KILLED"
-    """The process was killed with SIGKILL, and not for its limits."""
+    """The process was killed with SIGKILL, but not for exceeding a limit."""
     WORKER_DIED = "WORKER_DIED"
-    """The process ended in any other way than with a result."""
+    """The process ended in another way without a result."""
     NODE_LOST = "NODE_LOST"
-    """The machine with the process cannot be reached any more."""
+    """The machine that ran the process cannot be reached any more."""
     TIME_LIMIT = "TIME_LIMIT"
     """The training took longer than `training.limits.seconds`."""
     MEMORY_LIMIT = "MEMORY_LIMIT"
@@ -128,11 +128,11 @@ class Failure:
     """Why a trial failed, as data.
 
     Attributes:
-        type: a name for people: the exception's class, such as "ValueError", or such as
-            "TimeLimit" where there was no exception.
+        type: a name for people: the exception's class, such as "ValueError", or a name such
+            as "TimeLimit" if there was no exception.
         message: one line.
-        traceback: the whole traceback; empty where there is none.
-        kind: what decisions are made by.
+        traceback: the whole traceback; empty if there is none.
+        kind: the kind, on which decisions depend.
     """
 
     type: str
@@ -143,21 +143,21 @@ class Failure:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a trial ended.
+    """The end of a trial.
 
     Attributes:
         number: the trial's number.
         state: COMPLETE, PRUNED or FAIL.
-        value: the objective; for COMPLETE the mean over the folds, finite; for PRUNED the last
-            intermediate value, or None if there was none; None for FAIL.
+        value: the objective: for COMPLETE the finite mean over the folds, for PRUNED the last
+            intermediate value or None, for FAIL None.
         metrics: the metrics on the scoring rows, the mean over the folds.
         scores: the objective of each fold, in order.
         epochs: model-epochs trained by this trial, over all folds, without those of
             `resume_from`.
         seconds: wall time of the trial.
         model_path: the file of the trained model, relative to the study's directory, if kept.
-        error: why it failed; set exactly for FAIL.
-        unfused: why it was trained by itself, where a fused program was asked for, or None.
+        error: the reason; set only for FAIL.
+        unfused: the reason why a fused program could not train it, or None.
     """
 
     number: int

@@ -25,7 +25,7 @@ _PACKAGES = (
 
 
 def installed() -> dict[str, str]:
-    """The versions by package, of those that are installed."""
+    """Return the versions of the installed packages by name."""
     versions = {}
     for package in _PACKAGES:
         with contextlib.suppress(metadata.PackageNotFoundError):

@@ -1,4 +1,4 @@
-"""How values, durations, params and failures are written for people."""
+"""Values, durations, params and failures as text for people."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ _SIXTY = 60
 
 
 def number_text(value: float | None) -> str:
-    """A number for people, with four significant digits or all digits before the point."""
+    """Format a number with four significant digits, or all digits before the point."""
     if value is None:
         return "-"
     return f"{value:.0f}" if _LARGE <= abs(value) < _HUGE else f"{value:.4g}"
 
 
 def confirmed_text(mean: float | None, spread: float | None) -> str:
-    """A confirmed score for people: `0.9711 ± 0.0035`."""
+    """Format a confirmed score: `0.9711 ± 0.0035`."""
     return number_text(mean) + ("" if spread is None else f" ± {spread:.2g}")
 
 
 def duration_text(seconds: float) -> str:
-    """A duration for people: `12.3 s`, `2 min 05 s`, `3 h 07 min`."""
+    """Format a duration: `12.3 s`, `2 min 05 s`, `3 h 07 min`."""
     if round(seconds, 1) < _SIXTY:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), _SIXTY)
@@ -34,7 +34,7 @@ def duration_text(seconds: float) -> str:
 
 
 def clock_text(seconds: float) -> str:
-    """A duration for a column: `12.3 s`, `2:05`, `3:07:00`."""
+    """Format a duration for a column: `12.3 s`, `2:05`, `3:07:00`."""
     if round(seconds, 1) < _SIXTY:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), _SIXTY)
@@ -43,21 +43,21 @@ def clock_text(seconds: float) -> str:
 
 
 def scalar_text(value: Scalar) -> str:
-    """The value of a param for people, in one line."""
+    """Format the value of a param in one line."""
     return number_text(value) if isinstance(value, float) else one_line(str(value))
 
 
 def params_text(params: Params) -> str:
-    """Params for people: `n_hidden=3 learning_rate=0.01425`."""
+    """Format params: `n_hidden=3 learning_rate=0.01425`."""
     return " ".join(f"{name}={scalar_text(value)}" for name, value in params.items())
 
 
 def reason_text(failure: Failure) -> str:
-    """Why a trial failed, in one line of bounded length."""
+    """Format the reason of a failure in one line of bounded length."""
     line = one_line(f"{failure.type}: {failure.message}")
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 3]}..."
 
 
 def one_line(text: str) -> str:
-    """Text without line breaks and without what a terminal would obey."""
+    """Replace line breaks and control characters by spaces."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())

@@ -1,1 +1,1 @@
-"""Data sets: reading, checking, splitting and preprocessing them."""
+"""Data sets: their reading, checks, splits and preprocessing."""

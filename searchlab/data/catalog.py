@@ -1,4 +1,4 @@
-"""What can be told of data before they are read. Light, so that study files check fast."""
+"""Facts about data that need no reading; light, so that study files are checked fast."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ DATASETS: Mapping[str, str] = {
     "california_housing": "20,640 districts, 8 columns, the median house value (downloaded once)",
     "fashion_mnist": "70,000 images of 28 x 28 pixels, 10 classes of clothing (downloaded once)",
 }
-"""What each built-in data set is, in a line."""
+"""The built-in data sets, each described in a line."""
 
 ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".npz")
-"""The kinds of files that a data set can be read from."""
+"""The endings of files that a data set can be read from."""
 
 
 def baselines(task: str) -> tuple[str, ...]:
-    """The simple models that fit a task: "regression", "binary" or "multiclass"."""
+    """Return the simple models that fit a task: "regression", "binary" or "multiclass"."""
     linear = ("linear",) if task == "regression" else ("logistic", "perceptron")
     return ("dummy", *linear, "boosting")
 
 
 def file_problems(name: str, base: Path) -> Iterator[str]:
-    """What is wrong with the file of a data set, as far as its name tells.
+    """Find problems with the file of a data set, without reading it.
 
     Args:
         name: the path that the study file gives.
-        base: the directory from which it starts.
+        base: the directory that it is relative to.
     """
     path = base / name
     if path.is_dir():

@@ -1,4 +1,4 @@
-"""A few raw rows that are kept with a model, to show what it takes."""
+"""A few raw rows kept with a model as an example of its input."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from searchlab.data.schema import RowSchema
 Array = np.ndarray[Any, Any]
 
 FILES = ("example.json", "example.npy")
-"""Where the rows are: those of a frame, or images."""
+"""The files with the rows: of a frame, or images."""
 
 _ROWS = 5
 
 
 def save_example(X: pd.DataFrame | Array, schema: RowSchema, rows: Array, directory: Path) -> None:
-    """Writes a few rows as the data set has them.
+    """Write a few rows as they are in the data set.
 
     Args:
         X: the features of a checked data set.
-        schema: what they are.
-        rows: the numbers of the rows to choose from; rows without missing values are preferred.
-        directory: where the file goes.
+        schema: their schema.
+        rows: the numbers of the rows to choose from, preferably without missing values.
+        directory: the directory of the file.
     """
     if not isinstance(X, pd.DataFrame):
         np.save(directory / FILES[1], X[rows[:_ROWS]])
@@ -40,11 +40,11 @@ def save_example(X: pd.DataFrame | Array, schema: RowSchema, rows: Array, direct
 
 
 def load_example(directory: Path) -> pd.DataFrame | Array:
-    """Reads what `save_example` wrote.
+    """Read what `save_example` wrote.
 
     Raises:
-        OSError: if there is none.
-        ValueError: if it is damaged.
+        OSError: if there is no such file.
+        ValueError: if the file is damaged.
     """
     file = directory / FILES[0]
     if not file.exists():

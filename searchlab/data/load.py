@@ -1,8 +1,8 @@
-"""Loading a data set, and refusing at once what cannot be trained on.
+"""Load a data set and refuse at once what cannot be trained on.
 
-A missing value, an infinity or a mistyped number does not stop a training: it makes a worse or a
-broken model, hours later. So everything is checked here, before trial 0, and each complaint names
-the file, the column and the row as the user sees it.
+A missing value, an infinity or a mistyped number does not stop a training: it makes a worse or
+broken model, hours later. So everything is checked here, before trial 0, and each message names
+the file, the column and the row as the user sees them.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from searchlab.errors import DataError
 from searchlab.study.spec import DataSpec
 
 Kind = Literal["number", "boolean", "category", "text"]
-"""How a column is made into numbers: scaled, 0 or 1, one-hot, or by its words."""
+"""How a column is converted to numbers: scaled, 0 or 1, one-hot, or by its words."""
 
 Task = Literal["regression", "classification"]
 
 _LARGEST = float(np.finfo(np.float32).max)
-_MISTAKES = 10  # if at most one value in so many is no number, it is taken for a mistake
+_MISTAKES = 10  # at most one value in so many that is not a number is taken for a mistake
 _MANY = 50  # distinct values; a column with more may be free text
-_FEW = 20  # distinct whole numbers; a target with at most these may be classes
-_ROWS_A_CLASS = 10  # on average, for whole numbers to be taken for classes
+_FEW = 20  # distinct whole numbers; a target with at most so many may be classes
+_ROWS_A_CLASS = 10  # on average, so that whole numbers are taken for classes
 _DATES = re.compile(
     r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})([T ]\d{1,2}:\d{2}.*)?"
 )
@@ -49,17 +49,17 @@ class Table:
     """A checked data set.
 
     Attributes:
-        name: a short name: that of the data set, or the file's without its ending.
-        source: "sklearn:digits", or the path as the study file writes it.
+        name: the name of the data set, or of the file without its ending.
+        source: "sklearn:digits", or the path as in the study file.
         X: the features. A frame with a column each: float64 (NaN is missing; booleans are 0 and
             1) or text (None is missing). For images an array (n, height, width, ...), all finite.
         y: the target (n,): float64 for a regression, else int64, bool or text labels.
         target: the name of the target.
-        task: what the target is.
-        kinds: how each column of a frame is made into numbers; empty for images.
+        task: the kind of target.
+        kinds: how each column of a frame is converted to numbers; empty for images.
         digest: SHA-256 over names, types and values; the same data gives the same digest.
         w: the weights of the rows, float32 (n,), finite and 0 or more; None if there are none.
-        whole: the number columns that the data set has as whole numbers.
+        whole: the columns of whole numbers.
     """
 
     name: str
@@ -75,11 +75,11 @@ class Table:
 
 
 def load(spec: DataSpec, base: Path) -> Table:
-    """Reads a data set and checks it.
+    """Read and check a data set.
 
     Args:
         spec: which data set, and which of its columns.
-        base: the directory from which the path of a file starts.
+        base: the directory that the path of a file is relative to.
 
     Raises:
         DataError: if it cannot be found, read, or trained on.
@@ -104,15 +104,15 @@ def load(spec: DataSpec, base: Path) -> Table:
 
 
 def tidy(frame: pd.DataFrame, kinds: Mapping[str, Kind]) -> pd.DataFrame:
-    """Brings columns to the types of `Table.X`.
+    """Convert columns to the types of `Table.X`.
 
     Args:
-        frame: at least the columns of `kinds`; others are left out.
+        frame: at least the columns of `kinds`; others are dropped.
         kinds: the columns wanted, in order.
 
     Raises:
-        DataError: if a column is missing, or holds something else than numbers (or numbers too
-            large for float32) where numbers belong.
+        DataError: if a column is missing, or a column of numbers holds other values or numbers
+            too large for float32.
     """
     columns: dict[str, Any] = {}
     for name, kind in kinds.items():
@@ -137,7 +137,7 @@ def tidy(frame: pd.DataFrame, kinds: Mapping[str, Kind]) -> pd.DataFrame:
 
 
 def _floats(column: pd.Series[Any]) -> np.ndarray[Any, Any]:
-    if column.dtype == object:  # Python's own numbers and booleans, with None where one is missing
+    if column.dtype == object:  # Python's numbers and booleans, or None if missing
         column = column.where(column.notna(), np.nan)
     return column.to_numpy(np.float64, na_value=np.nan)
 
@@ -160,7 +160,7 @@ def _read_dataset(name: str) -> Raw:
     fetched = name == "california_housing"
     loader = getattr(sklearn.datasets, f"{'fetch' if fetched else 'load'}_{name}")
     try:
-        with warnings.catch_warnings():  # scikit-learn warns of each try to download it
+        with warnings.catch_warnings():  # scikit-learn warns at each attempt to download
             warnings.simplefilter("ignore")
             bunch = loader(as_frame=True)
     except OSError as error:
@@ -184,7 +184,7 @@ def _fashion_mnist() -> Raw:
 def _not_fetched(name: str, variable: str, error: Exception) -> DataError:
     why = str(error).splitlines()[0] if str(error) else type(error).__name__
     return DataError(
-        f"{name}: not here yet and cannot be downloaded ({why}): connect to the network, or set "
+        f"{name}: not available and cannot be downloaded ({why}): connect to the network, or set "
         f"{variable} to a directory that has it"
     )
 
@@ -193,7 +193,7 @@ def _not_fetched(name: str, variable: str, error: Exception) -> DataError:
 
 
 def _kind(raw: Raw, name: str, column: pd.Series[Any]) -> Kind:
-    """What a column holds; refuses what no training can use."""
+    """Determine the kind of a column; refuse one that no training can use."""
     values = column.dropna()
     if values.empty:
         raise raw.error(f"column {name!r} has no values: add it to data.drop")
@@ -240,11 +240,11 @@ def _kind_of_text(
 
 
 def _target(raw: Raw, wanted: Task | None) -> tuple[np.ndarray[Any, Any], Task]:
-    """The target's values and what they are, checked."""
+    """Check the target; return its values and the task."""
     missing = np.flatnonzero(raw.y.isna())
     if len(missing):
         raise raw.error(
-            f"the target {raw.target!r} has no value (in {len(missing)} rows in all): fill it "
+            f"the target {raw.target!r} has no value (in {len(missing)} rows in total): fill it "
             f"in, or leave the rows out",
             int(missing[0]),
         )
@@ -285,19 +285,19 @@ def _inferred(values: np.ndarray[Any, Any], whole: bool, *, boolean: bool) -> Ta
 
 
 def _weights(raw: Raw) -> np.ndarray[Any, Any] | None:
-    """The weights of the rows, checked; None if the data set has none."""
+    """Check and return the weights of the rows; None if there are none."""
     column = raw.weight
     if column is None:
         return None
     values = np.full(len(column), np.nan)
-    if column.dtype.kind not in "mMc":  # pandas would take the number inside of a time
+    if column.dtype.kind not in "mMc":  # pandas would use the number inside a time
         values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
     wrong = np.flatnonzero(~((values >= 0) & (values <= _LARGEST)))
     if len(wrong):
         value = column.iloc[int(wrong[0])]
         shown = "missing" if pd.isna(value) else repr(str(value))
         raise raw.error(
-            f"the weight {column.name!r} is {shown} ({len(wrong)} rows in all are wrong): give "
+            f"the weight {column.name!r} is {shown} ({len(wrong)} rows in total are wrong): give "
             f"each row a finite number of 0 or more",
             int(wrong[0]),
         )

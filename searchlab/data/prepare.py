@@ -1,8 +1,8 @@
-"""From a checked data set to the arrays that trainings read.
+"""Convert a checked data set to the arrays that trainings read.
 
-All trainings of a study, in whatever process, map the same files into memory. The splits are
-those that scikit-learn's `train_test_split`, `KFold` and `StratifiedKFold` make of the study's
-seed, so that a plain script can repeat them. Preprocessing is fitted on the training rows only.
+All trainings of a study, in any process, map the same files into memory. The splits are those of
+scikit-learn's `train_test_split`, `KFold` and `StratifiedKFold` with the study's seed, so that a
+plain script can repeat them. Preprocessing is fitted on the training rows only.
 """
 
 from __future__ import annotations
@@ -44,21 +44,21 @@ _ROWS = "rows.json"
 
 @dataclass(frozen=True)
 class DataSummary:
-    """What a prepared data set is.
+    """The facts about a prepared data set.
 
     Attributes:
-        name: a short name.
-        source: "sklearn:digits", or the path as the study file writes it.
+        name: the name of the data set or of its file.
+        source: "sklearn:digits", or the path as in the study file.
         digest: SHA-256 of the data set's content.
-        rows: how many rows it has.
+        rows: the number of all rows.
         columns: the names of the raw features; empty for images.
         target: the name of the target.
         task: "regression", "binary" or "multiclass".
         classes: the classes as text, in the order of their numbers; empty for a regression.
-        input_shape: the shape of one row as the model sees it.
-        train: how many rows are for training; the folds are of these.
-        validation: how many rows early stopping looks at.
-        test: how many rows are only used once, at the end.
+        input_shape: the shape of one row of the model's input.
+        train: the number of training rows, which the folds divide.
+        validation: the number of early-stopping rows.
+        test: the number of test rows, used only once, at the end.
     """
 
     name: str
@@ -77,11 +77,11 @@ class DataSummary:
 
 @dataclass(frozen=True)
 class _Saved:
-    """What is kept of prepared data beside the arrays.
+    """The part of prepared data besides the arrays.
 
     Attributes:
-        summary: what the data set is.
-        statistics: the part of a model factory's `meta` on how the inputs are scaled.
+        summary: facts about the data set.
+        statistics: the part of a model factory's `meta` about the scale of the inputs.
         weighted: whether the rows have weights.
         class_weight: the weight of each class by its number, or None.
     """
@@ -103,9 +103,9 @@ class PreparedData:
             study has none.
         folds: pairs of rows to fit and rows to score, both counted within the training rows; one
             pair for a hold-out.
-        summary: what the data set is.
+        summary: facts about the data set.
         class_weight: the weight in the training loss of each class, by its number, or None.
-        meta: what model factories may ask for. Under scikeras' keys what scikeras says of
+        meta: the facts that model factories may ask for: scikeras' keys with its values for
             `x_train` and `y_train`; and `task`, `input_shape`, `scale`, `mean` and `variance` (of
             the columns of `x_train`, or of all its pixels).
     """
@@ -125,14 +125,14 @@ class PreparedData:
     meta: dict[str, Any]
 
     def fitting(self, rows: Array) -> tuple[Array, Array, Array | None]:
-        """Some rows as a training is given them.
+        """Return some rows as the arguments of a training.
 
         Args:
             rows: the rows (n,), counted within the training rows.
 
         Returns:
             The inputs (n, *input_shape), the targets (n,), and the weights in the training loss,
-            float32 (n,): the weight of each row times that of its class; None if there are neither.
+            float32 (n,): the weight of each row times that of its class; None without either.
         """
         x, y = self.x_train[rows], self.y_train[rows]
         w = None if self.w_train is None else self.w_train[rows]
@@ -144,20 +144,20 @@ class PreparedData:
 
 
 def prepare(spec: StudySpec, base: Path, directory: Path) -> DataSummary:
-    """Loads, checks, splits and preprocesses a study's data set, and writes the arrays.
+    """Load, check, split and preprocess a study's data set, and write the arrays.
 
-    If the winner is to be refitted, `refit_data(directory)` has all of it once more, with the rows
-    for early stopping among those for training; the preprocessing is fitted to all of these.
+    If the winner is to be refitted, `refit_data(directory)` contains all arrays again, with the
+    early-stopping rows among the training rows, to all of which the preprocessing is fitted.
 
-    The directory appears whole or not at all; one that exists is replaced.
+    The directory appears whole or not at all and replaces an existing one.
 
     Args:
         spec: the study.
         base: the directory of the study file.
-        directory: where the arrays go.
+        directory: the directory for the arrays.
 
     Raises:
-        DataError: if the data set cannot be used as the study wants, or cannot be written.
+        DataError: if the data set cannot be used as the study asks, or cannot be written.
     """
     table = load(spec.data, base)
     new = directory.with_name(f".{directory.name}.{os.getpid()}")
@@ -177,16 +177,16 @@ def prepare(spec: StudySpec, base: Path, directory: Path) -> DataSummary:
             f"access, then run the study again"
         ) from None
     finally:
-        for left in directory.parent.glob(f".{directory.name}.*"):  # those of killed processes too
+        for left in directory.parent.glob(f".{directory.name}.*"):  # also those of killed processes
             shutil.rmtree(left, ignore_errors=True)
     return summary
 
 
 def open_data(directory: Path) -> PreparedData:
-    """Maps what `prepare` wrote into memory.
+    """Map the arrays that `prepare` wrote into memory.
 
     Raises:
-        DataError: if it is not there or damaged.
+        DataError: if they are missing or damaged.
     """
     try:
         saved = decode(_Saved, json.loads((directory / _SUMMARY).read_text(encoding="utf-8")))
@@ -217,7 +217,7 @@ def open_data(directory: Path) -> PreparedData:
 
 
 def read_schema(directory: Path) -> RowSchema:
-    """What the raw rows look like that the data in a directory were prepared from."""
+    """Read the schema of the raw rows that the data in a directory were prepared from."""
     saved = json.loads((directory / _ROWS).read_text(encoding="utf-8"))
     return decode(RowSchema, saved)
 
@@ -266,7 +266,7 @@ def _write(table: Table, spec: StudySpec, directory: Path, *, whole: bool = Fals
 
 
 def _encoded(table: Table) -> tuple[Array, tuple[Any, ...]]:
-    """The target as a model learns it, and the classes as the data set has them."""
+    """Return the target as numbers, and the classes as in the data set."""
     if table.task == "regression":
         return table.y.astype(np.float32), ()
     classes, numbers = np.unique(table.y, return_inverse=True)
@@ -295,14 +295,14 @@ def _statistics(x: Array, scale: str) -> dict[str, Any]:
 
 
 def _meta(summary: DataSummary, x: Array, y: Array) -> dict[str, Any]:
-    """What scikeras' estimators say of their data after `fit(x, y)`, and our own words for it."""
+    """Return scikeras' attributes of data after `fit(x, y)`, and our own names for them."""
     meta = {
         "n_features_in_": x.shape[1],
         "X_shape_": x.shape,
         "X_dtype_": x.dtype,
         "y_dtype_": y.dtype,
         "y_ndim_": y.ndim,
-        # scikeras takes whole-number quantities for classes; here the task has been settled.
+        # scikeras takes whole-number quantities for classes; here the task is known.
         "target_type_": "continuous" if summary.task == "regression" else summary.task,
         "n_outputs_": 1,
         "n_outputs_expected_": 1,

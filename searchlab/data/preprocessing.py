@@ -1,4 +1,4 @@
-"""Making rows into a model's input: fitted once, saved with the model, and used again with it."""
+"""Preprocessing of rows to a model's input, fitted once and kept with the model."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ from searchlab.errors import DataError
 Array = np.ndarray[Any, Any]
 
 CHUNK = 1024
-"""How many rows to transform at a time, so that images never stand in memory twice."""
+"""The number of rows to transform at a time, so that images are never in memory twice."""
 
 WIDEST = 200
-"""The columns that one column of categories or text becomes, at most."""
+"""The maximum of columns that one column of categories or text becomes."""
 
-_TRUSTED = ["numpy.dtype"]  # beyond scikit-learn's own classes, which skops trusts by itself
+_TRUSTED = ["numpy.dtype"]  # besides scikit-learn's classes, which skops trusts by itself
 
 
 class Preprocessing(Protocol):
-    """Fitted preprocessing: from rows as the data set has them to a model's input."""
+    """Fitted preprocessing of the data set's raw rows to a model's input."""
 
     def transform(self, raw: pd.DataFrame | Array) -> Array:
-        """Makes raw rows into float32 input.
+        """Convert raw rows to float32 input.
 
         Args:
             raw: a frame with the feature columns in any order, or an array like the data set's.
 
         Raises:
-            DataError: if the rows are not like those it was fitted on.
+            DataError: if the rows differ in kind from those it was fitted on.
         """
 
 
 class ColumnPreprocessing:
-    """Fills and scales numbers, one-hot encodes categories, and weighs the words of text."""
+    """Preprocessing of columns: fill and scale numbers, one-hot encode categories, weigh words."""
 
     def __init__(self, kinds: Mapping[str, Kind], transformer: ColumnTransformer) -> None:
         self.kinds = kinds
@@ -53,10 +53,10 @@ class ColumnPreprocessing:
 
     @classmethod
     def fit(cls, X: pd.DataFrame, kinds: Mapping[str, Kind], scale: str) -> ColumnPreprocessing:
-        """Fits on the training rows.
+        """Fit on the training rows.
 
         Raises:
-            DataError: if these have nothing to fit on.
+            DataError: if they leave nothing to fit on.
         """
         empty = [name for name in kinds if X[name].isna().all()]
         if empty:
@@ -66,7 +66,7 @@ class ColumnPreprocessing:
         transformer = _transformer(kinds, scale)
         try:
             transformer.fit(_filled(X, kinds))
-        except ValueError as error:  # TfidfVectorizer found no word
+        except ValueError as error:  # TfidfVectorizer found no words
             texts = [name for name, kind in kinds.items() if kind == "text"]
             if not texts:
                 raise
@@ -76,7 +76,7 @@ class ColumnPreprocessing:
         return cls(kinds, transformer)
 
     def transform(self, raw: pd.DataFrame | Array) -> Array:
-        """See `Preprocessing`."""
+        """Transform rows; see `Preprocessing`."""
         if isinstance(raw, np.ndarray):
             if raw.shape[1:] != (len(self.kinds),):
                 raise DataError(
@@ -85,10 +85,10 @@ class ColumnPreprocessing:
                 )
             raw = pd.DataFrame(raw, columns=list(self.kinds))
         filled = _filled(tidy(raw, self.kinds), self.kinds)
-        with np.errstate(over="ignore"):  # checked right below
+        with np.errstate(over="ignore"):  # checked below
             x = np.asarray(self.transformer.transform(filled)).astype(np.float32)
         wrong = np.argwhere(~np.isfinite(x))
-        if len(wrong):  # numbers come first, and only they can be too large
+        if len(wrong):  # columns of numbers come first, and only they can overflow
             names = [name for name, kind in self.kinds.items() if kind == "number"]
             raise DataError(
                 f"row {raw.index[wrong[0][0]]}: column {names[wrong[0][1]]!r} is too large once "
@@ -98,7 +98,7 @@ class ColumnPreprocessing:
 
 
 class ImagePreprocessing:
-    """Scales all pixels alike: `(pixel - offset) / scale`, in float32."""
+    """Preprocessing of images: `(pixel - offset) / scale`, in float32."""
 
     def __init__(self, shape: tuple[int, ...], offset: float, scale: float) -> None:
         self.shape = shape
@@ -107,7 +107,7 @@ class ImagePreprocessing:
 
     @classmethod
     def fit(cls, X: Array, rows: Array, scale: str) -> ImagePreprocessing:
-        """Fits on the training rows."""
+        """Fit on the training rows."""
         offset, width = 0.0, 1.0
         if scale == "standard":
             offset, variance = moments(X, rows)
@@ -119,7 +119,7 @@ class ImagePreprocessing:
         return cls(X.shape[1:], offset, width or 1.0)
 
     def transform(self, raw: pd.DataFrame | Array) -> Array:
-        """See `Preprocessing`."""
+        """Transform rows; see `Preprocessing`."""
         images = np.asarray(raw)
         if images.shape[1:] != self.shape:
             raise DataError(f"the rows have the shape {images.shape[1:]} instead of {self.shape}")
@@ -134,15 +134,15 @@ class ImagePreprocessing:
 def fit_preprocessing(
     table: Table, rows: Array, scale: str
 ) -> ColumnPreprocessing | ImagePreprocessing:
-    """Fits what the features of a table need.
+    """Fit the preprocessing of a table's features.
 
     Args:
         table: the data set.
-        rows: the numbers of the training rows (n,); no others are looked at.
+        rows: the numbers of the training rows (n,), the only ones used.
         scale: "standard", "minmax" or "none".
 
     Raises:
-        DataError: if these rows have nothing to fit on.
+        DataError: if these rows leave nothing to fit on.
     """
     if isinstance(table.X, pd.DataFrame):
         return ColumnPreprocessing.fit(table.X.iloc[rows], table.kinds, scale)
@@ -150,16 +150,16 @@ def fit_preprocessing(
 
 
 def save_preprocessing(preprocessing: ColumnPreprocessing | ImagePreprocessing, path: Path) -> None:
-    """Writes fitted preprocessing as plain values and scikit-learn's own objects.
+    """Write fitted preprocessing as plain values and scikit-learn's objects.
 
     Args:
-        preprocessing: what to write; `load_preprocessing` reads it again.
+        preprocessing: the preprocessing, which `load_preprocessing` reads.
         path: the file, which is replaced.
 
     Raises:
         OSError: if it cannot be written.
     """
-    import skops.io  # which imports all of scikit-learn: seconds
+    import skops.io  # takes seconds, as it imports all of scikit-learn
 
     if isinstance(preprocessing, ColumnPreprocessing):
         kinds = dict(preprocessing.kinds)
@@ -171,13 +171,13 @@ def save_preprocessing(preprocessing: ColumnPreprocessing | ImagePreprocessing, 
 
 
 def load_preprocessing(path: Path) -> Preprocessing:
-    """Loads fitted preprocessing; nothing in the file is run.
+    """Load fitted preprocessing without running code from the file.
 
     Args:
         path: a file that `save_preprocessing` wrote.
 
     Raises:
-        DataError: if it cannot be read, or holds anything that scikit-learn does not need.
+        DataError: if it cannot be read, or contains types other than scikit-learn's.
     """
     import skops.io
 
@@ -185,7 +185,7 @@ def load_preprocessing(path: Path) -> Preprocessing:
         strange = sorted(set(skops.io.get_untrusted_types(file=path)) - set(_TRUSTED))
         if strange:
             raise DataError(
-                f"{path.name}: holds {strange[0]}, which preprocessing never needs: do not use "
+                f"{path.name}: contains {strange[0]}, which preprocessing never needs: do not use "
                 f"this file; run the study again to write it anew"
             )
         state = skops.io.load(path, trusted=_TRUSTED)
@@ -204,7 +204,7 @@ def _transformer(kinds: Mapping[str, Kind], scale: str) -> ColumnTransformer:
     for name, kind in kinds.items():
         names[kind].append(name)
     scalers = {"standard": [StandardScaler()], "minmax": [MinMaxScaler()], "none": []}
-    # Filling is always part of it: values may be missing in rows that come later only.
+    # Always fill: values may be missing only in later rows.
     numbers = make_pipeline(SimpleImputer(strategy="median"), *scalers[scale])
     categories = OneHotEncoder(
         handle_unknown="infrequent_if_exist", max_categories=WIDEST, sparse_output=False
@@ -222,7 +222,7 @@ def _transformer(kinds: Mapping[str, Kind], scale: str) -> ColumnTransformer:
 
 
 def _filled(X: pd.DataFrame, kinds: Mapping[str, Kind]) -> pd.DataFrame:
-    """Missing categories become one of their own, missing texts empty."""
+    """Replace missing categories by one of their own, and missing texts by empty ones."""
     fill = {"category": "(missing)", "text": ""}
     return X.fillna({name: fill[kind] for name, kind in kinds.items() if kind in fill})
 
@@ -232,7 +232,7 @@ def _chunks(X: Array, rows: Array) -> Iterable[Array]:
 
 
 def moments(X: Array, rows: Array) -> tuple[float, float]:
-    """Mean and variance over all values of some rows, without a float64 copy of them.
+    """Compute mean and variance over all values of some rows without a float64 copy.
 
     Args:
         X: an array (n, ...) of numbers.

@@ -1,8 +1,8 @@
-"""Reading the files of data sets: CSV, TSV, Parquet and NPZ.
+"""Read the files of data sets: CSV, TSV, Parquet and NPZ.
 
-What pandas and NumPy let pass is refused here: rows cut short, names that stand there twice, arrays
-that do not fit together. Rows have the numbers by which the user knows them: row 1 of a CSV file is
-its header, row 1 of a Parquet file its first row, and the rows of arrays are counted from 0.
+Errors that pandas and NumPy ignore are refused here: truncated rows, repeated names, arrays that do
+not fit together. Rows have the numbers that users know: row 1 of a CSV file is its header, row 1 of
+a Parquet file its first row, and the rows of arrays are counted from 0.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ _UNREADABLE = (
 
 @dataclass(frozen=True)
 class Raw:
-    """A data set as it was read; `data.load` checks its columns and its target.
+    """A data set as read; `data.load` checks its columns and its target.
 
     Attributes:
-        name: a short name: that of the data set, or the file's without its ending.
-        source: "sklearn:digits", or the path as the study file writes it.
+        name: the name of the data set, or of the file without its ending.
+        source: "sklearn:digits", or the path as in the study file.
         X: the features: a frame with a column each, or an array (n, height, width, ...).
-        y: the target (n,); its index has the numbers by which the user knows the rows.
+        y: the target (n,); its index has the row numbers that users know.
         target: the name of the target.
-        weight: the weights of the rows (n,), under their name; None if there are none.
+        weight: the weights of the rows (n,) with their name; None if there are none.
     """
 
     name: str
@@ -54,17 +54,17 @@ class Raw:
     weight: pd.Series[Any] | None = None
 
     def error(self, message: str, position: int | None = None) -> DataError:
-        """An error about a row, or about the whole data set."""
+        """Make an error about a row, or about the whole data set."""
         row = "" if position is None else f"row {self.y.index[position]}: "
         return DataError(f"{self.source}: {row}{message}")
 
 
 def read_file(spec: DataSpec, base: Path) -> Raw:
-    """Reads the file of a data set.
+    """Read the file of a data set.
 
     Args:
         spec: which file, and which of its columns or arrays.
-        base: the directory from which its path starts.
+        base: the directory that its path is relative to.
 
     Raises:
         DataError: if there is no such file, it cannot be read, or it lacks what `spec` names.
@@ -80,15 +80,15 @@ def read_file(spec: DataSpec, base: Path) -> Raw:
 
 
 def find_file(path: Path, source: str, remedy: str) -> str:
-    """The ending of a file that is there.
+    """Check that a file exists and return its ending.
 
     Args:
         path: the file.
-        source: how to call it.
-        remedy: what to do if there is none.
+        source: its name in messages.
+        remedy: the remedy if it does not exist.
 
     Raises:
-        DataError: if there is none, or it is of an unknown kind.
+        DataError: if it does not exist or is of an unknown kind.
     """
     ending = next((end for end in ENDINGS[::-1] if path.name.lower().endswith(end)), None)
     if ending is None:
@@ -101,7 +101,7 @@ def find_file(path: Path, source: str, remedy: str) -> str:
 
 @contextmanager
 def reading(source: str) -> Iterator[None]:
-    """Turns what libraries say of a file that cannot be read into one line."""
+    """Convert libraries' errors about an unreadable file to one line."""
     try:
         yield
     except _UNREADABLE as error:
@@ -112,18 +112,18 @@ def reading(source: str) -> Iterator[None]:
 
 
 def read_frame(path: Path, source: str, text: Collection[str] = ()) -> pd.DataFrame:
-    """Reads a CSV, TSV or Parquet file.
+    """Read a CSV, TSV or Parquet file.
 
     Args:
         path: the file.
-        source: how to call it.
-        text: the columns that are text even if all of it looks like numbers.
+        source: its name in messages.
+        text: the columns that are text even if they look like numbers.
 
     Returns:
-        A frame whose index has the numbers of the rows by which the user knows them.
+        A frame whose index has the row numbers that users know.
 
     Raises:
-        DataError: if rows are cut short, or a name stands there twice.
+        DataError: if rows are truncated or a name is repeated.
     """
     if path.name.lower().endswith(".parquet"):
         frame = pd.read_parquet(path).reset_index(drop=True)
@@ -137,7 +137,7 @@ def read_frame(path: Path, source: str, text: Collection[str] = ()) -> pd.DataFr
 
 
 def _read_csv(path: Path, source: str, separator: str, text: Collection[str]) -> pd.DataFrame:
-    """Reads a CSV file; the index has the row numbers of the file, from 2."""
+    """Read a CSV file; the index has the row numbers of the file, from 2."""
     _check_cells(path, source, separator)
     frame = pd.read_csv(
         path,
@@ -148,11 +148,11 @@ def _read_csv(path: Path, source: str, separator: str, text: Collection[str]) ->
         dtype=dict.fromkeys(text, str),
     )
     frame.index += 2
-    return frame.dropna(how="all")  # empty rows at the end, as spreadsheets leave them
+    return frame.dropna(how="all")  # spreadsheets leave empty rows at the end
 
 
 def _check_cells(path: Path, source: str, separator: str) -> None:
-    """Compares each row with the header: pandas fills short rows with missing values."""
+    """Compare each row with the header, as pandas fills short rows with missing values."""
     opener = gzip.open if path.name.lower().endswith(".gz") else open
     with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
         rows = csv.reader(file, delimiter=separator)
@@ -171,7 +171,7 @@ def _check_cells(path: Path, source: str, separator: str) -> None:
 def _check_names(names: list[str], source: str) -> None:
     twice = [name for index, name in enumerate(names) if name in names[:index]]
     if twice:
-        raise DataError(f"{source}: column {twice[0]!r} stands there twice: rename one")
+        raise DataError(f"{source}: column {twice[0]!r} appears twice: rename one")
 
 
 def _from_frame(spec: DataSpec, frame: pd.DataFrame, name: str, source: str) -> Raw:
@@ -184,14 +184,14 @@ def _from_frame(spec: DataSpec, frame: pd.DataFrame, name: str, source: str) -> 
     if X.shape[1] == 0:
         raise DataError(f"{source}: no columns are left to learn from: drop fewer")
     unnamed = [column for column in X if re.fullmatch(r"Unnamed: \d+", str(column))]
-    if unnamed:  # mostly the row numbers that pandas writes, which a model must not see
+    if unnamed:  # usually row numbers that pandas wrote, which a model must not see
         raise DataError(f"{source}: a column has no name: name it, or add {unnamed[0]!r} to drop")
     weight = None if spec.weight is None else frame[spec.weight]
     return Raw(name, source, X, frame[str(spec.target)], str(spec.target), weight)
 
 
 def _named(spec: DataSpec) -> list[tuple[str, str]]:
-    """The columns or arrays that are no features, each with the key that names it."""
+    """Return the columns or arrays that are not features, with the keys that name them."""
     keys = {"target": spec.target, "weight": spec.weight}
     return [(name, key) for key, name in keys.items() if name is not None]
 
@@ -215,7 +215,7 @@ def _read_npz(spec: DataSpec, path: Path, name: str, source: str) -> Raw:
 
 
 def open_arrays(path: Path, source: str) -> np.lib.npyio.NpzFile:
-    """Opens an NPZ file.
+    """Open an NPZ file.
 
     Raises:
         DataError: if it is a NumPy file of another kind.
@@ -227,10 +227,10 @@ def open_arrays(path: Path, source: str) -> np.lib.npyio.NpzFile:
 
 
 def features_name(names: Sequence[str], no_features: Collection[str | None], source: str) -> str:
-    """Which of the arrays in a file has the features: X, x, or the only one left.
+    """Find the array with the features: X, x, or the only one left.
 
     Raises:
-        DataError: if that is not clear.
+        DataError: if there are several candidates.
     """
     others = [array for array in names if array not in no_features]
     key = next((array for array in ("X", "x") if array in others), others[0] if others else "")
@@ -244,16 +244,16 @@ def features_name(names: Sequence[str], no_features: Collection[str | None], sou
 def check_arrays(
     source: str, key: str, X: np.ndarray[Any, Any], columns: Mapping[str, np.ndarray[Any, Any]]
 ) -> None:
-    """Refuses arrays that do not fit together, and features that are no finite numbers.
+    """Refuse arrays that do not fit together, and features that are not finite numbers.
 
     Args:
-        source: how to call the file.
+        source: the file's name in messages.
         key: the name of the features.
         X: the features.
         columns: the other arrays, by name, one value a row.
 
     Raises:
-        DataError: naming the array and what is wrong with it.
+        DataError: with the array and its problem.
     """
     if X.ndim < 2 or 0 in X.shape[1:]:  # noqa: PLR2004
         raise DataError(
@@ -281,7 +281,7 @@ def check_arrays(
 
 
 def did_you_mean(name: str, names: list[str]) -> str:
-    """What to say after "no such name": the nearest of `names`, or nothing if none is near."""
+    """Suggest the nearest of `names`; "" if none is near."""
     close = difflib.get_close_matches(name, names, n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 

@@ -1,4 +1,4 @@
-"""What raw rows look like: what a model needs to know of them once the data set is gone."""
+"""The schema of raw rows, which a model needs without the data set."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from searchlab.data.load import Kind, Table
 from searchlab.study.spec import DataSpec
 
 Label = bool | int | float | str
-"""A class as the data set has it."""
+"""A class as in the data set."""
 
 
 @dataclass(frozen=True)
 class RowSchema:
-    """The columns of a data set, or its images, and what is to be predicted of them.
+    """The columns of a data set, or its images, and the target.
 
     Attributes:
         target: the name of the target.
         task: "regression", "binary" or "multiclass".
         labels: the classes in the order of their numbers; empty for a regression.
-        kinds: how each feature column is made into numbers, in their order; empty for images.
-        whole: the number columns that the data set has as whole numbers.
+        kinds: how each feature column is converted to numbers, in order; empty for images.
+        whole: the columns of whole numbers.
         shape: the shape of one raw row, (columns,) for a frame.
-        drop: the columns of the data set's file that are no features.
+        drop: the columns of the file that are not features.
         weight: the column with the rows' weights, or None.
     """
 
@@ -40,7 +40,7 @@ class RowSchema:
 
     @classmethod
     def of(cls, table: Table, spec: DataSpec, task: str, labels: tuple[Label, ...]) -> RowSchema:
-        """That of a checked data set."""
+        """Make the schema of a checked data set."""
         return cls(
             target=table.target,
             task=task,
@@ -53,7 +53,7 @@ class RowSchema:
         )
 
     def natural(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Tidied rows without a missing number with the types that the data set has them in."""
+        """Convert tidied rows without missing numbers to the data set's own types."""
         whole = dict.fromkeys(self.whole, "int64")
         boolean = {name: "bool" for name, kind in self.kinds.items() if kind == "boolean"}
         return frame.astype({**whole, **boolean})

@@ -1,4 +1,4 @@
-"""Dividing a data set's rows: for training, for early stopping, for the test, and into folds."""
+"""The division of rows: for training, early stopping and the test, and into folds."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Folds = tuple[tuple[Array, Array], ...]
 
 @dataclass(frozen=True)
 class Splitter:
-    """Divides rows as scikit-learn does, and says first why it could not.
+    """A splitter of rows as scikit-learn's, which explains first why it cannot split.
 
     Attributes:
         y: the target (rows,), class numbers if there are classes.
         classes: the classes as text; empty for a regression.
-        seed: the seed of all divisions.
+        seed: the seed of all splits.
     """
 
     y: Array
@@ -30,7 +30,7 @@ class Splitter:
     seed: int
 
     def divide(self, rows: Array, fraction: float, key: str) -> tuple[Array, Array]:
-        """The rows that stay, and those that `key` of the study takes away."""
+        """Return the remaining rows, and those that the study's `key` splits off."""
         self.check(rows, 2, key)
         taken = math.ceil(fraction * len(rows))
         least = max(1, len(self.classes))
@@ -48,13 +48,13 @@ class Splitter:
         return stay, leave
 
     def folds(self, rows: Array, count: int) -> Folds:
-        """The folds that `cv=count` makes in scikit-learn."""
+        """Return scikit-learn's folds for `cv=count`."""
         self.check(rows, count, "evaluation.folds")
         folds = StratifiedKFold(count) if self.classes else KFold(count)
         return tuple(folds.split(np.zeros(len(rows)), self.y[rows]))
 
     def check(self, rows: Array, least: int, key: str) -> None:
-        """Raises DataError if there are not `least` rows, of each class if there are classes."""
+        """Raise DataError for fewer than `least` rows, or rows of a class."""
         if len(rows) < least:
             raise DataError(
                 f"too few rows: {key} needs {least}, and has {len(rows)} of {len(self.y)}: add rows"
@@ -70,14 +70,14 @@ class Splitter:
 
 
 def split(splitter: Splitter, spec: StudySpec) -> tuple[dict[str, Array], Folds]:
-    """Divides all rows as a study wants.
+    """Divide all rows as a study asks.
 
     Returns:
         The rows for "train", "validation" and "test"; and pairs of rows to fit and rows to score,
         both counted within the training rows, one pair for a hold-out.
 
     Raises:
-        DataError: if there are too few rows, of a class if there are classes.
+        DataError: if there are too few rows (of any class, if there are classes).
     """
     rows = np.arange(len(splitter.y))
     rows, test = splitter.divide(rows, spec.data.test, "data.test")
@@ -86,6 +86,6 @@ def split(splitter: Splitter, spec: StudySpec) -> tuple[dict[str, Array], Folds]
     if spec.evaluation.folds is not None:
         return parts, splitter.folds(train, spec.evaluation.folds)
     fit, score = splitter.divide(train, float(spec.evaluation.holdout or 0), "evaluation.holdout")
-    places = np.empty(len(splitter.y), np.int64)  # where each row is among the training rows
+    places = np.empty(len(splitter.y), np.int64)  # the position of each row among the training rows
     places[train] = np.arange(len(train))
     return parts, ((places[fit], places[score]),)

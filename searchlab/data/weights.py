@@ -1,4 +1,4 @@
-"""How much each row and each class counts.
+"""The weights of rows and classes.
 
 Row weights weigh the loss wherever it is computed, as Keras' `sample_weight` does; class weights
 weigh the training loss alone, as Keras' `class_weight` does.
@@ -18,7 +18,7 @@ from searchlab.study.training import TrainingSpec
 
 
 def check_parts(w: Array, parts: Mapping[str, Array], folds: Folds) -> None:
-    """Refuses weights that leave nothing to learn from, or nothing to score.
+    """Refuse weights that leave nothing to learn from or nothing to score.
 
     Args:
         w: the weights of all rows (n,).
@@ -43,16 +43,16 @@ def check_parts(w: Array, parts: Mapping[str, Array], folds: Folds) -> None:
 def class_weights(
     spec: TrainingSpec, y: Array, classes: tuple[str, ...], target: str
 ) -> tuple[float, ...] | None:
-    """The weights of the classes, in the order of their numbers; None if the study has none.
+    """Return the weights of the classes in the order of their numbers, or None.
 
     Args:
-        spec: how the study trains.
-        y: the target of the training rows (n,), class numbers; each class is there.
+        spec: the study's training.
+        y: the target of the training rows (n,): class numbers, in which each class appears.
         classes: the classes as text, in the order of their numbers; empty for a regression.
         target: the name of the target.
 
     Raises:
-        DataError: if there are no classes, or none of a name.
+        DataError: if there are no classes, or no class of a given name.
     """
     given = spec.class_weight
     if given is None:
@@ -67,7 +67,7 @@ def class_weights(
         return tuple((len(y) / (len(classes) * counts)).tolist())
     weights = [1.0] * len(classes)
     for label, weight in given.items():
-        # A file writes true where Python's text is True; a class of that very text goes first.
+        # YAML's true is Python's True; a class with the text "true" takes precedence.
         name = label if label in classes else label.capitalize()
         if name not in classes:
             raise DataError(

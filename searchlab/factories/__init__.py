@@ -1,1 +1,1 @@
-"""Model factories: the user's function, found and called, and the built-in ones."""
+"""Model factories: the user's function and the built-in ones."""

@@ -21,10 +21,10 @@ def mlp(
     input_shape: tuple[int, ...],
     meta: Mapping[str, Any],
 ) -> keras.Model:
-    """A multi-layer perceptron for regression, binary and multi-class targets.
+    """Build a multi-layer perceptron for regression, binary and multi-class targets.
 
-    Images are flattened. Features that the study does not scale are normalised inside of the
-    model, with the training rows' mean and variance.
+    Images are flattened. Features that the study does not scale are normalised inside the
+    model with the mean and variance of the training rows.
 
     Args:
         n_hidden: the number of hidden layers, 0 for a linear model.
@@ -35,7 +35,7 @@ def mlp(
         dropout: the fraction dropped after each hidden layer, 0 to below 1.
         l2: the weight of the L2 penalty on the hidden layers' kernels.
         input_shape: the shape of one row.
-        meta: what is known of the data (`training.prepare.PreparedData.meta`).
+        meta: facts about the data (see `data.prepare.PreparedData.meta`).
 
     Returns:
         A compiled model. Its metrics are `mae` for regression, `accuracy` for classes.
@@ -59,7 +59,7 @@ def mlp(
 
 
 def _head(meta: Mapping[str, Any]) -> tuple[int, str | None, str, list[str]]:
-    """Units and activation of the output layer, the loss, and the metrics."""
+    """Return the output layer's units and activation, the loss and the metrics."""
     if meta["task"] == "regression":
         return 1, None, "mse", ["mae"]
     if meta["task"] == "binary":

@@ -1,4 +1,4 @@
-"""Model factories by reference: finding them without running them, loading them, calling them.
+"""Find, load and call model factories by reference.
 
 A reference is the name of a built-in factory, `path/to/file.py:function`, or
 `package.module:function`. Checking a reference reads the source as text, so that validating a
@@ -25,23 +25,23 @@ from searchlab.errors import ModelError
 from searchlab.study.spec import StudySpec
 
 BUILT_IN = {"mlp": "searchlab.factories.built_in:mlp"}
-"""Built-in factories by the name that a study file uses."""
+"""Built-in factories by their name in study files."""
 
 METRICS = {"mlp": ("val_loss", "val_accuracy", "val_mae")}
-"""What the models of built-in factories measure: accuracy for classes, mae for quantities."""
+"""The metrics of built-in factories' models: accuracy for classes, mae for quantities."""
 
 GIVEN = ("input_shape", "meta")
-"""Arguments that a factory gets without asking for them in the space, where it takes them."""
+"""Arguments that searchlab passes to a factory that accepts them."""
 
 
 @dataclass(frozen=True)
 class Factory:
-    """Where a factory's source is.
+    """The location of a factory's source.
 
     Attributes:
-        reference: as the study file names it.
+        reference: the name in the study file.
         file: the source file.
-        function: the name in that file.
+        function: the function's name in that file.
         module: the dotted name to import it by, or None for a file named by its path.
         root: the directory from which it and its neighbours are imported.
     """
@@ -54,14 +54,14 @@ class Factory:
 
 
 def locate_factory(reference: str, base: Path) -> Factory:
-    """Finds a factory's source without importing anything.
+    """Find a factory's source without importing it.
 
     Args:
         reference: see the module's description.
         base: the directory from which a relative path starts.
 
     Raises:
-        ModelError: if there is no such factory; says which are near.
+        ModelError: if there is no such factory; suggests similar names.
     """
     target = BUILT_IN.get(reference, reference)
     place, colon, function = target.rpartition(":")
@@ -84,7 +84,7 @@ def locate_factory(reference: str, base: Path) -> Factory:
 
 
 def factory_problems(spec: StudySpec, base: Path) -> Iterator[tuple[str, str]]:
-    """What is wrong with a study's factory, as far as its source tells; runs none of it.
+    """Find problems of a study's factory in its source, without running it.
 
     Yields:
         The dotted key and the message of each problem.
@@ -101,7 +101,10 @@ def factory_problems(spec: StudySpec, base: Path) -> Iterator[tuple[str, str]]:
         return
     for name in GIVEN:
         if name in spec.factory.params or name in spec.space:
-            yield _where(name, spec), f"is what searchlab itself gives as {name}: use another name"
+            yield (
+                _where(name, spec),
+                "is an argument that searchlab passes itself: use another name",
+            )
     if definition is not None:
         yield from _argument_problems(factory, key, definition.args, spec)
     if factory.reference in METRICS:
@@ -123,14 +126,14 @@ def _metric_problems(name: str, spec: StudySpec) -> Iterator[tuple[str, str]]:
 
 
 def source_digest(spec: StudySpec, base: Path) -> str:
-    """The SHA-256 of the factory's source file; "" for a built-in factory."""
+    """Return the SHA-256 of the factory's source file; "" for a built-in factory."""
     if spec.factory.factory in BUILT_IN:
         return ""
     return hashlib.sha256(locate_factory(spec.factory.factory, base).file.read_bytes()).hexdigest()
 
 
 def load_factory(reference: str, base: Path) -> Callable[..., Any]:
-    """Imports a factory. This runs the module that it stands in.
+    """Import a factory, which runs its module.
 
     Raises:
         ModelError: if the module cannot be imported or has no such function.
@@ -153,7 +156,7 @@ def load_factory(reference: str, base: Path) -> Callable[..., Any]:
 def call_factory(
     function: Callable[..., Any], params: Mapping[str, Any], given: Mapping[str, Any]
 ) -> Any:
-    """Calls a factory with params by name, and those of `given` that it takes.
+    """Call a factory with params by name and the values of `given` that it accepts.
 
     Args:
         function: the factory.
@@ -161,7 +164,7 @@ def call_factory(
         given: values for `GIVEN`.
 
     Returns:
-        What the factory returns; nothing is checked.
+        The factory's result, unchecked.
     """
     accepted = inspect.signature(function).parameters
     extra = {name: value for name, value in given.items() if name in accepted}
@@ -169,10 +172,10 @@ def call_factory(
 
 
 def _module_file(module: str, base: Path) -> Path:
-    """The source file of a module, found as the import system would, without importing."""
+    """Find the source file of a module as the import system does, without importing it."""
     top, *below = module.split(".")
     find = importlib.machinery.PathFinder.find_spec
-    # The package's own finders (an editable install has one) do not import a top-level module.
+    # Finders of editable installs do not import a top-level module.
     spec = find(top, [str(base)]) or importlib.util.find_spec(top)
     for depth in range(len(below)):
         if spec is None or spec.submodule_search_locations is None:
@@ -187,13 +190,13 @@ def _module_file(module: str, base: Path) -> Path:
 
 
 def _definition(factory: Factory) -> ast.FunctionDef | None:
-    """The factory's definition; None if the file makes it in a way that only running it tells."""
+    """Return the factory's definition; None if it is only known once the file has run."""
     try:
         tree = ast.parse(factory.file.read_bytes(), str(factory.file))
     except SyntaxError as error:
         raise ModelError(
             f"{factory.file.name}:{error.lineno}: {error.msg}; the model factory "
-            f"{factory.reference} stands in it"
+            f"{factory.reference} is in it"
         ) from None
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     if factory.function in functions:
@@ -260,7 +263,7 @@ def _import(factory: Factory) -> ModuleType:
         sys.path.append(str(factory.root))
     if factory.module is not None:
         return importlib.import_module(factory.module)
-    # The plain name lets Keras find the file's own layers again when a model is loaded.
+    # With the plain name Keras finds the file's own layers when it loads a model.
     name = factory.file.stem
     known = sys.modules.get(name)
     if known is not None and getattr(known, "__file__", None) == str(factory.file):

@@ -1,4 +1,4 @@
-"""Every touch of a library's private parts, in one module for each library.
+"""Every access to a library's private parts, in one module for each library.
 
 A function here says which private or undocumented name it touches and in which version that was
 seen, why the public interface does not do, and what breaks without it. `tests/private` has a canary

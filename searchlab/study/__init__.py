@@ -1,1 +1,1 @@
-"""The study file: its types, reading it safely, and telling what is wrong with it."""
+"""The study file: its types, safe reading, and clear reports of problems."""

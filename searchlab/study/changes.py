@@ -1,4 +1,4 @@
-"""In what two studies differ: a name stands for one study, of which some keys may change."""
+"""Differences of two studies: a name stands for one study, of which few keys may change."""
 
 from __future__ import annotations
 
@@ -37,14 +37,16 @@ _MAY_CHANGE = (
 
 
 def differences(old: StudySpec, new: StudySpec) -> list[Difference]:
-    """The keys in which `new` is another study than `old`; budgets and the like may change."""
+    """Return the changed keys that make `new` another study than `old`, budgets aside."""
     before, after = _flat(old.as_dict()), _flat(new.as_dict())
     changed = [
         Difference(key, before.get(key), after.get(key))
         for key in sorted({*before, *after})
         if before.get(key) != after.get(key) and not _may_change(key)
     ]
-    if not changed and list(old.space) != list(new.space):  # backends sample in this order
+    if not changed and list(old.space) != list(
+        new.space
+    ):  # backends sample in the order of the space
         changed.append(Difference("space", list(old.space), list(new.space)))
     return changed
 

@@ -1,4 +1,4 @@
-"""The part of a study file on what follows the search."""
+"""The part of a study file about the steps after the search."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from searchlab.study.fields import Part
 
 
 class ConfirmSpec(Part):
-    """The best trials are trained again with other seeds, and the best on average wins.
+    """Confirmation: the best trials are retrained with new seeds, and the best on average wins.
 
     Attributes:
-        top: how many of the best trials, those with equal params counted once; 0 for none.
-        seeds: how many seeds each is trained with; 0 for none.
+        top: the number of best trials, where equal params count once; 0 for none.
+        seeds: the number of seeds for each; 0 for none.
     """
 
     top: Annotated[int, Field(ge=0, le=100)] = 3
@@ -23,7 +23,7 @@ class ConfirmSpec(Part):
 
 
 def _group(value: Any) -> Any:
-    """`confirm: 0` is the short way to write that nothing is to be confirmed."""
+    """Expand `confirm: 0`, which confirms nothing."""
     return {"top": 0, "seeds": 0} if value == 0 and not isinstance(value, float) else value
 
 
@@ -33,14 +33,14 @@ Confirm = Annotated[ConfirmSpec, BeforeValidator(_group)]
 
 @dataclass(frozen=True)
 class Ending:
-    """What is done with the best trials once the search is over.
+    """The steps after the search.
 
     Attributes:
-        top: how many of them are confirmed; 0 for none.
-        seeds: how many trainings confirm each.
-        refit: whether the winner is fitted to all rows but the test's.
-        baselines: whether there are simple models to compare with.
-        registered_model: under which name the study's model is registered; None for not at all.
+        top: the number of best trials to confirm; 0 for none.
+        seeds: the number of trainings that confirm each.
+        refit: whether the winner is refitted on all rows but the test rows.
+        baselines: whether simple models are fitted for comparison.
+        registered_model: the name under which the study's model is registered, or None.
     """
 
     top: int = 0

@@ -1,4 +1,4 @@
-"""What is wrong with a value of a study file, in words that name the remedy."""
+"""Messages about wrong values of a study file, each with its remedy."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _MESSAGES = {
     "less_than_equal": "must be at most {le}",
     "literal_error": "must be {expected}",
 }
-_NEEDS = {  # what an empty key waits for
+_NEEDS = {  # the kind of value that an empty key needs
     "int_type": "a whole number",
     "float_type": "a number",
     "string_type": "a text",
@@ -75,11 +75,11 @@ _PARAM = "{int: [1, 100]}, {float: [0.0, 0.5]} or {choice: [relu, elu]}"
 
 
 def message_of(detail: ErrorDetails, keys: Sequence[str]) -> str:
-    """Words one of pydantic's errors for the key at which it occurred.
+    """Describe one of pydantic's errors at its key.
 
     Args:
         detail: pydantic's error.
-        keys: the way to the key in the file.
+        keys: the path of the key in the file.
     """
     kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
     special: dict[str, Callable[[], str]] = {
@@ -105,14 +105,14 @@ def message_of(detail: ErrorDetails, keys: Sequence[str]) -> str:
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """The nearest of some names as a question, or all of them."""
+    """Suggest the nearest of some names, or list all of them."""
     names = list(known)
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     return f"did you mean {close[0]}?" if close else f"known here: {', '.join(names) or 'none'}"
 
 
 def shown(value: Any) -> str:
-    """A value as the file could write it, cut at a readable length."""
+    """Format a value as in the file, shortened if it is long."""
     if value is None:
         return "nothing"
     text = json.dumps(value, default=str, ensure_ascii=False)
@@ -121,7 +121,7 @@ def shown(value: Any) -> str:
 
 
 def _hint(kind: str, value: Any, context: Mapping[str, Any]) -> str:
-    """How to write what was probably meant."""
+    """Suggest how to write what was probably meant."""
     if kind.startswith("int_") and isinstance(value, float) and value.is_integer():
         return f": write {int(value)}"
     if kind in ("int_type", "float_type") and isinstance(value, str):
@@ -169,7 +169,7 @@ def _param_kind(value: Any) -> str:
 
 
 def _known_keys(parents: Sequence[str]) -> list[str]:
-    """The keys that the schema allows below `parents`, in any of its variants."""
+    """Return the keys that any variant of the schema allows below `parents`."""
     schema = StudySpec.model_json_schema(by_alias=True)
     places = [schema]
     for parent in parents:

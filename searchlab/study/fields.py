@@ -1,4 +1,4 @@
-"""What the parts of a study file have in common: strictness, and errors that people understand."""
+"""Strict types for the parts of a study file, with errors that people understand."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ATTRIBUTE = re.compile(r"^    (\w+): (.*(?:\n        .*)*)", re.MULTILINE)
 
 
 def _describe(schema: dict[str, Any], part: type[BaseModel]) -> None:
-    """Move what a docstring says of each attribute to that key of the JSON schema."""
+    """Move the description of each attribute from the docstring to its key in the JSON schema."""
     said, _, attributes = inspect.cleandoc(part.__doc__ or "").partition("\n\nAttributes:\n")
     schema["description"] = said
     for name, text in _ATTRIBUTE.findall(attributes):
@@ -27,7 +27,7 @@ def _describe(schema: dict[str, Any], part: type[BaseModel]) -> None:
 
 
 class Part(BaseModel):
-    """A part of a study file: unknown keys and wrong types are refused."""
+    """A part of a study file that refuses unknown keys and wrong types."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -39,10 +39,10 @@ class Part(BaseModel):
 
 
 class MisplacedError(ValueError):
-    """Something is wrong with a key below the one that is being checked.
+    """A problem of a key below the one that is being checked.
 
     Attributes:
-        key: the way from the checked key down to the wrong one.
+        key: the path from the checked key down to the wrong one.
     """
 
     def __init__(self, key: tuple[str, ...], message: str) -> None:
@@ -51,10 +51,10 @@ class MisplacedError(ValueError):
 
 
 def either(message: str) -> WrapValidator:
-    """For a union: one message in place of pydantic's one for each member.
+    """Give a union one message in place of pydantic's one for each member.
 
     Args:
-        message: what the value must be, such as "must be text or a list".
+        message: the requirement, such as "must be text or a list".
     """
 
     def check(value: Any, handler: Callable[[Any], Any]) -> Any:
@@ -69,11 +69,11 @@ def either(message: str) -> WrapValidator:
 
 
 def name_or_group(group: type[Part], message: str) -> Discriminator:
-    """For a union of a name, tagged `<name>`, and a group of keys, tagged `<group>`.
+    """Discriminate a union of a name, tagged `<name>`, and a group of keys, tagged `<group>`.
 
     Args:
         group: the group's type.
-        message: what a value of another kind must be.
+        message: the requirement, for values of another kind.
     """
 
     def kind(value: Any) -> str | None:

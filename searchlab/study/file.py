@@ -1,4 +1,4 @@
-"""Reading study files: from a file and the command line to a StudySpec, or to all problems."""
+"""Read a study file and the command line into a StudySpec, or report all problems."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from searchlab.study.others import is_name
 from searchlab.study.problems import Check, Finder, Keys, line_of
 from searchlab.study.spec import StudySpec
 
-_LARGEST = 50_000  # bytes; a study file is written by a person
+_LARGEST = 50_000  # bytes; people write study files by hand
 
 
 @dataclass(frozen=True)
 class StudyFile:
-    """A study with the file it came from.
+    """A study and its file.
 
     Attributes:
-        spec: the validated study, overrides applied.
+        spec: the validated study with overrides applied.
         path: the file.
-        text: the file's text, as written.
+        text: the file's text as written.
     """
 
     spec: StudySpec
@@ -37,12 +37,12 @@ class StudyFile:
 def load_study(
     path: Path, overrides: Mapping[str, Any] | None = None, checks: Sequence[Check] = ()
 ) -> StudyFile:
-    """Reads a study file.
+    """Read a study file.
 
     Args:
         path: a YAML file of at most 50 kB in UTF-8.
-        overrides: values by dotted key, which win over the file.
-        checks: further checks of what fits the types.
+        overrides: values by dotted key, which take precedence over the file.
+        checks: further checks once the types fit.
 
     Raises:
         StudyFileError: with all problems of the file, each naming file, line, key and remedy.
@@ -52,7 +52,7 @@ def load_study(
     if not isinstance(node, yaml.MappingNode):
         raise StudyFileError(
             [
-                f"{path}:1: is no study: it needs keys such as name, data and space "
+                f"{path}:1: is not a study: it needs keys such as name, data and space "
                 "(searchlab init writes an example)"
             ]
         )
@@ -67,14 +67,14 @@ def load_study(
         source = _Source(path, node, frozenset(overrides or ()))
         raise StudyFileError(source.lines(of_yaml, finder.problems))
     if "registered_model" not in values:
-        # Studies of one file, whatever --name gives them, compete for the same registered model.
+        # Studies of one file under several --name compete for the same registered model.
         name = own_name if is_name(own_name) else spec.name
         spec = spec.model_copy(update={"registered_model": name})
     return StudyFile(spec, path, text)
 
 
 def parse_override(text: str) -> tuple[str, Any]:
-    """`search.options.pruner=none` as a dotted key and a plain YAML value.
+    """Parse `search.options.pruner=none` into a dotted key and a plain YAML value.
 
     Raises:
         StudyFileError: if there is no `=`, or the value is not YAML.
@@ -104,7 +104,10 @@ def _read(path: Path) -> str:
         raise StudyFileError(["the study file's name has a NUL character in it"]) from None
     if len(content) > _LARGEST:
         raise StudyFileError(
-            [f"{path}: is larger than {_LARGEST // 1000} kB, so it is no study file: name another"]
+            [
+                f"{path}: is larger than {_LARGEST // 1000} kB, so it is not a study file: "
+                "name another"
+            ]
         )
     try:
         return content.decode("utf-8-sig")
@@ -132,7 +135,7 @@ def _override(values: dict[str, Any], key: str, value: Any) -> None:
 
 @dataclass(frozen=True)
 class _Source:
-    """Where problems stand: a line of the file, or the command line."""
+    """The places of problems: a line of the file, or the command line."""
 
     path: Path
     node: yaml.Node
@@ -141,7 +144,7 @@ class _Source:
     def lines(
         self, of_yaml: Sequence[tuple[int, str, str]], others: Sequence[tuple[Keys, str]]
     ) -> list[str]:
-        """One line for each problem, in the order of the file."""
+        """Return one line for each problem, in the order of the file."""
         found = [(line, f"{self.path}:{line}: {_key(key)}{text}") for line, key, text in of_yaml]
         found += [(line_of(self.node, keys), self._line(keys, text)) for keys, text in others]
         return list(dict.fromkeys(text for _, text in sorted(found, key=lambda each: each[0])))

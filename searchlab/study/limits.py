@@ -1,4 +1,4 @@
-"""The parts of a study file on trials that misbehave: what one may use, and what a failure does."""
+"""The parts of a study file about limits, resources and failures of trials."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from searchlab.study.fields import Part
 
 _UNITS = {"": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([KMG]I?B)?", re.IGNORECASE)
-_LEAST = 500 * 10**6  # bytes; a worker with TensorFlow loaded has 300 to 400 MB by itself
+_LEAST = 500 * 10**6  # bytes; TensorFlow itself takes 300 to 400 MB
 
 
 def _bytes(value: Any) -> int:
-    """`2GB`, `"500 MB"` or a plain number, as bytes."""
+    """Convert `2GB`, `"500 MB"` or a plain number to bytes."""
     match = None if isinstance(value, bool) else _SIZE.fullmatch(str(value).strip())
     if match is None:
         raise ValueError("must be a size such as 500MB, 2GB or 2GiB, or a number of bytes")
@@ -29,15 +29,15 @@ def _bytes(value: Any) -> int:
 
 
 class LimitsSpec(Part):
-    """What one trial may use at most. One that uses more is killed, and is a FAIL.
+    """Limits of one trial. A trial that exceeds one is killed and is a FAIL.
 
-    The limits also hold for the model's check before trial 0 and for the making of the study's
-    model at the end.
+    The limits also apply to the check of the model before trial 0 and to making the study's model
+    at the end.
 
     Attributes:
-        seconds: wall time of the trial, all its folds together.
+        seconds: wall time of the trial, over all its folds.
         memory: resident memory of the trial's worker process in bytes, as `top` shows it: with
-            the 300 to 400 MB of TensorFlow itself, without any processes that the training starts.
+            the 300 to 400 MB of TensorFlow itself, without processes that the training starts.
     """
 
     seconds: Annotated[float, Field(gt=0)] | None = None
@@ -51,12 +51,12 @@ def _whole_or_less(value: float) -> float:
 
 
 class ResourcesSpec(Part):
-    """What one training has on a machine of a cluster; so many run there at once as have room.
+    """Resources of one training on a cluster's machine; as many run there at once as fit.
 
     Attributes:
-        cpus: cores; a fraction lets several share one.
-        gpus: GPUs; a fraction lets several share one. Without it none is used.
-        memory: bytes that are set aside; `training.limits.memory` is what ends a training.
+        cpus: cores; with a fraction, several trainings share one.
+        gpus: GPUs; with a fraction, several trainings share one. By default none is used.
+        memory: bytes to reserve; only `training.limits.memory` ends a training.
     """
 
     cpus: Annotated[float, Field(gt=0)] = 1.0
@@ -68,7 +68,7 @@ class RetrySpec(Part):
     """`{retry: 2}`: a failed trial is trained again, at most so many times, before it is a FAIL.
 
     Attributes:
-        retry: how many times at most.
+        retry: the maximum of repetitions.
     """
 
     retry: Annotated[int, Field(ge=1, le=100)]
@@ -88,4 +88,4 @@ OnFailure = Annotated[
         custom_error_message="must be continue, stop or {retry: 2}",
     ),
 ]
-"""What the failure of a trial means for its study."""
+"""The effect of a failed trial on its study."""

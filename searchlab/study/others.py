@@ -1,4 +1,4 @@
-"""The parts of a study file that name studies: this one, and those that it builds on."""
+"""The parts of a study file that name studies: this one and those that it builds on."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
 def is_name(value: object) -> bool:
-    """Whether a study or a registered model can have this name."""
+    """Return whether a study or a registered model may have this name."""
     return isinstance(value, str) and _NAME.fullmatch(value) is not None
 
 
@@ -22,25 +22,25 @@ def _known_name(value: str) -> str:
     if not is_name(value):
         shown = repr(value) if len(value) <= _LONGEST_NAME else f"{value[:20]!r}..."
         raise ValueError(
-            f"{shown} is no study name: use up to {_LONGEST_NAME} letters, digits, '.', '_' and "
+            f"{shown} is not a study name: use up to {_LONGEST_NAME} letters, digits, '.', '_' and "
             "'-', of which the first is a letter or a digit"
         )
     return value
 
 
 StudyName = Annotated[str, AfterValidator(_known_name)]
-"""A name that a study can have, and its directory too."""
+"""A valid name of a study and its directory."""
 
 
 class InitialWeightsSpec(Part):
-    """Transfer learning: the first layers of each model begin with those of another study's model.
+    """Transfer learning: each model's first layers start with weights of another study's model.
 
     Attributes:
-        study: a finished study of the same working directory.
-        layers: how many layers are copied, of those that have weights; all but the last of the
-            other model's if left out.
-        freeze: for how many epochs the copied layers stay as they are. In these epochs there is
-            no early stopping.
+        study: a finished study in the same working directory.
+        layers: the number of layers with weights to copy; by default all but the last of the
+            other model's.
+        freeze: the number of epochs for which the copied layers are frozen. Early stopping is off
+            in these epochs.
     """
 
     study: StudyName

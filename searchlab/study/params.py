@@ -12,24 +12,26 @@ from searchlab.core.space import Choice, Domain, Float, Int, When, check_conditi
 from searchlab.study.fields import MisplacedError, Part, PlainValue
 
 KINDS = ("int", "float", "choice")
-"""The kinds of param, as the key that makes the difference."""
+"""The kinds of params, by the key that tells them apart."""
 
-_Whole = Annotated[int, Field(ge=-(2**53), le=2**53)]  # what a float64 holds exactly
+_Whole = Annotated[
+    int, Field(ge=-(2**53), le=2**53)
+]  # the whole numbers that a float64 holds exactly
 
 
 class WhenSpec(Part):
-    """`when: {param: n_hidden, in: [2, 3]}`: the param is only used if another has such a value.
+    """`when: {param: n_hidden, in: [2, 3]}`: the param is used only if another has such a value.
 
     Attributes:
-        param: the other param, which must stand above this one.
-        values: the values of the other param with which this one is used.
+        param: the other param, which must come before this one.
+        values: the values of the other param for which this one is used.
     """
 
     param: str
     values: Annotated[tuple[PlainValue, ...], Field(alias="in", min_length=1)]
 
     def condition(self) -> When:
-        """The condition as the search space knows it."""
+        """Return the condition for the search space."""
         return When(self.param, self.values)
 
 
@@ -37,7 +39,7 @@ class _ParamSpec(Part):
     when: WhenSpec | None = None
 
     def domain(self) -> Domain:
-        """The param as the search space knows it."""
+        """Return the param for the search space."""
         raise NotImplementedError
 
     @model_validator(mode="after")
@@ -53,7 +55,7 @@ class IntSpec(_ParamSpec):
     """`{int: [low, high]}`: whole numbers, both ends included.
 
     Attributes:
-        when: the condition under which the param is used; always if left out.
+        when: the condition under which the param is used; by default always.
         range: the lowest and the highest value.
         step: the distance between neighbouring values.
         log: whether values are drawn evenly in their logarithm.
@@ -64,7 +66,7 @@ class IntSpec(_ParamSpec):
     log: bool = False
 
     def domain(self) -> Int:
-        """The param as the search space knows it."""
+        """Return the param for the search space."""
         return Int(*self.range, step=self.step, log=self.log, when=self._condition())
 
 
@@ -72,9 +74,9 @@ class FloatSpec(_ParamSpec):
     """`{float: [low, high]}`: real numbers; `log: true` for rates that span magnitudes.
 
     Attributes:
-        when: the condition under which the param is used; always if left out.
+        when: the condition under which the param is used; by default always.
         range: the lowest and the highest value.
-        step: the distance between neighbouring values; any value if left out.
+        step: the distance between neighbouring values; by default any value is allowed.
         log: whether values are drawn evenly in their logarithm.
     """
 
@@ -83,7 +85,7 @@ class FloatSpec(_ParamSpec):
     log: bool = False
 
     def domain(self) -> Float:
-        """The param as the search space knows it."""
+        """Return the param for the search space."""
         return Float(*self.range, step=self.step, log=self.log, when=self._condition())
 
 
@@ -91,14 +93,14 @@ class ChoiceSpec(_ParamSpec):
     """`{choice: [a, b]}`: one of some plain values.
 
     Attributes:
-        when: the condition under which the param is used; always if left out.
+        when: the condition under which the param is used; by default always.
         values: the values: numbers, text, true, false or null.
     """
 
     values: Annotated[tuple[PlainValue, ...], Field(alias="choice")]
 
     def domain(self) -> Choice:
-        """The param as the search space knows it."""
+        """Return the param for the search space."""
         return Choice(self.values, when=self._condition())
 
 
@@ -111,7 +113,7 @@ def _kind(value: Any) -> str | None:
     return f"<{kinds[0]}>" if len(kinds) == 1 else None
 
 
-# Tags stand in angle brackets, so that a place in pydantic's errors is never taken for a key.
+# Tags are in angle brackets, so that they are never mistaken for keys in pydantic's errors.
 ParamSpec = Annotated[
     Annotated[IntSpec, Tag("<int>")]
     | Annotated[FloatSpec, Tag("<float>")]
@@ -122,7 +124,7 @@ ParamSpec = Annotated[
 
 
 def check_space(params: Mapping[str, ParamSpec]) -> None:
-    """Refuses names that no function takes, and conditions that cannot hold.
+    """Refuse names that cannot be arguments, and conditions that cannot be met.
 
     Raises:
         MisplacedError: for the first of them.

@@ -1,8 +1,7 @@
-"""All problems of a study file at once, each at its line.
+"""All problems of a study file at once, each with its line.
 
-A wrong key must not hide the others. So each wrong part is replaced by one that is right, and
-the file is looked at again, until nothing more is found; what only follows from a replaced part
-is no problem of its own.
+A wrong key must not hide others. So each wrong part is replaced by a valid one and the file is
+checked again, until no more problems are found; consequences of a replaced part are not reported.
 """
 
 from __future__ import annotations
@@ -26,36 +25,36 @@ from searchlab.study.spec import StudySpec
 Keys = tuple[str, ...]
 
 Check = Callable[[StudySpec, Path], Iterable[tuple[str, str]]]
-"""A check beyond the types: yields a dotted key and what is wrong with its value."""
+"""A check beyond the types, which yields dotted keys and messages."""
 
 _MEMBER = re.compile(r"<[a-z]+>")
-_ROUNDS = 30  # each finds what the replaced parts of the one before have hidden
+_ROUNDS = 30  # each finds problems that replaced parts had hidden before
 _TOGETHER = {"model", "space"}  # a factory's arguments are the params of both
 _NAMED = 2  # keys of `space.NAME`
 _FIXED = 3  # keys of `model.params.NAME`
 _PARAM = {"float": [0.0, 1.0]}
 _STAND_INS = {"name": "x", "data": {"dataset": "iris"}, "space": {"x": _PARAM}}
-"""What is right, for the keys that no study can be without."""
+"""Valid values for the required keys."""
 
 
 class Finder:
-    """Finds the problems of a study file.
+    """The problems of a study file.
 
     Attributes:
-        problems: what was found: a key and a message each.
+        problems: the problems found, each a key and a message.
     """
 
     def __init__(self, values: dict[str, Any]) -> None:
-        """Begins with the file's values."""
+        """Start with the file's values."""
         self.problems: list[tuple[Keys, str]] = []
         self._values = values
         self._wrong: list[Keys] = []
 
     def find(self, checks: Iterable[Check], path: Path) -> StudySpec | None:
-        """Looks at all keys, and then runs further checks.
+        """Check all keys, then run further checks.
 
         Returns:
-            The study, or None if there are problems that keep it from being one.
+            The study, or None if its problems leave none.
         """
         mended = copy.deepcopy(self._values)
         for _ in range(_ROUNDS):
@@ -79,7 +78,7 @@ class Finder:
         return None
 
     def _add(self, found: Iterable[tuple[Keys, str]]) -> None:
-        """Takes what does not follow from something that was wrong before."""
+        """Keep those problems that are not consequences of earlier ones."""
         before = tuple(self._wrong)
         for keys, message in found:
             self._wrong.append(keys)
@@ -88,7 +87,7 @@ class Finder:
 
 
 def line_of(node: yaml.Node | None, keys: Keys) -> int:
-    """The line of a key, or of the nearest key above it that is there."""
+    """Return the line of a key, or of its nearest parent that exists."""
     line = 1
     for key in keys:
         if isinstance(node, yaml.MappingNode):
@@ -115,7 +114,7 @@ class _Found:
 
     @classmethod
     def of(cls, detail: ErrorDetails) -> _Found:
-        """The error with its keys in the file, where members of unions, `<...>`, have no place."""
+        """Return the error with its keys in the file, without members of unions (`<...>`)."""
         parts = [str(part) for part in detail["loc"]]
         last = len(parts) - 1 if detail["type"] == "extra_forbidden" else -1
         keys = [p for at, p in enumerate(parts) if at == last or not _MEMBER.fullmatch(p)]
@@ -124,7 +123,7 @@ class _Found:
         return cls(detail["type"], place, message_of(detail, place))
 
     def mistyped(self, unknown: Iterable[Keys]) -> bool:
-        """Whether a missing key stands there after all, misspelled."""
+        """Return whether a missing key is present but misspelled."""
         beside = [keys[-1] for keys in unknown if keys[:-1] == self.keys[:-1]]
         return any(
             difflib.get_close_matches(name, self.keys[-1:], n=1, cutoff=0.5) for name in beside
@@ -132,20 +131,22 @@ class _Found:
 
 
 def _follows(keys: Keys, wrong: Keys) -> bool:
-    """Whether a problem may only be there because another key was replaced."""
+    """Return whether a problem may be a consequence of replacing another key."""
     shared = min(len(keys), len(wrong))
     if keys[:shared] == wrong[:shared]:
         return True
-    named = len(wrong) >= (_NAMED if wrong[:1] == ("space",) else _FIXED)  # the name is kept
+    named = len(wrong) >= (
+        _NAMED if wrong[:1] == ("space",) else _FIXED
+    )  # the replacement keeps the name
     return keys[0] in _TOGETHER and wrong[0] in _TOGETHER and not named
 
 
 def _mend(values: dict[str, Any], keys: Keys, *, again: bool) -> None:
-    """Puts something right in place of what is wrong, and keeps the names of params."""
+    """Replace a wrong value by a valid one, keeping the names of params."""
     if keys[:1] == ("space",) and len(keys) >= _NAMED and not again:
         space, name = values["space"], keys[1]
         space[name] = dict(_PARAM)
-        for param in space.values():  # what depends on its values cannot be judged
+        for param in space.values():  # conditions on its values cannot be judged
             if isinstance(param, dict) and _depends(param.get("when"), name):
                 del param["when"]
     elif keys[:2] == ("model", "params") and len(keys) >= _FIXED and not again:
@@ -165,7 +166,7 @@ def _remove(values: Any, keys: Keys) -> None:
     for parent in parents:
         below = values.get(parent) if isinstance(values, dict) else None
         if not isinstance(below, dict):
-            last = parent  # a part of a list: the whole list goes
+            last = parent  # an item of a list: the whole list is removed
             break
         values = below
     if isinstance(values, dict):

@@ -1,4 +1,4 @@
-"""StudySpec: a study file as frozen, validated types. Reading the file is `file`'s work."""
+"""StudySpec: a study file as frozen, validated types; `file` reads it."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
 class DataSpec(Part):
-    """The data set and how it is split: test, then early-stopping data, the rest for training.
+    """The data set and its split: test rows, then early-stopping rows, the rest for training.
 
     Attributes:
         dataset: the name of a data set that a library ships or fetches.
         path: a CSV, Parquet or NPZ file, relative to the study file.
         target: the column (or the array, for NPZ) to predict.
         drop: columns that are not features, such as an id.
-        weight: the column (or the array) with each row's weight in the loss; no feature.
-        task: what the target is; inferred from it if left out.
-        test: the fraction of all rows that is only used once, at the end.
-        validation: the fraction of the other rows that early stopping looks at.
+        weight: the column (or the array) with each row's weight in the loss; not a feature.
+        task: the kind of target; by default inferred from its values.
+        test: the fraction of all rows that is used only once, at the end.
+        validation: the fraction of the other rows for early stopping.
         scale: how numeric features are scaled, fitted on the training rows.
     """
 
@@ -63,23 +63,23 @@ class DataSpec(Part):
                 raise MisplacedError((key,), "goes with path only: leave it out with a dataset")
         if self.target in self.drop:
             raise MisplacedError(
-                ("drop",), f"has the target {self.target!r} in it: take it out of the list"
+                ("drop",), f"contains the target {self.target!r}: remove it from the list"
             )
         if self.weight is not None and self.weight in (self.target, *self.drop):
             other = "the target" if self.weight == self.target else "in drop"
             raise MisplacedError(
-                ("weight",), f"is {self.weight!r}, which is {other} too: leave one of them out"
+                ("weight",), f"is {self.weight!r}, which is also {other}: leave one of them out"
             )
         return self
 
 
 class ModelSpec(Part):
-    """A model factory with params that stay the same in all trials.
+    """A model factory with params that are the same in all trials.
 
     Attributes:
         factory: `mlp`, `path/to/file.py:function` or `package.module:function`.
         params: fixed keyword arguments of the factory.
-        initial_weights: another study, whose model gives the first layers their initial weights.
+        initial_weights: another study, whose model provides initial weights of the first layers.
     """
 
     factory: str
@@ -88,7 +88,7 @@ class ModelSpec(Part):
 
     @property
     def initial(self) -> InitialWeightsSpec | None:
-        """Where the first layers' weights come from, however short the file names it."""
+        """The source of initial weights, also if the file gives only a name."""
         given = self.initial_weights
         return InitialWeightsSpec(study=given) if isinstance(given, str) else given
 
@@ -104,12 +104,12 @@ _Model = Annotated[
 
 
 class ObjectiveSpec(Part):
-    """The metric to optimise, as Keras names it, on rows that no training has seen.
+    """The metric to optimise, by Keras' name, on unseen rows.
 
     Attributes:
         metric: `val_loss`, or `val_` and the name of one of the model's metrics.
-        direction: whether a low or a high value is better; inferred from the metric's name if
-            left out.
+        direction: whether a low or a high value is better; by default inferred from the metric's
+            name.
     """
 
     metric: str = "val_loss"
@@ -144,31 +144,31 @@ class ObjectiveSpec(Part):
 
     @property
     def way(self) -> Literal["minimize", "maximize"]:
-        """The direction, also where the metric's name tells it."""
+        """The direction, given or inferred."""
         return self.direction or self._inferred() or "minimize"
 
     def cost(self, value: float) -> float:
-        """What is the lower the better the value is, to sort by."""
+        """Return a sort key: lower for better values."""
         return -value if self.maximized else value
 
     def better(self, value: float, other: float) -> bool:
-        """Whether `value` is strictly better than `other`."""
+        """Return whether `value` is strictly better than `other`."""
         return value > other if self.maximized else value < other
 
 
 class SearchSpec(Part):
-    """Which library searches, how long, and from which seed.
+    """The search: its library, budget and seed.
 
     Attributes:
         backend: the search library that drives the study.
-        trials: how many trials in total; if left out, `seconds` or the backend ends the study.
-        seconds: how long the study may take in total.
+        trials: the total number of trials; without it, `seconds` or the backend ends the study.
+        seconds: the total time that the study may take.
         seed: the seed of the backend, the splits and every training.
-        on_failure: what a failed trial does: `continue` with the others, `{retry: N}` trains it
+        on_failure: the effect of a failed trial: `continue` with the others, `{retry: N}` trains it
             again first, `stop` ends the study.
         options: the backend's own options.
-        warm_start: studies of the same working directory, on the same space and data, with whose
-            trials the backend begins.
+        warm_start: studies in the same working directory, on the same space and data, with whose
+            trials the backend starts.
     """
 
     backend: str = "optuna"
@@ -181,15 +181,15 @@ class SearchSpec(Part):
 
     @property
     def retries(self) -> int:
-        """How often a failed trial is trained again."""
+        """The number of times that a failed trial is trained again."""
         return self.on_failure.retry if isinstance(self.on_failure, RetrySpec) else 0
 
 
 class EvaluationSpec(Part):
-    """What scores a trial: cross-validation over the training rows, or a hold-out of them.
+    """The scoring of trials: cross-validation over the training rows, or a hold-out of them.
 
     Attributes:
-        folds: how many trainings a trial has, each scored on the fold that it did not see.
+        folds: the number of trainings of a trial, each scored on the fold it has not seen.
         holdout: the fraction of the training rows that scores the trial's only training.
     """
 
@@ -206,17 +206,17 @@ class EvaluationSpec(Part):
 
     @property
     def trainings(self) -> int:
-        """How many trainings a trial has."""
+        """The number of trainings of a trial."""
         return self.folds or 1
 
 
 class ExecutionSpec(Part):
-    """Where trainings run. Does not change what they compute.
+    """Where trainings run, which does not change their results.
 
     Attributes:
-        executor: what runs the trainings.
-        workers: how many worker processes it has; with `process` each runs one training at a
-            time, with `fused` many.
+        executor: the executor that runs the trainings.
+        workers: the number of worker processes; with `process` each runs one training at a time,
+            with `fused` many.
     """
 
     executor: str = "fused"
@@ -227,20 +227,20 @@ class StudySpec(Part):
     """A whole study file.
 
     Attributes:
-        name: the study's name, and that of its directory and its run.
+        name: the name of the study, its directory and its run.
         data: the data set.
         model: the model factory.
         space: the search space.
-        objective: what the search makes better.
-        search: which library searches, and how long.
-        training: how each training goes.
-        evaluation: what scores a trial.
+        objective: the metric to optimise.
+        search: the search library and its budget.
+        training: the settings of each training.
+        evaluation: the scoring of trials.
         execution: where trainings run.
-        confirm: how the best trials are trained again at the end; 0 leaves it out.
-        refit: whether the winner is fitted to all rows but the test's for the study's model.
-        baselines: whether simple models are fitted to the same rows, to compare with.
-        registered_model: under which name the study's model is registered in MLflow: the name
-            that the file gives the study if left out; null for not at all.
+        confirm: how the best trials are retrained at the end; 0 to skip it.
+        refit: whether the winner is refitted on all rows but the test rows for the study's model.
+        baselines: whether simple models are fitted to the same rows for comparison.
+        registered_model: the name under which the study's model is registered in MLflow; by
+            default the name of the study in the file; null to skip it.
     """
 
     name: StudyName
@@ -268,7 +268,7 @@ class StudySpec(Part):
         for name in self.factory.params:
             if name in self.space:
                 raise MisplacedError(
-                    ("model", "params", name), "stands in space too: leave one of them out"
+                    ("model", "params", name), "is in space too: leave one of them out"
                 )
         if self.training.class_weight is not None and self.data.task == "regression":
             raise MisplacedError(
@@ -291,25 +291,25 @@ class StudySpec(Part):
 
     @property
     def search_space(self) -> SearchSpace:
-        """The search space, free of how the file writes it."""
+        """The search space."""
         return SearchSpace({name: spec.domain() for name, spec in self.space.items()})
 
     @property
     def factory(self) -> ModelSpec:
-        """The model factory, however short the file names it."""
+        """The model factory, also if the file gives only a name."""
         return ModelSpec(factory=self.model) if isinstance(self.model, str) else self.model
 
     @property
     def ending(self) -> Ending:
-        """What is done with the best trials once the search is over."""
+        """The steps after the search."""
         confirm = (self.confirm.top, self.confirm.seeds)
         return Ending(*confirm, self.refit, self.baselines, self.registered_model)
 
     def as_dict(self) -> dict[str, Any]:
-        """The study as plain values, every default written out; `from_dict` reads it again."""
+        """Return the study as plain values with all defaults; `from_dict` reads them."""
         return self.model_dump(mode="json", by_alias=True)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> StudySpec:
-        """The study that `as_dict` wrote."""
+        """Return the study that `as_dict` wrote."""
         return cls.model_validate_json(json.dumps(values))

@@ -1,4 +1,4 @@
-"""The part of a study file on how each training goes."""
+"""The part of a study file about each training."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from searchlab.study.limits import LimitsSpec, ResourcesSpec
 
 
 def unseen(metric: str) -> str:
-    """What to say of a metric that is not measured on unseen rows."""
+    """Word the problem of a metric that is not measured on unseen rows."""
     return (
         f"{metric!r} is a training metric: name one measured on unseen rows, such as "
         f"val_{metric.removeprefix('val_') or 'loss'}"
@@ -19,13 +19,13 @@ def unseen(metric: str) -> str:
 
 
 class EarlyStoppingSpec(Part):
-    """Keras' `EarlyStopping` with its defaults, watching the early-stopping data.
+    """Keras' `EarlyStopping` with its defaults, on the early-stopping rows.
 
     Attributes:
-        patience: how many epochs without an improvement end the training.
+        patience: the number of epochs without an improvement after which the training ends.
         monitor: the metric to watch, measured on the early-stopping rows.
         min_delta: the least change that counts as an improvement.
-        restore_best_weights: whether the model goes back to the weights of its best epoch.
+        restore_best_weights: whether to restore the weights of the best epoch.
     """
 
     patience: Annotated[int, Field(ge=1)] = 10
@@ -59,16 +59,16 @@ _ClassWeight = Annotated[
 
 
 class TrainingSpec(Part):
-    """How each training goes. `early_stopping: null` trains all epochs.
+    """Each training. `early_stopping: null` trains all epochs.
 
     Attributes:
-        epochs: the most epochs of one training.
-        batch_size: the rows of one step.
+        epochs: the maximum of epochs of one training.
+        batch_size: the number of rows of one step.
         early_stopping: when a training ends before its last epoch.
-        class_weight: the weight of each class in the training loss, by its label; classes that
-            are left out have 1. `balanced` is scikit-learn's: the same weight in all for each.
-        limits: what one trial may use at most.
-        resources: what one training has on a cluster; a core if left out.
+        class_weight: the weight of each class in the training loss, by label; 1 for classes left
+            out. `balanced` is scikit-learn's: all classes have the same total weight.
+        limits: the limits of one trial.
+        resources: the resources of one training on a cluster; by default one core.
     """
 
     epochs: Annotated[int, Field(ge=1)] = 100

@@ -1,8 +1,8 @@
-"""The YAML of study files: plain values with YAML 1.2's types, and where each of them stands.
+"""The YAML of study files: plain values with YAML 1.2's types, and the lines they are on.
 
-A study file is data. It is parsed with the types of YAML 1.2's core schema (so `3e-4` is a
-number, `yes` is text, and `010` is ten), without tags, anchors or aliases, and to a bounded
-depth and size, so that no file can make the parser run wild.
+It is parsed with the types of YAML 1.2's core schema (so `3e-4` is a number, `yes` is text, and
+`010` is ten), without tags, anchors or aliases, and to a bounded depth and size, so that no file
+can exhaust the parser.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import yaml
 
 from searchlab.errors import StudyFileError
 
-_DEEPEST = 20  # groups and lists in one another; a study needs five
+_DEEPEST = 20  # levels of groups and lists; a study needs five
 _LONGEST_NUMBER = 400  # characters; Python itself refuses above 4,300
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, with the core schema's types and nothing that refers elsewhere."""
+    """PyYAML's safe loader with the core schema's types and without references."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, Any]]] = {}  # noqa: RUF012 - PyYAML's way
 
@@ -30,14 +30,14 @@ class _Loader(yaml.SafeLoader):
         self._depth = 0
 
     def compose_document(self) -> yaml.Node | None:
-        """The one document of the file; PyYAML's own words for a second one name no remedy."""
+        """Return the only document; PyYAML's message on a second one names no remedy."""
         node = super().compose_document()
         if not self.check_event(yaml.StreamEndEvent):
             raise _at("a second document begins here: keep one study in a file", self._next())
         return node
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """A node of the tree, unless it refers elsewhere or lies too deep."""
+        """Compose a node, unless it is a reference or too deep."""
         event = self._next()
         if getattr(event, "anchor", None) or getattr(event, "tag", None):
             raise _at("anchors, aliases and tags are not used in study files: write the value out "
@@ -51,7 +51,7 @@ class _Loader(yaml.SafeLoader):
         if isinstance(node, yaml.ScalarNode) and node.tag.endswith(":int"):
             length = len(node.value)
             if length > _LONGEST_NUMBER:
-                raise _at(f"a number of {length} digits stands here: write a shorter one", event)
+                raise _at(f"a number of {length} digits is too long: write a shorter one", event)
         return node
 
     def _next(self) -> yaml.Event:
@@ -84,14 +84,14 @@ _Loader.add_constructor("tag:yaml.org,2002:int", _construct_int)
 
 
 def compose(path: Path, text: str) -> yaml.Node | None:
-    """Parses YAML into nodes, which know their lines; None for an empty text.
+    """Parse YAML into nodes with their lines; None for an empty text.
 
     Args:
         path: the file, for errors.
         text: its text.
 
     Raises:
-        StudyFileError: if it is not YAML, or YAML that study files do not use.
+        StudyFileError: if it is not YAML, or uses YAML that study files do not allow.
     """
     try:
         loader = _Loader(text)
@@ -111,7 +111,7 @@ def compose(path: Path, text: str) -> yaml.Node | None:
 
 
 def plain(node: yaml.Node | None) -> Any:
-    """The plain Python value of a node; of a key that stands twice, the first value."""
+    """Return the plain Python value of a node; of a repeated key, the first value."""
     loader = _Loader("")
     try:
         return _plain(node, loader)
@@ -132,7 +132,7 @@ def _plain(node: yaml.Node | None, loader: _Loader) -> Any:
 
 
 def problems(node: yaml.Node | None, above: tuple[str, ...] = ()) -> Iterator[tuple[int, str, str]]:
-    """What no study file may have: a key twice, or a key that is no name.
+    """Find keys that are repeated or are not names.
 
     Yields:
         The line, the dotted key and the message of each.
@@ -155,7 +155,7 @@ def _key_problems(node: yaml.MappingNode, above: tuple[str, ...]) -> Iterator[tu
             yield line, ".".join(above), "a key must be a plain name, not a list or a group"
         elif key.value in lines:
             dotted = ".".join((*above, key.value))
-            yield line, dotted, f"stands here again (first on line {lines[key.value]}): remove one"
+            yield line, dotted, f"appears again (first on line {lines[key.value]}): remove one"
         else:
             lines[key.value] = line
 
@@ -165,7 +165,7 @@ def _at(message: str, event: yaml.Event) -> yaml.MarkedYAMLError:
 
 
 class _RefusedError(yaml.MarkedYAMLError):
-    """YAML that is valid, and not used here; its `problem` is a whole message."""
+    """Valid YAML that is not allowed here; its `problem` is a whole message."""
 
 
 _NO_KEY_HERE = "mapping values are not allowed here"
@@ -183,7 +183,7 @@ def _syntax(path: Path, text: str, error: yaml.YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
     context, opened = getattr(error, "context", None) or "", getattr(error, "context_mark", None)
     what = " ".join(str(getattr(error, "problem", None) or "not readable").split())
-    # Where something was left open is where it is mended, however far the parser went on.
+    # An unclosed quote or bracket is fixed where it opens, not where the parser stopped.
     if opened is not None and "quoted scalar" in context and "end of stream" in what:
         return (
             f"{path}:{opened.line + 1}: is not valid YAML: a quote opens here and is never closed"
@@ -200,5 +200,5 @@ def _syntax(path: Path, text: str, error: yaml.YAMLError) -> str:
         line = text[mark.index - mark.column : mark.index]  # up to the colon
         what = _SECOND_COLON if ": " in line else what
     if "\\t" in what:
-        return f"{where}: a tab stands where YAML wants spaces: indent with spaces"
+        return f"{where}: a tab is used where YAML wants spaces: indent with spaces"
     return f"{where}: is not valid YAML: {_WORDS.get(what, what)}; check quotes and indentation"

@@ -75,7 +75,7 @@ def test_a_point_has_exactly_the_active_params():
 
 def test_conditions_on_unknown_params_or_values_are_refused():
     """A condition must name a param that stands earlier, and a value that this one takes."""
-    with pytest.raises(ValueError, match="which stands below it: move it above"):
+    with pytest.raises(ValueError, match="which comes below it: move it above"):
         SearchSpace({"a": Int(0, 1, when=When("b", (1,))), "b": Int(0, 1)})
     with pytest.raises(ValueError, match="which it never is"):
         SearchSpace({"b": Int(0, 1), "a": Int(0, 1, when=When("b", (7,)))})

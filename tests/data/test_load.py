@@ -134,7 +134,7 @@ def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:
     """A CSV file as spreadsheets save it has the same first column as any other."""
     assert list(load_text(tmp_path, "\ufeff" + rows()).X) == ["a", "b"]
     assert load_text(tmp_path, "\ufeff" + rows(), target="a").target == "a"
-    with pytest.raises(DataError, match="column 'a' stands there twice"):
+    with pytest.raises(DataError, match="column 'a' appears twice"):
         load_text(tmp_path, "\ufeff" + rows().replace("a,b,y", "a,a,y"))
 
 
@@ -225,7 +225,7 @@ def test_arrays_become_columns_and_deeper_ones_images(key: str, tmp_path: Path) 
         (rows(), {"target": "yy"}, r"no column 'yy'; did you mean 'y'\?: correct data.target"),
         (rows(), {"target": "price"}, "no column 'price'; the columns are 'a', 'b', 'y'"),
         (rows(), {"drop": ("bb",)}, r"no column 'bb'; did you mean 'b'\?: correct data.drop"),
-        (rows().replace("a,b,y", "a,a,y"), {}, "column 'a' stands there twice"),
+        (rows().replace("a,b,y", "a,a,y"), {}, "column 'a' appears twice"),
         (rows().replace("a,b,y", ",b,y"), {}, "add 'Unnamed: 0' to drop"),
         (rows("1,2,3", "1,2"), {}, "row 3 has 2 cells where the header has 3"),
         (rows("1,2,3,4"), {}, "row 2 has 4 cells where the header has 3"),

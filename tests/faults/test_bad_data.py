@@ -88,7 +88,7 @@ BAD = {
     ),
     "no such column to drop": Bad(table(), "'id'; the columns are 'a', 'b'", keys=", drop: [id]"),
     "nothing but the target": Bad(table(), "drop fewer", keys=", drop: [a, b]"),
-    "a column twice": Bad(table(header="a,a,y"), "column 'a' stands there twice: rename one"),
+    "a column twice": Bad(table(header="a,a,y"), "column 'a' appears twice: rename one"),
     "a column without a name": Bad(table(header=",b,y"), "name it, or add 'Unnamed: 0' to drop"),
     "a row cut short": Bad(table("1,2,3", "1,2"), "row 3 has 2 cells where the header has 3"),
     "a row too long": Bad(table("1,2,3,4"), "row 2 has 4 cells where the header has 3"),
@@ -242,7 +242,7 @@ INIT = {
                             "houses.csv.gz"),
     "a spreadsheet": BadInit("is not named .csv", b"PK", "houses.xlsx"),
     "a header of one name": BadInit("has no column besides", b"y\n1\n"),
-    "a name twice": BadInit("stands there twice", b"a,a,y\n1,2,3\n"),
+    "a name twice": BadInit("appears twice", b"a,a,y\n1,2,3\n"),
     "numbers in place of names": BadInit("has no column 'y'", b"1.5,2\n3,4\n"),
 }  # fmt: skip
 

@@ -89,11 +89,11 @@ def test_overrides_win_over_the_file(tmp_path):
         ("test: 0.25", "test: 1.0", 2, "data.test: must be below 1.0, got 1.0"),
         ("dataset: digits", "path: a.csv", 2, "a file needs a target"),
         ("name: digits", "name: a/b", 1, "is no study name"),
-        ("search:", "name: again\nsearch:", 10, "name: stands here again (first on line 1)"),
+        ("search:", "name: again\nsearch:", 10, "name: appears again (first on line 1)"),
         ("name: digits", "name: &a digits", 1, "anchors, aliases and tags are not used"),
         ("name: digits", "name: !!python/object:os.system digits", 1, "tags are not used"),
         ("name: digits", "name: [", 1, "is not valid YAML"),
-        ("  n_hidden", "\tn_hidden", 5, "a tab stands where YAML wants spaces"),
+        ("  n_hidden", "\tn_hidden", 5, "a tab is used where YAML wants spaces"),
     ],
 )
 def test_a_mistake_is_told_with_file_line_key_and_remedy(tmp_path, old, new, line, message):
