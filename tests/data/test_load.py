@@ -97,7 +97,7 @@ def test_a_data_set_that_cannot_be_downloaded_names_the_remedy(
         import keras.src.utils.file_utils as utils
 
         monkeypatch.setattr(utils.config, "keras_home", lambda: str(tmp_path))
-    with pytest.raises(DataError, match=f"{name}: not here yet .*{variable}"):
+    with pytest.raises(DataError, match=f"{name}: not available .*{variable}"):
         load(DataSpec(dataset=name), tmp_path)
 
 

@@ -59,8 +59,8 @@ def prepared(base: Path, spec: StudySpec, table: pd.DataFrame | None = None) -> 
 @pytest.mark.parametrize(
     ("data", "training", "line", "message"),
     [
-        (", weight: y", "", 2, "data.weight: is 'y', which is the target too: leave one"),
-        (", weight: a, drop: [a]", "", 2, "data.weight: is 'a', which is in drop too: leave one"),
+        (", weight: y", "", 2, "data.weight: is 'y', which is also the target: leave one"),
+        (", weight: a, drop: [a]", "", 2, "data.weight: is 'a', which is also in drop: leave one"),
         (", weight: 3", "", 2, "data.weight: must be text, got 3"),
         ("", ", class_weight: balance", 5, "training.class_weight: must be balanced, or the"),
         ("", ", class_weight: {}", 5, "training.class_weight: must be balanced, or the classes'"),
@@ -103,7 +103,7 @@ def test_a_bad_row_weight_is_named_with_its_row(tmp_path, value, shown):
     table = frame()
     table["w"] = table["w"].astype(object if isinstance(value, str) else float)
     table.loc[[5, 7], "w"] = value
-    says = f"t.csv: row 7: the weight 'w' is {shown} .2 rows in all are wrong.: give each"
+    says = f"t.csv: row 7: the weight 'w' is {shown} .2 rows in total are wrong.: give each"
     with pytest.raises(DataError, match=says):
         prepared(tmp_path, spec_of(weight="w"), table)
 

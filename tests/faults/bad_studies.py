@@ -185,7 +185,7 @@ _NAMES = [
     edit("digit", "activation:", "2nd:", ACTIVATION, "space.2nd", "cannot be an argument"),
     edit("given", "activation:", "input_shape:", ACTIVATION, "space.input_shape", "another name"),
     edit("meta", "activation:", "meta:", ACTIVATION, "space.meta",
-          "searchlab itself gives as meta"),
+          "an argument that searchlab passes itself"),
     edit("not taken", "activation:", "activ:", ACTIVATION, "space.activ", "you mean activation?"),
     edit("fixed not taken", "{optimizer:", "{optimiser:", MODEL, "model.params.optimiser",
           "mlp takes no argument optimiser: did you mean optimizer?"),

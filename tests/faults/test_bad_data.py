@@ -96,7 +96,7 @@ BAD = {
     "-inf in X": Bad(table("-inf,2,3"), "row 2: column 'a' is -inf"),
     "too large for float32": Bad(table("1e39,2,3"), "row 2: column 'a' is 1e+39"),
     "inf in y": Bad(table("1,2,3", "1,2,inf"), "row 3: the target 'y' is inf: correct it"),
-    "no value in y": Bad(table("1,2,"), "row 2: the target 'y' has no value (in 1 rows in all)"),
+    "no value in y": Bad(table("1,2,"), "row 2: the target 'y' has no value (in 1 rows in total)"),
     "NaN in y": Bad(table("1,2,3", "1,2,NaN"), "row 3: the target 'y' has no value"),
     "text among numbers": Bad(table("1,2O,3"), "row 2: column 'b' holds numbers, but here '2O'"),
     "text in y": Bad(table("1,2,3.l"), "row 2: column 'y' holds numbers, but here '3.l'"),

@@ -88,7 +88,7 @@ def test_overrides_win_over_the_file(tmp_path):
         ("folds: 3", "folds: 3, holdout: 0.2", 12, "give either folds"),
         ("test: 0.25", "test: 1.0", 2, "data.test: must be below 1.0, got 1.0"),
         ("dataset: digits", "path: a.csv", 2, "a file needs a target"),
-        ("name: digits", "name: a/b", 1, "is no study name"),
+        ("name: digits", "name: a/b", 1, "is not a study name"),
         ("search:", "name: again\nsearch:", 10, "name: appears again (first on line 1)"),
         ("name: digits", "name: &a digits", 1, "anchors, aliases and tags are not used"),
         ("name: digits", "name: !!python/object:os.system digits", 1, "tags are not used"),
