@@ -1,9 +1,9 @@
-"""Logical time: when things happen in a study, whatever the speed of the machine.
+"""Logical time: the order of events in a study, independent of the speed of the machine.
 
-A trial starts at the time at which it was asked for, and its n-th report comes n later. An
-executor that runs many trials at once delivers their reports and outcomes in this order, so that
-the backend hears the same in every run of a study. The time is made from the journal's events
-alone: the process that resumes a study knows when each unfinished trial started.
+A trial starts at the time at which it was asked for, and its n-th report comes n later. An executor
+that runs many trials at once delivers their reports and outcomes in this order, so that the backend
+hears the same in every run of a study. The time follows from the journal's events alone, so a
+process that resumes a study knows when each unfinished trial started.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from searchlab.journal.events import Asked, Event, Reported, Resumed, Retried, T
 
 
 class Clock:
-    """The logical time of a study, fed with its events in their order.
+    """The logical time of a study, updated with its events in order.
 
     Attributes:
         now: the latest time so far, in reports; it never goes back.
@@ -24,11 +24,11 @@ class Clock:
         self._reports: dict[int, int] = {}
 
     def start(self, number: int) -> int:
-        """When a trial without an outcome started; the same for all its attempts."""
+        """Return the start of a trial without an outcome, the same for all its attempts."""
         return self._starts[number]
 
     def apply(self, event: Event) -> None:
-        """Takes in the next event."""
+        """Update the time with the next event."""
         match event:
             case Asked(trial):
                 self._starts[trial.number] = self.now
@@ -36,7 +36,7 @@ class Clock:
             case Reported(report):
                 self._reports[report.number] += 1
                 time = self._starts[report.number] + self._reports[report.number]
-                self.now = max(self.now, time)  # a trial that is run again comes from behind
+                self.now = max(self.now, time)  # a repeated trial starts in the past
             case Retried(number):
                 self._reports[number] = 0
             case Resumed():

@@ -18,11 +18,11 @@ class Started:
         study: the study as plain values (`StudySpec.as_dict`).
         text: the study file as written.
         file: the study file's absolute path.
-        data: what the data set is (`training.prepare.DataSummary` as plain values).
+        data: facts about the data set (`data.prepare.DataSummary` as plain values).
         factory: the SHA-256 of the model factory's source file, or "" for a built-in one.
         versions: versions of the libraries by package.
-        known: what the studies in `search.warm_start` had found, best first.
-        initial: the digest of the model that gives the initial weights, with its code, or "".
+        known: trials of the studies in `search.warm_start`, best first.
+        initial: the digest of the model with the initial weights and of its code, or "".
     """
 
     study: Mapping[str, Any]
@@ -37,9 +37,9 @@ class Started:
 
 @dataclass(frozen=True)
 class Resumed:
-    """A process took up the study, with this budget; trials without an outcome start anew.
+    """A process started or resumed the study with this budget; unfinished trials start anew.
 
-    What they have reported so far is void, but the backend has heard of it: see `replay`.
+    Their reports so far are void, but the backend has received them: see `engine.replay`.
     """
 
     trials: int | None
@@ -58,7 +58,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Waited:
-    """The backend had nothing to suggest for this number until another trial ends."""
+    """The backend has no suggestion for this number until another trial ends."""
 
     number: int
 
@@ -72,11 +72,11 @@ class Reported:
 
 @dataclass(frozen=True)
 class Retried:
-    """A training failed and is begun anew, as those that a dead process was at.
+    """A training failed and starts anew, as do those of a process that died.
 
     Attributes:
         number: the trial's number.
-        error: why it failed.
+        error: the reason.
     """
 
     number: int
@@ -92,12 +92,12 @@ class Told:
 
 @dataclass(frozen=True)
 class Confirmed:
-    """A trial was trained again with another seed, after the search.
+    """A trial was retrained with another seed, after the search.
 
     Attributes:
         seed: the seed.
-        outcome: what came of it, under the trial's number; COMPLETE or FAIL.
-        best_epochs: the epoch at which each fold's training was best, in early stopping's eyes.
+        outcome: the outcome under the trial's number, COMPLETE or FAIL.
+        best_epochs: each fold's best epoch by the monitor of early stopping.
     """
 
     seed: int
@@ -107,14 +107,14 @@ class Confirmed:
 
 @dataclass(frozen=True)
 class Compared:
-    """A simple model was fitted to the rows of the study's model, and measured on the test rows.
+    """A simple model was fitted to the rows of the study's model and measured on the test rows.
 
     Attributes:
         baseline: its name, such as "linear".
-        metrics: the study's metrics on the test rows, those that such a model has; empty if it
+        metrics: those of the study's metrics that apply to it, on the test rows; empty if it
             failed.
-        seconds: how long it took.
-        error: why it failed, or None.
+        seconds: its wall time.
+        error: the reason of its failure, or None.
     """
 
     baseline: str
@@ -129,15 +129,15 @@ class Stopped:
 
     Attributes:
         state: "finished", "failed" (no trial completed, or `failed` is set) or "interrupted".
-        seconds: how long this process worked on the study.
+        seconds: the time that this process spent on the study.
         best: the number of the trial with the best objective, or None.
         test: metrics of the study's model on the test rows; empty if there is none.
         model_path: the study's model, relative to the study's directory, or None.
-        failed: the trial whose failure ended the study, as `on_failure: stop` wants; or None.
-        memory: the most bytes that this process and its workers held together, or None.
-        winner: the number of the trial that the study's model is made of, or None.
-        epochs: how many epochs the study's model was refitted for, or None if it was not.
-        refit_error: why the winner could not be refitted, so that its own model was taken; or None.
+        failed: the trial whose failure ended the study under `on_failure: stop`, or None.
+        memory: the peak memory of this process and its workers together, in bytes, or None.
+        winner: the number of the trial behind the study's model, or None.
+        epochs: the epochs of the refit of the study's model, or None without one.
+        refit_error: why the refit failed, so that the winner's own model was used, or None.
     """
 
     state: str
@@ -159,7 +159,7 @@ Event = (
 
 @dataclass(frozen=True)
 class Entry:
-    """An event with the time it was written, in seconds since the epoch."""
+    """An event and the time of its writing, in seconds since the epoch."""
 
     event: Event
     time: float

@@ -1,6 +1,6 @@
-"""The directory of a study: held by one process at a time, found by name.
+"""The directory of a study: found by name and held by one process at a time.
 
-The paths in it are `layout`'s.
+`layout` defines the paths in it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class StudyHome:
 
     Attributes:
         paths: the paths in it.
-        cwd: the working directory, where other studies live too.
+        cwd: the working directory, which contains other studies too.
     """
 
     def __init__(self, name: str, cwd: Path) -> None:
@@ -39,7 +39,7 @@ class StudyHome:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Holds the study for this process. A lock ends with its process, however that ends.
+        """Lock the study for this process; the lock ends with the process, however that ends.
 
         Raises:
             StudyLockedError: if another process holds the study.
@@ -65,21 +65,21 @@ class StudyHome:
         try:
             yield
         finally:
-            with suppress(OSError):  # what it says is only read while the lock is held
+            with suppress(OSError):  # the file is only read while the lock is held
                 owner.unlink()
             lock.release()
 
     def discard_if_empty(self) -> None:
-        """Removes the directory of a study that never began."""
+        """Remove the directory of a study that has not started."""
         if not self.paths.journal.exists():
             shutil.rmtree(self.directory, ignore_errors=True)
 
 
 def load_record(name: str, cwd: Path) -> StudyRecord:
-    """The record of a study that ran in this working directory.
+    """Load the record of a study in this working directory.
 
     Raises:
-        InputError: if there is no such study; names those that are there.
+        InputError: if there is no such study; names the existing ones.
         JournalError: if its journal is damaged.
     """
     record = StudyRecord(read_journal(study_layout(name, cwd).journal))
@@ -90,16 +90,16 @@ def load_record(name: str, cwd: Path) -> StudyRecord:
 
 
 def study_names(cwd: Path) -> list[str]:
-    """The names of the studies in this working directory, in alphabetical order."""
+    """Return the names of the studies in this working directory, in alphabetical order."""
     return [journal.parent.name for journal in journals(cwd) if _begun(journal)]
 
 
 def _begun(journal: Path) -> bool:
-    """Whether there is a study; a process that is killed just before it leaves an empty journal."""
+    """Return whether the study has started: a process killed before leaves an empty journal."""
     try:
         with journal.open("rb") as file:
             return file.readline().endswith(b"\n")
-    except OSError:  # reading it as a whole will tell why
+    except OSError:  # reading the whole journal will report this error
         return True
 
 

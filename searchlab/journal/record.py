@@ -1,4 +1,4 @@
-"""What a journal says, as one picture of the study: its trials, its best, its state."""
+"""The state of a study, folded from the entries of its journal."""
 
 from __future__ import annotations
 
@@ -29,17 +29,16 @@ from searchlab.study.spec import StudySpec
 
 @dataclass
 class TrialRecord:
-    """A trial with all that is known of it.
+    """A trial and what happened to it.
 
     Attributes:
         trial: number, suggestion and seed.
-        started: when its training began last, in seconds since the epoch.
-        ended: when its outcome was recorded, or None.
-        outcome: how it ended, or None while it has not.
-        reports: the epochs so far, in order; those of an interrupted attempt are dropped.
-        retries: how often its training failed and was begun anew.
-        elapsed: wall time in seconds that processes had spent on the study when the outcome was
-            recorded, or None.
+        started: the start of its latest training, in seconds since the epoch.
+        ended: the time of its outcome, or None.
+        outcome: its outcome, or None before its end.
+        reports: its epochs so far, in order, without those of interrupted attempts.
+        retries: the number of times that its training failed and started anew.
+        elapsed: wall time in seconds spent on the study until its outcome, or None.
     """
 
     trial: Trial
@@ -62,16 +61,16 @@ class TrialRecord:
 
 
 class StudyRecord:
-    """The state of a study, kept up to date entry by entry.
+    """The state of a study, updated entry by entry.
 
     Attributes:
         started: the event that created the study, or None before it.
         trials: all trials by number.
         budget: the latest budget and workers, or None before the first.
-        stopped: how the last process left the study, or None while one is at it (or died).
-        best: the number of the best COMPLETE trial, the earliest of equals, or None.
-        confirmations: what came of trainings with other seeds, by trial and seed.
-        baselines: the simple models that there are to compare with, by name.
+        stopped: how the last process left the study; None while a process runs it, or if it died.
+        best: the number of the best COMPLETE trial (the earliest of equals), or None.
+        confirmations: the results of trainings with other seeds, by trial and seed.
+        baselines: the simple models for comparison, by name.
         clock: the logical time.
     """
 
@@ -92,10 +91,10 @@ class StudyRecord:
             self.apply(entry)
 
     def apply(self, entry: Entry) -> None:
-        """Takes in the next entry of the journal.
+        """Update the record with the next entry of the journal.
 
         Raises:
-            JournalError: if it does not fit the entries before it.
+            JournalError: if the entry does not fit the previous ones.
         """
         event = entry.event
         if self.started is None and not isinstance(event, Started):
@@ -129,7 +128,7 @@ class StudyRecord:
 
     @property
     def spec(self) -> StudySpec:
-        """The study. Only there once it has been created."""
+        """The study, available once it has been created."""
         if self._spec is None:
             raise LookupError("the journal has no study yet")
         return self._spec
@@ -141,7 +140,7 @@ class StudyRecord:
 
     @property
     def seconds(self) -> float:
-        """Wall time that processes have spent on the study so far."""
+        """Wall time in seconds spent on the study so far."""
         return self._seconds + (0.0 if self._since is None else self._latest - self._since)
 
     @property
@@ -156,20 +155,20 @@ class StudyRecord:
 
     @property
     def ending(self) -> Ending:
-        """What the latest process does with the best trials once the search is over."""
+        """The steps after the search, as given to the latest process."""
         return Ending() if self.budget is None else self.budget.ending
 
     @property
     def ended(self) -> int:
-        """How many trials have an outcome."""
+        """The number of trials with an outcome."""
         return len(self.trials) - len(self.unfinished())
 
     def counts(self) -> dict[str, int]:
-        """The number of trials by state; states without a trial are left out."""
+        """Return the number of trials by state, without empty states."""
         return dict(Counter(str(trial.state) for trial in self.trials.values()))
 
     def unfinished(self) -> list[TrialRecord]:
-        """The trials without an outcome, by number."""
+        """Return the trials without an outcome, by number."""
         return [trial for trial in self.trials.values() if trial.outcome is None]
 
     def _trial(self, number: int) -> TrialRecord:
@@ -178,7 +177,7 @@ class StudyRecord:
         return self.trials[number]
 
     def _resume(self, event: Resumed, time: float) -> None:
-        if self._since is not None:  # the process before this one died without a word
+        if self._since is not None:  # the previous process died unrecorded
             self._seconds += self._latest - self._since
         self.budget, self.stopped, self._since = event, None, time
         for trial in self.unfinished():

@@ -1,7 +1,7 @@
-"""Which of the best trials is the winner: what trainings with other seeds say of them.
+"""The standings of the best trials after confirmation, and the winner.
 
-The best of many scores is the luckiest one, too. So the first few are trained again with seeds
-that the search has not seen, and the best mean wins. Everything here is read off the record.
+The best of many scores is partly luck. So the best few trials are retrained with unseen seeds, and
+the best mean wins. All results are derived from the record.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _SEEDS = 2**31 - 1  # the largest seed; the smallest is 1
 
 @dataclass(frozen=True)
 class Standing:
-    """What is known of one of the best trials.
+    """The scores of one of the best trials.
 
     Attributes:
         number: the trial's number.
         search: its objective in the search.
-        scores: the objective with each seed that its training did not fail with.
-        failed: how many seeds its training failed with.
+        scores: the objective with each seed whose training did not fail.
+        failed: the number of seeds whose training failed.
     """
 
     number: int
@@ -42,27 +42,27 @@ class Standing:
 
     @property
     def spread(self) -> float | None:
-        """The sample standard deviation over the seeds; None below two of them."""
+        """The sample standard deviation over the seeds; None for fewer than two."""
         return statistics.stdev(self.scores) if len(self.scores) > 1 else None
 
 
 def candidates(record: StudyRecord) -> list[TrialRecord]:
-    """The trials that are confirmed, or have been: the best ones, each point of the space once."""
+    """Return the trials to confirm: the best ones, each point of the space once."""
     return best_trials(record, record.ending.top if record.ending.seeds else 0)
 
 
 def best_trials(
     record: StudyRecord, count: int, among: Iterable[int] | None = None
 ) -> list[TrialRecord]:
-    """The best COMPLETE trials, best first, the earliest of equals first.
+    """Return the best COMPLETE trials, best first, and earliest first among equals.
 
-    Of trials with the same params (Hyperband promotes a trial under a new number) only the best
-    is among them.
+    Of trials with the same params (Hyperband promotes a trial under a new number), only the best
+    counts.
 
     Args:
         record: the study.
-        count: how many.
-        among: the numbers of the trials that come into question, or None for all.
+        count: the number of trials.
+        among: the numbers of the trials to consider, or None for all.
     """
     chosen: dict[Hashable, TrialRecord] = {}
     for trial, _ in ranked(record, among):
@@ -75,7 +75,7 @@ def best_trials(
 def ranked(
     record: StudyRecord, among: Iterable[int] | None = None
 ) -> list[tuple[TrialRecord, float]]:
-    """The COMPLETE trials, best first, the earliest of equals first, each with its objective."""
+    """Return the COMPLETE trials with their objectives, best first, then earliest first."""
     cost = record.spec.objective.cost
     return sorted(complete(record, among), key=lambda pair: cost(pair[1]))
 
@@ -83,7 +83,7 @@ def ranked(
 def complete(
     record: StudyRecord, among: Iterable[int] | None = None
 ) -> list[tuple[TrialRecord, float]]:
-    """The COMPLETE trials by number, each with its objective."""
+    """Return the COMPLETE trials with their objectives, by number."""
     numbers = record.trials if among is None else record.trials.keys() & among
     return [
         (trial, trial.outcome.value)
@@ -95,13 +95,13 @@ def complete(
 
 
 def fresh_seeds(record: StudyRecord) -> list[int]:
-    """The seeds that the best trials are confirmed with: those after the study's own."""
+    """Return the seeds for confirmation: those that follow the study's own."""
     seed = record.spec.search.seed
     return [(seed + step - 1) % _SEEDS + 1 for step in range(1, record.ending.seeds + 1)]
 
 
 def missing(record: StudyRecord) -> Iterator[tuple[TrialRecord, int]]:
-    """The trainings, of a trial with a seed, that are still to be done."""
+    """Yield the trainings still to be done, each a trial and a seed."""
     for trial in candidates(record):
         for seed in fresh_seeds(record):
             if (trial.trial.number, seed) not in record.confirmations:
@@ -109,9 +109,9 @@ def missing(record: StudyRecord) -> Iterator[tuple[TrialRecord, int]]:
 
 
 def standings(record: StudyRecord) -> list[Standing]:
-    """The candidates by their confirmed scores, best first; empty until all are confirmed.
+    """Return the candidates by their confirmed scores, best first; empty until all are confirmed.
 
-    A trial that fails with some seed is behind those that fail with fewer.
+    A trial that fails with more seeds ranks behind those that fail with fewer.
     """
     if next(missing(record), None) is not None:
         return []
@@ -125,9 +125,9 @@ def standings(record: StudyRecord) -> list[Standing]:
 
 
 def winner(record: StudyRecord) -> TrialRecord | None:
-    """The trial that the study's model is made of: the first in the standings.
+    """Return the trial for the study's model: the first in the standings.
 
-    If nothing is confirmed, or nothing could be, it is the best trial of the search.
+    If nothing is or can be confirmed, it is the best trial of the search.
     """
     ranked = standings(record)
     if ranked and ranked[0].scores:
@@ -136,14 +136,14 @@ def winner(record: StudyRecord) -> TrialRecord | None:
 
 
 def standing_of(record: StudyRecord) -> Standing | None:
-    """The confirmed score of the trial that the study's model was made of; None without one."""
+    """Return the standing of the trial behind the study's model; None if not confirmed."""
     number = None if record.stopped is None else record.stopped.winner
     ranked = (each for each in standings(record) if each.number == number and each.scores)
     return next(ranked, None)
 
 
 def known_scores(trial: TrialRecord, record: StudyRecord) -> dict[str, float]:
-    """A trial's `search` score, and once all are confirmed its `confirmed` one and its `spread`."""
+    """Return a trial's `search` score and, after confirmation, `confirmed` and `spread`."""
     number = trial.trial.number
     standing = next((each for each in standings(record) if each.number == number), None)
     found = {"search": None if trial.outcome is None else trial.outcome.value}
@@ -153,9 +153,9 @@ def known_scores(trial: TrialRecord, record: StudyRecord) -> dict[str, float]:
 
 
 def epochs_of(trial: TrialRecord, record: StudyRecord) -> int:
-    """For how many epochs a trial's model is refitted: the median of its trainings' best epochs.
+    """Return the epochs of a trial's refit: the median of its trainings' best epochs.
 
-    The trainings are those that confirmed it, or, if there are none, its own.
+    The trainings are those of its confirmation or, without any, its own.
     """
     number = trial.trial.number
     best = [
@@ -169,7 +169,7 @@ def epochs_of(trial: TrialRecord, record: StudyRecord) -> int:
 
 
 def best_epochs(reports: Sequence[Report], spec: StudySpec) -> tuple[int, ...]:
-    """The epoch at which each fold was best, in the eyes of early stopping; without it the last."""
+    """Return each fold's best epoch by the monitor of early stopping, or its last without one."""
     settings = spec.training.early_stopping
     folds: dict[int, list[Report]] = {}
     for report in reports:
@@ -190,7 +190,7 @@ def _maximized(monitor: str, spec: StudySpec) -> bool:
         return spec.objective.maximized
     try:
         return ObjectiveSpec(metric=monitor).maximized
-    except ValueError:  # its name does not tell; Keras' EarlyStopping minimizes then
+    except ValueError:  # the name does not tell, and Keras' EarlyStopping minimizes then
         return False
 
 
@@ -199,5 +199,5 @@ def _standing(trial: TrialRecord, record: StudyRecord) -> Standing:
     outcomes = [record.confirmations[number, seed].outcome for seed in fresh_seeds(record)]
     scores = tuple(outcome.value for outcome in outcomes if outcome.value is not None)
     assert trial.outcome is not None  # noqa: S101 - candidates are COMPLETE
-    assert trial.outcome.value is not None  # noqa: S101 - and so they have a value
+    assert trial.outcome.value is not None  # noqa: S101 - so they have a value
     return Standing(number, trial.outcome.value, scores, len(outcomes) - len(scores))
