@@ -1,4 +1,4 @@
-"""The three backends: the contract, and what each does by itself."""
+"""The three backends: their contract, and the behavior specific to each."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class TestOptuna(BackendContract):
         "sampler", ["tpe", "random", "nsgaii", "nsgaiii", "qmc", "brute_force"]
     )
     def test_each_sampler_samples(self, make, sampler):
-        """Each sampler that needs no further package gives points of the space, from the seed."""
+        """Samplers without extra dependencies return points of the space, fixed by the seed."""
         runs = [drive(make(options={"sampler": sampler}, space=STEPS), 12, score=_sum)] * 2
         assert runs[0] == runs[1]
         assert len(suggestions(runs[0])) == 12
@@ -61,12 +61,12 @@ class TestOptuna(BackendContract):
         ids=str,
     )
     def test_each_pruner_runs_alike_again(self, make, pruner):
-        """Each pruner works with its options, and decides alike in a second backend."""
+        """Each pruner accepts its options and makes the same decisions in a second backend."""
         first, second = (drive(make(options={"pruner": pruner}), 20) for _ in range(2))
         assert first == second
 
     def test_without_a_pruner_nothing_is_stopped(self, make):
-        """`pruner: none` says that trainings need not wait for decisions."""
+        """With `pruner: none`, trainings need not wait for decisions."""
         assert not make(options={"pruner": "none"}).prunes
         assert OptunaBackend.prunes
 
@@ -82,11 +82,11 @@ class TestOptuna(BackendContract):
         ids=str,
     )
     def test_what_does_not_learn_is_not_bounded(self, make, sampler, pruner, at_once):
-        """As many trials as there are places are open, if neither of the two looks at others."""
+        """If neither sampler nor pruner learns from other trials, all workers may be busy."""
         assert make(options={"sampler": sampler, "pruner": pruner}).at_once == at_once
 
     def test_known_trials_are_trials_of_its_study(self, make):
-        """Optuna's study holds all of them, with params that the samplers take for their own."""
+        """Optuna's study contains all of them, with params that its samplers take for their own."""
         found = known()
         backend = make(known=found)
         trials = backend._study.trials
@@ -102,7 +102,7 @@ class TestOptuna(BackendContract):
     @pytest.mark.parametrize("library", [HyperbandBackend, RandomizedBackend])
     @pytest.mark.keras
     def test_takes_what_other_libraries_found(self, make, library):
-        """Steps and logarithms that another library has rounded otherwise are taken over."""
+        """Values on steps or log scales that another library rounded differently are accepted."""
         space = SearchSpace({"a": Float(0.0, 0.35, step=0.1), "b": Float(3e-4, 3e-2, log=True)})
         problem = replace(PROBLEM, space=space)
         other = library(problem)
@@ -116,14 +116,14 @@ class TestOptuna(BackendContract):
 
     @pytest.mark.parametrize("sampler", ["nsgaii", "qmc", "brute_force"])
     def test_each_sampler_takes_known_trials(self, make, sampler):
-        """None of them stumbles over trials that it has not suggested."""
+        """Every sampler copes with trials that it did not suggest."""
         found = (Known("other", 0, {"a": 1, "b": 0.3, "c": "y"}, 0.1),)
         backend = make(options={"sampler": sampler}, space=STEPS, known=found)
         assert len(suggestions(drive(backend, 8, score=_sum))) == 8
 
     @pytest.mark.parametrize("pruner", ["median", "wilcoxon", "hyperband", "successive_halving"])
     def test_each_pruner_takes_known_trials(self, make, pruner, recwarn):
-        """Trials without intermediate values disturb none of them, and nothing is said of them."""
+        """Every pruner copes with trials without intermediate values, and without a warning."""
         backend = make(options={"pruner": pruner}, known=known())
         assert len(suggestions(drive(backend, 8))) == 8
         assert [str(each.message) for each in recwarn if "optuna" in each.filename] == []
@@ -141,7 +141,7 @@ class TestOptuna(BackendContract):
         assert trial.intermediate_values == {1: 1.0, PROBLEM.epochs + 1: 5.0}
 
     def test_an_epoch_without_the_metric_is_not_reported(self, make):
-        """An epoch that lacks the objective is none that the pruner compares."""
+        """An epoch that lacks the objective is not passed to the pruner."""
         backend = make()
         backend.ask(0)
         backend.report(Report(0, 0, 1, {"loss": 1.0}))
@@ -156,19 +156,19 @@ class TestOptuna(BackendContract):
         assert backend.ask(1) is not None
 
     def test_the_whole_grid_ends_a_brute_force_search(self, make):
-        """Brute force tries each point once, then the search is over."""
+        """Brute force tries each point once and then ends the search."""
         space = SearchSpace({"a": Int(0, 1), "c": Choice((1, True, 1.0))})
         calls = drive(make(options={"sampler": "brute_force"}, space=space), 40, score=_sum)
         points = [repr(s.params) for s in suggestions(calls)]
         assert len(points) == len(set(points)) == 6
 
     def test_a_space_that_a_sampler_cannot_handle(self, make):
-        """Brute force over a range without steps is one clear error."""
+        """Brute force over a range without steps is a single clear error."""
         with pytest.raises(InputError, match=r"space\.learning_rate: Optuna cannot sample it"):
             drive(make(options={"sampler": "brute_force"}), 1)
 
     def test_conditional_spaces_group_tpe(self, make):
-        """TPE samples conditional params together with those they depend on."""
+        """TPE samples conditional params jointly with those they depend on."""
         assert make()._study.sampler._group
         assert not make(space=STEPS)._study.sampler._group
         independent = {"sampler": {"name": "tpe", "multivariate": False}}
@@ -188,17 +188,17 @@ class TestOptuna(BackendContract):
         ids=str,
     )
     def test_wrong_options_say_what_is_right(self, options, message):
-        """A wrong name or option is refused with the right ones, when the study file is read."""
+        """A wrong name or option is rejected, with the valid ones, when the study file is read."""
         with pytest.raises(ValueError, match=message):
             OptunaOptions(**options)
 
     def test_a_refused_value_is_one_line(self, make):
-        """A value that Optuna refuses is an error that names the sampler and the value's fault."""
+        """A value that Optuna rejects is an error that names the sampler and the reason."""
         with pytest.raises(InputError, match=r"search\.options\.sampler: Optuna refuses tpe"):
             make(options={"sampler": {"name": "tpe", "group": True, "multivariate": False}})
 
     def test_a_missing_package_is_named(self, make, monkeypatch):
-        """A sampler whose package is not there says what to install."""
+        """A sampler whose package is missing names the package to install."""
         monkeypatch.setitem(optuna._PACKAGES, "gp", "no_such_package")
         with pytest.raises(MissingPackageError, match="pip install no_such_package"):
             make(options={"sampler": "gp"})
@@ -209,22 +209,22 @@ class TestHyperband(BackendContract):
     backend = HyperbandBackend
 
     def test_ends_after_one_iteration_without_a_number_of_trials(self, make):
-        """Without `search.trials`, Hyperband goes once through its brackets, then it is over."""
+        """Without `search.trials`, Hyperband runs its brackets once."""
         seen = suggestions(drive(make(trials=None, epochs=9), 500))
         assert [s.epochs for s in seen].count(9) == 1 + 2 + 3
         assert len(seen) == (9 + 3 + 1) + (5 + 2) + 3
 
     def test_goes_on_until_the_number_of_trials(self, make):
-        """With `search.trials`, Hyperband begins anew after its last bracket."""
+        """With `search.trials`, Hyperband starts over after its last bracket."""
         assert len(suggestions(drive(make(trials=60, epochs=9), 60))) == 60
 
     def test_iterations_bound_the_search(self, make):
-        """`hyperband_iterations: 2` is twice as much, whatever `search.trials` allows."""
+        """`hyperband_iterations: 2` runs the brackets twice even if `search.trials` allows more."""
         backend = make(trials=500, epochs=9, options={"hyperband_iterations": 2})
         assert len(suggestions(drive(backend, 500))) == 2 * 23
 
     def test_the_best_of_a_rung_are_promoted(self, make):
-        """The trials of the second rung are the best third of the first, from their weights."""
+        """The second rung holds the best third of the first, continued from their weights."""
         calls = drive(make(trials=None, epochs=9), 500)
         seen = suggestions(calls)
         first = {n: value(s.params) for n, s in enumerate(seen) if s.epochs == 1}
@@ -232,7 +232,7 @@ class TestHyperband(BackendContract):
         assert set(promoted) == set(sorted(first, key=first.get)[: len(promoted)])
 
     def test_a_failed_trial_neither_starves_a_bracket_nor_is_promoted(self, make):
-        """With failures in a rung, the bracket still reaches all its epochs with the others."""
+        """Despite failures in a rung, the bracket reaches its last epoch with the other trials."""
         whole = suggestions(drive(make(trials=None, epochs=9), 500))
         failing = {0, 2, 5}
         seen = suggestions(drive(make(trials=None, epochs=9), 500, failing=failing))
@@ -246,7 +246,7 @@ class TestHyperband(BackendContract):
         assert {(s.initial_epoch, s.resume_from) for s in seen} == {(0, None)}
 
     def test_a_pruned_trial_is_not_promoted(self, make):
-        """A trial that was cut short has no weights to continue, whatever its last value."""
+        """A pruned trial has no weights to continue from, whatever its last value."""
         backend = make(trials=None, epochs=9)
         asked = [backend.ask(number) for number in range(9)]
         for number, suggestion in enumerate(asked):
@@ -272,7 +272,7 @@ class TestHyperband(BackendContract):
         assert first.ask(len(asked)) == second.ask(len(asked))
 
     def test_writes_no_files_and_says_nothing(self, make, tmp_path, monkeypatch, capfd):
-        """Neither the working directory nor the terminal shows that Keras Tuner is at work."""
+        """Keras Tuner leaves no trace in the working directory or the terminal."""
         backend = make()
         capfd.readouterr()
         monkeypatch.chdir(tmp_path)
@@ -284,7 +284,7 @@ class TestHyperband(BackendContract):
         "options", [{"factor": 1}, {"factor": 2.5}, {"hyperband_iterations": 0}], ids=str
     )
     def test_wrong_options_are_refused(self, options):
-        """The factor is a whole number above 1, iterations are at least one."""
+        """The factor must be an integer above 1, and iterations at least one."""
         with pytest.raises(ValueError, match=next(iter(options))):
             HyperbandOptions(**options)
 
@@ -313,7 +313,7 @@ class TestRandomized(BackendContract):
             assert SPACE.active(drawn) == suggestion.params
 
     def test_a_thread_for_each_open_trial(self, make):
-        """Threads grow with the open trials, not with the candidates of the search."""
+        """Threads grow with the number of open trials, not with the search's candidates."""
         before = threading.active_count()
         backend = make(trials=200)
         for number in range(6):
@@ -324,7 +324,7 @@ class TestRandomized(BackendContract):
         assert threading.active_count() == before + 1
 
     def test_ends_with_its_candidates(self, make):
-        """After the last candidate there is none, and the search's thread has ended."""
+        """After the last candidate `ask` returns None, and the search's thread has ended."""
         before = threading.active_count()
         backend = make(trials=3)
         assert len(suggestions(drive(backend, 10))) == 3
@@ -332,7 +332,7 @@ class TestRandomized(BackendContract):
         assert backend.ask(3) is None
 
     def test_a_grid_is_tried_once(self, make):
-        """A space of lists is drawn without replacement, and ends with its last point."""
+        """A space of lists is sampled without replacement and ends with its last point."""
         space = SearchSpace({"a": Int(0, 2), "c": Choice(("x", "y"))})
         calls = drive(make(space=space), 40, score=_sum)
         points = [tuple(s.params.values()) for s in suggestions(calls)]
@@ -340,45 +340,45 @@ class TestRandomized(BackendContract):
 
     @pytest.mark.parametrize(("trials", "raised"), [(3, 8), (20, 900)])
     def test_more_trials_of_a_grid_begin_alike(self, make, trials, raised):
-        """A grid's candidates stay when trials are raised, below and above 1 % of the grid."""
+        """More trials extend a grid's candidates, whether below or above 1 % of the grid."""
         space = SearchSpace({"a": Int(0, 9), "b": Int(0, 99)})
         few, many = (make(space=space, trials=n) for n in (trials, raised))
         assert [few.ask(n) for n in range(trials)] == [many.ask(n) for n in range(trials)]
 
     def test_an_error_of_the_search_is_raised_by_ask(self, make, monkeypatch):
-        """What goes wrong inside scikit-learn is an error of the next question, not a hang."""
+        """An error inside scikit-learn is raised by the next `ask`, not turned into a hang."""
         backend = make()
         monkeypatch.setattr(backend._search, "cv", "nonsense")
         with pytest.raises(InputError, match="scikit-learn's search failed"):
             backend.ask(0)
 
     def test_an_error_of_a_candidate_is_raised_by_ask(self, make, monkeypatch):
-        """A candidate that scikit-learn cannot set up is an error of its question."""
+        """If scikit-learn cannot set up a candidate, its `ask` raises the error."""
         backend = make()
         monkeypatch.setattr(backend._search, "param_distributions", {"nonsense": [1]})
         with pytest.raises(InputError, match="Invalid parameter nonsense"):
             backend.ask(0)
 
     def test_names_that_scikeras_uses_itself(self, make):
-        """Params may be called as scikeras calls its own."""
+        """Params may have the names of scikeras' own arguments."""
         names = ("model", "loss", "epochs", "optimizer", "a__b", "last_")
         space = SearchSpace({name: Int(1, 9) for name in names})
         assert list(make(space=space).ask(0).params) == list(names)
 
     def test_warning_filters_are_as_before(self, make):
-        """Threads of the library leave the process's warning filters as they were."""
+        """The library's threads leave the process's warning filters unchanged."""
         backend = make(trials=6)
         before = list(warnings.filters)
         drive(backend, 6, parallel=3)
         assert list(warnings.filters) == before
 
     def test_nothing_is_said_about_failures(self, make, recwarn):
-        """scikit-learn's remarks on failed candidates are not repeated by the study."""
+        """scikit-learn's warnings about failed candidates do not reach the user."""
         drive(make(trials=3), 3, failing={0, 1, 2})
         assert [str(w.message) for w in recwarn if "sklearn" in w.filename] == []
 
     def test_the_process_can_end_with_open_trials(self):
-        """A process that forgets to close the search still ends."""
+        """A process that forgets to close the search still exits."""
         script = (
             "from searchlab.testing.backends import PROBLEM\n"
             "from searchlab.backends.randomized import RandomizedBackend\n"
@@ -388,7 +388,7 @@ class TestRandomized(BackendContract):
 
 
 def test_importing_the_modules_imports_no_library():
-    """Checking a study file's options does not import what trains or searches."""
+    """Checking a study file's options imports no training or search library."""
     script = (
         "import sys\n"
         "from searchlab.backends import optuna, hyperband, randomized\n"

@@ -1,4 +1,4 @@
-"""Each backend asks for what a plain script of its library would try, in the same order."""
+"""Each backend asks for the same trials, in the same order, as a plain script of its library."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SCRIPTED = replace(PROBLEM, space=SPACE)
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 @pytest.mark.parametrize("conditional", [False, True])
 def test_optuna(conditional):
-    """30 trials of TPE with the median pruner: same params, same values, same pruned trials."""
+    """30 trials of TPE with the median pruner have the same params, values and pruned trials."""
 
     def objective(trial):
         params = {
@@ -71,7 +71,7 @@ def test_optuna(conditional):
 
 @pytest.mark.keras
 def test_randomized_search():
-    """The candidates and the ranking are those of RandomizedSearchCV around an own estimator."""
+    """Candidates and ranking equal those of RandomizedSearchCV around a custom estimator."""
 
     class Script(BaseEstimator):
         def __init__(self, n_hidden=0, width=16, learning_rate=0.01, momentum=0.0, activation=""):
@@ -115,7 +115,7 @@ def test_randomized_search():
 
 @pytest.mark.keras
 def test_hyperband(tmp_path):
-    """A whole Hyperband iteration of `keras_tuner.Hyperband`: same params, epochs, promotions."""
+    """A whole iteration has the same params, epochs and promotions as `keras_tuner.Hyperband`."""
     import keras_tuner  # imports TensorFlow
 
     class Script(keras_tuner.Hyperband):
@@ -159,7 +159,7 @@ def _params(values: dict) -> dict:
 @pytest.mark.keras
 @pytest.mark.parametrize("task", ["regression", "binary", "multiclass"])
 def test_the_estimators_tags_say_what_they_are(task):
-    """scikit-learn sees a regressor for numbers and a classifier for classes."""
+    """scikit-learn sees a regressor for quantities and a classifier for classes."""
     from sklearn.base import is_classifier, is_regressor
 
     backend = RandomizedBackend(replace(PROBLEM, task=task))
@@ -171,7 +171,7 @@ def test_the_estimators_tags_say_what_they_are(task):
 
 @pytest.mark.keras
 def test_scikeras_own_tags_still_need_mending():
-    """Once scikeras sets its tags itself, the mended classes in the bridge can go."""
+    """Once scikeras sets its tags itself, the bridge's patched classes can go."""
     from scikeras.wrappers import KerasClassifier, KerasRegressor
     from sklearn.base import is_classifier, is_regressor
 

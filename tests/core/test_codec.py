@@ -1,4 +1,4 @@
-"""The codec: what is written comes back, and what is not of the type is refused with its place."""
+"""The codec: values survive the round trip, and wrong types are rejected with their place."""
 
 import json
 import math
@@ -47,12 +47,12 @@ KEPT = [*get_args(Event), DataSummary, RowSchema, Manifest, State, _Order, Outer
 
 
 def dice(kind: type) -> random.Random:
-    """The same throws for a type in every run."""
+    """Return a random generator that is the same for a type in every run."""
     return random.Random(kind.__name__)  # noqa: S311 - nothing secret
 
 
 def example(hint: Any, chance: random.Random) -> Any:
-    """Any value of a type, by its hint; made without the codec."""
+    """Return a random value of a type, made from its hint without the codec."""
     if get_origin(hint) is not None:
         return compound(get_origin(hint), get_args(hint), chance)
     if is_dataclass(hint):
@@ -84,7 +84,7 @@ def compound(origin: Any, arguments: tuple[Any, ...], chance: random.Random) -> 
 
 
 def some(kind: Any, chance: random.Random) -> Any:
-    """An instance of a dataclass; tries again where the values contradict each other."""
+    """Return an instance of a dataclass; draw again while its values contradict each other."""
     hints = get_type_hints(kind)
     while True:
         try:
@@ -94,7 +94,7 @@ def some(kind: Any, chance: random.Random) -> Any:
 
 
 def objects(instance: Any, values: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Each dataclass within one: its type, its plain values, and where it is."""
+    """Yield each nested dataclass: its type, its plain values, and its path."""
     if is_dataclass(instance):
         yield type(instance), values, path
         for each in fields(instance):
@@ -110,7 +110,7 @@ def objects(instance: Any, values: Any, path: tuple[str, ...] = ()) -> Iterator[
 
 @pytest.mark.parametrize("kind", KEPT, ids=lambda kind: kind.__name__)
 def test_what_is_written_comes_back(kind):
-    """Every event and every other type that is kept is the same after its way through JSON."""
+    """Every event and every other stored type is unchanged after a round trip through JSON."""
     chance = dice(kind)
     for _ in range(50):
         instance = some(kind, chance)
@@ -119,7 +119,7 @@ def test_what_is_written_comes_back(kind):
 
 @pytest.mark.parametrize("kind", KEPT, ids=lambda kind: kind.__name__)
 def test_a_key_too_many_or_too_few_is_named_with_its_place(kind):
-    """In each object, however deep, a field that is missing and one that is unknown are refused."""
+    """In each object, however deep, a missing field and an unknown one are rejected."""
     chance = dice(kind)
     for _ in range(10):
         instance = some(kind, chance)
@@ -140,7 +140,7 @@ def test_a_key_too_many_or_too_few_is_named_with_its_place(kind):
 
 @pytest.mark.parametrize("kind", KEPT, ids=lambda kind: kind.__name__)
 def test_a_value_of_a_wrong_type_is_named_with_its_place(kind):
-    """No field takes a value that its type does not have, wherever it is."""
+    """No field, however deep, accepts a value outside its type."""
     chance = dice(kind)
     instance = some(kind, chance)
     values = encode(instance)
@@ -183,14 +183,14 @@ OUTER = encode(
     ],
 )
 def test_the_message_says_what_was_wanted(changes, said):
-    """The place, what is there and what should be; a truth is no number."""
+    """It names the place, the value found and the type expected; a boolean is not a number."""
     with pytest.raises(CodecError) as caught:
         decode(Outer, {**OUTER, **changes})
     assert str(caught.value).startswith(said)
 
 
 def test_values_that_contradict_each_other_are_refused_with_their_place():
-    """What a type itself refuses is an error of the place at which it stands."""
+    """A type's own validation error is reported with the place of the value."""
     values = encode(Told(Outcome(0, TrialState.COMPLETE, 0.5)))
     values["outcome"]["value"] = None
     with pytest.raises(CodecError, match=r"^outcome: a COMPLETE trial needs a finite value"):
@@ -198,14 +198,14 @@ def test_values_that_contradict_each_other_are_refused_with_their_place():
 
 
 def test_numbers_that_are_not_finite_come_back():
-    """A whole number passes for a number, and nan and inf are numbers."""
+    """An integer is accepted as a float, and nan and inf are floats."""
     inner = encode(Inner(Color.RED, (1, "a"), math.inf))
     assert decode(Inner, json.loads(json.dumps(inner))).weight == math.inf
     assert decode(Inner, {**inner, "weight": 2}).weight == 2
 
 
 def test_what_has_no_coding_is_refused():
-    """A field that JSON cannot tell, and a value that it cannot write, are the programmer's."""
+    """A type that JSON cannot distinguish and a value it cannot hold are programming errors."""
 
     @dataclass(frozen=True)
     class Either:

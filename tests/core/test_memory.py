@@ -1,4 +1,4 @@
-"""How much memory a study takes."""
+"""Measurement of a study's peak memory."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ _HOLDS = "x = b'x' * 300_000_000; print('there', flush=True); input()"
 
 
 def test_the_peak_counts_processes_below_and_stays():
-    """What a child holds is counted while it is there, and remembered when it is gone."""
+    """A child's memory counts while it runs, and the peak remains once it is gone."""
     peak = PeakMemory()
     command = [sys.executable, "-c", _HOLDS]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:

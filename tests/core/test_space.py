@@ -1,4 +1,4 @@
-"""The search space: what it refuses, what it contains, and which params are active."""
+"""The search space: invalid params, membership of points, and active params."""
 
 import pytest
 
@@ -23,13 +23,13 @@ from searchlab.core.space import Choice, Float, Int, SearchSpace, When
     ],
 )
 def test_impossible_params_are_refused(make, message):
-    """A range or choice that cannot be sampled is refused with the reason."""
+    """A range or choice that cannot be sampled is rejected with the reason."""
     with pytest.raises(ValueError, match=message):
         make()
 
 
 def test_contains_tells_types_apart():
-    """A param contains its values with their Python type only: True is no 1, and 1 no 1.0."""
+    """A param contains its values with their Python type only: True is not 1, and 1 is not 1.0."""
     assert Int(0, 3).contains(2)
     assert not Int(0, 3).contains(True)
     assert not Int(0, 3).contains(2.0)
@@ -41,7 +41,7 @@ def test_contains_tells_types_apart():
 
 
 def test_choices_that_python_thinks_equal_are_different_values():
-    """1, 1.0 and True may stand side by side in a choice, each with an index of its own."""
+    """1, 1.0 and True may all appear in one choice, each with its own index."""
     choice = Choice((1, True, 1.0))
     assert [choice.index(value) for value in (1, True, 1.0)] == [0, 1, 2]
 
@@ -56,7 +56,7 @@ SPACE = SearchSpace(
 
 
 def test_a_param_whose_condition_does_not_hold_is_left_out():
-    """Conditions work through: a param that depends on an inactive one is inactive too."""
+    """Conditions are transitive: a param that depends on an inactive one is inactive too."""
     assert SPACE.active({"n_hidden": 0, "n_neurons": 9, "dropout": 0.1}) == {"n_hidden": 0}
     assert SPACE.active({"n_hidden": 1, "n_neurons": 9, "dropout": 0.1}) == {
         "n_hidden": 1,
@@ -66,7 +66,7 @@ def test_a_param_whose_condition_does_not_hold_is_left_out():
 
 
 def test_a_point_has_exactly_the_active_params():
-    """A point with a param missing, or one too many, is not in the space."""
+    """A point with a missing or an extra param is not in the space."""
     assert SPACE.contains({"n_hidden": 0})
     assert SPACE.contains({"n_hidden": 1, "n_neurons": 3})
     assert not SPACE.contains({"n_hidden": 1})
@@ -74,7 +74,7 @@ def test_a_point_has_exactly_the_active_params():
 
 
 def test_conditions_on_unknown_params_or_values_are_refused():
-    """A condition must name a param that stands earlier, and a value that this one takes."""
+    """A condition must name an earlier param and one of its values."""
     with pytest.raises(ValueError, match="which comes below it: move it above"):
         SearchSpace({"a": Int(0, 1, when=When("b", (1,))), "b": Int(0, 1)})
     with pytest.raises(ValueError, match="which it never is"):
@@ -91,5 +91,5 @@ def test_conditions_on_unknown_params_or_values_are_refused():
     ],
 )
 def test_the_points_of_a_space_are_counted(domains, count):
-    """A space of steps and choices has so many points; one with a plain range cannot be counted."""
+    """A space of steps and choices has a finite count; one with a continuous range has none."""
     assert SearchSpace(domains).count == count

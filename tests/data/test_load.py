@@ -1,4 +1,4 @@
-"""Loading and checking data sets."""
+"""Loading and validation of data sets."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from searchlab.study.spec import DataSpec
 
 
 def rows(*lines: str, count: int = 40) -> str:
-    """A CSV file with the columns a, b and y: `lines` first, then plain rows."""
+    """Return a CSV file with the columns a, b and y: `lines` first, then plain rows."""
     plain = [f"{i},{i % 7}.5,{i * 1.1:.2f}" for i in range(count)]
     return "\n".join(["a,b,y", *lines, *plain]) + "\n"
 
 
 def load_text(directory: Path, text: str, name: str = "t.csv", **keys: Any) -> Table:
-    """Loads `text` as a file."""
+    """Load `text` as a file."""
     path = directory / name
     path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
     return load(DataSpec(path=name, **{"target": "y", **keys}), directory)
 
 
 def load_arrays(directory: Path, **arrays: Any) -> Table:
-    """Loads arrays from an NPZ file."""
+    """Load arrays from an NPZ file."""
     np.savez(directory / "t.npz", **arrays)
     return load(DataSpec(path="t.npz", target="y"), directory)
 
 
-# ---- what is loaded
+# ---- accepted data
 
 
 @pytest.mark.parametrize("name", ["digits", "diabetes", "breast_cancer", "wine", "iris"])
 def test_bundled_data_sets_are_scikit_learns(name: str) -> None:
-    """A bundled data set has scikit-learn's own numbers, and the fitting task."""
+    """A bundled data set has exactly scikit-learn's numbers, and the right task."""
     X, y = getattr(sklearn.datasets, f"load_{name}")(return_X_y=True)
     table = load(DataSpec(dataset=name), Path())
     np.testing.assert_array_equal(table.X.to_numpy(), X)
@@ -51,13 +51,13 @@ def test_bundled_data_sets_are_scikit_learns(name: str) -> None:
 
 
 def test_an_unknown_data_set_is_refused_with_the_nearest_name() -> None:
-    """A mistyped data set is answered with the name that was probably meant."""
+    """A mistyped data set is rejected with the closest name as a suggestion."""
     with pytest.raises(DataError, match=r"iriss: no such data set; did you mean 'iris'\?"):
         load(DataSpec(dataset="iriss"), Path())
 
 
 def test_every_listed_data_set_has_a_loader() -> None:
-    """No name in the list of data sets leads nowhere."""
+    """Every name in the list of data sets has a loader."""
     for name in set(DATASETS) - {"fashion_mnist"}:
         assert hasattr(sklearn.datasets, f"load_{name}") or hasattr(
             sklearn.datasets, f"fetch_{name}"
@@ -66,7 +66,7 @@ def test_every_listed_data_set_has_a_loader() -> None:
 
 @pytest.mark.keras
 def test_fashion_mnist_has_the_librarys_test_images_after_the_others() -> None:
-    """Fashion-MNIST is one table of images, to be split by the study's own seed."""
+    """Fashion-MNIST is one table of images, which the study's own seed splits."""
     import keras
 
     try:
@@ -91,9 +91,9 @@ def test_a_data_set_that_cannot_be_downloaded_names_the_remedy(
     name: str, variable: str, host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a network, the error names the variable that points to a copy."""
-    monkeypatch.setenv(host, "http://127.0.0.1:9")  # nothing listens there
+    monkeypatch.setenv(host, "http://127.0.0.1:9")  # no server listens there
     monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path))
-    if name == "fashion_mnist":  # Keras reads its variable once, when it is imported
+    if name == "fashion_mnist":  # Keras reads its variable once, at import
         import keras.src.utils.file_utils as utils
 
         monkeypatch.setattr(utils.config, "keras_home", lambda: str(tmp_path))
@@ -103,7 +103,7 @@ def test_a_data_set_that_cannot_be_downloaded_names_the_remedy(
 
 @pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "t.tsv", "t.parquet"])
 def test_all_kinds_of_table_files_give_the_same_table(name: str, tmp_path: Path) -> None:
-    """CSV, compressed CSV, TSV and Parquet files of the same content have one digest."""
+    """CSV, compressed CSV, TSV and Parquet files with the same content have the same digest."""
     expected = load_text(tmp_path, rows(), "expected.csv")
     if name.endswith(".parquet"):
         pd.read_csv(tmp_path / "expected.csv").to_parquet(tmp_path / name)
@@ -116,7 +116,7 @@ def test_all_kinds_of_table_files_give_the_same_table(name: str, tmp_path: Path)
 
 
 def test_the_digest_changes_with_a_value_a_name_and_the_target(tmp_path: Path) -> None:
-    """The digest tells apart data sets that differ in one cell, name or role."""
+    """The digest distinguishes data sets that differ in one cell, name or role."""
     text = rows()
     variants = [
         load_text(tmp_path, text),
@@ -131,7 +131,7 @@ def test_the_digest_changes_with_a_value_a_name_and_the_target(tmp_path: Path) -
 
 
 def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:
-    """A CSV file as spreadsheets save it has the same first column as any other."""
+    """A byte order mark, as spreadsheets write it, does not change the first column's name."""
     assert list(load_text(tmp_path, "\ufeff" + rows()).X) == ["a", "b"]
     assert load_text(tmp_path, "\ufeff" + rows(), target="a").target == "a"
     with pytest.raises(DataError, match="column 'a' appears twice"):
@@ -139,14 +139,14 @@ def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:
 
 
 def test_an_absolute_path_is_not_kept(tmp_path: Path) -> None:
-    """The source of a file never tells where on the disk it lies."""
+    """A file's source never reveals its directory."""
     load_text(tmp_path, rows())
     table = load(DataSpec(path=str(tmp_path / "t.csv"), target="y"), Path())
     assert table.source == "t.csv"
 
 
 def test_columns_are_read_by_what_they_hold(tmp_path: Path) -> None:
-    """Numbers, booleans, categories and free text are told apart, and missing values are kept."""
+    """Numbers, booleans, categories and free text are recognized, and missing values are kept."""
     lines = ["n,b,c,t,y", "1,True,red,tale 0,0.5", ",,,,1.5"]
     lines += [f"{i},False,blue,tale of {i},{i}.5" for i in range(2, 90)]
     table = load_text(tmp_path, "\n".join(lines))
@@ -157,7 +157,7 @@ def test_columns_are_read_by_what_they_hold(tmp_path: Path) -> None:
 
 
 def test_nullable_and_categorical_types_of_parquet_are_read(tmp_path: Path) -> None:
-    """The nullable numbers and booleans keep their gaps; categories stay categories."""
+    """Nullable numbers and booleans keep their missing values; categories stay categories."""
     frame = pd.DataFrame({"y": np.arange(30) / 7})
     frame["n"] = pd.array([None, *range(29)], dtype="Int64")
     frame["b"] = pd.array([None, *[True] * 29], dtype="boolean")
@@ -170,7 +170,7 @@ def test_nullable_and_categorical_types_of_parquet_are_read(tmp_path: Path) -> N
 
 
 def test_empty_lines_do_not_shift_row_numbers(tmp_path: Path) -> None:
-    """Lines without any value are left out, and the rows after them keep their numbers."""
+    """Lines without any value are skipped, and the rows after them keep their numbers."""
     assert len(load_text(tmp_path, rows("", ",,", count=30)).y) == 30
     with pytest.raises(DataError, match="row 4: the target 'y' has no value"):
         load_text(tmp_path, rows("", ",,", "1,2,"))
@@ -190,13 +190,13 @@ def test_empty_lines_do_not_shift_row_numbers(tmp_path: Path) -> None:
     ],
 )
 def test_the_task_is_inferred_from_the_target(values: list[Any], task: str, tmp_path: Path) -> None:
-    """Text, booleans and few whole numbers are classes; many or broken numbers are quantities."""
+    """Text, booleans and few integers are classes; many integers or fractions are quantities."""
     text = "\n".join(["a,y", *(f"{i},{value}" for i, value in enumerate(values))])
     assert load_text(tmp_path, text).task == task
 
 
 def test_the_study_file_has_the_last_word_on_the_task(tmp_path: Path) -> None:
-    """data.task overrides what is inferred, either way."""
+    """data.task overrides the inferred task in both directions."""
     text = "\n".join(["a,y", *(f"{i},{i % 3}" for i in range(60))])
     assert load_text(tmp_path, text, task="regression").y.dtype == np.float64
     assert load_text(tmp_path, rows(), task="classification").task == "classification"
@@ -204,7 +204,7 @@ def test_the_study_file_has_the_last_word_on_the_task(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("key", ["X", "x", "features"])
 def test_arrays_become_columns_and_deeper_ones_images(key: str, tmp_path: Path) -> None:
-    """A matrix of an NPZ file is a table with a column each; deeper arrays stay as they are."""
+    """A 2-D NPZ array becomes a table with one column each; deeper arrays keep their shape."""
     y = np.arange(20) / 3
     table = load_arrays(tmp_path, **{key: np.eye(20)[:, :3], "y": y[:, None]})
     assert list(table.X) == [f"{key}0", f"{key}1", f"{key}2"]
@@ -213,7 +213,7 @@ def test_arrays_become_columns_and_deeper_ones_images(key: str, tmp_path: Path) 
     assert images.X.shape == (20, 4, 4)
 
 
-# ---- what is refused
+# ---- rejected data
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ def test_arrays_become_columns_and_deeper_ones_images(key: str, tmp_path: Path) 
 def test_bad_tables_are_refused(
     text: str, keys: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
-    """Each defect of a table is one line that names the file, the place and the remedy."""
+    """Each defect of a table gives one line that names the file, the place and the remedy."""
     with pytest.raises(DataError, match=message) as caught:
         load_text(tmp_path, text, **keys)
     assert str(caught.value).startswith("t.csv: ")
@@ -271,7 +271,7 @@ def test_bad_tables_are_refused(
     ],
 )
 def test_bad_arrays_are_refused(arrays: dict[str, Any], message: str, tmp_path: Path) -> None:
-    """Each defect of an NPZ file is one line; nothing in it is ever unpickled."""
+    """Each defect of an NPZ file gives one line, and nothing is ever unpickled."""
     with pytest.raises(DataError, match=message):
         load_arrays(tmp_path, **arrays)
 
@@ -279,7 +279,7 @@ def test_bad_arrays_are_refused(arrays: dict[str, Any], message: str, tmp_path: 
 @pytest.mark.parametrize("name", ["t.csv.gz", "t.parquet", "t.npz"])
 @pytest.mark.parametrize("kept", [0, 0.5, 0.9])
 def test_truncated_files_are_refused(name: str, kept: float, tmp_path: Path) -> None:
-    """A file that was cut off is refused, wherever the cut is."""
+    """A truncated file is rejected, wherever it is cut."""
     path = tmp_path / name
     frame = pd.DataFrame({"a": np.random.default_rng(1).random(500), "y": np.arange(500) / 7})
     if name == "t.npz":
@@ -295,14 +295,14 @@ def test_truncated_files_are_refused(name: str, kept: float, tmp_path: Path) -> 
 
 
 def test_a_missing_file_is_answered_with_near_names(tmp_path: Path) -> None:
-    """A mistyped path is answered with the file that was probably meant."""
+    """A mistyped path is rejected with the closest file name as a suggestion."""
     load_text(tmp_path, rows(), "houses.csv")
     with pytest.raises(DataError, match=r"house.csv: no such file; did you mean 'houses.csv'\?"):
         load(DataSpec(path="house.csv", target="y"), tmp_path)
 
 
 def test_unknown_endings_and_encodings_are_refused(tmp_path: Path) -> None:
-    """A spreadsheet, and text in an old encoding, are refused with what to do."""
+    """A spreadsheet and a legacy text encoding are rejected with a remedy."""
     with pytest.raises(DataError, match=r"t.xlsx: unknown kind of file: give one of .csv"):
         load_text(tmp_path, rows(), "t.xlsx")
     (tmp_path / "t.csv").write_bytes("größe,y\n1,2\n".encode("latin-1"))
@@ -311,7 +311,7 @@ def test_unknown_endings_and_encodings_are_refused(tmp_path: Path) -> None:
 
 
 def test_parquet_dates_and_mixed_columns_are_refused(tmp_path: Path) -> None:
-    """Columns of types that no preprocessing has an answer to are named."""
+    """Columns whose type preprocessing does not support are rejected by name."""
     frame = pd.DataFrame({"a": pd.date_range("2024-01-01", periods=9), "y": np.arange(9) / 7})
     frame.to_parquet(tmp_path / "t.parquet")
     with pytest.raises(DataError, match="column 'a' holds dates or times"):

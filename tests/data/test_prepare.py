@@ -1,4 +1,4 @@
-"""Splitting, preprocessing, writing and opening prepared data."""
+"""Splitting and preprocessing of data; writing and opening of prepared data."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from searchlab.study.spec import StudySpec
 
 
 def study(evaluation: dict[str, Any] | None = None, **data: Any) -> StudySpec:
-    """A study of some data with the seed 7."""
+    """Return a study of this data with seed 7."""
     values: dict[str, Any] = {"name": "s", "data": data, "space": {"n": {"int": [1, 2]}}}
     values |= {"search": {"seed": 7}, "evaluation": evaluation or {"folds": 3}}
     return StudySpec.from_dict(values)
 
 
 def prepared(base: Path, frame: pd.DataFrame | None = None, **keys: Any) -> PreparedData:
-    """Prepares a data set, or a frame with the target y."""
+    """Prepare and open a data set, or a frame with the target y."""
     if frame is not None:
         frame.to_csv(base / "t.csv", index=False)
         keys = {"path": "t.csv", "target": "y", **keys}
@@ -44,7 +44,7 @@ def prepared(base: Path, frame: pd.DataFrame | None = None, **keys: Any) -> Prep
 
 
 def mixed(rows: int = 200) -> pd.DataFrame:
-    """A table with all kinds of columns and some gaps, most of them early and some late."""
+    """Return a table with every kind of column and with missing values, most of them early."""
     rng = np.random.default_rng(1)
     frame = pd.DataFrame({"n": rng.normal(5, 2, rows), "b": rng.random(rows) > 0.5})
     frame["c"] = rng.choice(["red", "blue", "green"], rows)
@@ -60,7 +60,7 @@ def mixed(rows: int = 200) -> pd.DataFrame:
 
 
 def test_regression_splits_and_scaling_equal_a_plain_script(tmp_path: Path) -> None:
-    """California housing is split and scaled to the very numbers that a book's script has."""
+    """California housing gets the same split and scaled numbers as in a textbook script."""
     try:
         X, y = fetch_california_housing(return_X_y=True, download_if_missing=False)
     except OSError:
@@ -85,7 +85,7 @@ def test_regression_splits_and_scaling_equal_a_plain_script(tmp_path: Path) -> N
 
 
 def test_classification_splits_equal_a_plain_script(tmp_path: Path) -> None:
-    """Iris is split by class, and its folds are those of `cv=3`."""
+    """Iris is stratified by class, and its folds are those of `cv=3`."""
     X, y = load_iris(return_X_y=True)
     data = prepared(tmp_path, dataset="iris", scale="none")
     X_full, X_test, y_full, _ = train_test_split(X, y, test_size=0.2, random_state=7, stratify=y)
@@ -103,7 +103,7 @@ def test_classification_splits_equal_a_plain_script(tmp_path: Path) -> None:
 
 
 def test_a_holdout_equals_a_plain_script(tmp_path: Path) -> None:
-    """A hold-out is one pair of rows, stratified, made from the study's seed."""
+    """A hold-out is one stratified pair of row sets, derived from the study's seed."""
     data = prepared(tmp_path, dataset="iris", evaluation={"holdout": 0.25})
     expected = train_test_split(
         np.arange(len(data.y_train)), test_size=0.25, random_state=7, stratify=data.y_train
@@ -124,7 +124,7 @@ def test_a_holdout_equals_a_plain_script(tmp_path: Path) -> None:
 def test_too_few_rows_are_refused(
     rows: int, keys: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
-    """Rows that do not suffice for a split or the folds are counted in the error."""
+    """Too few rows for a split or the folds is an error that counts them."""
     frame = pd.DataFrame({"a": np.arange(rows) / 3, "y": np.arange(rows) / 7})
     with pytest.raises(DataError, match=message):
         prepared(tmp_path, frame, **keys)
@@ -134,7 +134,7 @@ def test_too_few_rows_are_refused(
     ("count", "where"), [(1, "data.test needs 2"), (3, "evaluation.folds needs 3 and has 2")]
 )
 def test_a_class_that_is_too_small_is_named(count: int, where: str, tmp_path: Path) -> None:
-    """A class with too few members for a split or the folds is named with its count."""
+    """A class too small for a split or the folds is named with its count."""
     frame = pd.DataFrame({"a": np.arange(60), "y": ["common"] * (60 - count) + ["rare"] * count})
     with pytest.raises(DataError, match=f"t.csv: class 'rare' has only {count} rows: {where}"):
         prepared(tmp_path, frame)
@@ -142,7 +142,7 @@ def test_a_class_that_is_too_small_is_named(count: int, where: str, tmp_path: Pa
 
 
 def test_more_classes_than_test_rows_are_refused(tmp_path: Path) -> None:
-    """A test part that cannot hold every class is refused before the library says so."""
+    """A test set too small to hold every class is rejected with our own message."""
     frame = pd.DataFrame({"a": np.arange(60), "y": [f"c{i % 20}" for i in range(60)]})
     with pytest.raises(DataError, match=r"data.test of 0.1 would take 6 of 60, and .* 20 or more"):
         prepared(tmp_path, frame, test=0.1)
@@ -152,7 +152,7 @@ def test_more_classes_than_test_rows_are_refused(tmp_path: Path) -> None:
 
 
 def test_all_kinds_of_columns_become_finite_input(tmp_path: Path) -> None:
-    """Gaps, booleans, categories and free text all become float32 columns without a gap."""
+    """Missing values, booleans, categories and free text all become finite float32 columns."""
     data = prepared(tmp_path, mixed())
     assert data.x_train.dtype == np.float32
     for part in (data.x_train, data.x_validation, data.x_test):
@@ -160,12 +160,12 @@ def test_all_kinds_of_columns_become_finite_input(tmp_path: Path) -> None:
     assert data.summary.columns == ("n", "b", "c", "t")
     np.testing.assert_allclose(np.mean(data.x_train[:, 0]), 0, atol=1e-6)
     assert set(np.unique(data.x_train[:, 1])) == {0.0, 1.0}
-    assert set(data.x_train[:, 2:6].sum(axis=1)) == {1.0}  # three colours and "(missing)"
+    assert set(data.x_train[:, 2:6].sum(axis=1)) == {1.0}  # three colors and "(missing)"
     assert 6 < data.x_train.shape[1] <= 6 + 200
 
 
 def test_preprocessing_sees_training_rows_only(tmp_path: Path) -> None:
-    """An extreme value, a new category and a gap outside of the training rows change nothing."""
+    """Outliers, new categories and missing values outside the training rows change nothing."""
     rng = np.random.default_rng(1)
     frame = pd.DataFrame({"n": rng.normal(size=60), "c": ["a", "b"] * 30, "y": rng.random(60)})
     before = prepared(tmp_path, frame)
@@ -183,7 +183,7 @@ def test_preprocessing_sees_training_rows_only(tmp_path: Path) -> None:
 
 
 def test_a_column_without_values_in_the_training_rows_is_refused(tmp_path: Path) -> None:
-    """A column that only has values in other rows cannot be filled, and is named."""
+    """A column without values in the training rows cannot be imputed and is named."""
     frame = pd.DataFrame({"a": np.arange(40.0), "b": np.nan, "y": np.arange(40) / 7})
     _, test = train_test_split(np.arange(40), test_size=0.2, random_state=7)
     frame.loc[test, "b"] = 1.0
@@ -192,31 +192,31 @@ def test_a_column_without_values_in_the_training_rows_is_refused(tmp_path: Path)
 
 
 def test_text_without_words_is_refused(tmp_path: Path) -> None:
-    """Free text in which no word is found is refused with its column."""
+    """Free text that contains no word is rejected with its column."""
     frame = pd.DataFrame({"t": [f"{chr(i)} !" for i in range(200, 300)], "y": np.arange(100) / 7})
     with pytest.raises(DataError, match=r"t.csv: the words of t cannot be used .*data.drop"):
         prepared(tmp_path, frame)
 
 
 def test_any_column_name_will_do(tmp_path: Path) -> None:
-    """Column names may be numbers, or words that scikit-learn uses inside."""
+    """Column names may be numbers, or words that scikit-learn uses internally."""
     frame = mixed().rename(columns={"n": "0", "b": "a__b", "c": "number", "t": "text__t"})
     assert prepared(tmp_path, frame).summary.columns == ("0", "a__b", "number", "text__t")
 
 
 @pytest.mark.parametrize("scale", ["standard", "minmax", "none"])
 def test_saved_preprocessing_repeats_itself_on_raw_rows(scale: str, tmp_path: Path) -> None:
-    """Loaded in safe mode, the preprocessing makes raw rows into the very arrays written."""
+    """Preprocessing loaded in safe mode maps raw rows to exactly the arrays on disk."""
     frame = mixed()
     data = prepared(tmp_path, frame, scale=scale)
     _, test = train_test_split(np.arange(len(frame)), test_size=0.2, random_state=7)
     loaded = load_preprocessing(tmp_path / "data" / "preprocessing.skops")
-    raw = frame.iloc[test][["t", "c", "y", "b", "n"]]  # another order, and a column too many
+    raw = frame.iloc[test][["t", "c", "y", "b", "n"]]  # another order and an extra column
     np.testing.assert_array_equal(loaded.transform(raw), data.x_test)
 
 
 def test_rows_unlike_the_fitted_ones_are_refused(tmp_path: Path) -> None:
-    """A missing column, text for a number, an infinity and a wrong shape are named."""
+    """A missing column, text in a numeric column, an infinity and a wrong shape are named."""
     prepared(tmp_path, mixed().drop(columns=["c", "t"]))
     loaded = load_preprocessing(tmp_path / "data" / "preprocessing.skops")
     with pytest.raises(DataError, match="column 'n' is missing: add it"):
@@ -231,7 +231,7 @@ def test_rows_unlike_the_fitted_ones_are_refused(tmp_path: Path) -> None:
 
 
 def test_values_that_scaling_makes_too_large_are_refused(tmp_path: Path) -> None:
-    """A value far outside of the training rows' range cannot slip in as an infinity."""
+    """A value far outside the training range cannot become an infinity unnoticed."""
     frame = pd.DataFrame({"a": np.arange(40) * 1e-8, "y": np.arange(40) / 7})
     _, test = train_test_split(np.arange(40), test_size=0.2, random_state=7)
     frame.loc[test[0], "a"] = 3e38
@@ -240,11 +240,11 @@ def test_values_that_scaling_makes_too_large_are_refused(tmp_path: Path) -> None
 
 
 class Dangerous:
-    """Some class that preprocessing never needs."""
+    """A class that preprocessing never uses."""
 
 
 def test_preprocessing_with_strange_types_is_not_loaded(tmp_path: Path) -> None:
-    """A file that holds anything but scikit-learn's own classes is refused unread."""
+    """A file with any class that is not scikit-learn's own is rejected before it is loaded."""
     path = tmp_path / "preprocessing.skops"
     skops.io.dump({"kinds": {"a": "number"}, "transformer": Dangerous()}, path)
     with pytest.raises(DataError, match="Dangerous, which preprocessing never needs"):
@@ -258,7 +258,7 @@ def test_preprocessing_with_strange_types_is_not_loaded(tmp_path: Path) -> None:
 
 
 def image_table(rows: int = 300, side: int = 8) -> Table:
-    """Random images of two classes."""
+    """Return random images of two classes."""
     rng = np.random.default_rng(1)
     X = rng.integers(0, 256, (rows, side, side), np.uint8)
     y = np.arange(rows) % 2
@@ -267,7 +267,7 @@ def image_table(rows: int = 300, side: int = 8) -> Table:
 
 @pytest.mark.parametrize("scale", ["standard", "minmax", "none"])
 def test_images_are_scaled_by_one_pair_of_numbers(scale: str, tmp_path: Path) -> None:
-    """All pixels are scaled alike, by statistics of the training pixels; the shape is kept."""
+    """All pixels share one scale, computed from the training pixels; the shape is kept."""
     table = image_table()
     _write(table, study(path="i.npz", target="y", scale=scale), tmp_path / "data")
     data = open_data(tmp_path / "data")
@@ -292,7 +292,7 @@ def test_images_are_scaled_by_one_pair_of_numbers(scale: str, tmp_path: Path) ->
 
 
 def test_images_are_never_copied_whole_as_floats(tmp_path: Path) -> None:
-    """Preparing images takes a fraction of the memory that all of them have as float32."""
+    """Preparing images needs a fraction of the memory of all of them as float32."""
     table = image_table(rows=20_000, side=28)
     tracemalloc.start()
     _write(table, study(path="i.npz", target="y"), tmp_path / "data")
@@ -302,18 +302,18 @@ def test_images_are_never_copied_whole_as_floats(tmp_path: Path) -> None:
 
 
 def test_equal_pixels_are_not_divided_by_zero() -> None:
-    """Images of one colour stay finite whatever the scale."""
+    """Images of a single color stay finite at every scale."""
     X = np.full((4, 2, 2), 7, np.uint8)
     for scale in ("standard", "minmax"):
         fitted = ImagePreprocessing.fit(X, np.arange(4), scale)
         np.testing.assert_array_equal(fitted.transform(X), np.zeros((4, 2, 2), np.float32))
 
 
-# ---- what is written
+# ---- prepared data on disk
 
 
 def test_the_summary_is_kept_with_the_arrays(tmp_path: Path) -> None:
-    """Opening what was prepared says of it what preparing it said."""
+    """Opening prepared data returns the same summary as preparing it."""
     summary = prepare(study(dataset="iris"), tmp_path, tmp_path / "data")
     assert open_data(tmp_path / "data").summary == summary
     assert (summary.rows, summary.train, summary.validation, summary.test) == (150, 96, 24, 30)
@@ -325,7 +325,7 @@ def test_the_summary_is_kept_with_the_arrays(tmp_path: Path) -> None:
 
 
 def test_classes_are_numbered_in_sorted_order(tmp_path: Path) -> None:
-    """Text labels become int64 numbers by sorted class, two of them a binary task."""
+    """Text labels become int64 numbers by sorted class; two classes make a binary task."""
     frame = pd.DataFrame({"a": np.arange(60), "y": ["yes", "no", "no"] * 20})
     data = prepared(tmp_path, frame, scale="none")
     assert data.summary.classes == ("no", "yes")
@@ -335,7 +335,7 @@ def test_classes_are_numbered_in_sorted_order(tmp_path: Path) -> None:
 
 
 def test_preparing_twice_gives_the_same_files_and_leaves_nothing_else(tmp_path: Path) -> None:
-    """An existing directory is replaced, by the same bytes, without a trace of the old one."""
+    """A second preparation replaces the directory with identical bytes and no leftovers."""
     prepared(tmp_path, mixed())
     first = {path.name: path.read_bytes() for path in (tmp_path / "data").glob("*.npy")}
     (tmp_path / "data" / "stale.npy").write_bytes(b"old")
@@ -346,7 +346,7 @@ def test_preparing_twice_gives_the_same_files_and_leaves_nothing_else(tmp_path: 
 
 
 def test_a_failed_preparation_keeps_the_old_data(tmp_path: Path) -> None:
-    """If the new data cannot be used, what was prepared before is still there."""
+    """If new data cannot be used, the data prepared before remain."""
     before = prepared(tmp_path, mixed()).summary
     with pytest.raises(DataError):
         prepared(tmp_path, mixed(3))
@@ -354,7 +354,7 @@ def test_a_failed_preparation_keeps_the_old_data(tmp_path: Path) -> None:
 
 
 def test_opened_arrays_are_mapped_and_read_only(tmp_path: Path) -> None:
-    """Trainings share the files, and none of them can change the others' data."""
+    """Trainings share the files, and none can change the data of another."""
     data = prepared(tmp_path, dataset="iris")
     assert isinstance(data.x_train, np.memmap)
     with pytest.raises(ValueError, match="read-only"):
@@ -362,7 +362,7 @@ def test_opened_arrays_are_mapped_and_read_only(tmp_path: Path) -> None:
 
 
 def test_damaged_data_is_refused_with_the_remedy(tmp_path: Path) -> None:
-    """A missing or damaged directory is answered with what to do, not with a traceback."""
+    """A missing or damaged directory is rejected with a remedy, not a traceback."""
     with pytest.raises(DataError, match="delete this directory and run the study again"):
         open_data(tmp_path / "nowhere")
     prepared(tmp_path, dataset="iris")
@@ -373,17 +373,17 @@ def test_damaged_data_is_refused_with_the_remedy(tmp_path: Path) -> None:
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    """If the arrays cannot be written, the error says where and why."""
+    """If the arrays cannot be written, the error names the place and the reason."""
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(DataError, match="the arrays cannot be written"):
         prepare(study(dataset="iris"), tmp_path, tmp_path / "file" / "data")
 
 
-# ---- what model factories are told
+# ---- the meta argument of model factories
 
 
 class _SeenError(Exception):
-    """Carries what scikeras told a factory."""
+    """An exception that carries the meta which scikeras passes to a factory."""
 
 
 def _tell(meta: dict[str, Any]) -> None:
@@ -393,7 +393,7 @@ def _tell(meta: dict[str, Any]) -> None:
 @pytest.mark.keras
 @pytest.mark.parametrize("name", ["diabetes", "breast_cancer", "iris"])
 def test_meta_is_what_scikeras_would_say(name: str, tmp_path: Path) -> None:
-    """A factory written for scikeras is told the same by searchlab."""
+    """A factory written for scikeras gets the same meta from searchlab."""
     from scikeras.wrappers import KerasClassifier, KerasRegressor
 
     data = prepared(tmp_path, dataset=name)
@@ -401,7 +401,7 @@ def test_meta_is_what_scikeras_would_say(name: str, tmp_path: Path) -> None:
     with pytest.raises(_SeenError) as caught:
         wrapper(model=_tell).fit(data.x_train, data.y_train)
     theirs = caught.value.args[0]
-    if name == "diabetes":  # whole numbers, which scikeras takes for classes
+    if name == "diabetes":  # integers, which scikeras takes for classes
         assert theirs.pop("target_type_") == "multiclass"
         assert data.meta.pop("target_type_") == "continuous"
     for key in set(data.meta) & set(theirs):
@@ -411,7 +411,7 @@ def test_meta_is_what_scikeras_would_say(name: str, tmp_path: Path) -> None:
 
 
 def test_meta_has_the_statistics_of_the_training_input(tmp_path: Path) -> None:
-    """A model can normalise by itself what the study leaves unscaled."""
+    """A model can normalize by itself data that the study leaves unscaled."""
     data = prepared(tmp_path, dataset="diabetes", scale="none")
     x = np.asarray(data.x_train, np.float64)
     np.testing.assert_allclose(data.meta["mean"], x.mean(axis=0))
@@ -422,7 +422,7 @@ def test_meta_has_the_statistics_of_the_training_input(tmp_path: Path) -> None:
 
 
 def test_a_refit_has_the_rows_for_early_stopping_too(tmp_path):
-    """Its training rows are those and the study's, its preprocessing is fitted to all of them."""
+    """A refit trains on the study's and the early-stopping rows, and fits preprocessing to all."""
     spec = study(dataset="diabetes")
     summary = prepare(spec, Path(), tmp_path / "data")
     plain, refit = open_data(tmp_path / "data"), open_data(refit_data(tmp_path / "data"))

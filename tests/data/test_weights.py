@@ -1,4 +1,4 @@
-"""Row and class weights: refused where they cannot be meant, split with their rows, and trained."""
+"""Row and class weights: invalid ones are rejected, valid ones split and train with their rows."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LABELS = ("no", "no", "no", "yes", "maybe", "no")
 
 
 def frame(rows: int = 120) -> pd.DataFrame:
-    """Rows that can be told apart by `a`, which weigh that much, of uneven classes."""
+    """Return rows of uneven classes, identified by `a`, with weights in proportion to it."""
     rng = np.random.default_rng(1)
     table = pd.DataFrame({"a": np.arange(rows), "b": rng.normal(size=rows)})
     table["w"] = table["a"] / 10
@@ -41,13 +41,13 @@ def frame(rows: int = 120) -> pd.DataFrame:
 
 
 def spec_of(training: dict[str, Any] | None = None, **data: Any) -> StudySpec:
-    """A study of the file with the target y."""
+    """Return a study of the file with the target y."""
     training = {"epochs": 3, "batch_size": 16, **(training or {})}
     return study(data={"path": "t.csv", "target": "y", "scale": "none", **data}, training=training)
 
 
 def prepared(base: Path, spec: StudySpec, table: pd.DataFrame | None = None) -> PreparedData:
-    """The prepared arrays of a study of `table`."""
+    """Return the prepared arrays of a study of `table`."""
     (frame() if table is None else table).to_csv(base / "t.csv", index=False)
     prepare(spec, base, base / "data")
     return open_data(base / "data")
@@ -72,7 +72,7 @@ def prepared(base: Path, spec: StudySpec, table: pd.DataFrame | None = None) -> 
     ],
 )
 def test_bad_weights_in_a_study_file_are_named(tmp_path, data, training, line, message):
-    """What cannot be meant is refused with the file's line, the key and the remedy."""
+    """Invalid weights are rejected with the file's line, the key and the remedy."""
     path = tmp_path / "study.yaml"
     path.write_text(STUDY.format(data=data, training=training))
     with pytest.raises(StudyFileError) as caught:
@@ -83,7 +83,7 @@ def test_bad_weights_in_a_study_file_are_named(tmp_path, data, training, line, m
 
 
 def test_a_data_set_of_a_library_has_no_weights(tmp_path):
-    """Row weights go with a file, as target and drop do."""
+    """Row weights require a file, as target and drop do."""
     path = tmp_path / "study.yaml"
     text = STUDY.format(data=", weight: w", training="")
     path.write_text(text.replace("path: t.csv, target: y", "dataset: iris"))
@@ -99,7 +99,7 @@ def test_a_data_set_of_a_library_has_no_weights(tmp_path):
     [(-1, "'-1.0'"), (np.inf, "'inf'"), (1e39, "'1e.39'"), (None, "missing"), ("big", "'big'")],
 )
 def test_a_bad_row_weight_is_named_with_its_row(tmp_path, value, shown):
-    """A weight that is no finite number of 0 or more is told with its row of the file."""
+    """A weight that is not a finite number of at least 0 is named with its row in the file."""
     table = frame()
     table["w"] = table["w"].astype(object if isinstance(value, str) else float)
     table.loc[[5, 7], "w"] = value
@@ -109,7 +109,7 @@ def test_a_bad_row_weight_is_named_with_its_row(tmp_path, value, shown):
 
 
 def test_dates_are_no_weights(tmp_path):
-    """A date has a number inside, which is not meant as a weight."""
+    """A date column is not accepted as weights although dates are stored as numbers."""
     table = frame()
     table["w"] = pd.date_range("2020-01-01", periods=len(table))
     table.to_parquet(tmp_path / "t.parquet")
@@ -118,7 +118,7 @@ def test_dates_are_no_weights(tmp_path):
 
 
 def test_a_missing_column_of_weights_is_answered_with_the_nearest(tmp_path):
-    """A mistyped column or array gets the name that was probably meant, and its key."""
+    """A mistyped column or array is answered with the closest name and the key."""
     says = r"no {} 'weigth'; did you mean 'weight'\?: correct data.weight"
     with pytest.raises(DataError, match=says.format("column")):
         prepared(tmp_path, spec_of(weight="weigth"), frame().rename(columns={"w": "weight"}))
@@ -132,14 +132,14 @@ def test_a_missing_column_of_weights_is_answered_with_the_nearest(tmp_path):
     [(np.ones(4), "X has 5 rows and w has 4"), (np.ones((5, 2)), r"w has the shape \(5, 2\)")],
 )
 def test_an_array_of_weights_fits_its_rows(tmp_path, weights, says):
-    """An array of another length or shape is refused."""
+    """An array of weights of the wrong length or shape is rejected."""
     np.savez(tmp_path / "t.npz", X=np.arange(10).reshape(5, 2), y=np.arange(5) / 3, w=weights)
     with pytest.raises(DataError, match=says):
         load(DataSpec(path="t.npz", target="y", weight="w"), tmp_path)
 
 
 def test_an_array_of_weights_is_no_feature(tmp_path):
-    """The weights of an NPZ file are taken from their array, images or not, and not learned."""
+    """An NPZ file's array of weights is used as weights, never as a feature, images or not."""
     for X in (np.random.default_rng(1).random((50, 2)), np.ones((50, 2, 2))):
         np.savez(tmp_path / "t.npz", f=X, y=np.arange(50) / 3, w=np.arange(50)[:, None])
         table = load(DataSpec(path="t.npz", target="y", weight="w"), tmp_path)
@@ -149,7 +149,7 @@ def test_an_array_of_weights_is_no_feature(tmp_path):
 
 @pytest.mark.parametrize("evaluation", [{"folds": 3}, {"holdout": 0.25}])
 def test_weights_follow_their_rows_through_the_split(tmp_path, evaluation):
-    """Each part has the weights of its own rows, and the column is no feature."""
+    """Each part has its own rows' weights, and the column is not a feature."""
     spec = spec_of(weight="w").model_copy(
         update={"evaluation": study(evaluation=evaluation).evaluation}
     )
@@ -164,7 +164,7 @@ def test_weights_follow_their_rows_through_the_split(tmp_path, evaluation):
 
 
 def test_a_study_without_weights_has_none(tmp_path):
-    """Without the keys nothing is weighed, and the column is a feature like others."""
+    """Without the keys nothing is weighted, and the column is a feature like any other."""
     data = prepared(tmp_path, spec_of())
     assert data.summary.columns == ("a", "b", "w")
     assert (data.w_train, data.w_validation, data.w_test, data.class_weight) == (None,) * 4
@@ -172,7 +172,7 @@ def test_a_study_without_weights_has_none(tmp_path):
 
 
 def test_other_weights_are_another_data_set(tmp_path):
-    """The digest, by which a changed data set is noticed, covers the weights."""
+    """The digest, which detects a changed data set, covers the weights."""
     spec, table = spec_of(weight="w"), frame()
     before = prepared(tmp_path, spec, table).summary.digest
     assert prepared(tmp_path, spec, table).summary.digest == before
@@ -181,7 +181,7 @@ def test_other_weights_are_another_data_set(tmp_path):
 
 
 def test_a_part_of_which_no_row_counts_is_refused(tmp_path):
-    """If all test rows weigh nothing, their loss would be 0 whatever the model."""
+    """Test rows that all have weight 0 are rejected: their loss would be 0 for any model."""
     table = frame()
     rows = np.arange(len(table))
     _, test = train_test_split(rows, test_size=0.2, random_state=42, stratify=table["y"])
@@ -194,7 +194,7 @@ def test_a_part_of_which_no_row_counts_is_refused(tmp_path):
 
 
 def test_balanced_is_scikit_learns_formula_on_the_training_rows(tmp_path):
-    """`balanced` gives the very numbers that scikit-learn computes."""
+    """`balanced` gives exactly the numbers that scikit-learn computes."""
     data = prepared(tmp_path, spec_of({"class_weight": "balanced"}))
     y = np.asarray(data.y_train)
     expected = compute_class_weight("balanced", classes=np.arange(3), y=y)
@@ -204,7 +204,7 @@ def test_balanced_is_scikit_learns_formula_on_the_training_rows(tmp_path):
 
 
 def test_class_weights_go_by_label_and_multiply_row_weights(tmp_path):
-    """Labels find their class numbers, those left out have 1, and both weights are multiplied."""
+    """Class weights go by label, default to 1, and are multiplied with row weights."""
     data = prepared(tmp_path, spec_of({"class_weight": {"yes": 5}}, weight="w"))
     assert data.summary.classes == ("maybe", "no", "yes")
     assert data.class_weight == {0: 1.0, 1: 1.0, 2: 5.0}
@@ -215,14 +215,14 @@ def test_class_weights_go_by_label_and_multiply_row_weights(tmp_path):
 
 @pytest.mark.parametrize(("labels", "key"), [((0, 1), "1"), ((False, True), "true")])
 def test_labels_are_written_as_yaml_writes_them(tmp_path, labels, key):
-    """Numbers and booleans are found by the text that a study file has for them."""
+    """Number and boolean labels are matched by their text in the study file."""
     table = frame().assign(y=[labels[i % 3 == 0] for i in range(120)])
     data = prepared(tmp_path, spec_of({"class_weight": {key: 4}}), table)
     assert data.class_weight == {0: 1.0, 1: 4.0}
 
 
 def test_an_unknown_class_is_answered_with_the_nearest(tmp_path):
-    """A mistyped class gets the class that was probably meant, or the list of them."""
+    """A mistyped class is answered with the closest class, or the list of classes."""
     says = "t.csv: training.class_weight: the target 'y' has no class "
     with pytest.raises(DataError, match=f"{says}'mayb'; did you mean 'maybe'.: correct it"):
         prepared(tmp_path, spec_of({"class_weight": {"mayb": 2}}))
@@ -231,7 +231,7 @@ def test_an_unknown_class_is_answered_with_the_nearest(tmp_path):
 
 
 def test_quantities_have_no_class_weights(tmp_path):
-    """Class weights for a target that turns out to be a quantity are refused."""
+    """Class weights are rejected if the target turns out to be a quantity."""
     table = frame().assign(y=np.arange(120) / 7)
     with pytest.raises(DataError, match="for classes, and the target 'y' is a quantity: leave it"):
         prepared(tmp_path, spec_of({"class_weight": "balanced"}), table)
@@ -244,7 +244,7 @@ def test_quantities_have_no_class_weights(tmp_path):
 @pytest.mark.parametrize("weight", ["w", None])
 @pytest.mark.parametrize("class_weight", ["balanced", None])
 def test_weighted_training_equals_keras_sample_weight(tmp_path, weight, class_weight):
-    """Reports, scores and the test are those of plain Keras, given the weights by hand."""
+    """Reports, scores and the test equal those of plain Keras with explicit sample weights."""
     import keras
 
     from searchlab.training.build import build

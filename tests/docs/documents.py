@@ -1,4 +1,4 @@
-"""The code blocks of README.md and docs/, with what the comments above them ask for."""
+"""The code blocks of README.md and docs/, with the directives in the comments above them."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _SPAN = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block.
+    """A fenced code block.
 
     Attributes:
-        page: the file that it stands in.
-        line: the number of its first line in it.
-        language: as the fence names it; empty if it does not.
-        text: what is in it.
-        does: the first word of its directive: run, file or skip; empty without one.
+        page: the file that contains it.
+        line: its first line in the page.
+        language: the language named on the fence; empty if none.
+        text: its content.
+        does: the first word of its directive (run, file or skip); empty without a directive.
         argument: the rest of the directive.
     """
 
@@ -48,12 +48,12 @@ class Block:
 
 
 def name_of(page: Path) -> str:
-    """A page's path in the repository."""
+    """Return a page's path in the repository."""
     return page.relative_to(ROOT).as_posix()
 
 
 def blocks(page: Path) -> list[Block]:
-    """All blocks of a page, in order."""
+    """Return all blocks of a page, in order."""
     return list(_blocks(page))
 
 
@@ -66,18 +66,18 @@ def _blocks(page: Path) -> Iterator[Block]:
 
 
 def all_blocks(language: str) -> list[Block]:
-    """The blocks of a language, of all pages, but for those that are skipped."""
+    """Return the blocks of one language on all pages, except skipped ones."""
     found = [block for page in PAGES for block in blocks(page)]
     return [block for block in found if block.language == language and block.does != "skip"]
 
 
 def spans(page: Path) -> list[str]:
-    """The inline code of a page."""
+    """Return the inline code of a page."""
     return _SPAN.findall(_BLOCK.sub("", page.read_text(encoding="utf-8")))
 
 
 def write_files(directory: Path) -> None:
-    """Write the blocks that are files, of all pages."""
+    """Write the blocks of all pages that are marked as files."""
     for page in PAGES:
         for block in blocks(page):
             if block.does == "file":

@@ -1,6 +1,6 @@
-"""The documentation's commands and Python do what they say, and its site is built.
+"""The commands and Python code of the documentation run, and the site builds.
 
-All runs in one directory: README.md first, which leaves the study `houses` there for other pages.
+Everything runs in one directory. README.md comes first: other pages need its study `houses`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ROOT, README = documents.ROOT, documents.README
 
 
 def follow(page, directory) -> None:
-    """Do what a page says, as its reader does: from the top down, in the directory."""
+    """Run a page's code from top to bottom in the directory, as a reader would."""
     names: dict = {}
     for block in documents.blocks(page):
         if block.language == "sh" and block.does == "run":
@@ -43,7 +43,7 @@ def directory(tmp_path_factory):
 
 
 def test_the_readme_ends_with_predictions(directory):
-    """A reader who follows README.md has predictions of new rows."""
+    """A reader who follows README.md ends up with predictions for new rows."""
     lines = (directory / "prices.csv").read_text().splitlines()
     assert lines[0] == "price"
     assert len(lines) == len((directory / "new.csv").read_text().splitlines())
@@ -58,7 +58,7 @@ DOING = [page for page in documents.PAGES[1:] if any(map(runs, documents.blocks(
 
 @pytest.mark.parametrize("page", DOING, ids=documents.name_of)
 def test_a_page_can_be_followed(page, directory, monkeypatch):
-    """Its marked commands end with exit code 0, and its Python raises nothing."""
+    """A page's marked commands exit with code 0, and its Python raises nothing."""
     monkeypatch.chdir(directory)
     monkeypatch.syspath_prepend(directory)
     follow(page, directory)
@@ -69,7 +69,7 @@ CONTRACTS = [b for b in documents.all_blocks("python") if b.argument.startswith(
 
 @pytest.mark.parametrize("block", CONTRACTS, ids=str)
 def test_what_the_contributing_pages_build_fulfils_its_contract(block, directory):
-    """The example of a page passes the contract that ships with searchlab."""
+    """A contributing page's example passes the contract that ships with searchlab."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", block.argument]
     done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:]
@@ -86,13 +86,13 @@ def site(tmp_path_factory):
 
 
 def test_the_site_is_built_without_a_warning(site):
-    """`mkdocs build --strict` succeeds, and each page of docs/ is in the site."""
+    """`mkdocs build --strict` succeeds, and the site contains each page of docs/."""
     pages = [page.relative_to(ROOT / "docs") for page in documents.PAGES[1:]]
     assert [page for page in pages if not (site / page.with_suffix(".html")).is_file()] == []
 
 
 def test_the_site_loads_nothing_from_elsewhere(site):
-    """No page and no style sheet loads a script, a font, a style or a picture from a network."""
+    """No page or style sheet loads a script, font, style or image over the network."""
     loads = re.compile(r"<(?:script|link|img|iframe|source)\b[^>]*(?:src|href)=\"?(?:https?:)?//")
     styles = re.compile(r"(?:url\(|@import\s*)[\"']?(?:https?:)?//")
     assert [page for page in site.rglob("*.html") if loads.search(page.read_text())] == []
@@ -100,7 +100,7 @@ def test_the_site_loads_nothing_from_elsewhere(site):
 
 
 def test_the_reference_is_in_the_site(site):
-    """The hook has replaced its marks: keys, commands and drawings are there, and no mark."""
+    """The hook replaces every mark with its keys, commands or drawing."""
     assert "early_stopping" in (site / "study-file.html").read_text()
     assert "--tracking-uri" in (site / "commands.html").read_text()
     assert (site / "how-it-works.html").read_text().count("<svg viewBox") >= 2

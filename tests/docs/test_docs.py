@@ -1,4 +1,4 @@
-"""The documentation tells the truth: studies are valid, commands, files and links exist."""
+"""The documentation is correct: studies are valid; commands, files and links exist."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FILLED = {
 
 
 def load(path: str):
-    """A module that is no part of a package, such as MkDocs' hook."""
+    """Import a module that belongs to no package, such as the MkDocs hook."""
     spec = importlib.util.spec_from_file_location(path.rpartition("/")[2][:-3], ROOT / path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -40,7 +40,7 @@ reference = load("docs/_hooks/reference.py")
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory):
-    """A directory with what the pages' readers have."""
+    """A directory with the files that a reader of the pages has."""
     path = tmp_path_factory.mktemp("docs")
     workplace.make(path)
     return path
@@ -48,7 +48,7 @@ def directory(tmp_path_factory):
 
 @pytest.mark.parametrize("page", PAGES, ids=documents.name_of)
 def test_each_block_is_of_a_known_kind(page):
-    """No block escapes the tests by a language or a directive that they do not know."""
+    """Every block has a language and a directive that the tests know, so none goes untested."""
     found = documents.blocks(page)
     assert page.read_text().count("\n```") + page.read_text().startswith("```") == 2 * len(found)
     assert {block.language for block in found} <= LANGUAGES
@@ -58,7 +58,7 @@ def test_each_block_is_of_a_known_kind(page):
 
 @pytest.mark.parametrize("block", documents.all_blocks("yaml"), ids=str)
 def test_a_study_or_a_part_of_one_is_valid(block, directory):
-    """A block passes what `searchlab validate` checks, with required keys filled in."""
+    """A YAML block passes `searchlab validate` once missing required keys are filled in."""
     keys = yaml.safe_load(block.text)
     text = block.text + "".join(f"{k}: {v}\n" for k, v in FILLED.items() if k not in keys)
     file = directory / "block.yaml"
@@ -70,12 +70,12 @@ def test_a_study_or_a_part_of_one_is_valid(block, directory):
 
 @pytest.mark.parametrize("name", ["houses", "wines"])
 def test_a_complete_example_is_valid(name, directory):
-    """The files from which the reference takes its examples pass `searchlab validate`."""
+    """The example files quoted in the reference pass `searchlab validate`."""
     load_study(directory / f"example-{name}.yaml", checks=[plugins.check])
 
 
 def test_the_reference_describes_each_key():
-    """Each key of the schema is in the reference with a meaning and an example."""
+    """The reference lists each key of the schema with a description and an example."""
     whole, text = reference.schema(), reference.study_file()
     parts = [whole, *(part for name, part in whole["$defs"].items())]
     missing = [
@@ -96,7 +96,7 @@ COMMANDS = [block for block in documents.all_blocks("sh") if block.commands]
 
 @pytest.mark.parametrize("block", COMMANDS, ids=str)
 def test_a_command_can_be_called_like_this(block):
-    """The command line takes each line that calls searchlab: arguments and options exist."""
+    """The command line accepts each line that calls searchlab: its arguments and options exist."""
     for line in block.commands:
         name, *rest = workplace.arguments(line)
         cli.commands[name].make_context(name, rest)
@@ -104,7 +104,7 @@ def test_a_command_can_be_called_like_this(block):
 
 @pytest.mark.parametrize("page", PAGES, ids=documents.name_of)
 def test_a_command_in_a_sentence_exists(page):
-    """So do the commands and options that stand in inline code."""
+    """Commands and options in inline code exist."""
     for span in documents.spans(page):
         if span.startswith("searchlab ") and not span.startswith("searchlab -"):
             _, name, *rest = span.split()
@@ -113,14 +113,14 @@ def test_a_command_in_a_sentence_exists(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=documents.name_of)
 def test_a_path_in_a_sentence_exists(page):
-    """Files of this repository that a page names are there."""
+    """Files of this repository that a page names exist."""
     paths = [span for span in documents.spans(page) if re.match(r"(searchlab|tests|docs)/", span)]
     assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
 @pytest.mark.parametrize("block", documents.all_blocks("python"), ids=str)
 def test_python_compiles(block):
-    """Each block of Python is Python; test_blocks_run runs it."""
+    """Each Python block compiles; test_blocks_run executes it."""
     compile(block.text, str(block), "exec")
 
 
@@ -129,19 +129,19 @@ LINKING = [*PAGES, *(ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", 
 
 @pytest.mark.parametrize("page", LINKING, ids=documents.name_of)
 def test_links_inside_of_the_repository_resolve(page):
-    """The files that a page links to or shows are there; MkDocs looks at the anchors."""
+    """The files that a page links to or embeds exist; MkDocs checks the anchors."""
     targets = re.findall(r"\]\(([^)#\s]+)", page.read_text())
     inside = [each for each in targets if not re.match(r"[a-z]+:", each)]
     assert [each for each in inside if not (page.parent / unquote(each)).exists()] == []
 
 
 def test_the_readme_is_short():
-    """It fits on a screen and a half."""
+    """README.md fits on a screen and a half."""
     assert len(documents.README.read_text().splitlines()) <= 90
 
 
 def test_the_readme_installs_what_there_is():
-    """Its two commands name extras and files that exist."""
+    """README.md's two commands name extras and files that exist."""
     install, test = (
         block.text for block in documents.blocks(documents.README) if "pip install" in block.text
     )
@@ -156,13 +156,13 @@ def test_the_readme_installs_what_there_is():
 
 
 def test_the_newest_change_is_of_this_version():
-    """CHANGELOG.md begins with the version that the package has."""
+    """CHANGELOG.md begins with the package's version."""
     versions = re.findall(r"^## \[(\d+\.\d+\.\d+)\]", (ROOT / "CHANGELOG.md").read_text(), re.M)
     assert versions[0] == searchlab.__version__
 
 
 def test_the_api_page_has_the_public_face():
-    """Each name that the package offers is on the page."""
+    """Each public name of the package is on the API page."""
     page = (ROOT / "docs" / "api.md").read_text()
     shown = set(re.findall(r"^::: (\S+)$", page, re.M))
     names = set(searchlab.__all__) - {"__version__"}
@@ -170,7 +170,7 @@ def test_the_api_page_has_the_public_face():
 
 
 def test_each_room_is_drawn():
-    """The drawing and the table have each room of the architecture test, with what it holds."""
+    """The drawing and the table contain each room of the architecture test, with its purpose."""
     drawn = reference.rooms()
     for room in reference.table_of_rooms():
         assert f">{room}</text>" in drawn

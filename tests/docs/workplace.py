@@ -1,4 +1,4 @@
-"""The directory that the documentation's commands run in: data such as its reader has."""
+"""The directory in which the documentation's commands run, with a reader's data."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 SHORT = ("--trials", "1", "--epochs", "2", "--set", "confirm={top: 1, seeds: 1}")
-"""What is added to each `searchlab run`, so that it takes seconds."""
+"""Arguments added to each `searchlab run` so that it takes seconds."""
 
 
 def make(directory: Path) -> None:
-    """Write the data, the files that the pages show, and the complete examples."""
+    """Write the data, the files shown on the pages, and the complete examples."""
     draw = np.random.default_rng(7)
     rooms, age = draw.integers(1, 9, 160), draw.uniform(0, 80, 160)
     district = draw.choice(["north", "south", "harbour"], 160)
@@ -30,11 +30,11 @@ def make(directory: Path) -> None:
 
 
 def arguments(command: str) -> list[str]:
-    """The arguments of a line that calls searchlab, as a shell reads them."""
+    """Split a searchlab command line into its arguments, as a shell does."""
     return shlex.split(command, comments=True)[1:]
 
 
 def shortened(command: str) -> list[str]:
-    """The same, with a run cut short."""
+    """Return the arguments of a command line; shorten it if it is a run."""
     given = arguments(command)
     return [*given, *SHORT] if given[0] == "run" else given

@@ -1,4 +1,4 @@
-"""Logical time, made from the journal's events alone."""
+"""Logical time, derived only from the journal's events."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def at(*events) -> Clock:
 
 
 def test_a_trial_starts_when_it_is_asked_for():
-    """The time is that of the latest report, counted from its own trial's start."""
+    """The time is that of the latest report, counted from the start of its trial."""
     clock = at(RESUMED, asked(0), asked(1), *reported(0, 1, 2, 3), *reported(1, 1), asked(2))
     assert [clock.start(number) for number in range(3)] == [0, 0, 3]
     assert clock.now == 3
@@ -34,14 +34,14 @@ def test_a_trial_starts_when_it_is_asked_for():
 
 
 def test_reports_count_not_epochs():
-    """A promoted trial begins at a late epoch, a second fold at epoch 1: each is one report."""
+    """A promoted trial begins at a late epoch and a second fold at epoch 1: each is one report."""
     second = Reported(Report(0, 1, 1, {}))
     assert at(asked(0), *reported(0, 28, 29), second).now == 3
 
 
 @pytest.mark.parametrize("again", [RESUMED, Retried(0, Failure("OSError", "no"))])
 def test_an_attempt_that_begins_anew_keeps_its_start(again):
-    """Its reports count from its old start; the time stands still until it has caught up."""
+    """A retried attempt counts from its trial's start; time stands still until it has caught up."""
     clock = at(asked(0), *reported(0, 1), asked(1), *reported(0, 2, 3), again)
     assert (clock.start(0), clock.start(1)) == (0, 1)
     times = []
@@ -52,12 +52,12 @@ def test_an_attempt_that_begins_anew_keeps_its_start(again):
 
 
 def test_only_the_trial_that_is_retried_begins_anew():
-    """The reports of the other running trials go on being counted."""
+    """A retry does not interrupt the count of the other running trials' reports."""
     retried = Retried(0, Failure("OSError", "no"))
     assert at(asked(0), asked(1), *reported(1, 1, 2), retried, *reported(1, 3)).now == 3
 
 
 def test_an_outcome_takes_no_time():
-    """A trial that is asked for after an outcome starts with the last report before it."""
+    """A trial asked for after an outcome starts at the last report before it."""
     ended = Told(Outcome(0, TrialState.PRUNED))
     assert at(asked(0), *reported(0, 1, 2), ended, asked(1)).start(1) == 2

@@ -1,4 +1,4 @@
-"""The journal: everything comes back, and damage is told from an interrupted write."""
+"""The journal: every event is read back, and damage is distinguished from an interrupted write."""
 
 import math
 
@@ -54,13 +54,13 @@ def write(path, events):
 
 
 def test_every_event_comes_back_as_it_was_written(tmp_path):
-    """Reading a journal gives the same events: floats to the last bit, text with its accents."""
+    """Reading a journal returns the same events: floats to the last bit, text with its accents."""
     written = write(tmp_path / "j", EVENTS)
     assert list(read_journal(tmp_path / "j")) == written
 
 
 def test_metrics_that_are_not_finite_come_back(tmp_path):
-    """A diverged training's nan and inf are recorded as they are."""
+    """The nan and inf of a diverged training are recorded unchanged."""
     write(tmp_path / "j", [Reported(Report(0, 0, 1, {"a": math.nan, "b": math.inf}))])
     (entry,) = read_journal(tmp_path / "j")
     assert math.isnan(entry.event.report.metrics["a"])
@@ -68,7 +68,7 @@ def test_metrics_that_are_not_finite_come_back(tmp_path):
 
 
 def test_a_journal_cut_at_any_byte_keeps_its_whole_lines(tmp_path):
-    """Whatever byte a killed process got to, the lines before it are read and can be extended."""
+    """Whatever byte a process is killed at, the complete lines are read and can be extended."""
     path = tmp_path / "j"
     written = write(path, EVENTS)
     whole = path.read_bytes()
@@ -97,14 +97,14 @@ def test_a_missing_journal_is_empty(tmp_path):
 
 
 def test_a_journal_that_cannot_be_written_says_so_in_one_line(tmp_path):
-    """Where the disk refuses, the error names the file and what to do."""
+    """If the disk refuses a write, the error names the file and the remedy."""
     (tmp_path / "file").write_text("")
     with pytest.raises(JournalError, match="make room or give write access"):
         Journal(tmp_path / "file" / "j")
 
 
 def test_an_append_that_fails_leaves_the_journal_as_it_was(tmp_path, monkeypatch):
-    """If the disk is full at an append, what was acknowledged before stays readable."""
+    """If the disk is full during an append, earlier acknowledged events stay readable."""
     path = tmp_path / "j"
     with Journal(path) as journal:
         first = journal.append(EVENTS[0])

@@ -1,4 +1,4 @@
-"""Which trial wins: read off the record, by the scores with fresh seeds."""
+"""The winner among the trials: derived from the record by the scores with fresh seeds."""
 
 import math
 
@@ -41,7 +41,7 @@ def fail(number):
 
 
 def record_of(values, *events, ending=TOP_TWO, same=(), **changes):
-    """A study whose trials have these values (None: FAIL), then more events.
+    """Return a study whose trials have these values (None: FAIL), followed by more events.
 
     The trials in `same` have the params of trial 0.
     """
@@ -55,7 +55,7 @@ def record_of(values, *events, ending=TOP_TWO, same=(), **changes):
 
 
 def confirmed(number, *values, epochs=(5,)):
-    """A trial's confirmations, with seeds 8, 9, ...; None: FAIL."""
+    """Return a trial's confirmations with seeds 8, 9, ...; None: FAIL."""
     return [
         Confirmed(8 + index, fail(number) if value is None else complete(number, value), epochs)
         for index, value in enumerate(values)
@@ -63,7 +63,7 @@ def confirmed(number, *values, epochs=(5,)):
 
 
 def test_the_best_trials_are_complete_and_distinct():
-    """Failed trials are not among them, nor others than are asked about, nor params twice."""
+    """Failed trials, trials outside the given set and repeated params are not among them."""
     record = record_of([3.0, None, 1.0, 2.0, 0.5], same=(0, 4))
     assert [trial.trial.number for trial in best_trials(record, 2)] == [4, 2]
     assert [trial.trial.number for trial in best_trials(record, 9)] == [4, 2, 3]
@@ -73,7 +73,7 @@ def test_the_best_trials_are_complete_and_distinct():
 
 
 def test_what_is_missing_is_each_candidate_with_each_fresh_seed():
-    """The seeds are others than the study's, and what is in the journal is not asked again."""
+    """Fresh seeds differ from the study's, and a training in the journal is not due again."""
     record = record_of([1.0, 2.0, 3.0], *confirmed(0, 1.1))
     assert fresh_seeds(record) == [8, 9]
     assert [(trial.trial.number, seed) for trial, seed in missing(record)] == [
@@ -86,14 +86,14 @@ def test_what_is_missing_is_each_candidate_with_each_fresh_seed():
 
 
 def test_the_largest_seed_is_followed_by_the_first():
-    """Seeds stay within what a study may have."""
+    """Seeds stay within the valid range of a study's seed."""
     spec = study(search={"trials": 1, "seed": 2**31 - 1})
     events = [Started(spec.as_dict(), ""), Resumed(1, None, "inline", 1, TOP_TWO)]
     assert fresh_seeds(StudyRecord(Entry(event, 0.0) for event in events)) == [1, 2]
 
 
 def test_a_lucky_trial_loses_to_a_better_mean():
-    """The winner is the best on average over the fresh seeds, whatever the search said of it."""
+    """The winner has the best mean over the fresh seeds, whatever its score in the search."""
     record = record_of([1.0, 2.0, 3.0], *confirmed(0, 5.0, 7.0), *confirmed(1, 2.0, 4.0))
     first, second = standings(record)
     assert (first.number, first.search, first.scores) == (1, 2.0, (2.0, 4.0))
@@ -105,7 +105,7 @@ def test_a_lucky_trial_loses_to_a_better_mean():
 
 
 def test_a_trial_that_fails_with_a_seed_is_behind_one_that_does_not():
-    """However good its other scores are; and one that only fails cannot win."""
+    """However good its other scores are; a trial that only fails cannot win."""
     record = record_of([1.0, 2.0], *confirmed(0, 0.1, None), *confirmed(1, 9.0, 9.0))
     assert [each.number for each in standings(record)] == [1, 0]
     hopeless = record_of([1.0, 2.0], *confirmed(0, None, None), *confirmed(1, None, None))
@@ -114,7 +114,7 @@ def test_a_trial_that_fails_with_a_seed_is_behind_one_that_does_not():
 
 
 def test_the_standing_of_the_studys_model_is_that_of_its_trial():
-    """It is known once the study has a model, and stays with the trial that it was made of."""
+    """It is known once the study has a model, and belongs to the trial of that model."""
     events = [*confirmed(0, 5.0, 7.0), *confirmed(1, 2.0, 4.0)]
     assert standing_of(record_of([1.0, 2.0], *events)) is None
     stopped = Stopped("finished", 1.0, best=0, winner=1)
@@ -126,7 +126,7 @@ def reports(fold, *losses, first=1):
 
 
 def test_the_best_epoch_is_early_stoppings():
-    """The lowest monitored value of each fold, never NaN; without early stopping the last."""
+    """It has its fold's lowest monitored value, never NaN; without early stopping the last."""
     folds = [*reports(0, 3.0, 1.0, 2.0, 2.5), *reports(1, 2.0, math.nan, 1.0)]
     assert best_epochs(folds, study()) == (2, 3)
     assert best_epochs(folds, study(training={"early_stopping": None})) == (4, 3)
@@ -138,7 +138,7 @@ def test_the_best_epoch_is_early_stoppings():
 
 
 def test_the_refit_takes_the_median_of_the_best_epochs():
-    """Of the trainings that confirmed the winner; of its own in the search if none did."""
+    """It comes from the trainings that confirmed the winner, or from the search if none did."""
     events = [*confirmed(0, 1.0, 1.0, epochs=(4, 6)), *confirmed(1, 2.0, 2.0, epochs=(90, 90))]
     record = record_of([1.0, 2.0], *events)
     assert epochs_of(record.trials[0], record) == 5

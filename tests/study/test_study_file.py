@@ -1,4 +1,4 @@
-"""Study files: what they say, and how mistakes in them are told."""
+"""Study files: their contents, and the messages about their mistakes."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def refused(tmp_path, text, overrides=None):
 
 
 def test_a_study_file_becomes_frozen_types(tmp_path):
-    """Every key of the file arrives with its type, with YAML 1.2's idea of numbers and text."""
+    """Every key arrives with its type, following YAML 1.2's rules for numbers and text."""
     spec = load(tmp_path, GOOD)
     assert dict(spec.search_space.domains) == {
         "n_hidden": Int(0, 3),
@@ -54,7 +54,7 @@ def test_a_study_file_becomes_frozen_types(tmp_path):
 
 
 def test_overrides_win_over_the_file(tmp_path):
-    """A dotted key from the command line replaces the file's value, also where there was none."""
+    """A dotted key from the command line replaces or adds a value of the file."""
     spec = load(
         tmp_path,
         GOOD,
@@ -97,7 +97,7 @@ def test_overrides_win_over_the_file(tmp_path):
     ],
 )
 def test_a_mistake_is_told_with_file_line_key_and_remedy(tmp_path, old, new, line, message):
-    """Each mistake gives one line that starts with the file and the line it is on."""
+    """Each mistake gives one line that starts with the file and the line number."""
     assert old in GOOD
     (problem,) = refused(tmp_path, GOOD.replace(old, new, 1))
     assert problem.startswith(f"{tmp_path / 'study.yaml'}:{line}: ")
@@ -113,21 +113,21 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file(tmp_path):
 
 
 def test_a_mistake_in_a_flag_is_not_blamed_on_a_line(tmp_path):
-    """A wrong value from the command line is told as such."""
+    """A wrong value from the command line is reported as such."""
     (problem,) = refused(tmp_path, GOOD, {"search.trials": 0})
     assert "with search.trials from the command line: must be at least 1" in problem
 
 
 @pytest.mark.parametrize("content", [b"", b"- a\n- b\n", b"just text"])
 def test_a_file_that_is_no_study_says_what_a_study_needs(tmp_path, content):
-    """An empty file, a list or a text is refused with a hint at init."""
+    """An empty file, a list or plain text is rejected with a pointer to init."""
     (tmp_path / "x.yaml").write_bytes(content)
     with pytest.raises(StudyFileError, match="searchlab init writes"):
         load_study(tmp_path / "x.yaml")
 
 
 def test_files_that_cannot_be_read_are_told_without_a_traceback(tmp_path):
-    """Missing, not UTF-8, too large, a directory: one line each."""
+    """A file that is missing, not UTF-8, too large or a directory gives one line."""
     (tmp_path / "latin.yaml").write_bytes("name: ä".encode("latin-1"))
     (tmp_path / "large.yaml").write_bytes(b"#" * 50_001)
     for name, message in {
@@ -141,7 +141,7 @@ def test_files_that_cannot_be_read_are_told_without_a_traceback(tmp_path):
 
 
 def test_settings_from_the_command_line_are_plain_yaml():
-    """--set takes a dotted key and a YAML value, and nothing else."""
+    """--set accepts a dotted key and a YAML value, and nothing else."""
     assert parse_override("search.options.pruner=none") == ("search.options.pruner", "none")
     assert parse_override("training.early_stopping=null") == ("training.early_stopping", None)
     assert parse_override("a=[1, 3e-4]") == ("a", [1, 3e-4])
@@ -150,7 +150,7 @@ def test_settings_from_the_command_line_are_plain_yaml():
 
 
 def test_differences_are_keys_that_make_another_study(tmp_path):
-    """Budgets and workers may change under one name; everything else is a difference."""
+    """Budgets and workers may change under one name; every other change is a difference."""
     spec = load(tmp_path, GOOD)
     same = load(
         tmp_path, GOOD, {"search.trials": 99, "search.seconds": 5.0, "execution.workers": 2}
@@ -170,7 +170,7 @@ def test_differences_are_keys_that_make_another_study(tmp_path):
 
 
 def test_paths_stay_as_they_are_written(tmp_path):
-    """Nothing in a study depends on where the file lies, so that a study can be moved."""
+    """A study does not depend on its file's directory, so that it can be moved."""
     spec = load(tmp_path, GOOD.replace("dataset: digits", "path: ../a.csv, target: y"))
     assert spec.data.path == "../a.csv"
     assert str(Path(tmp_path)) not in str(spec.as_dict())
