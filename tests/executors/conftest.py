@@ -1,4 +1,4 @@
-"""What the tests of executors start from."""
+"""Fixtures for the tests of executors."""
 
 import pytest
 
@@ -7,5 +7,5 @@ from searchlab.testing.executors import Bench
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory):
-    """A study with prepared data, and jobs of it, for all tests of a module."""
+    """A study with prepared data and its jobs, shared by the tests of a module."""
     return Bench(tmp_path_factory.mktemp("study"))

@@ -1,6 +1,6 @@
-"""Some trainings on an executor; writes down all that is heard. `python cut_off_driver.py ray DIR`.
+"""Run trainings on an executor and write down all reports: `python cut_off_driver.py ray DIR`.
 
-With `ray` it waits in the middle until `go-on` is there.
+With `ray` it pauses in the middle until the file `go-on` exists.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""A Ray cluster of several nodes on this machine, with a token, and who lives on them."""
+"""A Ray cluster of several nodes on this machine, secured by a token, and its processes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-# Not imported to see that it is there: Ray 2.60 sees then, once a process, whether to use a token.
+# find_spec, not import: at import Ray 2.60 decides, once a process, whether to use a token.
 _NEEDS_RAY = pytest.mark.skipif(find_spec("ray") is None, reason="needs the extra searchlab[ray]")
 ON_A_CLUSTER = [
     _NEEDS_RAY,
@@ -27,22 +27,22 @@ ON_A_CLUSTER = [
     pytest.mark.cluster,
     pytest.mark.timeout(900),
 ]
-"""The marks of tests that start a cluster."""
+"""Marks of tests that start a cluster."""
 
 ENVIRONMENT = {
     "RAY_AUTH_MODE": "token",
-    "RAY_AUTH_TOKEN": secrets.token_hex(32),  # one for all clusters: Ray reads it once a process
+    "RAY_AUTH_TOKEN": secrets.token_hex(32),  # shared by all clusters: Ray reads it once a process
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_worker_niceness": "0",  # else everything else on this machine goes first
+    "RAY_worker_niceness": "0",  # otherwise every other process on this machine has priority
 }
 
 
 class RayCluster:
-    """A head without room for trainings, on which drivers are, and nodes with a core each.
+    """A head that hosts drivers but no trainings, and nodes with one core each.
 
     Attributes:
-        address: what drivers connect to.
-        cwd: the working directory of the head and of all that runs on it.
+        address: the address to which drivers connect.
+        cwd: the working directory of the head and its processes.
     """
 
     def __init__(self, nodes: int = 2, cwd: Path | None = None) -> None:
@@ -56,28 +56,28 @@ class RayCluster:
         self.raylets = [self.add() for _ in range(nodes)]
 
     def add(self) -> int:
-        """Adds a node; the process id of its raylet."""
+        """Add a node and return the process id of its raylet."""
         before = self._processes("raylet")
         self._start(f"--address={self.address}", "--num-cpus=1")
         (new,) = {each.pid for each in self._processes("raylet")} - {each.pid for each in before}
         return new
 
     def actors(self) -> list[psutil.Process]:
-        """The actors with trainings."""
+        """Return the actors that run trainings."""
         return [actor for raylet in self._processes("raylet") for actor in actors_below(raylet)]
 
     def keeper(self) -> psutil.Process:
-        """The actor that keeps submitted studies."""
+        """Return the actor that keeps submitted studies."""
         raylets = self._processes("raylet")
         (keeper,) = (each for raylet in raylets for each in actors_below(raylet, "ray::Ke"))
         return keeper
 
     def trainings(self) -> list[psutil.Process]:
-        """The processes for trainings."""
+        """Return the processes that run trainings."""
         return [training for actor in self.actors() for training in trainings_of(actor)]
 
     def close(self) -> None:
-        """Ends all of it: programs that know its directory, and children that have other names."""
+        """Kill all processes of the cluster: those naming its directory, and their children."""
         ours = [each for each in psutil.process_iter() if str(self._directory) in command_of(each)]
         for each in ours:
             with suppress(psutil.Error):
@@ -101,7 +101,7 @@ class RayCluster:
 
 
 def actors_below(process: psutil.Process, of: str = "ray::No") -> list[psutil.Process]:
-    """The actors, those with trainings if not said otherwise, that a process or its own started."""
+    """Return the actors below a process; by default those that run trainings."""
     with suppress(psutil.Error):
         below = process.children(recursive=True)
         return [each for each in below if command_of(each).startswith(of)]
@@ -109,19 +109,19 @@ def actors_below(process: psutil.Process, of: str = "ray::No") -> list[psutil.Pr
 
 
 def trainings_of(actor: psutil.Process) -> list[psutil.Process]:
-    """The processes for trainings, which are children of an actor's fork server."""
+    """Return an actor's training processes, which are children of its fork server."""
     with suppress(psutil.Error):
         return [training for server in actor.children() for training in server.children()]
     return []
 
 
 def kill(process: int) -> None:
-    """Ends a process with SIGKILL."""
+    """Kill a process with SIGKILL."""
     os.kill(process, signal.SIGKILL)
 
 
 def until(condition, seconds: float = 90.0) -> None:
-    """Waits until something is so."""
+    """Wait until a condition holds."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it does not come about"
@@ -129,8 +129,8 @@ def until(condition, seconds: float = 90.0) -> None:
 
 
 def command_of(process: psutil.Process) -> str:
-    """A process' command line; "" if it is gone."""
+    """Return a process's command line; "" if it is gone."""
     try:
         return " ".join(process.cmdline())
-    except psutil.Error:  # it is gone, or a zombie
+    except psutil.Error:  # gone, or a zombie
         return ""

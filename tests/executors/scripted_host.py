@@ -1,4 +1,4 @@
-"""Hosts of fused trainings without a process: a test says what they say, over a real pipe."""
+"""Hosts of fused trainings without a process: a test scripts their messages over a real pipe."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ METRIC = SPEC.objective.metric
 
 
 def job(number=0, *, start=0, epochs=3, work=Work.TRIAL, spec=SPEC, **changes) -> Job:
-    """A job; its paths lead nowhere."""
+    """Return a job whose paths do not exist."""
     params = {"n_hidden": 1, "n_neurons": 1 + number, "learning_rate": 1e-2}
     trial = Trial(number, Suggestion(params, epochs=epochs), seed=7)
     return Job(work, trial, spec, None, None, None, start=start, **changes)
@@ -36,7 +36,7 @@ def complete(number: int, **changes) -> Outcome:
 
 
 class ScriptedHost:
-    """One host: a test reads what it was told, and says what it answers."""
+    """One host: a test reads the messages sent to it and scripts its answers."""
 
     def __init__(self) -> None:
         self.connection, self.ours = Pipe()
@@ -53,7 +53,7 @@ class ScriptedHost:
         return self.failure
 
     def read(self) -> list:
-        """All that it has been told so far."""
+        """Return all messages sent to the host so far."""
         while not self.ours.closed and self.ours.poll():
             try:
                 self.heard.append(self.ours.recv())
@@ -62,11 +62,11 @@ class ScriptedHost:
         return self.heard
 
     def jobs(self) -> dict[int, int]:
-        """The trials that it was given, with the ids of their latest submissions."""
+        """Return the trials submitted to the host, with the ids of their latest submissions."""
         return {each.job.trial.number: each.id for each in self.read() if isinstance(each, Submit)}
 
     def told(self, kind: type) -> list:
-        """The messages of a kind that it was told."""
+        """Return the messages of one kind that were sent to the host."""
         return [each for each in self.read() if isinstance(each, kind)]
 
     def say(self, *messages) -> None:
@@ -74,12 +74,12 @@ class ScriptedHost:
             self.ours.send(message)
 
     def begin(self, *numbers: int) -> None:
-        """Builds the models of these trials, one after the other."""
+        """Build the models of these trials, one after another."""
         for number in numbers:
             self.say(Building(self.jobs()[number]), Began(self.jobs()[number]))
 
     def report(self, number: int, *epochs: int, last: bool = False) -> None:
-        """Reports these epochs of a trial; `last` marks the last of them."""
+        """Report these epochs of a trial; `last` marks the final one."""
         for epoch in epochs:
             report = Report(number, 0, epoch, {METRIC: float(epoch)})
             self.say(Epoch(self.jobs()[number], report, last and epoch == epochs[-1]))
@@ -94,7 +94,7 @@ class ScriptedHost:
 
 
 class ScriptedHosts:
-    """Where scripted hosts come from."""
+    """A factory of scripted hosts."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -116,7 +116,7 @@ class ScriptedHosts:
 
 
 class Alone(TrivialExecutor):
-    """In place of the executor with processes; runs a formula."""
+    """A stand-in for the process executor; runs a formula."""
 
     closed = False
     connections = ()
@@ -127,7 +127,7 @@ class Alone(TrivialExecutor):
 
 
 class Bench:
-    """A fused executor with its scripted hosts, and what the loop has heard."""
+    """A fused executor with its scripted hosts, and the reports that the loop has received."""
 
     def __init__(self, workers: int = 1) -> None:
         self.source = ScriptedHosts(workers)
@@ -156,18 +156,18 @@ class Bench:
         return self.executor.poll(answer, timeout)
 
     def settle(self, polls: int = 20) -> list[Outcome]:
-        """Polls until nothing more comes of what the hosts have said."""
+        """Poll until the hosts' messages so far have no further effect."""
         return [outcome for _ in range(polls) for outcome in self.poll()]
 
     def heard(self) -> list[tuple[int, int]]:
-        """Trial and epoch of each report so far."""
+        """Return the trial and epoch of each report so far."""
         return [(report.number, report.epoch) for report in self.reports]
 
 
 class Player:
-    """Plays the part of hosts whose trainings progress in a random order.
+    """A player of hosts whose trainings progress in a random order.
 
-    A trial's n-th report is worth what `value` says of it, so all hosts agree on it.
+    The metric of a trial's n-th report comes from `value`, so that all hosts agree on it.
     """
 
     def __init__(self, bench: Bench, seed: int, value) -> None:
@@ -177,7 +177,7 @@ class Player:
         self._over: set[int] = set()
 
     def play(self, steps: int = 5) -> None:
-        """Lets some trainings have an epoch."""
+        """Advance some trainings by one epoch each."""
         for _ in range(steps):
             open_ = [pair for host in self._bench.hosts for pair in self._open(host)]
             if open_:

@@ -1,4 +1,4 @@
-"""The parts of the executor `ray` that need no cluster: room, files, addresses."""
+"""The parts of the executor `ray` that need no cluster: capacity, files, addresses."""
 
 import importlib.util
 import socket
@@ -35,7 +35,7 @@ NODE = {"CPU": 8.0, "GPU": 2.0, "memory": 10e9}
     ],
 )
 def test_a_node_has_as_many_trainings_as_have_room(need, slots, devices, claimed):
-    """Each has its cores, its GPU or its share of one, and Ray hears what all of them take."""
+    """Each training gets its cores and its GPU or share of one, and Ray is told the total."""
     spec = ResourcesSpec.model_validate(need)
     setup = setup_of(NODE, spec)
     assert setup.slots == slots
@@ -44,7 +44,7 @@ def test_a_node_has_as_many_trainings_as_have_room(need, slots, devices, claimed
 
 
 def test_files_go_there_and_back(tmp_path):
-    """What is packed here is unpacked there, but for hidden files."""
+    """Packed files are unpacked at the other end, except for hidden ones."""
     (tmp_path / "a" / "b").mkdir(parents=True)
     (tmp_path / "a" / "b" / "c.npz").write_bytes(b"123")
     (tmp_path / "a" / ".7-c.npz").write_bytes(b"half")
@@ -58,13 +58,13 @@ def test_files_go_there_and_back(tmp_path):
 
 @pytest.mark.parametrize("name", ["../a", "/etc/a", "b/../../a"])
 def test_files_stay_in_their_directory(tmp_path, name):
-    """A node cannot write anywhere else on the driver's machine."""
+    """A node cannot write outside its directory on the driver's machine."""
     with pytest.raises(ValueError, match="leads out"):
         transfer.unpack({name: np.zeros(1, np.uint8)}, tmp_path)
 
 
 def test_the_code_is_the_factory_and_what_lies_beside_it(tmp_path):
-    """Python files below, small others beside; nothing hidden, no virtual environment."""
+    """Python files below and small files beside are sent, but no hidden ones or environments."""
     for name in ("m.py", "words.txt", "p/q.py", ".git/x.py", "v/pyvenv.cfg", "v/lib/y.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / name).write_text("def build(): pass\n")
@@ -85,7 +85,7 @@ def test_the_code_is_the_factory_and_what_lies_beside_it(tmp_path):
     ],
 )
 def test_an_address_that_cannot_be_used_is_one_line(monkeypatch, address, message):
-    """Among them one beyond this machine without a token, which Ray would only warn of."""
+    """This includes a remote address without a token, for which Ray would only warn."""
     monkeypatch.setenv("RAY_ADDRESS", address)
     monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
     with pytest.raises(SearchlabError, match=message) as caught:
@@ -94,7 +94,7 @@ def test_an_address_that_cannot_be_used_is_one_line(monkeypatch, address, messag
 
 
 def test_a_cluster_that_is_not_there_is_one_line(monkeypatch):
-    """Found out at once, before Ray is asked."""
+    """A missing cluster is detected at once, before Ray is called."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{port}")
@@ -103,7 +103,7 @@ def test_a_cluster_that_is_not_there_is_one_line(monkeypatch):
 
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch, tmp_path):
-    """Ray is an extra."""
+    """Without the extra `ray`, the error names it."""
     found = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda n: None if n == "ray" else found(n))
     with pytest.raises(MissingPackageError, match=r"pip install 'searchlab\[ray\]'"):
@@ -120,7 +120,7 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch, tmp_path):
     ],
 )
 def test_resources_that_cannot_be_given_are_refused(tmp_path, resources, executor, message):
-    """With the key and what to do, when the file is read."""
+    """The error names the key and the remedy when the file is read."""
     file = tmp_path / "a.yaml"
     file.write_text(
         "name: a\ndata: {dataset: iris}\nspace: {n_hidden: {int: [0, 3]}}\nsearch: {trials: 3}\n"
@@ -131,13 +131,13 @@ def test_resources_that_cannot_be_given_are_refused(tmp_path, resources, executo
 
 
 def test_resources_may_change_between_runs():
-    """They say where trainings run, not what they compute."""
+    """They decide where trainings run, not their results."""
     changed = study(training={"epochs": 9, "resources": {"cpus": 2}})
     assert differences(study(), changed) == []
 
 
 def test_an_address_goes_with_the_ray_executor(tmp_path):
-    """Else it would do nothing, and nobody would know."""
+    """With another executor the address would be silently ignored."""
     file = tmp_path / "a.yaml"
     file.write_text("name: a\ndata: {dataset: iris}\nspace: {n_hidden: {int: [0, 3]}}\n")
     result = CliRunner().invoke(cli, ["run", str(file), "--address", "x:1", "--trials", "3"])

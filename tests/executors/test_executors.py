@@ -1,4 +1,4 @@
-"""The executors against their contract, and what only worker processes can do."""
+"""The executors against their contract, and the behavior specific to worker processes."""
 
 import os
 import signal
@@ -42,7 +42,7 @@ class TestFused(ExecutorContract):
 
 
 def test_where_a_training_runs_does_not_change_it(bench):
-    """The inline executor and a worker process give the same scores to the last bit."""
+    """The inline executor and a worker process give identical scores to the last bit."""
     scores = []
     for executor in (InlineExecutor(1, bench.directory), ProcessExecutor(1, bench.directory)):
         executor.submit(bench.job())
@@ -52,7 +52,7 @@ def test_where_a_training_runs_does_not_change_it(bench):
 
 
 def test_what_runs_beside_a_fused_training_does_not_change_it(bench):
-    """Alone, beside others and on however many hosts: the same bits, near those of Keras' own."""
+    """Alone, with others, on any number of hosts: identical bits, close to Keras' own results."""
     scores = []
     for workers, beside in ((1, 0), (1, 5), (3, 5)):
         executor = FusedExecutor(workers, bench.directory)
@@ -75,10 +75,10 @@ def test_what_runs_beside_a_fused_training_does_not_change_it(bench):
     ("factory", "message"), [("kills_itself", "killed by SIGKILL"), ("exits", "exit code 3")]
 )
 def test_a_worker_that_dies_costs_only_its_trial(bench, make, factory, message):
-    """A dead process is a FAIL with how it died and what it printed last, and is replaced."""
+    """A dead process is a FAIL with its cause of death and last output, and is replaced."""
     executor = make(1, bench.directory)
     executor.submit(bench.job(0, factory=factory))
-    for number in (1, 2, 3):  # of fused ones, some are at the same host
+    for number in (1, 2, 3):  # with fused trainings, some share a host
         executor.submit(bench.job(number))
     _, outcomes = collect(executor)
     executor.close()
@@ -90,7 +90,7 @@ def test_a_worker_that_dies_costs_only_its_trial(bench, make, factory, message):
 
 
 def long(bench, number):
-    """A job with time to do something to its process."""
+    """Return a job that runs long enough for a test to interfere with its process."""
     job = bench.job(number, {**PARAMS, "learning_rate": 0.002 * (number + 1)})
     return replace(
         job, trial=replace(job.trial, suggestion=replace(job.trial.suggestion, epochs=40))
@@ -98,7 +98,7 @@ def long(bench, number):
 
 
 def test_a_host_that_is_killed_in_mid_trial_costs_nothing(bench):
-    """What is at a host when somebody uses kill -9 begins anew: the same reports and outcomes."""
+    """A killed host's trainings start over with the same reports and outcomes."""
     heard = []
     for kill in (False, True):
         executor, seen, killed = FusedExecutor(1, bench.directory), [], []
@@ -112,7 +112,7 @@ def test_a_host_that_is_killed_in_mid_trial_costs_nothing(bench):
             return Decision.CONTINUE
 
         for number in range(4):
-            # A synchronous job's host is not ahead, so that no factory is to blame for its death.
+            # A synchronous job's host does not run ahead, so its death is blamed on no factory.
             executor.submit(replace(long(bench, number), synchronous=True))
         _, outcomes = collect(executor, decide)
         executor.close()
@@ -124,7 +124,7 @@ def test_a_host_that_is_killed_in_mid_trial_costs_nothing(bench):
 
 @pytest.mark.parametrize("make", [ProcessExecutor, FusedExecutor])
 def test_closing_leaves_no_training_behind(bench, make):
-    """After close() in mid-training, only what all executors share is left: the fork server."""
+    """After close() during trainings, only the fork server that executors share is left."""
     before = set(psutil.Process().children(recursive=True))
     executor = make(2, bench.directory)
     for number in range(2):
@@ -140,7 +140,7 @@ def test_closing_leaves_no_training_behind(bench, make):
 
 
 def test_trials_run_at_the_same_time(bench):
-    """With two workers, reports of two trials are interleaved."""
+    """With two workers, the reports of two trials interleave."""
     executor = ProcessExecutor(2, bench.directory)
     for number in range(2):
         executor.submit(bench.job(number))
@@ -151,7 +151,7 @@ def test_trials_run_at_the_same_time(bench):
 
 
 def test_workers_are_replaced_before_they_have_grown(bench, monkeypatch):
-    """After its lifetime a worker is replaced, and the results stay the same."""
+    """At the end of its lifetime a worker is replaced, and the results stay the same."""
     monkeypatch.setattr("searchlab.executors.supervised.LIFETIME", 2)
     executor = ProcessExecutor(1, bench.directory)
     pids, scores = [], set()
@@ -168,7 +168,7 @@ def test_workers_are_replaced_before_they_have_grown(bench, monkeypatch):
 
 @pytest.mark.parametrize("make", [ProcessExecutor, FusedExecutor])
 def test_a_new_executor_takes_over_from_one_closed_at_once(bench, monkeypatch, make):
-    """Closing ends a fork server that may be importing; what comes next gets one of its own."""
+    """Closing kills a fork server that may be importing; the next executor starts its own."""
     monkeypatch.setattr("searchlab.executors.forkserver._imported", set())
     make(1, bench.directory).close()
     executor = make(1, bench.directory)
@@ -179,7 +179,7 @@ def test_a_new_executor_takes_over_from_one_closed_at_once(bench, monkeypatch, m
 
 @pytest.mark.parametrize("make", [ProcessExecutor, FusedExecutor])
 def test_no_process_outlives_its_driver(tmp_path, make):
-    """When the driver is killed in the middle of a training, its processes are gone soon after."""
+    """If the driver is killed during a training, its processes are gone soon after."""
     script = tmp_path / "driver.py"
     script.write_text(f"""
 import sys

@@ -1,4 +1,4 @@
-"""The fused executor with scripted hosts: the logical order, and what is lost when hosts fail."""
+"""The fused executor with scripted hosts: logical order of reports, and failures of hosts."""
 
 import subprocess
 import sys
@@ -29,13 +29,13 @@ def failed(number: int) -> Outcome:
 
 
 def choose(report) -> Decision:
-    """Stops about a fifth of all epochs' trials, whoever asks."""
+    """Stop about a fifth of all epochs' trials, whichever executor asks."""
     seldom = (report.number * 7 + report.epoch * 3) % 11 < 2
     return Decision.STOP if seldom else Decision.CONTINUE
 
 
 def search(executor, play=lambda: None, trials=40, open_=8) -> list:
-    """What a loop hears that keeps some trials open; it asks anew after each outcome."""
+    """Run a loop that keeps some trials open, and return all that it hears."""
     heard, starts, counts, now, asked = [], {}, {}, 0, 0
 
     def decide(report):
@@ -66,7 +66,7 @@ def search(executor, play=lambda: None, trials=40, open_=8) -> list:
 
 @pytest.mark.parametrize(("seed", "workers"), [(0, 1), (1, 1), (2, 2), (3, 3), (4, 3)])
 def test_the_loop_hears_the_same_however_the_trainings_progress(seed, workers):
-    """Whatever comes first from however many hosts, all is heard in the order of logical time."""
+    """From however many hosts and in whatever order, reports arrive in order of logical time."""
     bench = Bench(workers)
     heard = search(bench.executor, Player(bench, seed, bowl).play)
     assert heard == search(LogicalExecutor(8))
@@ -75,7 +75,7 @@ def test_the_loop_hears_the_same_however_the_trainings_progress(seed, workers):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_hosts_that_die_change_nothing_that_is_heard(seed, monkeypatch):
-    """Trainings that begin anew on another host are heard once, in the same order."""
+    """Trainings that start over on another host are reported once, in the same order."""
     monkeypatch.setattr("searchlab.executors.fleet._DEATHS", 99)
     bench = Bench(2)
     player, rounds = Player(bench, seed, bowl), count(1)
@@ -105,7 +105,7 @@ def test_a_report_waits_for_all_trials_that_may_have_an_earlier_one(bench):
 
 
 def test_a_trial_that_fails_ends_one_after_its_last_report(bench):
-    """A FAIL is where its next report would have been, so that place is known beforehand."""
+    """A FAIL takes the place of the next report, so that its place is known in advance."""
     bench.submit(job(0), job(1))
     bench.hosts[0].begin(0, 1)
     bench.hosts[0].report(1, 1)
@@ -119,7 +119,7 @@ def test_a_trial_that_fails_ends_one_after_its_last_report(bench):
 
 
 def test_a_complete_trial_ends_with_its_last_report(bench):
-    """After a report that is marked as the last, only smaller trials come before the outcome."""
+    """After a report marked as the last, only smaller trials come before the outcome."""
     bench.submit(job(0), job(1))
     bench.hosts[0].begin(0, 1)
     bench.hosts[0].report(0, 1, last=True)
@@ -132,7 +132,7 @@ def test_a_complete_trial_ends_with_its_last_report(bench):
 
 
 def test_an_outcome_ends_a_poll(bench):
-    """The loop can ask for a new trial before anything later than the outcome is delivered."""
+    """The loop can ask for a new trial before anything after the outcome is delivered."""
     bench.submit(job(0, epochs=1), job(1))
     bench.hosts[0].begin(0, 1)
     bench.hosts[0].report(0, 1, last=True)
@@ -146,7 +146,7 @@ def test_an_outcome_ends_a_poll(bench):
 
 
 def test_a_poll_does_not_wait_when_something_can_be_delivered(bench):
-    """What an outcome has held back comes with the next poll, at once."""
+    """The next poll delivers at once the outcome that the previous one held back."""
     bench.submit(job(0, epochs=1), job(1, epochs=1))
     bench.hosts[0].begin(0, 1)
     for number in (0, 1):
@@ -162,7 +162,7 @@ def test_a_poll_does_not_wait_when_something_can_be_delivered(bench):
 
 @pytest.mark.parametrize("synchronous", [True, False])
 def test_stop_ends_a_trial_at_the_report_that_it_answers(bench, synchronous):
-    """What an asynchronous training has reported since is thrown away, and so is its outcome."""
+    """Later reports of an asynchronous training are discarded, and so is its outcome."""
     bench.decide = lambda report: Decision.STOP if report.epoch == 2 else Decision.CONTINUE
     bench.submit(job(0, synchronous=synchronous))
     bench.hosts[0].begin(0)
@@ -176,7 +176,7 @@ def test_stop_ends_a_trial_at_the_report_that_it_answers(bench, synchronous):
 
 
 def test_a_host_forgets_what_was_stopped(bench):
-    """It is told to drop the trial; what it says meanwhile is not taken for another attempt."""
+    """The host is told to drop the trial; later messages do not count for a new attempt."""
     bench.decide = lambda _: Decision.STOP
     bench.submit(job(0))
     host = bench.hosts[0]
@@ -192,7 +192,7 @@ def test_a_host_forgets_what_was_stopped(bench):
 
 
 def test_an_abandoned_trial_has_no_outcome_and_frees_its_place(bench):
-    """After ABANDON its host is told to drop it, and nothing holds the others back."""
+    """After ABANDON the host is told to drop the trial, and no other trial waits for it."""
     bench.decide = lambda report: Decision.ABANDON if report.number == 0 else Decision.CONTINUE
     bench.submit(job(0), job(1, epochs=1))
     bench.hosts[0].begin(0, 1)
@@ -206,7 +206,7 @@ def test_an_abandoned_trial_has_no_outcome_and_frees_its_place(bench):
 
 
 def test_a_synchronous_trial_goes_on_with_each_decision(bench):
-    """After CONTINUE its host hears how many reports have been decided on; others need not."""
+    """After CONTINUE, only a synchronous trial's host is told how many reports are decided."""
     bench.submit(job(0, synchronous=True), job(1))
     bench.hosts[0].begin(0, 1)
     bench.hosts[0].report(0, 1)
@@ -218,7 +218,7 @@ def test_a_synchronous_trial_goes_on_with_each_decision(bench):
 
 
 def test_an_error_of_the_loop_is_the_loops(bench):
-    """A journal that cannot be written is not taken for something else."""
+    """A journal that cannot be written raises its own error in the loop."""
 
     def decide(_):
         raise OSError("disk full")
@@ -232,7 +232,7 @@ def test_an_error_of_the_loop_is_the_loops(bench):
 
 
 def test_a_hosts_own_time_is_kept(bench):
-    """The seconds of an outcome are those that its host has measured."""
+    """The seconds of an outcome are those measured by its host."""
     bench.submit(job(0, epochs=1))
     bench.hosts[0].begin(0)
     bench.hosts[0].report(0, 1, last=True)
@@ -244,7 +244,7 @@ def test_a_hosts_own_time_is_kept(bench):
 
 
 def test_a_cancelled_trial_is_dropped(bench):
-    """It has no outcome, what it had reported is not delivered, and the next is not held back."""
+    """It has no outcome, its pending reports are discarded, and the next trial is not held back."""
     bench.submit(job(0), job(1, epochs=1))
     bench.hosts[0].begin(0, 1)
     bench.hosts[0].report(1, 1, last=True)
@@ -259,7 +259,7 @@ def test_a_cancelled_trial_is_dropped(bench):
 
 @pytest.mark.parametrize("noticed", [True, False])
 def test_a_host_that_is_stuck_in_a_cancelled_factory_is_replaced(bench, noticed):
-    """Its other trials begin anew on a new host, even if the factory's call was not heard of."""
+    """Its other trials start over on a new host, even if the factory's call went unreported."""
     bench.submit(job(0, synchronous=True), job(1))
     bench.hosts[0].begin(0)
     bench.hosts[0].report(0, 1)
@@ -275,16 +275,16 @@ def test_a_host_that_is_stuck_in_a_cancelled_factory_is_replaced(bench, noticed)
 
 
 def test_cancelling_what_is_unknown_does_nothing(bench):
-    """The loop may cancel a trial that has just ended."""
+    """Cancelling is harmless for a trial that has just ended."""
     bench.executor.cancel(3)
     assert bench.executor.idle
 
 
-# ---- what cannot be fused
+# ---- trainings that cannot be fused
 
 
 def test_a_declined_trial_is_trained_alone(bench):
-    """Its outcome says why; it does not hold the others back, nor they it."""
+    """Its outcome gives the reason; it does not hold back the others, nor they it."""
     bench.submit(job(0, epochs=2), job(1, epochs=1))
     bench.hosts[0].say(Building(0), Declined(0, "its layers are odd"))
     assert [outcome.number for outcome in bench.settle()] == [0]
@@ -297,7 +297,7 @@ def test_a_declined_trial_is_trained_alone(bench):
 
 
 def test_a_declined_trial_says_why(bench):
-    """The reason goes with the outcome, whatever that is."""
+    """The outcome carries the reason whatever its state."""
     bench.decide = choose
     bench.submit(*(job(number) for number in range(3)))
     for number in range(3):
@@ -310,7 +310,7 @@ def test_a_declined_trial_says_why(bench):
 
 
 def test_an_abandoned_declined_trial_frees_its_place(bench):
-    """It counts among the trials in flight until then."""
+    """Until it is abandoned, it counts among the trials in flight."""
     bench.decide = lambda _: Decision.ABANDON
     bench.submit(job(0))
     bench.hosts[0].say(Building(0), Declined(0, "odd"))
@@ -321,7 +321,7 @@ def test_an_abandoned_declined_trial_frees_its_place(bench):
 
 
 def test_a_cancelled_declined_trial_has_no_outcome(bench):
-    """It is cancelled where it is trained."""
+    """The executor that trains it cancels it."""
     bench.submit(job(0, epochs=5))
     bench.hosts[0].say(Building(0), Declined(0, "odd"))
     bench.poll()
@@ -343,7 +343,7 @@ def test_a_check_that_can_be_stacked_changes_nothing(bench):
 
 
 def test_a_study_whose_check_cannot_be_stacked_is_trained_alone(bench):
-    """Its trials go to processes of their own, as many as there are workers, and say why."""
+    """Its trials run in processes of their own, one per worker, and give the reason."""
     bench.submit(job(0, work=Work.CHECK))
     bench.hosts[0].say(Building(0))
     bench.hosts[0].end(0, complete(0, unfused="it is odd"))
@@ -360,7 +360,7 @@ def test_a_study_whose_check_cannot_be_stacked_is_trained_alone(bench):
 
 
 def test_a_check_that_fails_decides_nothing(bench):
-    """Its failure is its outcome."""
+    """Its failure is its outcome, and later trials may still be fused."""
     bench.submit(job(0, work=Work.CHECK))
     bench.hosts[0].say(Building(0))
     bench.hosts[0].end(0, failed(0))
@@ -370,7 +370,7 @@ def test_a_check_that_fails_decides_nothing(bench):
 
 @pytest.mark.parametrize("limits", [{"seconds": 9}, {"memory": "2GB"}])
 def test_a_study_with_limits_is_never_fused(bench, limits):
-    """The first job tells, be it the check or a trial; no host is started."""
+    """The first job, check or trial, reveals the limits, and no host is started."""
     spec = study(training={"epochs": 9, "limits": limits})
     bench.submit(job(0, spec=spec))
     assert bench.executor.free == 0
@@ -379,7 +379,7 @@ def test_a_study_with_limits_is_never_fused(bench, limits):
 
 
 def test_the_final_job_is_a_job_like_others(bench):
-    """It goes to a host and its outcome comes as it is."""
+    """It goes to a host, and its outcome is passed on unchanged."""
     bench.submit(job(3, work=Work.FINAL, keep=True))
     bench.hosts[0].begin(3)
     bench.hosts[0].report(3, 1)
@@ -391,7 +391,7 @@ def test_the_final_job_is_a_job_like_others(bench):
 
 
 def test_jobs_go_to_the_host_with_the_fewest():
-    """There are as many hosts as workers, and no more than there is work for."""
+    """There are as many hosts as workers, but never more than there are jobs."""
     bench = Bench(2)
     bench.submit(job(0))
     assert len(bench.hosts) == 1
@@ -406,14 +406,14 @@ def test_jobs_go_to_the_host_with_the_fewest():
 
 
 def test_jobs_that_are_alike_share_a_host_once_none_is_idle():
-    """Programs are shared where that leaves no host with much less to do."""
+    """Similar jobs share programs where that leaves no host with much less to do."""
     bench = Bench(3)
     bench.submit(*(job(number) for number in range(8, 14)))
     assert [list(host.jobs()) for host in bench.hosts] == [[8, 13], [9], [10, 11, 12]]
 
 
 def test_jobs_wait_while_no_host_can_be_started(bench):
-    """A job whose only host has died goes to the next one that there is."""
+    """A job whose only host has died goes to the next host to start."""
     bench.submit(job(0))
     bench.source.is_ready = False
     bench.hosts[0].die()
@@ -424,7 +424,7 @@ def test_jobs_wait_while_no_host_can_be_started(bench):
 
 
 def test_jobs_wait_for_the_fork_server(bench):
-    """Until a process can be started, jobs are queued, and can be cancelled."""
+    """Until a process can be started, jobs are queued and can be cancelled."""
     bench.source.is_ready = False
     bench.submit(job(0), job(1))
     assert bench.settle() == []
@@ -436,7 +436,7 @@ def test_jobs_wait_for_the_fork_server(bench):
 
 
 def test_a_host_that_dies_in_a_factory_costs_only_that_trial(bench):
-    """The trial whose model was being built fails with the death's reason; the others go on."""
+    """The trial whose model was being built fails with the cause of death; the others go on."""
     bench.submit(job(0, epochs=1), job(1), job(2))
     bench.hosts[0].begin(0)
     bench.hosts[0].say(Building(1))
@@ -453,7 +453,7 @@ def test_a_host_that_dies_in_a_factory_costs_only_that_trial(bench):
 
 
 def test_only_the_latest_factory_is_blamed(bench):
-    """A trial whose model has been built, and waits for its program, begins anew."""
+    """A trial whose model is built but whose program is pending starts over."""
     bench.submit(job(0), job(1))
     bench.hosts[0].say(Building(0), Building(1))
     bench.hosts[0].die(KILLED)
@@ -465,7 +465,7 @@ def test_only_the_latest_factory_is_blamed(bench):
 
 
 def test_a_host_that_dies_with_nobody_to_blame_costs_nothing(bench):
-    """All its trials begin anew, and what they reported before is heard and decided on once."""
+    """All its trials start over, and their earlier reports are delivered and decided once."""
     bench.submit(job(0, epochs=2, synchronous=True), job(1, epochs=2))
     bench.hosts[0].begin(0, 1)
     bench.hosts[0].report(0, 1)
@@ -488,7 +488,7 @@ def test_a_host_that_dies_with_nobody_to_blame_costs_nothing(bench):
 
 
 def test_a_trial_whose_host_dies_twice_fails(bench):
-    """It may be what kills the hosts; a trial that was there once only begins anew."""
+    """It may be what kills the hosts; a trial that was on only one dead host starts over."""
     bench.submit(job(0))
     bench.hosts[0].begin(0)
     bench.hosts[0].die()
@@ -501,7 +501,7 @@ def test_a_trial_whose_host_dies_twice_fails(bench):
 
 
 def test_a_stopped_trial_is_not_run_again(bench):
-    """A report that was buffered when its host died still counts."""
+    """A STOP in answer to a report that was buffered when its host died still counts."""
     bench.decide = lambda report: Decision.STOP if report.number else Decision.CONTINUE
     bench.submit(job(0), job(1))
     bench.hosts[0].begin(0, 1)
@@ -516,7 +516,7 @@ def test_a_stopped_trial_is_not_run_again(bench):
 
 
 def test_a_trial_that_is_declined_at_last_is_not_decided_on_twice(bench):
-    """What it had reported on a host that has died is skipped when it is trained alone."""
+    """Reports already delivered from a dead host are skipped when the trial is trained alone."""
     bench.submit(job(0))
     bench.hosts[0].begin(0)
     bench.hosts[0].report(0, 1)
@@ -529,7 +529,7 @@ def test_a_trial_that_is_declined_at_last_is_not_decided_on_twice(bench):
 
 
 def test_a_worn_host_ends_after_its_last_trial(bench):
-    """New jobs go to a new host with a log of its own; the old one is there until it is done."""
+    """New jobs go to a new host with its own log; the old host remains until it is done."""
     bench.submit(job(0))
     bench.hosts[0].say(Building(0), Began(0), Worn())
     bench.settle()
@@ -545,7 +545,7 @@ def test_a_worn_host_ends_after_its_last_trial(bench):
 
 
 def test_a_host_that_does_not_read_does_not_hold_up_the_loop(bench):
-    """More than a pipe can hold is kept until the host has come out of its factory."""
+    """Messages beyond a pipe's capacity are queued until the host returns from its factory."""
     big = SPEC.model_copy(update={"name": "x" * 30_000})
     jobs = [job(number, spec=big) for number in range(IN_FLIGHT)]
     bench.submit(*jobs)
@@ -558,7 +558,7 @@ def test_a_host_that_does_not_read_does_not_hold_up_the_loop(bench):
 
 @pytest.mark.parametrize("declined", [True, False])
 def test_close_ends_everything_and_may_be_called_twice(bench, declined):
-    """No host and no process is left, and nothing is in flight."""
+    """No host or process is left, and nothing is in flight."""
     bench.submit(job(0), job(1))
     if declined:
         bench.hosts[0].say(Building(0), Declined(0, "odd"))
@@ -573,7 +573,7 @@ def test_close_ends_everything_and_may_be_called_twice(bench, declined):
 
 
 def test_the_driver_imports_no_keras():
-    """Hosts train; the process of the loop stays small."""
+    """Only hosts train; the process of the loop stays small."""
     script = (
         "import sys, searchlab.executors.fused; print({'keras', 'tensorflow'} & {*sys.modules})"
     )

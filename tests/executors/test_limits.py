@@ -1,4 +1,4 @@
-"""Trials that misbehave, each in a real worker process: every one is a FAIL with its reason."""
+"""Misbehaving trials, each in a real worker process: every one is a FAIL with its reason."""
 
 import time
 from dataclasses import replace
@@ -29,18 +29,18 @@ def executor(bench):
 
 
 def limited(job, **limits):
-    """The job under these limits."""
+    """Return the job with these limits."""
     values = job.spec.as_dict()
     values["training"]["limits"] = limits
     return replace(job, spec=StudySpec.from_dict(values))
 
 
 LIMITS = {"TimeLimit": {"seconds": 1.5, "memory": "4GB"}, "MemoryLimit": {"memory": "900MB"}}
-"""What breaks the limit soon, by the kind of failure that it is to be."""
+"""Limits that are soon exceeded, by the resulting kind of failure."""
 
 
 PRETENDED = ["StorageError", "ModelError", "WorkerKilled", "NodeLost", "TimeLimit"]
-"""The names that `pretends` gives to exceptions."""
+"""The names of the exceptions that `pretends` raises."""
 
 KINDS = {
     "WorkerDied": FailureKind.WORKER_DIED,
@@ -48,7 +48,7 @@ KINDS = {
     "TimeLimit": FailureKind.TIME_LIMIT,
     "MemoryLimit": FailureKind.MEMORY_LIMIT,
 }
-"""The kinds of the failures that are not errors of the training."""
+"""The failure kinds other than an error of the training."""
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ KINDS = {
     ],
 )
 def test_a_trial_that_misbehaves_fails_alone(executor, bench, factory, kind, message, where):
-    """It fails with its reason and its place, and the trial beside it completes."""
+    """It fails with its reason and place, and the trial beside it completes."""
     executor.submit(limited(bench.job(0, factory=factory), **LIMITS.get(kind, {})))
     executor.submit(bench.job(1))
     _, outcomes = collect(executor)
@@ -92,16 +92,16 @@ def test_a_trial_that_misbehaves_fails_alone(executor, bench, factory, kind, mes
     ],
 )
 def test_the_check_of_a_model_that_misbehaves_fails_too(executor, bench, factory, kind):
-    """Limits and faults are the same before trial 0 as in it."""
+    """Limits and failures are the same in the check as in a trial."""
     job = bench.job(0, factory=factory, work=Work.CHECK)
     executor.submit(limited(job, **LIMITS.get(kind, {})))
     assert collect(executor)[1][0].error.type == kind
 
 
 def test_a_users_exception_is_an_ordinary_error_whatever_its_name(executor, bench):
-    """Classes of the user's own that are called as searchlab's failures are told apart from them.
+    """Users' classes named like searchlab's failures are not mistaken for them.
 
-    One is raised in the factory, the others are while a layer is called.
+    One is raised in the factory, the others while a layer is called.
     """
     for number in range(len(PRETENDED)):
         executor.submit(bench.job(number, {**PARAMS, "n_neurons": number}, factory="pretends"))
@@ -116,7 +116,7 @@ def test_a_users_exception_is_an_ordinary_error_whatever_its_name(executor, benc
 
 @pytest.mark.parametrize("work", [Work.TRIAL, Work.CHECK])
 def test_sys_exit_does_not_end_the_inline_executor(bench, work):
-    """A factory that calls sys.exit in the process of the loop is a FAIL there too."""
+    """A factory that calls sys.exit in the loop's own process is a FAIL there too."""
     executor = InlineExecutor(1, bench.directory)
     executor.submit(bench.job(0, factory="quits", work=work))
     error = collect(executor)[1][0].error
@@ -127,7 +127,7 @@ def test_sys_exit_does_not_end_the_inline_executor(bench, work):
 
 
 def test_a_cancelled_trial_has_no_outcome_and_frees_its_place(executor, bench):
-    """Its process is killed at once, whatever it is at; the others are not touched."""
+    """Its process is killed at once, whatever it is doing; the others are unaffected."""
     executor.submit(bench.job(0, factory="hangs"))
     executor.submit(bench.job(1))
     executor.submit(bench.job(2))
@@ -141,7 +141,7 @@ def test_a_cancelled_trial_has_no_outcome_and_frees_its_place(executor, bench):
 
 
 def test_trials_within_their_limits_are_let_be(executor, bench):
-    """A limit that is not reached changes no value, and counts anew for each trial."""
+    """A limit that is not reached changes no value, and starts over with each trial."""
     executor.submit(bench.job(0))
     for number in (1, 2):
         executor.submit(limited(bench.job(number), seconds=60, memory="4GB"))
@@ -161,7 +161,7 @@ def test_trials_within_their_limits_are_let_be(executor, bench):
     ],
 )
 def test_memory_is_written_as_people_write_it(memory, size):
-    """Sizes are read with their unit, and the study remembers them in bytes."""
+    """Sizes are read with their unit and stored in bytes."""
     spec = study(training={"limits": {"memory": memory}})
     assert spec.training.limits.memory == size
     assert StudySpec.from_dict(spec.as_dict()) == spec
@@ -186,7 +186,7 @@ def test_memory_is_written_as_people_write_it(memory, size):
     ],
 )
 def test_limits_that_cannot_be_kept_are_refused(tmp_path, changes, message):
-    """Each is refused with its key and a remedy, before anything runs."""
+    """Each is rejected with its key and a remedy before anything runs."""
     text = "name: a\ndata: {dataset: iris}\nspace: {n_hidden: {int: [0, 3]}}\n"
     path = write_study(tmp_path / "a.yaml", f"{text}{changes}\n")
     trials = {} if "trials" in changes else {"search.trials": 3}
@@ -197,7 +197,7 @@ def test_limits_that_cannot_be_kept_are_refused(tmp_path, changes, message):
 
 @pytest.mark.parametrize("execution", ["", "execution: {executor: process}\n"])
 def test_limits_go_with_every_executor_that_has_processes(tmp_path, execution):
-    """The default keeps them too: it gives each training of such a study a process of its own."""
+    """The default executor enforces them too, by giving each training a process of its own."""
     text = "name: a\ndata: {dataset: iris}\nspace: {n_hidden: {int: [0, 3]}}\nsearch: {trials: 3}\n"
     limits = "training: {limits: {seconds: 5, memory: 2GB}}\n"
     path = write_study(tmp_path / "a.yaml", f"{text}{limits}{execution}")
@@ -205,7 +205,7 @@ def test_limits_go_with_every_executor_that_has_processes(tmp_path, execution):
 
 
 def test_a_model_whose_check_hangs_is_refused_in_time(tmp_path):
-    """`searchlab run` does not wait for ever before trial 0: the limits hold for the check too."""
+    """Limits apply to the check too, so `searchlab run` does not wait forever before trial 0."""
     from searchlab.core.interrupt import Interrupt
     from searchlab.engine.run import run_study
 

@@ -1,4 +1,4 @@
-"""The executor `ray` against the executors' contract, on a cluster of several nodes, and faults."""
+"""The executor `ray` against its contract on a cluster of several nodes, and with faults."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ pytestmark = ON_A_CLUSTER
 
 @pytest.fixture(scope="module", autouse=True)
 def cluster():
-    """One cluster for all tests here; a test that kills a node starts another."""
+    """One cluster for all tests of this module; a test that kills a node starts another."""
     before = dict(os.environ)
     os.environ.update(ENVIRONMENT)
     cluster = RayCluster()
@@ -50,7 +50,7 @@ class TestRay(ExecutorContract):
 
 
 def long(bench, number):
-    """A job with time to do something to where it is."""
+    """Return a job that runs long enough for a test to interfere with its node."""
     job = bench.job(number, {**PARAMS, "learning_rate": 0.002 * (number + 1)}, keep=True)
     return replace(
         job, trial=replace(job.trial, suggestion=replace(job.trial.suggestion, epochs=40))
@@ -58,7 +58,7 @@ def long(bench, number):
 
 
 def heard(bench, executor, midway=lambda: None):
-    """What the loop hears of some trials and of two that go on from them; weights, too."""
+    """Return what the loop hears of some trials and two promotions of them, and their weights."""
     seen = []
 
     def decide(report):
@@ -68,7 +68,7 @@ def heard(bench, executor, midway=lambda: None):
         return Decision.CONTINUE
 
     for number in range(6):
-        # A synchronous job's host is not ahead, so that no factory is to blame for its death.
+        # A synchronous job's host does not run ahead, so its death is blamed on no factory.
         executor.submit(replace(long(bench, number), synchronous=True))
     outcomes = collect(executor, decide)[1]
     for number in (6, 7):
@@ -85,18 +85,18 @@ def heard(bench, executor, midway=lambda: None):
 
 @pytest.fixture(scope="module")
 def unbroken(bench):
-    """What is heard on one machine."""
+    """The reports, outcomes and weights of the same trials on one machine."""
     return heard(bench, FusedExecutor(1, bench.directory))
 
 
 def test_a_study_is_the_same_on_a_cluster(bench, unbroken):
-    """Reports, outcomes and kept weights are those of one machine, to the last bit."""
+    """Reports, outcomes and saved weights equal those of one machine to the last bit."""
     assert heard(bench, make(bench.directory)) == unbroken
 
 
 @pytest.mark.parametrize("victim", ["training", "actor", "node"])
 def test_what_is_killed_costs_no_trial(bench, unbroken, cluster, victim, capfd):
-    """After kill -9 in mid-trial, what was there is trained again elsewhere, and heard once."""
+    """After kill -9 during trials, their trainings run again elsewhere and are reported once."""
     killed = []
 
     def midway():
@@ -117,7 +117,7 @@ def test_what_is_killed_costs_no_trial(bench, unbroken, cluster, victim, capfd):
 
 
 def test_a_node_that_joins_gets_work(bench, cluster):
-    """While a study runs, it has trainings on a node that was not there at its start."""
+    """A node that joins while a study runs is given trainings."""
     kill(cluster.raylets.pop())
     executor = make(bench.directory)
     reports = []
@@ -142,7 +142,7 @@ def test_a_node_that_joins_gets_work(bench, cluster):
 
 @pytest.mark.parametrize("work", [Work.TRIAL, Work.CHECK])
 def test_the_users_code_goes_along(bench, tmp_path, work):
-    """A factory named by its absolute path, which imports a neighbour, is there on each node."""
+    """A factory with an absolute path, and the sibling file it imports, exist on each node."""
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "neighbour.py").write_text("from trial_copy import build\n")
     copy = (tmp_path / "mine" / "trial_copy.py").resolve()
@@ -156,11 +156,11 @@ def test_the_users_code_goes_along(bench, tmp_path, work):
 
 
 def test_initial_weights_go_along_with_their_code(bench, tmp_path):
-    """Layers of the other's own classes load on nodes, beside a module of the same name."""
+    """The other model's own classes load on nodes, beside a module of the same name."""
     source = (Path(__file__).parents[1] / "training" / "transfer_factories.py").read_text()
 
     def trained(name, source, *jobs):
-        """The directory of a study whose jobs have been done; its factory is gone then."""
+        """Run a study's jobs, delete its factory, and return its directory."""
         base, directory = tmp_path / name / "code", tmp_path / name / "study"
         base.mkdir(parents=True)
         (base / "mine.py").write_text(source)
@@ -190,7 +190,7 @@ def test_initial_weights_go_along_with_their_code(bench, tmp_path):
 
 
 def test_limits_are_kept_on_nodes(bench):
-    """A training that hangs there is killed for its time, and the outcome says where it was."""
+    """A training that hangs on a node is killed in time, and the outcome says where it hung."""
     limited = bench.spec.model_copy(
         update={
             "model": "trial_factories.py:hangs",

@@ -1,4 +1,4 @@
-"""A cluster over a network of its own, and a node that is cut off from it in mid-study."""
+"""A cluster on a network of its own, and a node that is cut off from it during a study."""
 
 import os
 import subprocess
@@ -24,9 +24,9 @@ def ip(*arguments: str) -> None:
 
 
 class Network:
-    """Network namespaces, and what runs in them.
+    """Network namespaces and their processes.
 
-    The bridge between them is in the head's, where no firewall of this machine is in its way.
+    The bridge is in the head's namespace, where this machine's firewall does not interfere.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -47,7 +47,7 @@ class Network:
             ip("-n", space, "link", "set", "eth0", "up")
 
     def start(self, name: str, *command: str, **environment: str) -> subprocess.Popen:
-        """Starts a program in a namespace; what it prints goes to a file of its name."""
+        """Start a program in a namespace; its output goes to a file of its name."""
         log = (self._directory / f"{name}-{len(self.started)}.log").open("w")
         everything = ["ip", "netns", "exec", self._space(name), sys.executable, *command]
         variables = {**os.environ, **ENVIRONMENT, **environment}
@@ -56,16 +56,16 @@ class Network:
         return process
 
     def ray(self, name: str, *arguments: str) -> None:
-        """Starts a node."""
+        """Start a node."""
         process = self.start(name, "-m", "ray.scripts.scripts", "start", *arguments)
         assert process.wait(120) == 0
 
     def cut(self, name: str) -> None:
-        """Takes a node off the network, without a word to anybody."""
+        """Disconnect a node from the network without notice."""
         ip("-n", self._space("head"), "link", "set", name, "down")
 
     def close(self) -> None:
-        """Ends all that runs in the namespaces, and removes them."""
+        """Kill all processes in the namespaces, and remove the namespaces."""
         for name in NODES:
             command = ["ip", "netns", "pids", self._space(name)]
             pids = subprocess.run(command, check=False, capture_output=True, text=True)
@@ -91,13 +91,13 @@ def network(tmp_path):
 
 @pytest.fixture
 def sockets():
-    """A directory with a name that is short enough for Ray's sockets."""
+    """A directory whose path is short enough for Ray's sockets."""
     with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as path:
         yield path
 
 
 def test_a_node_that_is_cut_off_costs_no_trial(network, sockets, tmp_path):
-    """Its trainings are run again on the other one, and all is as on one machine."""
+    """Its trainings run again on the other node, with the same results as on one machine."""
     head = ("--head", "--port=6379", "--num-cpus=0", "--include-dashboard=false")
     network.ray("head", *head, "--node-ip-address=10.77.0.1", f"--temp-dir={sockets}")
     for number, name in enumerate(NODES[1:], start=2):

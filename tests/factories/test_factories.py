@@ -1,4 +1,4 @@
-"""Model factories: found without running them, called as written, checked before trial 0."""
+"""Model factories: found without executing them, called as written, checked before trial 0."""
 
 import sys
 from pathlib import Path
@@ -36,7 +36,7 @@ def problems(reference, **changes):
     ],
 )
 def test_a_wrong_reference_is_found_in_the_source_alone(reference, message):
-    """Validation names the factory and the remedy, and imports nothing of the user's."""
+    """Validation names the factory and the remedy, and imports none of the user's code."""
     sys.modules.pop("user_factories", None)
     assert any(message in problem for _, problem in problems(reference))
     assert "user_factories" not in sys.modules
@@ -44,12 +44,12 @@ def test_a_wrong_reference_is_found_in_the_source_alone(reference, message):
 
 @pytest.mark.parametrize("reference", ["mlp", f"{FILE}:book", f"{FILE}:everything"])
 def test_good_references_have_no_problems(reference):
-    """Arguments with defaults, `input_shape`, `meta` and **kwargs need nothing in the space."""
+    """Arguments with defaults, `input_shape`, `meta` and **kwargs require nothing in the space."""
     assert problems(reference) == []
 
 
 def test_a_syntax_error_is_told_with_its_line(tmp_path):
-    """A factory file that is no Python is refused with the line of the mistake."""
+    """A factory file with a syntax error is rejected with its line number."""
     (tmp_path / "a.py").write_text("x = 1\ndef build(:\n")
     spec = study(model="a.py:build")
     ((_, problem),) = factory_problems(spec, tmp_path)
@@ -57,7 +57,7 @@ def test_a_syntax_error_is_told_with_its_line(tmp_path):
 
 
 def test_validation_runs_no_code_of_a_package(tmp_path, monkeypatch):
-    """Looking for package.module:function imports neither the package nor the module."""
+    """Resolving package.module:function imports neither the package nor the module."""
     package = tmp_path / "mine"
     package.mkdir()
     (package / "__init__.py").write_text("raise SystemExit('was run')")
@@ -67,7 +67,7 @@ def test_validation_runs_no_code_of_a_package(tmp_path, monkeypatch):
 
 
 def test_a_factory_can_import_its_neighbours(tmp_path):
-    """A factory's file may import another file beside it, from any working directory."""
+    """A factory's file may import a sibling file, from any working directory."""
     (tmp_path / "sizes_beside_it.py").write_text("WIDTH = 7\n")
     (tmp_path / "with_neighbour.py").write_text(
         "from sizes_beside_it import WIDTH\ndef build(n): return n * WIDTH\n"
@@ -76,7 +76,7 @@ def test_a_factory_can_import_its_neighbours(tmp_path):
 
 
 def test_a_factory_gets_only_what_it_takes():
-    """`input_shape` and `meta` are passed where the factory names them; fixed params win."""
+    """`input_shape` and `meta` are passed only if the factory names them; fixed params win."""
     given = {"input_shape": (4,), "meta": {}}
     assert call_factory(lambda a: a, {"a": 1}, given) == 1
     assert call_factory(lambda a, input_shape: input_shape, {"a": 1}, given) == (4,)
@@ -85,7 +85,7 @@ def test_a_factory_gets_only_what_it_takes():
 
 
 def test_a_module_that_raises_is_told_in_one_line(tmp_path):
-    """What a factory's module raises while it is imported becomes one line."""
+    """An exception raised while a factory's module is imported becomes a one-line error."""
     (tmp_path / "broken_module.py").write_text("1 / 0\n\ndef build(): ...\n")
     with pytest.raises(ModelError, match="cannot be imported: ZeroDivisionError"):
         load_factory("broken_module.py:build", tmp_path)
@@ -93,7 +93,7 @@ def test_a_module_that_raises_is_told_in_one_line(tmp_path):
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """Prepared data: iris has three classes, breast_cancer two, diabetes numbers."""
+    """Prepared data: iris has three classes, breast_cancer two, diabetes a numeric target."""
     from searchlab.data.prepare import open_data, prepare
 
     prepared = {}
@@ -129,7 +129,7 @@ def check(reference, prepared, **changes):
     ],
 )
 def test_factories_as_people_write_them_pass(data, reference, dataset):
-    """The book's function, scikeras' with meta, a subclassed model, **kwargs, an own loss: fine."""
+    """A textbook function, scikeras' meta, a subclassed model, **kwargs and a custom loss pass."""
     check(reference if reference == "mlp" else f"{FILE}:{reference}", data[dataset])
 
 
@@ -153,7 +153,7 @@ def test_factories_as_people_write_them_pass(data, reference, dataset):
     ],
 )
 def test_a_factory_that_cannot_work_is_refused_before_trial_0(data, reference, dataset, message):
-    """The error names the factory, what is wrong, and what to do."""
+    """The error names the factory, the problem and the remedy."""
     with pytest.raises(ModelError) as caught:
         check(f"{FILE}:{reference}", data[dataset])
     assert message in str(caught.value)
@@ -163,7 +163,7 @@ def test_a_factory_that_cannot_work_is_refused_before_trial_0(data, reference, d
 
 @pytest.mark.keras
 def test_an_objective_that_the_model_does_not_measure_is_refused(data):
-    """The error lists the metrics that there are."""
+    """The error lists the available metrics."""
     with pytest.raises(ModelError, match=r"no metric val_mae; it has val_accuracy, val_loss"):
         check("mlp", data["iris"], objective={"metric": "val_mae"})
     monitor = {"epochs": 1, "early_stopping": {"monitor": "val_lost"}}
@@ -173,7 +173,7 @@ def test_an_objective_that_the_model_does_not_measure_is_refused(data):
 
 @pytest.mark.keras
 def test_the_mlp_normalises_what_the_study_does_not_scale(tmp_path):
-    """With scale none, the built-in model sees features of mean 0 and variance 1."""
+    """With `scale: none`, the built-in model normalizes features to mean 0 and variance 1."""
     import keras
 
     from searchlab.data.prepare import open_data, prepare

@@ -94,7 +94,7 @@ def crossentropy(n_hidden, n_neurons, learning_rate):
 
 
 def categorical_crossentropy(y_true, y_pred):
-    """Has the name of one of Keras' losses that does not fit class numbers, but does fit them."""
+    """A working loss with the name of a Keras loss that does not fit class numbers."""
     return keras.losses.sparse_categorical_crossentropy(y_true, y_pred)
 
 
@@ -122,7 +122,7 @@ def wrong_shape(n_hidden, n_neurons, learning_rate):
 
 
 def buggy(n_hidden, n_neurons, learning_rate):
-    return layers.Dens(3)  # no such layer
+    return layers.Dens(3)  # misspelled on purpose
 
 
 class Unsavable(keras.Model):

@@ -1,4 +1,4 @@
-"""The simple models that a network is compared with: on the same rows, by the same measures."""
+"""Baseline models: fitted to the network's rows and measured by the same metrics."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def mine(y, predicted):
 
 @pytest.fixture
 def measure(tmp_path):
-    """Fits a baseline of a study on this data with a factory of these params."""
+    """A function that fits a baseline of a study with this data and a factory of these params."""
     from searchlab.data.prepare import open_data, prepare
     from searchlab.training.fit import run
 
@@ -59,14 +59,14 @@ def measure(tmp_path):
 
 
 def rows(data, refit, folds):
-    """The rows that a study's model is fitted to."""
+    """Return the rows to which a study's model is fitted."""
     fit = np.arange(len(data.x_train)) if folds or refit else data.folds[0][0]
     return data.x_train[fit], data.y_train[fit]
 
 
 @pytest.mark.parametrize(("refit", "folds"), [(True, None), (False, None), (False, 2)])
 def test_a_baseline_is_fitted_to_the_rows_of_the_studys_model(measure, refit, folds):
-    """What it scores is what scikit-learn scores on the test rows, fitted to these very rows."""
+    """Its scores on the test rows are those of scikit-learn's model fitted to the same rows."""
     from sklearn.linear_model import LinearRegression
 
     found, data = measure("linear", {"dataset": "diabetes"}, refit, folds)
@@ -88,7 +88,7 @@ def test_a_baseline_is_fitted_to_the_rows_of_the_studys_model(measure, refit, fo
     ids=["softmax", "logits", "sigmoid", "one-logit", "two-units"],
 )
 def test_classes_are_measured_with_the_networks_loss(measure, data, params):
-    """Whatever the network's last layer gives, the loss is scikit-learn's log loss."""
+    """Whatever the output of the network's last layer, the loss is scikit-learn's log loss."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import log_loss
 
@@ -99,7 +99,7 @@ def test_classes_are_measured_with_the_networks_loss(measure, data, params):
 
 
 def test_a_users_own_loss_and_metric_are_used(measure):
-    """They need not be registered with Keras."""
+    """A custom loss and metric are used without being registered with Keras."""
     plain, _ = measure("linear", {"dataset": "diabetes"})
     own, _ = measure("linear", {"dataset": "diabetes"}, own=True)
     assert own["loss"] == pytest.approx(plain["loss"] / 2, rel=1e-5)
@@ -107,7 +107,7 @@ def test_a_users_own_loss_and_metric_are_used(measure):
 
 
 def test_rows_weigh_what_the_study_says(measure, tmp_path):
-    """In the fit and on the test rows."""
+    """Row weights apply both to the fit and to the test rows."""
     rng = np.random.default_rng(1)
     table = pd.DataFrame({"a": rng.normal(size=200), "w": np.arange(200) % 2})
     table["y"] = np.where(table.w > 0, 3 * table.a, rng.normal(size=200) * 50)
@@ -126,7 +126,7 @@ def test_rows_weigh_what_the_study_says(measure, tmp_path):
     ],
 )
 def test_each_task_has_its_baselines(measure, data, names):
-    """All can be fitted, and every one that looks at the rows beats the one that does not."""
+    """Each baseline can be fitted, and each that looks at the rows beats the one that does not."""
     task = "regression" if data == "diabetes" else "multiclass"
     assert baselines(task) == names
     params = {} if data == "diabetes" else {

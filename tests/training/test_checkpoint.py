@@ -1,4 +1,4 @@
-"""Kept weights: written whole or not at all, and taken over with the state of their optimiser."""
+"""Saved weights: written atomically, and restored with their optimizer's state."""
 
 from dataclasses import fields
 from types import SimpleNamespace
@@ -23,7 +23,7 @@ Y = np.arange(90) % 3
 
 
 def adam(*, built=True, units=5):
-    """A model with moments, moving averages and a seed generator."""
+    """Build a model with moments, moving averages and a seed generator."""
     import keras
 
     layers = [
@@ -38,7 +38,7 @@ def adam(*, built=True, units=5):
 
 
 def numbers(count=12) -> Checkpoint:
-    """A checkpoint of so many weights, each with its own number."""
+    """Return a checkpoint of `count` weights, each holding its own number."""
     weights = tuple(np.full((2,), index, np.float32) for index in range(count))
     return Checkpoint(weights, (np.array([1, 2], np.uint32),), (np.array(7, np.int64),))
 
@@ -54,7 +54,7 @@ def assert_same(left: Checkpoint, right: Checkpoint) -> None:
 @pytest.mark.keras
 @pytest.mark.parametrize("built", [True, False])
 def test_kept_weights_come_with_the_state_of_their_optimiser(tmp_path, built):
-    """Moments, averages and seeds go on, also in a model that is only built when it sees data."""
+    """Moments, averages and seeds continue, even in a model that is built only on first use."""
     from searchlab.training.build import take_over
 
     first, second = adam(built=built), adam(built=built)
@@ -71,7 +71,7 @@ def test_kept_weights_come_with_the_state_of_their_optimiser(tmp_path, built):
 
 @pytest.mark.keras
 def test_narrow_types_are_kept_to_the_last_bit(tmp_path):
-    """NumPy's files do not know bfloat16; its values survive them all the same."""
+    """NumPy's format lacks bfloat16, but such values survive it to the last bit."""
     import keras
 
     keras.config.set_dtype_policy("bfloat16")
@@ -88,13 +88,13 @@ def test_narrow_types_are_kept_to_the_last_bit(tmp_path):
 
 @pytest.mark.keras
 def test_weights_of_another_model_are_refused():
-    """A factory that builds another model for the same params is named as the cause."""
+    """The error blames a factory that builds a different model for the same params."""
     with pytest.raises(ModelError, match=r"trainable variables: \(4, 5\).* kept, \(4, 6\).* same"):
         restore(adam(units=6), checkpoint_of(adam()))
 
 
 def test_weights_are_read_in_the_order_in_which_they_were_written(tmp_path):
-    """The twelfth weight comes after the second, and every type is kept."""
+    """The twelfth weight comes after the second, and each keeps its type."""
     save_checkpoint(numbers(), tmp_path / "fold-0.npz")
     assert is_whole(tmp_path / "fold-0.npz")
     assert_same(load_checkpoint(tmp_path / "fold-0.npz"), numbers())
@@ -102,7 +102,7 @@ def test_weights_are_read_in_the_order_in_which_they_were_written(tmp_path):
 
 @pytest.mark.parametrize("damage", ["lost", "cut", "flipped"])
 def test_damaged_weights_are_not_whole_and_are_refused(tmp_path, damage):
-    """Lost, cut or changed in one bit: the file is named, with what to do."""
+    """A file that is lost, truncated or changed in one bit is named with the remedy."""
     path = tmp_path / "fold-0.npz"
     save_checkpoint(numbers(), path)
     content = bytearray(path.read_bytes())
@@ -116,14 +116,14 @@ def test_damaged_weights_are_not_whole_and_are_refused(tmp_path, damage):
 
 
 def test_pickled_objects_are_never_read(tmp_path):
-    """A file that would run code when it is read is refused."""
+    """A file that would execute code when it is read is rejected."""
     np.savez(tmp_path / "fold-0.npz", trainable_0=np.array([{}], object))
     with pytest.raises(ModelError, match="cannot be read"):
         load_checkpoint(tmp_path / "fold-0.npz")
 
 
 def test_a_killed_save_leaves_no_half_of_a_file(tmp_path, monkeypatch):
-    """A file appears under its name only when it is whole, and a killed process' half goes."""
+    """A file appears under its name only when complete, and a killed process's part is removed."""
     path = tmp_path / "models" / "0" / "fold-0.npz"
 
     def torn(scratch, **_):
@@ -140,7 +140,7 @@ def test_a_killed_save_leaves_no_half_of_a_file(tmp_path, monkeypatch):
 
 
 def test_weights_that_cannot_be_written_say_what_to_do(tmp_path):
-    """A file in place of the directory is named, and the trial is promised to be trained again."""
+    """A file in place of the directory is named, and the trial is said to be retrained."""
     (tmp_path / "models").write_text("in the way")
     with pytest.raises(StorageError, match=r"the model cannot be written \(.*trained again"):
         save_checkpoint(numbers(), StudyLayout(tmp_path).checkpoint(0, 0))

@@ -1,4 +1,4 @@
-"""One training: whole epochs in one call of the program change nothing."""
+"""One training: running whole epochs in one call of the program changes no result."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ PARAMS = {"n_hidden": 1, "n_neurons": 8, "learning_rate": 0.01}
 
 @pytest.fixture(scope="module")
 def job(tmp_path_factory):
-    """A trial on iris with three epochs of SGD, its data prepared."""
+    """A trial on iris with three epochs of SGD and prepared data."""
     from searchlab.data.prepare import prepare
 
     directory = tmp_path_factory.mktemp("study")
@@ -26,7 +26,7 @@ def job(tmp_path_factory):
 
 
 def test_whole_epochs_in_one_call_give_the_same_losses(job):
-    """The reported losses are, to the last bit, those of Keras' own fit batch by batch."""
+    """The reported losses equal those of Keras' own batch-by-batch fit to the last bit."""
     import keras
 
     from searchlab.data.prepare import open_data

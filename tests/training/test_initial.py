@@ -1,4 +1,4 @@
-"""Initial weights: the first layers begin with those of another model, frozen if asked."""
+"""Initial weights: the first layers start from another model's weights, frozen on request."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def place(tmp_path_factory):
 
 @pytest.fixture
 def other(place, tmp_path, monkeypatch):
-    """Keeps a factory's model as the one that gives weights; returns the arrays of its layers.
+    """A function that packages a factory's model as the source of weights and returns its arrays.
 
-    It is made by a file of its own, which is gone afterwards, as if in another process.
+    Its factory is a separate file, deleted afterwards, as if written by another process.
     """
     import keras
 
@@ -70,7 +70,7 @@ def other(place, tmp_path, monkeypatch):
 
 
 def job(place, factory="stack", layers=None, freeze=0, epochs=3, number=0, work=Work.TRIAL, **rest):
-    """A trial of a study with initial weights; `rest` are params."""
+    """Return a trial of a study with initial weights; `rest` holds the params."""
     wanted = {"study": "other", "layers": layers, "freeze": freeze}
     space = {name: SPACE[name] for name in SPACE if name in rest} or {"units": SPACE["units"]}
     spec = study(
@@ -85,12 +85,12 @@ def job(place, factory="stack", layers=None, freeze=0, epochs=3, number=0, work=
 
 
 def without(job: Job) -> Job:
-    """The same without initial weights."""
+    """Return the same job without initial weights."""
     return replace(job, spec=job.spec.model_copy(update={"model": job.spec.factory.factory}))
 
 
 def built(job: Job):
-    """The arrays of the layers of a job's model."""
+    """Build a job's model and return the arrays of its layers."""
     from searchlab.data.prepare import open_data
     from searchlab.training.build import build
     from searchlab.training.initial import weighted_layers
@@ -100,7 +100,7 @@ def built(job: Job):
 
 
 def trained(job: Job):
-    """The reports and the outcome of a job."""
+    """Run a job and return its reports and its outcome."""
     from searchlab.training.fit import run
 
     reports = []
@@ -113,7 +113,7 @@ def trained(job: Job):
 
 
 def kept(job: Job) -> list[np.ndarray]:
-    """The weights that a trial has left."""
+    """Return the weights that a trial has saved."""
     from searchlab.training.checkpoint import load_checkpoint
 
     return load_checkpoint(StudyLayout(job.directory).checkpoint(job.trial.number, 0)).trainable
@@ -125,7 +125,7 @@ def equal(one, other) -> bool:
 
 @pytest.mark.parametrize("given", [True, False], ids=["with input", "unbuilt"])
 def test_all_layers_but_the_last_are_copied(place, other, given):
-    """The last layer, of the other model, is drawn as ever; all others are taken over."""
+    """The last layer is initialized as usual; all others are copied."""
     arrays = other(n_hidden=2)
     wanted = job(place, n_hidden=2, given=given)
     found, again = built(wanted), built(wanted)
@@ -138,7 +138,7 @@ def test_all_layers_but_the_last_are_copied(place, other, given):
 
 
 def test_as_many_layers_are_copied_as_are_asked_for(place, other):
-    """`layers: 1` copies one; all of them can be copied, too."""
+    """`layers: 1` copies one layer; all of them can be copied, too."""
     arrays = other(n_hidden=2)
     one, three = (built(job(place, n_hidden=2, layers=count)) for count in (1, 3))
     assert [equal(*pair) for pair in zip(one, arrays, strict=True)] == [True, False, False]
@@ -146,7 +146,7 @@ def test_as_many_layers_are_copied_as_are_asked_for(place, other):
 
 
 def test_another_depth_and_another_last_layer_are_fine(place, other):
-    """Layers behind those that are copied may be any."""
+    """The layers after the copied ones may differ in number and shape."""
     arrays = other(n_hidden=1)
     found = built(job(place, n_hidden=3))
     assert equal(found[0], arrays[0])
@@ -169,7 +169,7 @@ def test_another_depth_and_another_last_layer_are_fine(place, other):
     ids=["width", "depth", "other's layers", "own layers"],
 )
 def test_weights_that_do_not_fit_are_refused(place, other, params, layers, message):
-    """The line names layer, shapes and remedy; in the check only if no point of the space fits."""
+    """The line names layer, shapes and remedy; the check fails only if no point can fit."""
     from searchlab.training.fit import run
 
     other(n_hidden=2)
@@ -183,7 +183,7 @@ def test_weights_that_do_not_fit_are_refused(place, other, params, layers, messa
 
 
 def test_the_check_refuses_what_can_fit_nowhere(place, other):
-    """A width that the space does not have is told before trial 0."""
+    """A width outside the space is reported before trial 0."""
     other(n_hidden=1, units=40)
     _, outcome = trained(job(place, work=Work.CHECK))
     assert (outcome.state, outcome.error.type) == (TrialState.FAIL, "ModelError")
@@ -191,21 +191,21 @@ def test_the_check_refuses_what_can_fit_nowhere(place, other):
 
 
 def test_a_model_of_one_layer_gives_nothing(place, other):
-    """All but the last of one layer are none: that is told."""
+    """A model whose only layer with weights is its last has nothing to copy, which is reported."""
     other(n_hidden=0)
     with pytest.raises(ModelError, match="no layers with weights but its last"):
         built(job(place))
 
 
 def test_what_a_normalization_knows_of_its_data_stays(place, other):
-    """Layers are paired as if there were no normalization in either model."""
+    """Layers are matched as if neither model had a normalization."""
     arrays = other("normalized")
     assert equal(built(job(place, "normalized"))[0], arrays[0])
     assert equal(built(job(place, n_hidden=1))[0], arrays[0])
 
 
 def test_layers_of_ones_own_need_no_source_but_the_copy(place, other):
-    """Classes of the other's factory, registered or not, come from the code that is kept."""
+    """Classes of the other factory, registered or not, are loaded from the packaged code."""
     arrays = other("own")
     found = built(job(place, "own"))
     assert equal(found[0], arrays[0])
@@ -213,7 +213,7 @@ def test_layers_of_ones_own_need_no_source_but_the_copy(place, other):
 
 
 def test_modules_of_one_name_do_not_meet(place, other, monkeypatch):
-    """The other's layers are of its own classes, and what is imported is the study's own."""
+    """The other model uses its own classes, and the study's module stays the imported one."""
     from searchlab.training.initial import initial_layers
 
     arrays = other("own", source=SOURCE.replace("units", "width").replace('"ones"', "'zeros'"))
@@ -228,7 +228,7 @@ def test_modules_of_one_name_do_not_meet(place, other, monkeypatch):
 
 
 def test_code_that_cannot_be_imported_is_told(place, other):
-    """The line names the key, the copy, and what is missing."""
+    """The line names the key, the copy, and the missing module."""
     other("own")
     with (place / "initial" / "code" / FACTORIES.name).open("a") as file:
         file.write("import no_such_library\n")
@@ -237,7 +237,7 @@ def test_code_that_cannot_be_imported_is_told(place, other):
 
 
 def test_no_code_of_a_model_file_is_run(place, other):
-    """A file with a Lambda layer is refused in one line: models are loaded in safe mode."""
+    """A file with a Lambda layer is rejected in one line because models load in safe mode."""
     import keras
 
     layers = [keras.Input((4,)), keras.layers.Lambda(lambda x: x + 1), keras.layers.Dense(3)]
@@ -254,7 +254,7 @@ def test_no_code_of_a_model_file_is_run(place, other):
 
 @pytest.mark.parametrize("optimizer", ["SGD", "Adam"])
 def test_copied_layers_are_frozen_for_the_first_epochs(place, other, optimizer):
-    """After those they are as they were, and the others are not; in the next epoch all move."""
+    """Frozen layers keep their weights while the others train; in the next epoch all train."""
     first, _, last = other(n_hidden=2)
     frozen = job(place, layers=1, freeze=2, epochs=2, n_hidden=2, optimizer=optimizer)
     reports, outcome = trained(frozen)
@@ -268,7 +268,7 @@ def test_copied_layers_are_frozen_for_the_first_epochs(place, other, optimizer):
 
 
 def test_epochs_run_through_and_early_stopping_waits(place, other):
-    """Reports count on; a patience of 1 that would end a training at once begins with thawing."""
+    """Epochs are numbered through, and early stopping counts its patience only after thawing."""
     other(n_hidden=2)
     reports, outcome = trained(job(place, freeze=3, epochs=9, n_hidden=2))
     assert [each.epoch for each in reports] == [1, 2, 3, 4, 5]
@@ -277,7 +277,7 @@ def test_epochs_run_through_and_early_stopping_waits(place, other):
 
 
 def test_a_frozen_training_can_be_stopped(place, other):
-    """A decision in a frozen epoch ends the trial there."""
+    """STOP in a frozen epoch prunes the trial at that epoch."""
     from searchlab.training.fit import run
 
     other(n_hidden=2)
@@ -287,7 +287,7 @@ def test_a_frozen_training_can_be_stopped(place, other):
 
 @pytest.mark.parametrize("done", [1, 2, 3])
 def test_a_promotion_goes_on_with_its_own_weights(place, other, done):
-    """Before, at and after the end of the frozen epochs: initial weights overwrite nothing."""
+    """Promoted before, at or after the end of freezing, a trial keeps its own trained weights."""
     first, *_ = other(n_hidden=2)
     early = job(place, layers=1, freeze=2, epochs=done, n_hidden=2)
     trained(early)
@@ -298,7 +298,7 @@ def test_a_promotion_goes_on_with_its_own_weights(place, other, done):
     assert reports[0].epoch == done + 1
     assert not equal(kept(promoted)[:1], first[:1])
     suggestion = replace(suggestion, epochs=2) if done == 1 else suggestion
-    if done == 1:  # it is still frozen where it ends
+    if done == 1:  # the promoted trial ends while still frozen
         still = replace(promoted, trial=Trial(2, suggestion, 3))
         trained(still)
         assert equal(kept(still)[:2], first)
@@ -306,7 +306,7 @@ def test_a_promotion_goes_on_with_its_own_weights(place, other, done):
 
 
 def test_any_loss_can_be_frozen(place, other):
-    """The factory compiles the second phase: a loss need not be serializable."""
+    """The factory compiles the second phase, so that a loss need not be serializable."""
     other(n_hidden=1)
     _, outcome = trained(job(place, "own_loss", freeze=1))
     assert outcome.error is None, outcome.error
@@ -316,7 +316,7 @@ def test_any_loss_can_be_frozen(place, other):
 
 
 def test_fused_trainings_begin_with_the_same_weights(place, other):
-    """Fused and ordinary training agree, for several widths of what is not copied."""
+    """Fused and ordinary training agree for several shapes of the layers that are not copied."""
     from fused.fused_support import assert_same, run_alone, run_fused
 
     other(n_hidden=1)
@@ -330,7 +330,7 @@ def test_fused_trainings_begin_with_the_same_weights(place, other):
 
 
 def test_frozen_epochs_are_not_fused(place, other):
-    """Such a job is declined, with the reason that the study shows."""
+    """A job with frozen epochs is declined with the reason that the study shows."""
     from fused.fused_support import run_fused
 
     other(n_hidden=1)

@@ -1,4 +1,4 @@
-"""Model factories of the tests of initial weights."""
+"""Model factories for the tests of initial weights."""
 
 import keras
 from keras import layers
@@ -6,7 +6,7 @@ from keras import layers
 
 @keras.saving.register_keras_serializable("transfer")
 class Scale(layers.Layer):
-    """A layer of one's own, with a weight."""
+    """A custom layer with a weight."""
 
     def build(self, shape):
         self.scale = self.add_weight(shape=(shape[-1],), initializer="ones")
@@ -16,7 +16,7 @@ class Scale(layers.Layer):
 
 
 class Plain(layers.Layer):
-    """The same without being registered."""
+    """A custom layer with a weight that is not registered with Keras."""
 
     def __init__(self, units, **settings):
         super().__init__(**settings)
@@ -39,7 +39,7 @@ def _compiled(model, rate=0.05, optimizer="SGD", loss="sparse_categorical_crosse
 
 
 def stack(n_hidden=2, units=8, rate=0.05, optimizer="SGD", dropout=0.0, given=True):
-    """Dense layers, with their input's shape or without."""
+    """Build dense layers, with or without their input's shape."""
     model = keras.Sequential([keras.Input((4,))] if given else [])
     for _ in range(n_hidden):
         model.add(layers.Dense(units, "relu"))
@@ -49,20 +49,20 @@ def stack(n_hidden=2, units=8, rate=0.05, optimizer="SGD", dropout=0.0, given=Tr
 
 
 def normalized(units=8):
-    """A normalization with weights stands before what is copied."""
+    """Build a model with a normalization, which has weights, before the copied layers."""
     model = keras.Sequential([keras.Input((4,)), layers.Normalization(), layers.Dense(units)])
     model.add(layers.Dense(3, "softmax"))
     return _compiled(model)
 
 
 def own(units=8, **_):
-    """Two layers of one's own; any other params have no effect."""
+    """Build a model with two custom layers; other params have no effect."""
     model = keras.Sequential([keras.Input((4,)), Scale(), Plain(units), layers.Dense(3, "softmax")])
     return _compiled(model)
 
 
 def own_loss(units=8):
-    """A loss that nothing can serialize."""
+    """Build a model whose loss cannot be serialized."""
 
     def loss(y, p):
         return keras.losses.sparse_categorical_crossentropy(y, p)
