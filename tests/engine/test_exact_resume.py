@@ -1,4 +1,4 @@
-"""Studies with many trials at once, stopped anywhere: they go on as if nothing had happened."""
+"""Studies with many trials at once: stopped anywhere, they resume as if never stopped."""
 
 import random
 from collections import Counter
@@ -19,7 +19,7 @@ FILE = "journal.jsonl"
 
 
 def settings(backend: str, **search):
-    """A study in which the backend has something to decide with `AT_ONCE` trials at once."""
+    """Return a study whose backend makes decisions with `AT_ONCE` trials at once."""
     options = {"pruner": {"name": "median", "n_startup_trials": 3}} if backend == "optuna" else {}
     return study(
         search={"backend": backend, "trials": 18, "options": options, **search},
@@ -28,7 +28,7 @@ def settings(backend: str, **search):
 
 
 class Listening:
-    """A backend that keeps what it was asked and told; a question without an answer is none."""
+    """A backend that records its calls and answers, except an ask that returns None."""
 
     def __init__(self, backend):
         self._backend, self.calls = backend, []
@@ -67,17 +67,17 @@ class Life(Process):
         return listening
 
     def all_calls(self) -> list:
-        """What the backend has heard once this process has ended, replay included."""
+        """Run the process and return all calls of its backend, replay included."""
         self.run()
         return self.calls
 
 
 class Killed(BaseException):
-    """The end of a process, at once."""
+    """Immediate death of the process."""
 
 
 def cut_at(directory: Path, lines: list[bytes]) -> Path:
-    """The directory of a study whose process died when its journal had these lines."""
+    """Return the directory of a study whose process died when its journal had these lines."""
     directory.mkdir()
     (directory / FILE).write_bytes(b"".join(lines))
     return directory
@@ -85,7 +85,7 @@ def cut_at(directory: Path, lines: list[bytes]) -> Path:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_study_killed_at_any_entry_makes_the_decisions_of_an_undisturbed_one(tmp_path, backend):
-    """The resumed backend is asked, hears and answers the very same, in the same order."""
+    """The resumed backend gets the same calls and gives the same answers, in the same order."""
     spec = settings(backend)
     whole = Life(tmp_path / "whole", spec).all_calls()
     lines = (tmp_path / "whole" / FILE).read_bytes().splitlines(keepends=True)
@@ -99,7 +99,7 @@ def test_a_study_killed_at_any_entry_makes_the_decisions_of_an_undisturbed_one(t
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_study_killed_again_and_again_makes_the_same_decisions(tmp_path, monkeypatch, seed):
-    """Also when a resumed process dies while its trials have not caught up with the journal."""
+    """This includes a resumed process that dies before its trials catch up with the journal."""
     spec = settings("optuna")
     whole = Life(tmp_path / "whole", spec).all_calls()
     generator, deaths = random.Random(seed), 0  # noqa: S311 - moments, not secrets
@@ -126,7 +126,7 @@ def test_a_study_killed_again_and_again_makes_the_same_decisions(tmp_path, monke
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_an_interrupted_study_makes_the_decisions_of_an_undisturbed_one(tmp_path, backend):
-    """After Ctrl-C no outcome is told before the question that comes first, also of failures."""
+    """After Ctrl-C no outcome, not even a failure, is told before the ask that precedes it."""
 
     def value(trial, epoch):
         if trial.number in (2, 5, 6, 11, 12):
@@ -138,7 +138,7 @@ def test_an_interrupted_study_makes_the_decisions_of_an_undisturbed_one(tmp_path
     length = len((tmp_path / "whole" / FILE).read_bytes().splitlines())
 
     class Pressing(MemoryTracker):
-        """Presses Ctrl-C at an entry."""
+        """A tracker that simulates Ctrl-C at one entry."""
 
         def record(self, entry):
             super().record(entry)
@@ -153,7 +153,7 @@ def test_an_interrupted_study_makes_the_decisions_of_an_undisturbed_one(tmp_path
 
 
 def test_a_study_with_retries_and_many_trials_at_once_resumes_exactly(tmp_path):
-    """An attempt that begins anew catches up, and neither it nor the others lose their order."""
+    """A retried attempt catches up, and all trials keep their order."""
     spec = settings("optuna", on_failure={"retry": 2})
     failures = {1: 1, 4: 2, 9: 9}
     whole = Life(tmp_path / "whole", spec, Flaky(failures)).all_calls()
@@ -167,7 +167,7 @@ def test_a_study_with_retries_and_many_trials_at_once_resumes_exactly(tmp_path):
 
 
 def test_jobs_start_at_the_time_at_which_they_were_asked_for(tmp_path):
-    """A job says when its trial started, the same in the process that resumes the study."""
+    """A job carries its trial's start time, which is the same after the study is resumed."""
     spec = study(search={"backend": "randomized", "trials": 5}, training={"epochs": 4})
     starts = {}
 
@@ -200,7 +200,7 @@ def test_jobs_start_at_the_time_at_which_they_were_asked_for(tmp_path):
 def test_a_backend_that_learns_is_asked_for_a_few_trials_at_once(
     tmp_path, backend, options, workers, most
 ):
-    """However many an executor takes; but as many as the study has workers in any case."""
+    """Its limit holds however many jobs an executor accepts, but never below the workers."""
     spec = study(
         search={"backend": backend, "trials": 20, "options": options},
         training={"epochs": 2},

@@ -1,4 +1,4 @@
-"""Trials that fail: retried, left behind or the end of the study; and trials that outlast it."""
+"""Failed trials: retried, skipped or ending the study; and trials that outlast the study."""
 
 import contextlib
 import sqlite3
@@ -34,7 +34,7 @@ evaluation: {holdout: 0.2}
 
 
 class Flaky:
-    """The formula, but the first attempts at some trials fail at their fifth epoch."""
+    """The formula, except that the first attempts at some trials fail at their fifth epoch."""
 
     def __init__(self, failures: dict[int, int]):
         self.failures = Counter(failures)
@@ -55,7 +55,7 @@ def retried(directory) -> list[int]:
     ("failures", "state"), [(1, "COMPLETE"), (2, "COMPLETE"), (3, "FAIL"), (9, "FAIL")]
 )
 def test_a_failed_trial_is_trained_again_as_often_as_allowed(tmp_path, failures, state):
-    """With `{retry: 2}`, a trial has three attempts; only the last one's reports count."""
+    """With `{retry: 2}` a trial has three attempts, and only the reports of the last one count."""
     spec = study(search={"backend": "randomized", "trials": 4, "on_failure": {"retry": 2}})
     process = Process(tmp_path, spec, value=Flaky({2: failures}))
     record = process.run()
@@ -71,7 +71,7 @@ def test_a_failed_trial_is_trained_again_as_often_as_allowed(tmp_path, failures,
     "name", ["StorageError", "WorkerKilled", "NodeLost", "ModelError", "TimeLimit", "MemoryLimit"]
 )
 def test_a_users_exception_is_a_fail_of_its_trial_whatever_its_name(tmp_path, name):
-    """It neither ends the study nor is the trial run again, and the traceback is kept."""
+    """It neither ends the study nor causes a rerun of the trial, and its traceback is kept."""
     kind = type(name, (Exception,), {})
 
     def value(trial, epoch):
@@ -99,13 +99,13 @@ def test_a_users_exception_is_a_fail_of_its_trial_whatever_its_name(tmp_path, na
     ],
 )
 def test_searchlabs_own_errors_are_known_by_their_class(error, kind):
-    """What searchlab itself could not write, or refused, is of a kind of its own."""
+    """A failed write or a rejection by searchlab itself has its own kind."""
     assert failed(0, error).error.kind is kind
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_study_with_retries_ends_as_if_nothing_had_failed(tmp_path, backend):
-    """The trials of a study in which some had to be retried are those of one without failures."""
+    """A study in which some trials were retried has the same trials as one without failures."""
     for name in ("smooth", "flaky"):
         (tmp_path / name).mkdir()
     spec = study(search={"backend": backend, "trials": 12, "on_failure": {"retry": 1}})
@@ -117,7 +117,7 @@ def test_a_study_with_retries_ends_as_if_nothing_had_failed(tmp_path, backend):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_study_with_retries_resumes_exactly_wherever_it_is_cut(tmp_path, backend):
-    """However its driver was killed, a trial has no more attempts than allowed in all."""
+    """Wherever its driver was killed, a trial never exceeds the allowed number of attempts."""
     spec = study(search={"backend": backend, "trials": 8, "on_failure": {"retry": 2}})
     failures = {0: 1, 1: 9, 2: 2, 6: 9}
     (tmp_path / "whole").mkdir()
@@ -135,7 +135,7 @@ def test_a_study_with_retries_resumes_exactly_wherever_it_is_cut(tmp_path, backe
 
 
 def test_a_backend_hears_of_each_epoch_once(tmp_path, monkeypatch):
-    """The epochs of a second attempt that the first one reported are not reported again."""
+    """A retry does not report again the epochs that the first attempt reported."""
     heard = []
 
     class Spy(plugins.backend("optuna")):
@@ -153,7 +153,7 @@ def test_a_backend_hears_of_each_epoch_once(tmp_path, monkeypatch):
 
 
 def test_stop_ends_the_study_at_the_first_failure(tmp_path):
-    """No trial begins after it, running ones are abandoned, and `continue` takes them up again."""
+    """No trial begins after it, running ones are abandoned, and `continue` resumes them."""
     stop = study(search={"backend": "randomized", "trials": 6, "on_failure": "stop"})
     process = Process(tmp_path, stop, workers=2, value=Flaky({2: 1}))
     record = process.run()
@@ -169,7 +169,7 @@ def test_stop_ends_the_study_at_the_first_failure(tmp_path):
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """Runs a study file with a formula in place of trainings."""
+    """A function that runs a study file with a formula in place of trainings."""
 
     def run(value, name="small.yaml", tracker=None, **overrides):
         def patient(trial, epoch):
@@ -185,7 +185,7 @@ def run(tmp_path, monkeypatch):
 
 
 def test_a_study_stopped_by_a_failure_failed_and_can_go_on(run):
-    """It names the trial, stays stopped while the file says stop, and goes on once it does not."""
+    """It names the trial, stays stopped under `stop`, and goes on under `continue`."""
     flaky = partial(run, Flaky({2: 1}))
     for _ in range(2):
         record = flaky(**{"search.on_failure": "stop"})
@@ -198,7 +198,7 @@ def test_a_study_stopped_by_a_failure_failed_and_can_go_on(run):
 
 
 def test_every_process_tries_the_model_before_it_trains(run, monkeypatch):
-    """Also the one that resumes a study: its executor must know what it can run."""
+    """This includes a process that resumes a study, whose executor must learn what it can run."""
     works, submit = [], TrivialExecutor.submit
 
     def noting(executor, job):
@@ -218,14 +218,14 @@ def test_every_process_tries_the_model_before_it_trains(run, monkeypatch):
 
 
 def test_a_study_of_which_every_trial_fails_has_no_best(run):
-    """Its state is failed, all trials are there with their reasons, and nothing is the best."""
+    """Its state is failed, all trials are recorded with their reasons, and there is no best."""
     record = run(Flaky(dict.fromkeys(range(6), 1)))
     assert (record.state, record.best, record.counts()) == ("failed", None, {"FAIL": 6})
     assert {trial.outcome.error.type for trial in record.trials.values()} == {"OSError"}
 
 
 def test_mlflow_has_one_run_a_trial_with_the_last_attempt_only(run, tmp_path):
-    """The run of a failed attempt is replaced, and the curve of the last attempt is whole."""
+    """A failed attempt's run is replaced, and the last attempt's curve is complete."""
     from searchlab.tracking.mlflow.state import read_ids
     from searchlab.tracking.mlflow.tracker import MlflowTracker
 
@@ -250,7 +250,7 @@ def test_mlflow_has_one_run_a_trial_with_the_last_attempt_only(run, tmp_path):
 @pytest.mark.keras
 @pytest.mark.parametrize("every", [2, 5])
 def test_failed_trials_do_not_starve_a_hyperband_bracket(tmp_path, every):
-    """With one trial in `every` failing, each rung has its trials, and the last one completes."""
+    """With one trial in `every` failing, each rung is filled and its last trial completes."""
     rungs = {}
     for name in ("smooth", "rough"):
         failures = {} if name == "smooth" else dict.fromkeys(range(0, 400, every), 1)
@@ -267,7 +267,7 @@ def test_failed_trials_do_not_starve_a_hyperband_bracket(tmp_path, every):
 
 @pytest.mark.parametrize("epochs", [0, 3])
 def test_a_trial_whose_epoch_outlasts_the_time_budget_is_pruned(tmp_path, monkeypatch, epochs):
-    """It is killed after a grace, and keeps the value it reported last, if it reported any."""
+    """It is killed after a grace period and keeps its last reported value, if any."""
     monkeypatch.setattr(loop, "_GRACE", 0.1)
     spec = study(search={"backend": "randomized", "trials": 4, "seconds": 0.3})
     process = Process(tmp_path, spec)

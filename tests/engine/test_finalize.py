@@ -1,6 +1,6 @@
-"""What follows the search: confirmed, refitted, tested once, compared; and exactly on resume.
+"""The end phase: confirmation, refit, one test, baselines; and its exact resumption.
 
-The real loop, backend and journal; a formula in place of trainings.
+The loop, the backend and the journal are real; a formula replaces trainings.
 """
 
 import pytest
@@ -31,13 +31,13 @@ confirm: {top: 2, seeds: 2}
 
 
 def luck(trial, epoch):
-    """The smaller a trial's number, the better; with other seeds the other way round."""
+    """Return a loss that favors small trial numbers, and large ones with any other seed."""
     number = trial.suggestion.params["n_neurons"]
     return (number if trial.seed == 42 else 1000 - number) + 1 / epoch
 
 
 class Noting(TrivialExecutor):
-    """Notes the jobs; some of them fail with these errors, once each."""
+    """An executor that records its jobs and fails with each of these errors once."""
 
     def __init__(self, errors=None):
         super().__init__(4, self._of)
@@ -64,7 +64,7 @@ class Noting(TrivialExecutor):
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """Runs the study with an executor, an interrupt and changes of the file."""
+    """A function that runs the study with an executor, an interrupt and changes to the file."""
 
     def run(executor, interrupt=None, **overrides):
         monkeypatch.setattr(plugins, "executor", lambda _: lambda *_: executor)
@@ -81,9 +81,9 @@ def events(directory, kind):
 
 
 def test_the_winner_is_the_best_with_fresh_seeds(run, tmp_path):
-    """The best two are trained with two other seeds each, and the better mean wins and is refitted.
+    """The best two are trained with two more seeds each; the better mean wins and is refitted.
 
-    The epochs of the refit are those that its trainings say.
+    The number of epochs of the refit comes from these trainings.
     """
     executor = Noting()
     record = run(executor)
@@ -111,7 +111,7 @@ def test_the_winner_is_the_best_with_fresh_seeds(run, tmp_path):
     ],
 )
 def test_each_part_can_be_turned_off(run, changes, works):
-    """Nothing is trained for what the file does not want."""
+    """Nothing is trained for a part that the file turns off."""
     executor = Noting()
     record = run(executor, **changes)
     assert executor.works()[6:] == works
@@ -120,7 +120,7 @@ def test_each_part_can_be_turned_off(run, changes, works):
 
 
 def test_a_finished_study_whose_ending_changes_does_what_is_new(run):
-    """More seeds train the new ones only; the same file again trains nothing."""
+    """More seeds train only the new ones; the same file again trains nothing."""
     run(Noting())
     second = Noting()
     run(second, **{"confirm.seeds": 3})
@@ -132,7 +132,7 @@ def test_a_finished_study_whose_ending_changes_does_what_is_new(run):
 
 
 def test_wherever_it_is_interrupted_the_ending_is_the_same(run, tmp_path):
-    """What is in the journal is not trained again, and the winner and its epochs are the same."""
+    """Journaled trainings are not repeated, and the winner and its epochs stay the same."""
     whole = run(Noting())
     journal = tmp_path / ".searchlab" / "small" / "journal.jsonl"
     lines = journal.read_bytes().splitlines(keepends=True)
@@ -150,7 +150,7 @@ def test_wherever_it_is_interrupted_the_ending_is_the_same(run, tmp_path):
 
 
 def test_an_interrupt_in_the_ending_leaves_it_for_the_next_process(run):
-    """The study is interrupted, with what was confirmed kept; the next process finishes it."""
+    """The study is interrupted with its confirmations kept, and the next process finishes it."""
     interrupt, executor = Interrupt(), Noting()
 
     def value(trial, epoch):
@@ -166,7 +166,7 @@ def test_an_interrupt_in_the_ending_leaves_it_for_the_next_process(run):
 
 
 def test_a_seed_or_a_baseline_that_fails_does_not_end_the_study(run):
-    """The failures are in the record, and the study has its model."""
+    """The failures are recorded, and the study has its model."""
     failure = Failure("ValueError", "diverged")
     record = run(Noting({Work.BASELINE: failure}))
     assert record.state == "finished"
@@ -174,7 +174,7 @@ def test_a_seed_or_a_baseline_that_fails_does_not_end_the_study(run):
 
 
 def test_a_confirmation_that_fails_counts_against_its_trial(run, tmp_path):
-    """Its trial is behind one whose trainings all succeed."""
+    """Its trial ranks below one whose confirmations all succeed."""
     executor = Noting()
 
     def value(trial, epoch):
@@ -192,7 +192,7 @@ def test_a_confirmation_that_fails_counts_against_its_trial(run, tmp_path):
 
 
 def test_a_worker_killed_from_outside_costs_nothing_the_first_time(run):
-    """Its job is run again, once, whatever it was."""
+    """Any kind of job is run once more."""
     killed = Failure("Killed", "was killed", kind=FailureKind.WORKER_KILLED)
     executor = Noting(dict.fromkeys([Work.BASELINE, Work.FINAL, Work.REFIT], killed))
     record = run(executor)
@@ -202,7 +202,7 @@ def test_a_worker_killed_from_outside_costs_nothing_the_first_time(run):
 
 
 def test_a_refit_that_fails_leaves_the_winners_own_model(run, tmp_path):
-    """It is then the study's, and so it is tested; the record says why it was not refitted."""
+    """That model is the study's and is tested; the record says why there was no refit."""
     executor = Noting({Work.REFIT: Failure("FloatingPointError", "diverged")})
     record = run(executor)
     assert executor.works()[-3:] == ["FINAL", "REFIT", "FINAL"]
@@ -214,7 +214,7 @@ def test_a_refit_that_fails_leaves_the_winners_own_model(run, tmp_path):
 
 
 def test_a_model_that_cannot_be_made_says_so_and_all_trials_are_kept(run):
-    """The error names the trial and the reason; the next process tries again."""
+    """The error names the trial and the reason, and the next process tries again."""
     with pytest.raises(SearchlabError, match="could not be made into the study's model: Val"):
         run(Noting({Work.FINAL: Failure("ValueError", "diverged")}))
     with pytest.raises(StorageError, match="the disk is full"):
@@ -233,6 +233,6 @@ def test_a_model_that_cannot_be_made_says_so_and_all_trials_are_kept(run):
     ],
 )
 def test_the_registered_model_is_named_by_the_file(tmp_path, text, overrides, expected):
-    """Studies of one file compete for one registered model, whatever --name calls them."""
+    """Studies of one file compete for one registered model, regardless of --name."""
     file = load_study(write_study(tmp_path / "a.yaml", text), overrides)
     assert file.spec.registered_model == expected

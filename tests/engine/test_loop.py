@@ -1,4 +1,4 @@
-"""The loop: budgets, resume by replay, interruption. With trivial trainings and real backends."""
+"""The loop with simulated trainings and real backends: budgets, replay, interruption."""
 
 import time
 from pathlib import Path
@@ -22,7 +22,7 @@ BACKENDS = ["optuna", "randomized", pytest.param("hyperband", marks=pytest.mark.
 
 
 class Process:
-    """One process' work on a study in `directory`."""
+    """One process's work on a study in `directory`."""
 
     def __init__(self, directory: Path, spec, workers=1, value=bowl):
         self.directory, self.spec = directory, spec
@@ -62,13 +62,13 @@ class Process:
 
 
 def picture(record: StudyRecord) -> list:
-    """All that must not depend on how often a study was stopped."""
+    """Return everything that must not depend on how often a study was stopped."""
     return [(trial.trial, trial.outcome, trial.reports) for trial in record.trials.values()]
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_study_has_exactly_its_trials(tmp_path, backend):
-    """Each trial of the budget is asked, run and told once, and the best one is known."""
+    """Each trial of the budget is asked, run and told once, and the best is known."""
     spec = study(search={"backend": backend, "trials": 12})
     process = Process(tmp_path, spec)
     record = process.run()
@@ -98,7 +98,7 @@ def test_a_study_cut_anywhere_resumes_to_the_same_trials(tmp_path, backend):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_raising_the_trials_extends_a_study(tmp_path, backend):
-    """A study extended from 6 to 12 trials has the trials of one with 12 from the start."""
+    """A study extended from 6 to 12 trials has the trials of one that began with 12."""
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     twelve = study(search={"backend": backend, "trials": 12})
@@ -110,7 +110,7 @@ def test_raising_the_trials_extends_a_study(tmp_path, backend):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_several_trials_run_at_once(tmp_path, backend):
-    """With four places, up to four trials are open at a time and the budget stays exact."""
+    """With four slots, up to four trials are open at a time, and the budget stays exact."""
     open_now, most = set(), 0
 
     def value(trial, epoch):
@@ -130,7 +130,7 @@ def test_several_trials_run_at_once(tmp_path, backend):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_failures_do_not_end_a_study(tmp_path, backend):
-    """A trial that raises is a FAIL with its reason, and the others are run all the same."""
+    """A trial that raises is a FAIL with its reason, and the others still run."""
 
     def value(trial, epoch):
         if trial.number % 2 == 0:
@@ -145,7 +145,7 @@ def test_failures_do_not_end_a_study(tmp_path, backend):
 
 
 def test_an_interrupted_trial_is_run_again(tmp_path):
-    """A trial abandoned at an epoch has no outcome; the next process trains it from its start."""
+    """A trial abandoned at an epoch has no outcome; the next process trains it from the start."""
     spec = study(search={"backend": "randomized", "trials": 4})
     first = Process(tmp_path, spec)
 
@@ -180,7 +180,7 @@ def test_the_time_budget_stops_running_trials_at_an_epoch(tmp_path):
 
 
 def test_a_backend_that_disagrees_with_its_journal_is_refused(tmp_path):
-    """If the library now suggests something else, resume says so instead of going on."""
+    """If the library now suggests something else, resuming is an error."""
     spec = study(search={"backend": "optuna", "trials": 4})
     Process(tmp_path, spec).run()
     other = study(search={"backend": "optuna", "trials": 5, "seed": 43})
@@ -189,7 +189,7 @@ def test_a_backend_that_disagrees_with_its_journal_is_refused(tmp_path):
 
 
 def test_the_journal_is_ahead_of_everything_else(tmp_path):
-    """A tracker and the executor only ever learn of what the journal has on disk already."""
+    """Trackers and the executor learn only of events that are already in the journal on disk."""
     spec = study(search={"backend": "optuna", "trials": 3})
     process = Process(tmp_path, spec)
     seen = []

@@ -1,4 +1,4 @@
-"""`searchlab reproduce`: a recorded trial is trained again from what was recorded."""
+"""`searchlab reproduce`: a trial is retrained from its record."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ STUDIES = {
 
 @pytest.fixture(scope="module")
 def studies(tmp_path_factory):
-    """A directory with a study of each backend."""
+    """A directory with one study per backend."""
     directory = tmp_path_factory.mktemp("studies")
     (directory / "models.py").write_text(MODELS)
     rows = "\n".join(f"{x},{x % 7},{x % 5 + x / 100}" for x in range(200))
@@ -85,7 +85,7 @@ def studies(tmp_path_factory):
 
 
 def again(directory: Path, name: str, number: int | None = None) -> Reproduction:
-    """A trial, trained again in this process; it must leave nothing behind."""
+    """Retrain a trial in this process, and check that no file is left behind."""
     before = sorted(directory.rglob("*"))
     found = reproduce_trial(name, directory, number, Interrupt(), lambda _: None)
     assert sorted(directory.rglob("*")) == before
@@ -93,7 +93,7 @@ def again(directory: Path, name: str, number: int | None = None) -> Reproduction
 
 
 def some(directory: Path, name: str, wanted) -> int:
-    """The last trial of a study with a property."""
+    """Return the number of the last trial of a study that satisfies a predicate."""
     trials = load_record(name, directory).trials
     return next(number for number in reversed(trials) if wanted(trials[number]))
 
@@ -110,7 +110,7 @@ def some(directory: Path, name: str, wanted) -> int:
     ids=["pruned", "complete", "promoted twice", "first rung", "drawn"],
 )
 def test_a_trial_of_each_kind_has_the_same_value_again(studies, name, wanted):
-    """To the last bit, whichever backend asked for it and whatever it goes on from."""
+    """The value is identical to the last bit, for each backend and for promoted trials."""
     number = some(studies, name, wanted)
     recorded = load_record(name, studies).trials[number].outcome
     found = again(studies, name, number)
@@ -121,7 +121,7 @@ def test_a_trial_of_each_kind_has_the_same_value_again(studies, name, wanted):
 
 
 def test_the_program_says_it_to_people_and_to_scripts(studies, tmp_path):
-    """Without options it is the best trial; values, verdict and exit code; no file is left."""
+    """By default it retrains the best trial, prints values and verdict, and leaves no file."""
     best = load_record("drawn", studies).best_trial
     command = (studies, "reproduce", "drawn")
     people = programs.run(*command, TMPDIR=str(tmp_path))
@@ -140,7 +140,7 @@ def test_the_program_says_it_to_people_and_to_scripts(studies, tmp_path):
 
 
 def test_the_study_file_may_have_changed(studies, tmp_path):
-    """The journal's study is trained, not the file's."""
+    """The study in the journal is trained, not the one in the file."""
     place = tmp_path / "copy"
     shutil.copytree(studies, place)
     move(place)
@@ -149,7 +149,7 @@ def test_the_study_file_may_have_changed(studies, tmp_path):
 
 
 def move(place: Path, **changes) -> None:
-    """Makes the journals of a copied directory speak of the copy, with other changes."""
+    """Make the journals of a copied directory refer to the copy, with further changes."""
     for name in STUDIES:
         journal = StudyHome(name, place).paths.journal
         entries = list(read_journal(journal))
@@ -161,7 +161,7 @@ def move(place: Path, **changes) -> None:
 
 
 def test_other_versions_are_told_and_do_not_hinder(studies, tmp_path):
-    """A library that was another version, or not there, stands below the values."""
+    """A library with another version, or absent, is listed below the values."""
     shutil.copytree(studies, tmp_path, dirs_exist_ok=True)
     versions = dict(load_record("drawn", studies).started.versions)
     now = versions.pop("keras")
@@ -197,7 +197,7 @@ def test_other_versions_are_told_and_do_not_hinder(studies, tmp_path):
     ids=["other data", "no data", "other factory", "no factory"],
 )
 def test_what_has_changed_is_told_in_one_line(studies, tmp_path, name, spoil, message):
-    """Other data or another factory cannot give the trial again."""
+    """Changed data or a changed factory cannot reproduce the trial."""
     shutil.copytree(studies, tmp_path, dirs_exist_ok=True)
     move(tmp_path)
     spoil(tmp_path / name)
@@ -207,13 +207,13 @@ def test_what_has_changed_is_told_in_one_line(studies, tmp_path, name, spoil, me
 
 
 def test_trials_that_are_not_there_are_told(studies):
-    """A number that no trial has is one line with those that there are."""
+    """An unknown trial number gives one line with the existing numbers."""
     with pytest.raises(InputError, match="study drawn has no trial 3: it has 0 to 2"):
         again(studies, "drawn", 3)
 
 
 def test_a_failure_fails_again(studies, tmp_path):
-    """A FAIL is the same if it fails with the same type of error."""
+    """A FAIL is reproduced if it fails with the same exception type."""
     shutil.copytree(studies, tmp_path, dirs_exist_ok=True)
     text = STUDY.format(name="fails", **STUDIES["drawn"]).replace("[1, 30]", "[2, 3]")
     run_here(write_study(tmp_path / "fails.yaml", text))
@@ -225,7 +225,7 @@ def test_a_failure_fails_again(studies, tmp_path):
 
 
 def test_initial_weights_are_the_studys_own_copy(studies, tmp_path):
-    """The study whose model gave them may be gone."""
+    """The study whose model provided them may have been deleted."""
     shutil.copytree(studies, tmp_path, dirs_exist_ok=True)
     best = load_record("drawn", tmp_path).best_trial.trial.suggestion.params
     text = STUDY.format(name="heir", **STUDIES["drawn"]).replace(
@@ -272,7 +272,7 @@ def outcome(state: TrialState, value: float | None = None, error: str | None = N
     ],
 )
 def test_the_verdict(recorded, new, verdict):
-    """Values are the same to the last bit, failures by their type."""
+    """Values must be identical to the last bit, and failures must have the same type."""
     found = Reproduction("a", recorded, new, {})
     assert f"  result    {verdict}" in list(found.lines())
     assert found.same == verdict.startswith("same")

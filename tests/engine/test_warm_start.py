@@ -1,4 +1,4 @@
-"""What a new study takes from earlier ones, and how a resumed one finds it again."""
+"""A new study's inheritance from earlier ones, and its recovery when the study resumes."""
 
 import shutil
 
@@ -23,12 +23,12 @@ def params(n_hidden=1, n_neurons=8, learning_rate=0.01):
 
 
 def complete(number, value, epochs=9, **changes):
-    """A COMPLETE trial: its suggestion and its outcome."""
+    """Return a COMPLETE trial: its suggestion and its outcome."""
     return Suggestion(params(**changes), epochs), Outcome(number, TrialState.COMPLETE, value)
 
 
 def write(cwd, name, trials=(), data=DATA, model_path=None, **changes):
-    """A study in `.searchlab/` as its journal would hold it."""
+    """Write a study to `.searchlab/`, as its journal would hold it."""
     home = StudyHome(name, cwd)
     with Journal(home.paths.journal) as journal:
         file = str(cwd / f"{name}.yaml")
@@ -46,13 +46,13 @@ def write(cwd, name, trials=(), data=DATA, model_path=None, **changes):
 
 
 def warm(cwd, *names, **changes):
-    """What a new study finds that names others in `search.warm_start`."""
+    """Return the trials that a new study inherits through `search.warm_start`."""
     spec = study(name="new", search={"warm_start": list(names)}, **changes)
     return inherit(spec, DATA, StudyHome("new", cwd), None).known
 
 
 def test_complete_trials_of_all_studies_are_known_best_first(tmp_path):
-    """Trials without a value are not among them, and equals keep the order of studies."""
+    """Trials without a value are left out, and equal values keep the order of the studies."""
     write(
         tmp_path,
         "a",
@@ -75,14 +75,14 @@ def test_complete_trials_of_all_studies_are_known_best_first(tmp_path):
 
 
 def test_the_highest_is_the_best_where_the_objective_says_so(tmp_path):
-    """A maximized objective turns the order around."""
+    """A maximized objective reverses the order."""
     objective = {"metric": "val_accuracy"}
     write(tmp_path, "a", [complete(0, 0.5), complete(1, 0.9, n_neurons=9)], objective=objective)
     assert [each.value for each in warm(tmp_path, "a", objective=objective)] == [0.9, 0.5]
 
 
 def test_equal_params_are_known_once_by_their_longest_training(tmp_path):
-    """A promoted trial counts, not its first rung; of two as long, the better one."""
+    """A promoted trial counts instead of its first rung; of two equally long, the better one."""
     first = [complete(0, 0.1, epochs=1), complete(1, 0.4), complete(2, 0.3)]
     write(tmp_path, "a", first)
     (found,) = warm(tmp_path, "a")
@@ -129,7 +129,7 @@ def test_points_that_python_takes_for_equal_are_two(tmp_path):
     ids=["params", "scale", "data", "metric", "direction"],
 )
 def test_a_study_of_something_else_is_refused(tmp_path, changes, message):
-    """The one line says which study differs, in what, and what to do."""
+    """One line names the study, the difference and the remedy."""
     write(tmp_path, "a", [complete(0, 0.5)], **changes)
     pattern = message.replace("(", r"\(").replace(")", r"\)")
     with pytest.raises(InputError, match=pattern):
@@ -137,7 +137,7 @@ def test_a_study_of_something_else_is_refused(tmp_path, changes, message):
 
 
 def test_studies_differ_in_more_than_is_asked_for_here(tmp_path):
-    """Another backend, seed, model, order of params or number of epochs is no obstacle."""
+    """Another backend, seed, model, order of params or number of epochs is accepted."""
     changed = dict(reversed(STUDY_SPACE.items()))
     write(
         tmp_path,
@@ -152,7 +152,7 @@ def test_studies_differ_in_more_than_is_asked_for_here(tmp_path):
 
 @pytest.mark.parametrize("key", ["search.warm_start", "model.initial_weights"])
 def test_a_study_that_is_not_there_is_named_with_its_key(tmp_path, key):
-    """The usual line on studies that are missing says which key names this one."""
+    """The usual error about missing studies also names the key."""
     write(tmp_path, "a")
     wanted = {"search": {"warm_start": ["aa"]}}
     if key == "model.initial_weights":
@@ -162,7 +162,7 @@ def test_a_study_that_is_not_there_is_named_with_its_key(tmp_path, key):
 
 
 def test_a_resumed_study_knows_what_it_knew(tmp_path):
-    """The record of its beginning is used; the others may have changed or be gone."""
+    """The record of its start is used; the other studies may have changed or be gone."""
     home = write(tmp_path, "a", [complete(0, 0.5)])
     known = warm(tmp_path, "a")
     spec = study(name="new", search={"warm_start": ["a"]})
@@ -177,7 +177,7 @@ WEIGHTS = study(name="new", model={"factory": "mlp", "initial_weights": {"study"
 
 
 def test_the_other_studys_model_is_copied(tmp_path):
-    """The copy outlives the other study, and must stay what it was, code included."""
+    """The copy outlives the other study and must stay unchanged, code included."""
     home, other = StudyHome("new", tmp_path), write(tmp_path, "a", model_path="best/model.keras")
     code = other.directory / "best" / "code" / "nets" / "own.py"
     code.parent.mkdir(parents=True)
@@ -200,7 +200,7 @@ def test_the_other_studys_model_is_copied(tmp_path):
 
 
 def test_a_study_without_a_model_gives_no_weights(tmp_path):
-    """One that has not been run to its end is told, and nothing is copied."""
+    """A study that has not finished is reported, and nothing is copied."""
     write(tmp_path, "a", [complete(0, 0.5)])
     home = StudyHome("new", tmp_path)
     with pytest.raises(InputError, match="study a has no model: run it to its end first"):

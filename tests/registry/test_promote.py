@@ -1,4 +1,4 @@
-"""`searchlab promote` and `searchlab models`, over real stores, as the command line runs them."""
+"""`searchlab promote` and `searchlab models` on the command line, with real stores."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from searchlab.tracking.mlflow.state import read_ids
 
 
 def searchlab(*arguments):
-    """The command line; has exit_code, stdout and stderr."""
+    """Run the command line and return its exit_code, stdout and stderr."""
     return CliRunner().invoke(cli, list(arguments))
 
 
 def one_line(*arguments):
-    """The single line of an error."""
+    """Run a command that must fail, and return its one-line message."""
     result = searchlab(*arguments)
     assert (result.exit_code, result.stdout) == (2, ""), result
     assert result.stderr.count("\n") == 1
@@ -39,7 +39,7 @@ def one_line(*arguments):
 
 @pytest.fixture
 def place(uri, tmp_path, monkeypatch):
-    """A working directory; gives what makes a finished study in it, journal and all."""
+    """A function that creates a finished study, journal and all, in the working directory."""
 
     def log_model(file):
         client = MlflowClient(file.uri)
@@ -71,7 +71,7 @@ def aliases(uri, name="houses"):
 
 
 def test_a_study_is_promoted_by_its_name(place, uri):
-    """Its latest version becomes champion, is no candidate any more, and the study knows."""
+    """Its latest version becomes champion and is no longer candidate, and the study records it."""
     place("first", scores=(0.28, 0.28))
     second = place("second", scores=(0.3, 0.3))
     result = searchlab("promote", "second")
@@ -85,11 +85,11 @@ def test_a_study_is_promoted_by_its_name(place, uri):
     again = searchlab("promote", "second")
     assert again.stdout == "champion of houses: version 2 (as before)\n"
     place("third", scores=(0.29, 0.29))
-    assert aliases(uri) == {"champion": 3}  # what is promoted can be beaten as any other
+    assert aliases(uri) == {"champion": 3}  # a promoted champion can be beaten like any other
 
 
 def test_a_registered_model_is_promoted_by_candidate_or_version(place, uri):
-    """Without a version its candidate is meant; the version may be that of any study."""
+    """Without a version, the candidate is promoted; a version may belong to any study."""
     place("first", scores=(0.28, 0.28))
     place("second", scores=(0.3, 0.3))
     place("third", scores=(0.31, 0.31))
@@ -104,7 +104,7 @@ def test_a_registered_model_is_promoted_by_candidate_or_version(place, uri):
 
 
 def test_what_cannot_be_promoted_is_told_with_what_there_is(place, uri):
-    """Unknown names and versions, and studies without a version: one line each."""
+    """Unknown names and versions, and studies without a version, give one line each."""
     place("first", scores=(0.28, 0.28))
     there = "there is: houses version 1 (champion)"
     assert one_line("promote", "nothing") == (
@@ -124,7 +124,7 @@ def test_what_cannot_be_promoted_is_told_with_what_there_is(place, uri):
 
 @pytest.mark.parametrize("command", [["models"], ["models", "--json"], ["promote", "x"]])
 def test_a_store_that_is_not_there_is_not_made(tmp_path, monkeypatch, command):
-    """Looking for models makes no database, and says what makes one; a dead server is told."""
+    """Searching for models creates no database but says how to; a dead server is reported."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     assert one_line(*command) == "there is no mlflow.db here yet: searchlab run makes it"
@@ -135,7 +135,7 @@ def test_a_store_that_is_not_there_is_not_made(tmp_path, monkeypatch, command):
 
 
 def test_models_lists_what_searchlab_has_made(place, uri):
-    """All registered models with their versions, the latest first; nothing of other makers."""
+    """All registered models are listed with their versions, latest first, but not foreign ones."""
     assert "no registered models" in searchlab("models").stdout
     place("first", scores=(0.27, 0.29))
     place("second", scores=())
@@ -163,7 +163,7 @@ def test_models_lists_what_searchlab_has_made(place, uri):
 
 
 def test_a_spoilt_tag_is_as_one_that_is_not_there(place, uri):
-    """Somebody has edited the tags by hand: the list still shows, and so does promote work."""
+    """If the tags were edited by hand, models are still listed and promoted."""
     place("first")
     client = MlflowClient(uri)
     for tag in ("confirmed", "promoted", "trial"):
@@ -199,7 +199,7 @@ VERSION = Version(
 
 @pytest.mark.parametrize("width", [160, 80, 60])
 def test_the_table_of_models_fits_the_terminal(width):
-    """One line a version where there is room, else two; nothing is cut, no line is too long."""
+    """One line per version where it fits, else two; nothing is cut, and no line is too long."""
     console = Console(file=io.StringIO(), width=width)
     console.print(models_table([VERSION, replace(VERSION, version=11, aliases=(), spread=None)]))
     text = console.file.getvalue()

@@ -1,4 +1,4 @@
-"""What a running study shows in a terminal, and writes to a log."""
+"""The output of a running study in a terminal and in a log."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from searchlab.study.spec import StudySpec
 
 
 def events(trials: int | None = 10, seconds: float | None = None, folds: int = 2) -> list[Event]:
-    """The start of a study."""
+    """Return the events that start a study."""
     spec: dict[str, Any] = {
         "name": "tiny",
         "data": {"dataset": "iris"},
@@ -33,33 +33,33 @@ def events(trials: int | None = 10, seconds: float | None = None, folds: int = 2
 
 
 def asked(number: int) -> Asked:
-    """A trial of twenty epochs."""
+    """Return the start of a trial of twenty epochs."""
     params = {"n_hidden": number % 4, "learning_rate": 0.0142523}
     return Asked(Trial(number, Suggestion(params, 20), 1))
 
 
 def reported(number: int, fold: int, epoch: int) -> Reported:
-    """An epoch."""
+    """Return the report of one epoch."""
     return Reported(Report(number, fold, epoch, {"loss": 0.1, "val_loss": 0.25}))
 
 
 def complete(number: int, value: float) -> Told:
-    """A COMPLETE trial."""
+    """Return the end of a COMPLETE trial."""
     return Told(Outcome(number, TrialState.COMPLETE, value, epochs=40, seconds=12.3))
 
 
 def failed(number: int, message: str) -> Told:
-    """A FAIL trial."""
+    """Return the end of a FAIL trial."""
     return Told(Outcome(number, TrialState.FAIL, error=Failure("ValueError", message)))
 
 
 def timed(*parts: Event) -> list[Entry]:
-    """Entries a second apart, from second 0."""
+    """Return entries one second apart, starting at second 0."""
     return [Entry(event, float(time)) for time, event in enumerate(parts)]
 
 
 def view(entries: list[Entry], now: float, width: int = 80, before: int = 0) -> list[str]:
-    """The lines of the live view; the first `before` entries are of an earlier process."""
+    """Return the live view's lines; the first `before` entries belong to an earlier process."""
     study, pace = StudyRecord(), Pace()
     for position, entry in enumerate(entries):
         study.apply(entry)
@@ -73,7 +73,7 @@ def view(entries: list[Entry], now: float, width: int = 80, before: int = 0) -> 
 
 @pytest.mark.parametrize("width", [80, 160])
 def test_view_shows_where_the_study_is(width: int) -> None:
-    """Name, backend, data, progress, states, best with params and running trials are there."""
+    """It has name, backend, data, progress, states, the best with its params, running trials."""
     entries = timed(*events(), asked(0), asked(1), asked(2), complete(0, 0.2961),
                     failed(1, "no"), reported(2, 1, 7))  # fmt: skip
     lines = view(entries, 8.0, width)
@@ -91,66 +91,66 @@ def test_view_shows_where_the_study_is(width: int) -> None:
 
 
 def test_view_before_the_first_entry() -> None:
-    """Before the study is created there is a line to look at already."""
+    """Before the study is created, one line is shown already."""
     assert view([], 0.0) == ["preparing the study"]
 
 
 def test_view_tells_the_pace_of_this_process_only() -> None:
-    """Trials and epochs of an earlier process count as done, but not as speed."""
+    """Trials and epochs of an earlier process count as done, but not toward the pace."""
     earlier = [*events(), asked(0), complete(0, 0.3), asked(1), complete(1, 0.2),
                Stopped("interrupted", 5.0)]  # fmt: skip
     here = [events()[1], asked(2), reported(2, 0, 1), complete(2, 0.4)]
     entries = timed(*earlier, *here)
     lines = view(entries, now=10.0 + 7.0, before=len(earlier))
-    assert lines[0].endswith("15.0 s, about 1 min 10 s left")  # 5 s, and 10 s for one of 8 trials
+    assert lines[0].endswith("15.0 s, about 1 min 10 s left")  # 5 s, and 10 s for each of 8 trials
     assert lines[2].endswith("6.0 trials/min  0.1 epochs/s")
     assert "3/10 trials" in lines[1]
 
 
 def test_view_of_a_time_budget() -> None:
-    """Without a number of trials, the bar and the time left are those of the time budget."""
+    """Without a number of trials, the bar and the remaining time follow the time budget."""
     lines = view(timed(*events(None, 100.0), asked(0), complete(0, 0.3)), now=26.0)
     assert lines[0].endswith("25.0 s, about 1 min 15 s left")
     assert lines[1].endswith("1 trials in 1 min 40 s")
 
 
 def test_view_without_any_bound() -> None:
-    """Where the backend alone ends the study, no time left is invented."""
+    """If only the backend can end the study, no remaining time is shown."""
     lines = view(timed(*events(None), asked(0), complete(0, 0.3)), now=6.0)
     assert lines[0].endswith("5.0 s")
     assert lines[1].endswith(" 1 trials")
 
 
 def test_view_of_a_trial_that_starts() -> None:
-    """A trial without an epoch yet has the same columns, from the epoch that it continues at."""
+    """A trial without an epoch yet has the same columns, from its initial epoch on."""
     promoted = Asked(Trial(0, Suggestion({"n_hidden": 1, "learning_rate": 0.1}, 20, 7, 3), 1))
     lines = view(timed(*events(folds=1), promoted), now=3.0)
     assert lines[-1].startswith("trial 0  epoch  7/20  ")
 
 
 def test_view_bounds_the_running_trials() -> None:
-    """Of a hundred running trials a few have a line, and the rest is counted."""
+    """Of a hundred running trials a few have a line each, and the rest are counted."""
     lines = view(timed(*events(100), *(asked(number) for number in range(100))), now=200.0)
     assert sum(line.startswith("trial ") for line in lines) == 4
     assert lines[-1] == "and 96 more running"
 
 
 def test_view_while_the_model_is_made() -> None:
-    """When all trials have ended the view says what still takes time."""
+    """Once all trials have ended, the view shows what still takes time."""
     lines = view(timed(*events(1), asked(0), complete(0, 0.3)), now=4.0)
     assert "making the best trial's model" in lines[-1]
-    assert lines[0].endswith(" 3.0 s")  # and no time left is invented
+    assert lines[0].endswith(" 3.0 s")  # no remaining time is shown
 
 
 class Terminal(io.StringIO):
-    """A terminal that remembers what was written to it."""
+    """A terminal that records its output."""
 
     def isatty(self) -> bool:
         return True
 
 
 def test_live_tracker_gives_the_terminal_back() -> None:
-    """At the end the drawing thread is gone and the cursor is there again."""
+    """At the end the drawing thread has stopped and the cursor is visible."""
     terminal, before = Terminal(), threading.active_count()
     tracker = LiveTracker(Console(file=terminal, force_terminal=True, width=80))
     tracker.replay(timed(*events()))
@@ -168,7 +168,7 @@ def test_live_tracker_gives_the_terminal_back() -> None:
 
 
 def test_live_tracker_takes_no_credit_for_earlier_processes() -> None:
-    """What is replayed shows as done, and adds nothing to the pace of this process."""
+    """Replayed entries are shown as done but add nothing to the pace of this process."""
     tracker = LiveTracker(Console(file=Terminal(), force_terminal=True, width=80))
     tracker.replay(timed(*events(), asked(0), reported(0, 0, 1), complete(0, 0.3)))
     tracker.close()
@@ -177,7 +177,7 @@ def test_live_tracker_takes_no_credit_for_earlier_processes() -> None:
 
 
 def test_live_tracker_outlives_its_terminal() -> None:
-    """When the terminal's window is closed, the study goes on without an error."""
+    """If the terminal's window is closed, the study continues without an error."""
     master, slave = os.openpty()
     terminal = os.fdopen(slave, "w", encoding="utf-8")
     tracker = LiveTracker(Console(file=terminal, force_terminal=True, width=80))
@@ -187,12 +187,12 @@ def test_live_tracker_outlives_its_terminal() -> None:
         tracker.record(entry)
     tracker._live.refresh()
     tracker.close()
-    with pytest.raises(OSError, match="Input/output error"):  # it is really gone
+    with pytest.raises(OSError, match="Input/output error"):  # the terminal is really gone
         terminal.close()
 
 
 def plain(entries: list[Entry], earlier: list[Entry] | None = None) -> list[str]:
-    """The lines of the plain tracker."""
+    """Return the plain tracker's lines."""
     stream = io.StringIO()
     tracker = PlainTracker(stream)
     tracker.replay(earlier or [])
@@ -203,7 +203,7 @@ def plain(entries: list[Entry], earlier: list[Entry] | None = None) -> list[str]
 
 
 def test_plain_lines() -> None:
-    """There is a line at the start and one for each trial that ended, and none for epochs."""
+    """The start and the end of each trial give a line each, and epochs none."""
     entries = timed(*events(), asked(0), asked(1), asked(2), reported(0, 0, 1),
                     complete(0, 0.29614), complete(1, 0.5), failed(2, "bad\nthing"))  # fmt: skip
     assert plain(entries) == [
@@ -216,7 +216,7 @@ def test_plain_lines() -> None:
 
 
 def test_plain_line_of_a_resumed_study() -> None:
-    """A continued study says how many trials it has; those are not listed again."""
+    """A resumed study shows its number of trials without listing them again."""
     earlier = timed(*events(), asked(0), complete(0, 0.3), asked(1))
     lines = plain(timed(events(20, 60.0)[1]), earlier)
     assert lines == [
@@ -226,7 +226,7 @@ def test_plain_line_of_a_resumed_study() -> None:
 
 @pytest.fixture
 def unread() -> Iterator[io.TextIOWrapper]:
-    """A pipe that nobody reads any more."""
+    """A pipe whose reader is gone."""
     reading, writing = os.pipe()
     os.close(reading)
     stream = os.fdopen(writing, "w", encoding="utf-8")
@@ -236,7 +236,7 @@ def unread() -> Iterator[io.TextIOWrapper]:
 
 
 def test_plain_tracker_outlives_its_reader(unread: io.TextIOWrapper) -> None:
-    """When `searchlab run | head` has seen enough, the study goes on."""
+    """If `searchlab run | head` closes the pipe, the study continues."""
     tracker = PlainTracker(unread)
     for entry in timed(*events(), asked(0), complete(0, 0.3)):
         tracker.record(entry)
@@ -244,7 +244,7 @@ def test_plain_tracker_outlives_its_reader(unread: io.TextIOWrapper) -> None:
 
 
 def test_plain_tracker_writes_what_the_stream_can_hold() -> None:
-    """A log that only holds ASCII gets escapes, not an error."""
+    """A log limited to ASCII gets escapes instead of an error."""
     raw = io.BytesIO()
     tracker = PlainTracker(io.TextIOWrapper(raw, encoding="ascii"))
     for entry in timed(*events(), asked(0), failed(0, "größer")):

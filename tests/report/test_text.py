@@ -1,4 +1,4 @@
-"""What `run`, `show`, `list` and `best` say about a study."""
+"""The output of `run`, `show`, `list` and `best` about a study."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PARAMS = {"n_hidden": 2, "learning_rate": 0.0123456789, "activation": "on"}
 
 @dataclass
 class Registered:
-    """The study's model in the registry."""
+    """A double of the study's registered model."""
 
     name: str = "houses"
     version: str = "2"
@@ -50,7 +50,7 @@ class Registered:
 
 @dataclass
 class Ids:
-    """Where the study lies in MLflow."""
+    """A double of the study's ids in MLflow."""
 
     uri: str = "sqlite:///mlflow.db"
     experiment_id: str = "1"
@@ -60,7 +60,7 @@ class Ids:
 
 
 def record(*outcomes: Outcome, then: tuple[Event, ...] = (), running: int = 0) -> StudyRecord:
-    """A study of ten trials with these outcomes, then some running trials, then more events."""
+    """Return a study of ten trials: these outcomes, then running trials, then more events."""
     spec = StudySpec.model_validate_json(
         json.dumps(
             {
@@ -83,17 +83,17 @@ def record(*outcomes: Outcome, then: tuple[Event, ...] = (), running: int = 0) -
 
 
 def complete(number: int, value: float) -> Outcome:
-    """A COMPLETE outcome."""
+    """Return a COMPLETE outcome."""
     return Outcome(number, TrialState.COMPLETE, value, scores=(value,), epochs=7, seconds=1.5)
 
 
 def failed(number: int, message: str) -> Outcome:
-    """A FAIL outcome."""
+    """Return a FAIL outcome."""
     return Outcome(number, TrialState.FAIL, error=Failure("ValueError", message, "..."))
 
 
 def rendered(renderable: RenderableType, width: int = 160) -> str:
-    """What a terminal of this width would show, without colours."""
+    """Return the output in a terminal of this width, without colors."""
     console = Console(file=io.StringIO(), width=width)
     console.print(renderable, soft_wrap=not hasattr(renderable, "__rich_console__"))
     assert isinstance(console.file, io.StringIO)
@@ -101,7 +101,7 @@ def rendered(renderable: RenderableType, width: int = 160) -> str:
 
 
 def test_json_has_the_study_with_its_best() -> None:
-    """The JSON object names the best trial with exact params, and where everything lies."""
+    """The JSON object has the best trial with exact params, and the paths of all files."""
     stopped = Stopped("finished", 12.5, 0, {"loss": 0.25}, "best/model.keras", memory=3_000_000)
     study = record(complete(0, 0.2), complete(1, 0.3), then=(stopped,))
     assert plain.study_json(study, Ids(), DIRECTORY) == {
@@ -133,7 +133,7 @@ def test_json_has_the_study_with_its_best() -> None:
 
 
 def test_json_without_anything_yet_is_null_not_absent() -> None:
-    """A study that has neither a best trial nor MLflow ids has the same keys, with null."""
+    """A study without a best trial or MLflow ids has the same keys, with null."""
     values = plain.study_json(record(), None, DIRECTORY)
     assert values.keys() == plain.study_json(record(complete(0, 1.0)), Ids(), DIRECTORY).keys()
     for key in ("best", "tracking_uri", "experiment_id", "run_id", "registered", "model_path"):
@@ -141,7 +141,7 @@ def test_json_without_anything_yet_is_null_not_absent() -> None:
 
 
 def test_json_never_has_nan() -> None:
-    """Values that are not finite become null, wherever a trial or the test may have them."""
+    """Values that are not finite become null, in trials and in the test."""
     pruned = Outcome(0, TrialState.PRUNED, math.nan, scores=(math.inf, 1.0))
     stopped = Stopped("failed", 1.0, None, {"loss": math.nan})
     values = plain.show_json(record(pruned, then=(stopped,)), None, DIRECTORY)
@@ -150,7 +150,7 @@ def test_json_never_has_nan() -> None:
 
 
 def test_json_lists_the_trials_by_number() -> None:
-    """Each trial has its state, run and error in one line; an open one has no seconds."""
+    """Each trial has its state, run and one-line error; a running one has no seconds."""
     study = record(failed(0, "two\nlines"), complete(1, 0.5), running=1)
     trials = plain.show_json(study, Ids(), DIRECTORY)["trials"]
     assert [trial["state"] for trial in trials] == ["FAIL", "COMPLETE", "RUNNING"]
@@ -164,7 +164,7 @@ def test_json_lists_the_trials_by_number() -> None:
 
 
 def test_summary_of_a_finished_study() -> None:
-    """The summary has the best value and params, the test, the model and how to look further."""
+    """It has the best value and params, the test, the model and the next commands."""
     stopped = Stopped("finished", 125.0, 0, {"loss": 0.25}, "best/model.keras")
     text = rendered(summary.summary(record(complete(0, 0.2), then=(stopped,)), Ids(), DIRECTORY))
     for part in (
@@ -184,7 +184,7 @@ def test_summary_of_a_finished_study() -> None:
 
 
 def confirmed_record() -> StudyRecord:
-    """A study in which trial 1, second in the search, is the best with fresh seeds."""
+    """Return a study in which trial 1, second in the search, is best with fresh seeds."""
     spec = record().spec
     events: list[Event] = [Started(spec.as_dict(), "")]
     events.append(Resumed(2, None, "inline", 1, Ending(top=2, seeds=2)))
@@ -202,7 +202,7 @@ def confirmed_record() -> StudyRecord:
 
 
 def test_summary_has_search_confirmed_and_test_score_side_by_side() -> None:
-    """The winner comes first with all three; the others with two; then the baselines, one each."""
+    """The winner with all three scores comes first, then the others with two, then baselines."""
     text = rendered(summary.summary(confirmed_record(), None, DIRECTORY))
     lines = [" ".join(line.split()) for line in text.splitlines()]
     first = lines.index(
@@ -217,7 +217,7 @@ def test_summary_has_search_confirmed_and_test_score_side_by_side() -> None:
 
 
 def test_summary_says_why_there_was_no_refit() -> None:
-    """The reason stands in a line of its own, in the terminal as on the page."""
+    """The reason has its own line, in the terminal as on the page."""
     error = Failure("FloatingPointError", "[red]diverged")
     stopped = Stopped("finished", 1.0, 0, {"loss": 0.3}, "best/model.keras", refit_error=error)
     study = record(complete(0, 0.2), then=(stopped,))
@@ -226,7 +226,7 @@ def test_summary_says_why_there_was_no_refit() -> None:
 
 
 def test_json_has_confirmation_and_baselines() -> None:
-    """All that was confirmed, best first, and what became of each baseline."""
+    """It has all confirmations, best first, and the result of each baseline."""
     values = plain.study_json(confirmed_record(), None, DIRECTORY)
     assert (values["best"]["number"], values["winner"]) == (0, 1)
     first, second = values["confirmed"]
@@ -238,7 +238,7 @@ def test_json_has_confirmation_and_baselines() -> None:
 
 
 def test_best_is_the_winners() -> None:
-    """The params to paste are the confirmed ones, with what they are worth."""
+    """The params to paste are those of the winner, with its scores."""
     text = summary.best_text(confirmed_record(), DIRECTORY).plain
     assert yaml.safe_load(text)["n_hidden"] == 1
     assert "# confirmed: 0.25 ± 0.18 (2 seeds)" in text
@@ -246,7 +246,7 @@ def test_best_is_the_winners() -> None:
 
 @pytest.mark.parametrize("then", [(Stopped("interrupted", 3.0),), ()])
 def test_summary_of_an_unfinished_study_says_how_to_continue(then: tuple[Event, ...]) -> None:
-    """An interrupted study, and one whose process died, name the command that continues it."""
+    """An interrupted study and one whose process died name the command that continues them."""
     study = record(complete(0, 0.2), running=1, then=then)
     text = rendered(summary.summary(study, None, DIRECTORY, Path("studies/tiny.yaml")))
     assert "searchlab run studies/tiny.yaml" in text
@@ -254,7 +254,7 @@ def test_summary_of_an_unfinished_study_says_how_to_continue(then: tuple[Event, 
 
 
 def test_summary_counts_the_reasons_of_failure() -> None:
-    """The most frequent reason comes first, as it was written, and reasons are bounded."""
+    """The most frequent reason comes first, as written; the number of reasons is limited."""
     messages = ["rare", "[red]often[/red]\x1b[2J", "[red]often[/red]\x1b[2J", "c", "d"]
     study = record(*(failed(number, message) for number, message in enumerate(messages)))
     text = rendered(summary.summary(study, None, DIRECTORY))
@@ -266,7 +266,7 @@ def test_summary_counts_the_reasons_of_failure() -> None:
 
 
 def test_summary_says_once_why_trials_were_trained_one_by_one() -> None:
-    """Each reason stands once with its count, the most frequent first; without any, no line."""
+    """Each reason appears once with its count, most frequent first; without any, no line."""
     often, rare = "a layer of the model (LayerNormalization)\x1b[2J", "its optimizer (Ftrl)"
     reasons = [rare, None, often, often, None, "c", "d", "d"]
     outcomes = [replace(complete(n, 0.5), unfused=why) for n, why in enumerate(reasons)]
@@ -284,7 +284,7 @@ def test_summary_says_once_why_trials_were_trained_one_by_one() -> None:
 
 
 def test_table_has_a_column_a_param_where_there_is_room() -> None:
-    """On a wide terminal params have columns; on a narrow one they share one, and none is lost."""
+    """On a wide terminal each param has a column; on a narrow one all share one; none is lost."""
     study = record(complete(0, 0.3), complete(1, 0.2), failed(2, "no"))
     wide = rendered(tables.show_table(study)).splitlines()
     narrow = rendered(tables.show_table(study), width=66)
@@ -296,7 +296,7 @@ def test_table_has_a_column_a_param_where_there_is_room() -> None:
 
 
 def test_table_in_a_pipe_has_a_line_a_trial() -> None:
-    """Printed for a pipe, a table is as wide as it must be, so that `grep` finds whole trials."""
+    """In a pipe a table is as wide as needed, so that `grep` finds whole trials."""
     console = Console(file=io.StringIO(), width=40, soft_wrap=True)
     console.print(tables.show_table(record(complete(0, 0.3), complete(1, 0.2))))
     assert isinstance(console.file, io.StringIO)
@@ -307,7 +307,7 @@ def test_table_in_a_pipe_has_a_line_a_trial() -> None:
 
 @pytest.mark.parametrize("width", [80, 160])
 def test_list_has_each_study(width: int) -> None:
-    """The list has name, progress, best value, data set and cluster of each study, at any width."""
+    """It has each study's name, progress, best value, data set and cluster, at any width."""
     text = rendered(
         tables.list_table([(record(complete(0, 0.2)), ""), (record(), "head:6379")]), width
     )
@@ -316,7 +316,7 @@ def test_list_has_each_study(width: int) -> None:
 
 
 def test_best_is_yaml_with_the_exact_params() -> None:
-    """What `best` prints is YAML that reads back as the params, with types and all digits."""
+    """The output of `best` is YAML that reads back as the params, with types and all digits."""
     stopped = Stopped("finished", 1.0, 0, {}, "best/model.keras")
     text = summary.best_text(record(complete(0, 0.2), then=(stopped,)), DIRECTORY).plain
     assert yaml.safe_load(text) == PARAMS
@@ -324,7 +324,7 @@ def test_best_is_yaml_with_the_exact_params() -> None:
 
 
 def test_best_of_no_complete_trial_is_a_comment() -> None:
-    """Without a COMPLETE trial there is nothing to paste, and a comment says what to do."""
+    """Without a COMPLETE trial, a comment replaces the params and names the remedy."""
     text = summary.best_text(record(failed(0, "no")), DIRECTORY).plain
     assert yaml.safe_load(text) is None
     assert "searchlab show tiny" in text
@@ -336,7 +336,7 @@ def test_best_of_no_complete_trial_is_a_comment() -> None:
      (-0.5, "-0.5"), (None, "-")],
 )  # fmt: skip
 def test_numbers_are_short(value: float | None, text: str) -> None:
-    """Numbers have four significant digits, and are never rounded before the point."""
+    """Numbers have four significant digits and are never rounded before the decimal point."""
     assert wording.number_text(value) == text
 
 
@@ -352,6 +352,6 @@ def test_durations_carry_over(seconds: float, text: str) -> None:
 
 @pytest.mark.parametrize("value", [1e-05, 1e22, 3, True, None, "1e5", "yes", "a: b"])
 def test_scalars_survive_any_yaml(value: Scalar) -> None:
-    """A pasted param keeps type and value, also in a reader of YAML 1.1."""
+    """A pasted param keeps its type and value even in a YAML 1.1 reader."""
     read = yaml.safe_load(f"x: {summary._yaml(value)}")["x"]
     assert (type(read), read) == (type(value), value)

@@ -1,4 +1,4 @@
-"""What the tests of trackers start from."""
+"""Fixtures for the tests of trackers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from searchlab.tracking.mlflow.address import resolve_uri
 
 @pytest.fixture
 def uri(database, tmp_path, monkeypatch):
-    """An empty store of its own for each test."""
+    """An empty store for each test."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("MLFLOW_EXPERIMENT_NAME", raising=False)
     shutil.copy(database, tmp_path / "mlflow.db")
@@ -31,7 +31,7 @@ def home(tmp_path):
 
 @pytest.fixture(scope="session")
 def model_file(tmp_path_factory):
-    """The Keras file of a small model, beside all that its use needs, as a training leaves it."""
+    """A small model's Keras file with the rest of its package, as a training leaves it."""
     values = np.random.default_rng(1).normal(size=(60, 4))
     frame = pd.DataFrame(values, columns=["a", "b", "c", "y"])
     return write.model_file(package_of(tmp_path_factory.mktemp("models"), frame))

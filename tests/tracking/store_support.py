@@ -1,4 +1,4 @@
-"""Sending studies to a real store, and what the store shows afterwards."""
+"""Functions that send studies to a real store and read the store afterwards."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from searchlab.tracking.mlflow.tracker import MlflowTracker
 
 
 def track(uri, home, entries, before=(), drain_seconds=60.0):
-    """One process that follows the study: replays what was before, then records."""
+    """Follow the study like one process: replay the entries before, then record the others."""
     tracker = MlflowTracker(uri, home, drain_seconds)
     tracker.replay(list(before))
     for entry in entries:
@@ -22,7 +22,7 @@ def track(uri, home, entries, before=(), drain_seconds=60.0):
 
 
 def runs(uri, view=ViewType.ACTIVE_ONLY):
-    """All runs of the store by name; a name twice is an error."""
+    """Return all runs of the store by name, each of which must be unique."""
     client = MlflowClient(uri)
     experiments = [one.experiment_id for one in client.search_experiments()]
     found = client.search_runs(experiments, run_view_type=view)
@@ -31,7 +31,7 @@ def runs(uri, view=ViewType.ACTIVE_ONLY):
 
 
 def history(uri, run):
-    """Every stored point of a run: name, step, time and value."""
+    """Count the stored points of a run: name, step, time and value."""
     client = MlflowClient(uri)
     return Counter(
         (point.key, point.step, point.timestamp, point.value)
@@ -41,10 +41,10 @@ def history(uri, run):
 
 
 def artifacts(uri, run_id, path=None):
-    """The paths of a run's files below `path`."""
+    """Return the paths of a run's files below `path`."""
     return {item.path for item in MlflowClient(uri).list_artifacts(run_id, path)}
 
 
 def put_model(home, model_file):
-    """Lays the winner's model where a finished study has it."""
+    """Put the winner's model where a finished study has it."""
     shutil.copytree(model_file.parent, home / "best")

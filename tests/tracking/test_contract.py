@@ -18,7 +18,7 @@ from searchlab.tracking.mlflow.tracker import MlflowTracker
 
 
 class TestMemory(TrackerContract):
-    """A list."""
+    """The tracker that keeps a list."""
 
     def make(self, directory):
         return MemoryTracker()
@@ -29,7 +29,7 @@ class TestMemory(TrackerContract):
 
 
 class TestMlflow(TrackerContract):
-    """A real store of its own for each test, on SQLite."""
+    """The MLflow tracker on its own SQLite store for each test."""
 
     @pytest.fixture(autouse=True)
     def _database(self, database, monkeypatch):
@@ -59,7 +59,7 @@ class TestMlflow(TrackerContract):
 
 
 class TestPlain(TrackerContract):
-    """Lines of text: what a process wrote stays where it wrote it."""
+    """The tracker that prints lines, which stay in each process's stream."""
 
     def make(self, directory):
         self.stream = io.StringIO()
@@ -78,7 +78,7 @@ class TestPlain(TrackerContract):
 
 
 class TestLive(TrackerContract):
-    """A drawing, which is gone when the process ends."""
+    """The tracker that draws in the terminal, which is gone when the process ends."""
 
     def make(self, directory):
         return LiveTracker(Console(file=io.StringIO(), force_terminal=True))

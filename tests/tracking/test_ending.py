@@ -1,4 +1,4 @@
-"""What follows a search, in a real store: confirmation, the winner's scores, and baselines."""
+"""The end phase in a real store: confirmation, the winner's scores, and baselines."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from searchlab.tracking.mlflow.state import read_ids
 
 
 def test_the_scores_of_the_winner_stand_side_by_side(uri, home):
-    """The study's run has the search's score, the confirmed one with its spread, and the test's."""
+    """The study's run has the search, confirmed (with its spread) and test scores."""
     track(uri, home, make.ended_study(scores=(0.27, 0.29)))
     run = runs(uri)["housing"]
     found = {name: run.data.metrics[name] for name in ("search/objective", "test/loss")}
@@ -36,7 +36,7 @@ def test_the_scores_of_the_winner_stand_side_by_side(uri, home):
 
 
 def test_each_confirming_training_is_a_point_as_soon_as_it_ends(uri, home):
-    """Before the study ends its run has the scores by seed, and none for a seed that failed."""
+    """The study's run gets scores by seed before the study ends, and none for a failed seed."""
     entries = make.ended_study(scores=(0.27, 0.29))[:-1]
     failed = make.timed(make.confirmed(0, 8, None), begin=entries[-1].time + 1)
     track(uri, home, [*entries, *failed])
@@ -48,7 +48,7 @@ def test_each_confirming_training_is_a_point_as_soon_as_it_ends(uri, home):
 
 
 def test_each_simple_model_is_a_nested_run(uri, home):
-    """It has its name, its metrics on the test rows, its time; a failed one says why it failed."""
+    """It has its name, test metrics and time; a failed one has its reason."""
     track(uri, home, make.ended_study())
     found = runs(uri)
     linear, boosting = found["baseline linear"], found["baseline boosting"]
@@ -65,9 +65,9 @@ def test_each_simple_model_is_a_nested_run(uri, home):
 
 @pytest.mark.parametrize("call", ["create_run", "log_batch", "set_terminated"])
 def test_what_follows_the_search_is_there_once(uri, home, call, monkeypatch):
-    """Lost answers and a lost mlflow.json double neither a run nor a point."""
+    """A lost answer or a lost mlflow.json duplicates neither a run nor a point."""
     entries = make.ended_study()
-    begun = len(entries) - 6  # what follows is the end phase
+    begun = len(entries) - 6  # the rest is the end phase
     track(uri, home, entries[:begun])
     real, failed = getattr(MlflowClient, call), []
 
@@ -96,7 +96,7 @@ def test_what_follows_the_search_is_there_once(uri, home, call, monkeypatch):
 
 
 def test_a_study_that_is_no_longer_refitted_forgets_the_epochs(uri, home):
-    """A later process without the refit leaves no tag of the earlier one."""
+    """A later process without the refit removes the earlier one's tag."""
     entries = make.ended_study()
     track(uri, home, entries)
     ending = Ending(1, 2, refit=False, baselines=True)
@@ -110,7 +110,7 @@ def test_a_study_that_is_no_longer_refitted_forgets_the_epochs(uri, home):
 
 
 def test_the_table_of_trials_has_the_confirmed_scores(uri, home):
-    """A column with the mean of those that were confirmed, empty for the others."""
+    """A column has the mean score of each confirmed trial, and is empty for the others."""
     columns, rows = description.trials_table(StudyRecord(make.ended_study()))
     values = [row[columns.index("confirmed")] for row in rows]
     assert values == [None, pytest.approx(0.28)]

@@ -29,7 +29,7 @@ from searchlab.tracking.mlflow.tracker import MlflowTracker
 
 
 def picture(uri):
-    """All that the store shows, without the identities of runs."""
+    """Return everything that the store shows, without the ids of runs."""
     return {
         name: (run.info.status, run.data.params, run.info.end_time, history(uri, run))
         for name, run in runs(uri).items()
@@ -37,7 +37,7 @@ def picture(uri):
 
 
 def test_a_study_becomes_a_run_with_a_nested_run_for_each_trial(uri, home):
-    """Runs, their nesting, statuses, times, params and tags tell what the journal tells."""
+    """Runs, their nesting, statuses, times, params and tags match the journal."""
     tracker = track(uri, home, make.small_study())
     assert (tracker.pending, tracker.problem) == (0, None)
     found = runs(uri)
@@ -63,7 +63,7 @@ def test_a_study_becomes_a_run_with_a_nested_run_for_each_trial(uri, home):
 
 
 def test_metrics_of_a_hold_out_have_a_step_an_epoch(uri, home):
-    """A hold-out's curves carry Keras' names, one point an epoch, at the time of the report."""
+    """A hold-out's curves have Keras' names and one point per epoch, at the time of the report."""
     track(uri, home, make.small_study())
     run = runs(uri)["trial-0000"]
     points = MlflowClient(uri).get_metric_history(run.info.run_id, "val_loss")
@@ -74,7 +74,7 @@ def test_metrics_of_a_hold_out_have_a_step_an_epoch(uri, home):
 
 
 def test_metrics_of_folds_are_told_apart(uri, home):
-    """Each fold has its own curves, so that no step of a curve stands there twice."""
+    """Each fold has its own curves, so that no step of a curve occurs twice."""
     track(uri, home, make.small_study(folds=3))
     run = runs(uri)["trial-0003"]
     curves = {name for name in run.data.metrics if name.endswith("/val_loss") and "fold" in name}
@@ -93,7 +93,7 @@ def test_points_that_are_not_finite_are_left_out_and_named(uri, home):
 
 
 def test_the_study_run_shows_settings_results_data_and_files(uri, home, monkeypatch):
-    """The study's run alone answers what was searched, on what data, and what came out."""
+    """The study's run alone shows the space, the data and the results."""
     track(uri, home, make.small_study())
     run = runs(uri)["housing"]
     assert {"backend": "random", "epochs": "3", "seed": "7"}.items() <= run.data.params.items()
@@ -107,14 +107,14 @@ def test_the_study_run_shows_settings_results_data_and_files(uri, home, monkeypa
     assert json.loads(dataset.profile)["rows"] == 20640
     expected = {"study.yaml", "trials.json", "trials.csv", "report.html"}
     assert artifacts(uri, run.info.run_id) >= expected
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)  # load_table looks there, not in its client
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)  # load_table reads this, not its client's URI
     table = MlflowClient(uri).load_table(run.info.experiment_id, "trials.json", [run.info.run_id])
     assert list(table["state"]) == ["COMPLETE", "PRUNED", "FAIL", "COMPLETE"]
     assert list(table["units"]) == [8, 9, 10, 11]
 
 
 def test_what_a_backend_sets_about_epochs_becomes_tags(uri, home):
-    """A promotion tells from which trial and epoch it goes on."""
+    """A promotion names the trial and epoch that it continues from."""
     events = [make.started(make.spec()), make.RESUMED, *make.trial(0)]
     events += [make.asked(1, epochs=9, initial_epoch=3, resume_from=0)]
     track(uri, home, make.timed(*events))
@@ -127,7 +127,7 @@ def test_what_a_backend_sets_about_epochs_becomes_tags(uri, home):
 
 @pytest.mark.parametrize("memory", ["lost", "damaged", "old"])
 def test_sending_again_changes_nothing(uri, home, memory):
-    """A crash between sending and remembering, or a lost mlflow.json, doubles and loses nothing."""
+    """A crash before a sending is recorded, or a lost mlflow.json, duplicates and loses nothing."""
     entries = make.small_study(folds=2)
     track(uri, home, entries[:9])
     old = (home / "mlflow.json").read_text()
@@ -144,7 +144,7 @@ def test_sending_again_changes_nothing(uri, home, memory):
 
 @pytest.mark.parametrize("call", ["create_run", "log_batch", "set_terminated", "delete_run"])
 def test_a_call_whose_answer_is_lost_is_not_done_twice(uri, home, call, monkeypatch):
-    """If the store takes a call but its answer never comes, trying again stores nothing twice."""
+    """If the store accepts a call but its answer is lost, retrying stores nothing twice."""
     events = [make.started(make.spec()), make.RESUMED, make.asked(0), make.reported(0, 1)]
     events += [make.RESUMED, *make.trial(0)[1:], *make.trial(1)]
     entries = make.timed(*events, Stopped("finished", 1.0, 0))
@@ -169,7 +169,7 @@ def test_a_call_whose_answer_is_lost_is_not_done_twice(uri, home, call, monkeypa
 
 
 def test_an_interrupted_trial_starts_anew_in_a_run_of_its_own(uri, home):
-    """Interrupted runs are KILLED; the next process replaces them, so one attempt's curve shows."""
+    """An interrupted run is KILLED and later replaced, so that only one attempt's curve shows."""
     first = [make.started(make.spec()), make.RESUMED, *make.trial(0)]
     first += [make.asked(1), make.reported(1, 1), make.reported(1, 2), Stopped("interrupted", 5.0)]
     entries = make.timed(*first)
@@ -186,7 +186,7 @@ def test_an_interrupted_trial_starts_anew_in_a_run_of_its_own(uri, home):
 
 
 def test_an_extended_study_shows_its_new_best(uri, home):
-    """The best's params are replaced, also those that only an earlier best had; data stays one."""
+    """The params of the best are replaced, stale ones included; the data set stays a single one."""
     events = [make.started(make.spec()), make.RESUMED, *make.trial(2, value=0.5)]
     entries = make.timed(*events, Stopped("finished", 3.0, 2))
     track(uri, home, entries)
@@ -202,7 +202,7 @@ def test_an_extended_study_shows_its_new_best(uri, home):
 
 
 def test_studies_of_one_name_have_runs_of_their_own(uri, tmp_path):
-    """Another directory's study of the same name is another study, and stays as it is."""
+    """A study of the same name in another directory is another study and stays unchanged."""
     for place, begin in (("a", make.BEGIN), ("b", make.BEGIN + 5)):
         (tmp_path / place).mkdir()
         events = [make.started(make.spec()), make.RESUMED, *make.trial(0)]
@@ -213,7 +213,7 @@ def test_studies_of_one_name_have_runs_of_their_own(uri, tmp_path):
 
 
 def test_another_store_gets_the_whole_study(uri, home, database, tmp_path):
-    """If the study moves to another store, that store gets all of it, not only the rest."""
+    """A study that moves to another store is sent there in full, not only its rest."""
     entries = make.small_study()
     track(uri, home, entries[:8])
     (tmp_path / "other").mkdir()
@@ -225,7 +225,7 @@ def test_another_store_gets_the_whole_study(uri, home, database, tmp_path):
 
 
 def test_a_deleted_study_is_sent_again(uri, home):
-    """If someone deleted the study's run, the next process makes a new one with everything."""
+    """If the study's run was deleted, the next process creates a new one with everything."""
     entries = make.small_study()
     track(uri, home, entries[:-1])
     MlflowClient(uri).delete_run(read_ids(home).run_id)
@@ -238,7 +238,7 @@ def test_a_deleted_study_is_sent_again(uri, home):
 
 
 def test_more_values_than_one_call_takes_all_arrive(uri, home):
-    """MLflow's limit of 1000 metrics a call costs no point."""
+    """MLflow's limit of 1000 metrics per call loses no point."""
     events = [make.started(make.spec()), make.RESUMED, make.asked(0)]
     events += [make.reported(0, epoch) for epoch in range(1, 1301)]
     track(uri, home, make.timed(*events, make.told(0)))
@@ -246,7 +246,7 @@ def test_more_values_than_one_call_takes_all_arrive(uri, home):
 
 
 def test_a_dead_server_holds_nothing_up_and_loses_nothing(uri, home):
-    """With no server, recording goes on, close gives up, and the next process sends it all."""
+    """Without a server, recording continues, close gives up, and the next process sends it all."""
     entries = make.small_study()
     begun = time.monotonic()
     tracker = MlflowTracker("http://me:s3cret@127.0.0.1:9", home)
@@ -278,12 +278,12 @@ def test_a_dead_server_holds_nothing_up_and_loses_nothing(uri, home):
     ],
 )
 def test_redact_hides_passwords_only(uri, shown):
-    """Whatever form a password has in a URI, it is not shown; the rest is."""
+    """Passwords are hidden in every form of URI; the rest is shown."""
     assert redact(uri) == shown
 
 
 def test_resolve_uri_prefers_the_option_then_the_environment(tmp_path, monkeypatch):
-    """The option wins over the variable, which wins over the file in the working directory."""
+    """The option overrides the variable, which overrides the file in the working directory."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     assert resolve_uri(None, tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://server:5000/")
@@ -293,13 +293,13 @@ def test_resolve_uri_prefers_the_option_then_the_environment(tmp_path, monkeypat
 
 @pytest.mark.parametrize("uri", ["./mlruns", "file:///mlruns", "ftp://host", "sqlite:///"])
 def test_a_uri_that_mlflow_has_no_store_for_is_refused(uri, tmp_path):
-    """Such a URI is refused before anything is trained, with what to give instead."""
+    """Such a URI is rejected before anything is trained, with a remedy."""
     with pytest.raises(TrackingError, match=r"such as|give the address"):
         resolve_uri(uri, tmp_path)
 
 
 def test_importing_the_tracker_does_not_import_mlflow():
-    """A study starts at once: MLflow is imported by the outbox's thread."""
+    """Studies start at once because the outbox's thread imports MLflow."""
     code = "import sys, searchlab.tracking.mlflow.tracker\n"
     code += "print({'mlflow', 'optuna'} & {*sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -308,7 +308,7 @@ def test_importing_the_tracker_does_not_import_mlflow():
 
 @pytest.mark.slow
 def test_processes_that_start_at_once_share_a_new_store(tmp_path):
-    """Four first studies in an empty directory: all arrive in one experiment."""
+    """Four first studies in an empty directory all arrive in one experiment."""
     code = (
         "import sys; from pathlib import Path; from searchlab.testing import entries as make;"
         "from tracking.store_support import track; home = Path(sys.argv[2]); home.mkdir();"
@@ -330,14 +330,14 @@ def test_processes_that_start_at_once_share_a_new_store(tmp_path):
 
 @pytest.fixture
 def folder(database, tmp_path):
-    """A directory with an empty store in which a server can start."""
+    """A directory with an empty store, in which a server can start."""
     shutil.copy(database, tmp_path / "mlflow.db")
     return tmp_path
 
 
 @pytest.mark.slow
 def test_a_server_that_dies_and_returns_gets_everything_once(folder, home):
-    """Killed in the middle of a study and started again: nothing is lost, nothing is twice."""
+    """A server killed during a study and restarted neither loses nor duplicates anything."""
     entries = make.small_study(folds=2)
     server = Server(folder)
     try:
@@ -385,7 +385,7 @@ def test_a_plain_mlflow_ui_shows_the_embedded_store(folder, home):
 
 @pytest.mark.keras
 def test_the_best_model_is_logged_once_and_can_be_used(uri, home, model_file, monkeypatch):
-    """The model predicts from MLflow alone, has its signature and preprocessing, and is one."""
+    """The only logged model predicts from MLflow alone and has its signature and preprocessing."""
     put_model(home, model_file)
     entries = make.small_study(model_path="best/model.keras")
     track(uri, home, entries, drain_seconds=200)
@@ -418,7 +418,7 @@ def test_the_best_model_is_logged_once_and_can_be_used(uri, home, model_file, mo
 
 @pytest.mark.keras
 def test_a_model_that_only_its_own_code_can_load_is_kept_as_a_file(uri, home):
-    """A broken or foreign model ends neither the study nor the tracking; a tag says why."""
+    """A broken or foreign model stops neither the study nor tracking, and a tag says why."""
     (home / "best").mkdir()
     (home / "best" / "model.keras").write_bytes(b"no model")
     entries = make.small_study(model_path="best/model.keras")

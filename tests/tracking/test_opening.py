@@ -1,4 +1,4 @@
-"""MLflow's tables in a new directory."""
+"""Creation of MLflow's tables in a new directory."""
 
 import sqlite3
 
@@ -22,7 +22,7 @@ def tables(file):
 
 
 def test_the_second_directory_gets_its_tables_without_migrations(tmp_path, cache, monkeypatch):
-    """The empty database of the first is kept, is copied for the second, and MLflow takes it."""
+    """The first directory's empty database is cached and copied, and MLflow accepts the copy."""
     opening.open_store(f"sqlite:///{tmp_path}/first/mlflow.db")
     (kept,) = cache.glob("*.db")
     monkeypatch.setattr(opening, "_keep", lambda *_: pytest.fail("migrated again"))
@@ -33,7 +33,7 @@ def test_the_second_directory_gets_its_tables_without_migrations(tmp_path, cache
 
 
 def test_a_damaged_kept_database_is_made_anew(tmp_path, cache):
-    """Half a file in the cache harms nobody, and is replaced."""
+    """A truncated file in the cache does no harm and is replaced."""
     opening.open_store(f"sqlite:///{tmp_path}/first/mlflow.db")
     (kept,) = cache.glob("*.db")
     whole = kept.read_bytes()
@@ -45,7 +45,7 @@ def test_a_damaged_kept_database_is_made_anew(tmp_path, cache):
 
 
 def test_a_cache_that_cannot_be_written_costs_only_time(tmp_path, monkeypatch):
-    """Where the cache directory is a file, the tables are made all the same."""
+    """Where the cache directory is a file, the tables are created all the same."""
     (tmp_path / "cache").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     client, experiment = opening.open_store(f"sqlite:///{tmp_path}/first/mlflow.db")

@@ -1,6 +1,6 @@
-"""Registered models against real stores: versions are made once, and champion is who has earned it.
+"""Registered models in real stores: each version is made once, and the best is champion.
 
-Logged models are made without Keras here, but for the tests marked so.
+Logged models are made without Keras, except in the tests marked so.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ CALLS = [
 
 @pytest.fixture
 def light(monkeypatch):
-    """Logged models without Keras, and no pictures: both take seconds and are tested elsewhere."""
+    """Log models without Keras and without images: both take seconds and are tested elsewhere."""
 
     def log_model(file):
         client = MlflowClient(file.uri)
@@ -65,7 +65,7 @@ def light(monkeypatch):
 
 @pytest.fixture
 def studies(tmp_path):
-    """Sends finished studies, each from a directory and with a model file of its own."""
+    """A function that sends finished studies, each with its own directory and model file."""
 
     def send(uri, name, model_file=None, **study):
         home = tmp_path / name
@@ -83,19 +83,19 @@ def studies(tmp_path):
 
 
 def aliases(uri, name="houses"):
-    """Which version each alias of a registered model means."""
+    """Return the version of each alias of a registered model."""
     found = MlflowClient(uri).get_registered_model(name).aliases
     return {alias: int(version) for alias, version in found.items()}
 
 
 def registered(home):
-    """What a study remembers of its version."""
+    """Return the version, alias and reason that a study has recorded."""
     found = read_ids(home).registered
     return found.version, found.alias, found.reason
 
 
 def test_a_finished_study_is_a_version_that_tells_all_about_it(uri, studies, light):
-    """The first version is champion; its tags lead back to study, trial, data and scores."""
+    """The first version is champion; its tags name the study, trial, data and scores."""
     home = studies(uri, "first", scores=(0.27, 0.29))
     assert registered(home) == ("1", "champion", "no other champion")
     assert aliases(uri) == {"champion": 1}
@@ -122,7 +122,7 @@ def test_a_finished_study_is_a_version_that_tells_all_about_it(uri, studies, lig
 
 
 def test_only_a_better_confirmed_score_takes_the_alias(uri, studies, light):
-    """A weaker and an equal study become candidate, a better one champion; each says why."""
+    """A worse or equal study becomes candidate, a better one champion; each gives the reason."""
     studies(uri, "first", scores=(0.27, 0.29))
     weaker = studies(uri, "weaker", scores=(0.29, 0.29))
     assert registered(weaker) == ("2", "candidate", "0.29 does not beat 0.28 of version 1")
@@ -135,7 +135,7 @@ def test_only_a_better_confirmed_score_takes_the_alias(uri, studies, light):
 
 
 def test_a_higher_score_wins_where_it_is_maximized(uri, studies, light):
-    """The study's direction says what is better."""
+    """The study's direction decides which score is better."""
     studies(uri, "first", scores=(0.7, 0.7), maximize=True)
     studies(uri, "lower", scores=(0.6, 0.6), maximize=True)
     assert aliases(uri) == {"champion": 1, "candidate": 2}
@@ -153,7 +153,7 @@ def test_a_higher_score_wins_where_it_is_maximized(uri, studies, light):
     ],
 )
 def test_what_cannot_be_compared_is_a_candidate(uri, studies, light, first, second, reason):
-    """On other data, by another metric, or without confirmation no score takes the alias."""
+    """Other data, another metric or a missing confirmation rule out the alias for any score."""
     studies(uri, "first", **{"scores": (9.0, 9.0), **first})
     home = studies(uri, "second", **{"scores": (0.1, 0.1), **second})
     assert registered(home) == ("2", "candidate", reason)
@@ -173,7 +173,7 @@ def test_a_champion_of_other_makers_is_left_alone(uri, studies, light):
 
 @pytest.mark.parametrize("since", ["won", "promoted"])
 def test_sending_a_study_again_takes_no_alias_back(uri, studies, light, since):
-    """Without its mlflow.json a study is sent anew: no second version, and who won since stays."""
+    """Sent again without its mlflow.json, a study gets no second version and no alias back."""
     home = studies(uri, "first", scores=(0.28, 0.28))
     studies(uri, "second", scores=(0.2, 0.2) if since == "won" else (0.3, 0.3))
     if since == "promoted":
@@ -190,7 +190,7 @@ def test_sending_a_study_again_takes_no_alias_back(uri, studies, light, since):
 def test_a_study_moved_to_another_store_is_registered_there(
     uri, studies, light, database, tmp_path
 ):
-    """The other store's own champion decides there; the first store stays as it was."""
+    """It competes with the other store's champion, and the first store stays unchanged."""
     home = studies(uri, "first", scores=(0.28, 0.28))
     (tmp_path / "other").mkdir()
     shutil.copy(database, tmp_path / "other" / "mlflow.db")
@@ -203,7 +203,7 @@ def test_a_study_moved_to_another_store_is_registered_there(
 
 
 def test_an_extended_study_makes_another_version(uri, studies, light):
-    """It competes with its own earlier version, by the same rule."""
+    """It competes with the study's earlier version by the same rule."""
     home = studies(uri, "first", scores=(0.28, 0.28))
     entries = make.ended_study(name="first", scores=(0.28, 0.28))
     (home / "refit" / "model.keras").write_text("another")
@@ -217,9 +217,9 @@ def test_an_extended_study_makes_another_version(uri, studies, light):
 
 
 def test_of_a_study_that_ended_twice_the_last_end_counts(uri, home, light, monkeypatch):
-    """Sent anew in small batches, its first end neither logs nor registers today's model file."""
+    """Sent again in small batches, its first end neither logs nor registers today's model file."""
     entries = make.ended_study()
-    monkeypatch.setattr(outbox, "_LARGEST", len(entries))  # a batch ends with its first end
+    monkeypatch.setattr(outbox, "_LARGEST", len(entries))  # a batch ends with the first end
     ends, real = [], artifacts.finish
 
     def counted(*args):
@@ -235,7 +235,7 @@ def test_of_a_study_that_ended_twice_the_last_end_counts(uri, home, light, monke
 
 
 class Registry:
-    """Registers studies of one store, without sending them, while calls can fail."""
+    """Registration of one store's studies, without sending them, with failing calls."""
 
     def __init__(self, uri, monkeypatch):
         self.client, self._experiment = open_store(uri)
@@ -244,18 +244,18 @@ class Registry:
             monkeypatch.setattr(MlflowClient, call, self._failing(getattr(MlflowClient, call)))
 
     def lose(self, number, after):
-        """Lets the call of this number fail, before it is done or after."""
+        """Make the call of this number fail, before or after it is done."""
         self._calls, self._lost, self._after = 0, number, after
 
     def state(self, study):
-        """A study of which run and model have been sent."""
+        """Return the state of a study whose run and model have been sent."""
         run_id = self.client.create_run(self._experiment).info.run_id
         model = self.client.create_logged_model(self._experiment, source_run_id=run_id)
         sent = {"run_id": run_id, "model": f"file of {study}", "model_id": model.model_id}
         return State(study, self._uri, self._experiment, **sent)
 
     def register(self, state, score, model="houses"):
-        """Registers it with this confirmed score; None if a call failed."""
+        """Register a study with this confirmed score; return None if a call failed."""
         record = StudyRecord(make.ended_study(scores=(score, score), model=model))
         try:
             return register(self.client, state, record)
@@ -278,7 +278,7 @@ class Registry:
 
 @pytest.mark.parametrize("after", [False, True])
 def test_a_fault_at_any_call_doubles_and_loses_nothing(uri, monkeypatch, after):
-    """Each call in turn, or its answer, is lost; the next try makes the same of it, once."""
+    """After any call, or its answer, is lost, the next try gives the same result, once."""
     registry = Registry(uri, monkeypatch)
     first, second = registry.state("first"), registry.state("second")
     for number in itertools.count(1):
@@ -299,7 +299,7 @@ def test_a_fault_at_any_call_doubles_and_loses_nothing(uri, monkeypatch, after):
 
 @pytest.mark.parametrize("since", ["won", "promoted"])
 def test_who_wins_between_two_tries_stays_champion(uri, monkeypatch, since):
-    """A try fails when the alias has moved; by the next one it is another's, and stays there."""
+    """A try moves the alias but fails; the next one leaves it with whoever took it since."""
     registry = Registry(uri, monkeypatch)
     registry.register(registry.state("first"), 0.28)
     second = registry.state("second")
@@ -323,7 +323,7 @@ def test_who_wins_between_two_tries_stays_champion(uri, monkeypatch, since):
 
 
 def test_a_registry_that_will_never_take_it_holds_nothing_up(uri, studies, light, monkeypatch):
-    """Without the permission the study is sent all the same, and says why it has no version."""
+    """A study without the permission is sent all the same and says why it has no version."""
 
     def refused(client, name):
         raise MlflowException("not allowed to\nread models", PERMISSION_DENIED)
@@ -345,7 +345,7 @@ def test_a_registry_that_will_never_take_it_holds_nothing_up(uri, studies, light
 
 
 def test_a_model_that_is_only_files_gets_no_version(uri, studies, light, monkeypatch):
-    """A model that a fresh process cannot load is no version of anything."""
+    """A model that a fresh process cannot load is never registered."""
     monkeypatch.setattr(artifacts, "log_model", lambda file: LoggedModel(problem="ValueError: no"))
     home = studies(uri, "first")
     assert registered(home)[0] == ""
@@ -354,7 +354,7 @@ def test_a_model_that_is_only_files_gets_no_version(uri, studies, light, monkeyp
 
 
 def test_a_study_with_no_registered_model_registers_nothing(uri, studies, light):
-    """`registered_model: null` is heeded, and so is a name that a later process brings."""
+    """`registered_model: null` is respected, and so is a name that a later process sets."""
     home = studies(uri, "first", model=None)
     assert read_ids(home).registered is None
     assert MlflowClient(uri).search_registered_models() == []
@@ -368,7 +368,7 @@ def test_a_study_with_no_registered_model_registers_nothing(uri, studies, light)
 @pytest.mark.keras
 @pytest.mark.slow
 def test_a_champion_on_a_server_can_be_loaded(database, tmp_path, studies, model_file, monkeypatch):
-    """Through a real server: two studies, and the champion predicts from its alias alone."""
+    """After two studies on a real server, the champion predicts from its alias alone."""
     shutil.copy(database, tmp_path / "mlflow.db")
     server = Server(tmp_path)
     try:

@@ -1,4 +1,4 @@
-"""The pages in a real Chromium, where there is one."""
+"""The pages in a real Chromium, if one is installed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ pytestmark = [
     ids=["report", "nasty", "compare"],
 )
 def test_a_browser_draws_every_picture_and_runs_nothing_else(page, pictures, tmp_path):
-    """plotly.js works under the page's own policy, and what a user wrote makes no element."""
+    """plotly.js works under the page's own policy, and user text never becomes an element."""
     text = page()
     (tmp_path / "page.html").write_text(text, encoding="utf-8")
     command = [

@@ -1,4 +1,4 @@
-"""Studies side by side: the table, the JSON, and the page with their curves."""
+"""The comparison of studies: the table, the JSON, and the page with their curves."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from searchlab.testing import entries as make
 
 
 def renamed(name: str, *trials, **spec) -> StudyRecord:
-    """A study of another name."""
+    """Return a study with another name."""
     study = record(*trials, **spec)
     object.__setattr__(study.spec, "name", name)
     return study
 
 
 def rendered(study_table, width: int = 160) -> str:
-    """What a terminal of this width shows."""
+    """Return the output in a terminal of this width."""
     console = Console(file=io.StringIO(), width=width)
     console.print(study_table)
     return console.file.getvalue()
 
 
 def test_a_row_has_what_the_record_has():
-    """Backend, data, trials, scores, epochs and time of each study, and a mark for the best."""
+    """It has each study's backend, data, trials, scores, epochs and time, and marks the best."""
     one, other = finished(), renamed("other", make.trial(0, value=0.3))
     comparison = compare([one, other])
     line = comparison.studies[0]
@@ -52,7 +52,7 @@ def test_a_row_has_what_the_record_has():
 
 
 def test_the_best_is_told_by_the_confirmed_score_if_all_have_one():
-    """A study whose best was not confirmed is compared by what the search found."""
+    """If one study's best was not confirmed, all are compared by their search scores."""
     one = finished()
     assert (compare([one, many()]).best, compare([one, many()]).by) == ("housing", "best")
     lucky = renamed("lucky", make.trial(0, value=0.01))
@@ -64,7 +64,7 @@ def test_the_best_is_told_by_the_confirmed_score_if_all_have_one():
 
 
 def test_what_cannot_be_compared_is_said_and_nobody_wins():
-    """Another metric and direction give a line each, and no study is marked."""
+    """A different metric or direction gives a line each, and no study is marked."""
     comparison = compare([finished(), renamed("up", make.trial(0), maximize=True)])
     assert comparison.best is None
     text = "\n".join(remarks(comparison))
@@ -84,7 +84,7 @@ def test_other_data_or_splits_are_said():
 
 
 def test_a_narrow_terminal_loses_nothing():
-    """Where there is no room, backend and data go below the name."""
+    """If space is short, backend and data move below the name."""
     text = rendered(compare_table(compare([finished(), many()])), 72)
     assert "random on california" in text
     assert max(map(len, text.splitlines())) <= 72
@@ -93,9 +93,9 @@ def test_a_narrow_terminal_loses_nothing():
 @pytest.mark.parametrize("axis", AXES)
 @pytest.mark.parametrize("maximize", [False, True])
 def test_curves_only_get_better_and_go_on(axis, maximize):
-    """The best so far is monotone, and so is what was spent until then."""
+    """The best so far is monotone, and so is its cost."""
     points = list(curve(axis, many(maximize=maximize)))
-    assert len(points) == 10  # PRUNED and FAIL trials took their time, too
+    assert len(points) == 10  # PRUNED and FAIL trials took time, too
     sign = 1 if maximize else -1
     for (x, y), (later, better) in pairwise(points):
         assert later >= x
@@ -104,7 +104,7 @@ def test_curves_only_get_better_and_go_on(axis, maximize):
 
 
 def test_axes_count_trials_epochs_and_seconds():
-    """Until its second trial ended, a study had two trials, six model-epochs and some seconds."""
+    """The end of its second trial counts two trials, six model-epochs and some seconds."""
     study = record(make.trial(0, value=0.5), make.trial(1, value=0.25))
     assert list(curve("trials", study)) == [(1, 0.5), (2, 0.25)]
     assert list(curve("model-epochs", study)) == [(3, 0.5), (6, 0.25)]
@@ -113,7 +113,7 @@ def test_axes_count_trials_epochs_and_seconds():
 
 
 def test_seconds_leave_out_the_time_between_processes():
-    """An hour in which no process worked on the study is no part of its time."""
+    """An hour without a process does not count as the study's time."""
     first, second = (x for x, _ in curve("seconds", resumed()))
     assert first == pytest.approx(5 * 1.25 - 1.25 + 1.25)
     assert second == pytest.approx(10.0 + 5 * 1.25)
@@ -121,13 +121,13 @@ def test_seconds_leave_out_the_time_between_processes():
 
 
 def test_a_trial_that_is_not_over_is_no_point():
-    """Running trials have no value yet, and trials before the first COMPLETE one no best."""
+    """Running trials have no value, and there is no best before the first COMPLETE trial."""
     study = record(make.trial(0, "FAIL", None), make.trial(1, value=0.5), [make.asked(2)])
     assert list(curve("trials", study)) == [(2, 0.5)]
 
 
 def test_plotly_knows_all_that_the_curves_say():
-    """Plotly's own Python types accept the pictures; without a COMPLETE trial there is none."""
+    """Plotly's own Python types accept the figures; without a COMPLETE trial there is none."""
     for axis in AXES:
         figure = best_over(axis, [finished(), many()])
         graph_objects.Figure(figure.traces, figure.layout)
@@ -135,7 +135,7 @@ def test_plotly_knows_all_that_the_curves_say():
 
 
 def test_the_page_has_the_table_and_three_pictures_of_all_studies():
-    """One self-contained file, with every study in every picture."""
+    """The page is one self-contained file with every study in every figure."""
     page = Reader(compare_page([finished(), renamed("other", make.trial(0, value=0.3))]))
     assert set(page.figures) == {"over-trials", "over-model-epochs", "over-seconds"}
     for figure in page.figures.values():
@@ -148,13 +148,13 @@ def test_the_page_has_the_table_and_three_pictures_of_all_studies():
 
 
 def test_one_study_alone_is_refused():
-    """There is nothing to compare."""
+    """A comparison needs at least two studies."""
     with pytest.raises(InputError, match="name two or more"):
         compare([finished()])
 
 
 def test_the_command_prints_json_or_a_table(tmp_path, monkeypatch):
-    """`compare` takes names; a study that is not there is told in the usual line."""
+    """`compare` takes names; a study that does not exist gives the usual line."""
     monkeypatch.chdir(tmp_path)
     for name in ("housing", "again"):
         with Journal(StudyHome(name, tmp_path).paths.journal) as journal:

@@ -1,4 +1,4 @@
-"""The pictures of a study, drawn for real and looked into."""
+"""The figures of a study, rendered and inspected."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ALL = ["confirmation", "history", "importances", "curves", "parallel"]
 
 
 def names(study):
-    """The pictures that are drawn of a study."""
+    """Return the names of the figures drawn for a study."""
     return [figure.name for figure in drawn(figures.DRAWERS, study)]
 
 
@@ -41,12 +41,12 @@ def test_plotly_knows_all_that_the_pictures_say():
     ],
 )
 def test_pictures_that_the_trials_cannot_make_are_left_out(trials, expected):
-    """No trial, one trial, or the same objective everywhere: fewer pictures, and no error."""
+    """No trial, one trial or a constant objective gives fewer figures and no error."""
     assert names(record(*trials)) == expected
 
 
 def test_a_picture_that_fails_costs_only_itself(monkeypatch, caplog):
-    """The other pictures are drawn, and the log has why one was not."""
+    """The other figures are drawn, and the log has the reason for the missing one."""
     monkeypatch.setattr(figures, "importances", lambda _: 1 / 0)
     assert names(finished()) == [name for name in ALL if name != "importances"]
     assert "ZeroDivisionError" in caplog.text
@@ -61,14 +61,14 @@ def test_the_history_shows_the_trials_under_their_own_numbers():
 
 @pytest.mark.parametrize(("maximize", "best"), [(False, [0.2, 0.2, 0.1]), (True, [0.2, 0.9, 0.9])])
 def test_the_best_so_far_follows_the_direction(maximize, best):
-    """For an objective that is maximised the line of the best goes up."""
+    """For a maximized objective the line of the best rises."""
     trials = [make.trial(n, value=value) for n, value in enumerate((0.2, 0.9, 0.1))]
     study = record(*trials, maximize=maximize)
     assert figures.optimization_history(study).traces[1]["y"] == best
 
 
 def test_a_trial_that_diverged_does_not_squash_the_others():
-    """An objective of a million is left out of sight, with a note; the others fill the axis."""
+    """An objective of a million is cut off with a note, and the others fill the axis."""
     values = [0.3 + 0.01 * n for n in range(10)]
     least, most = values[0], values[-1]
     low, high, note = shown_range([*values, 1e6], maximize=False)
@@ -81,13 +81,13 @@ def test_a_trial_that_diverged_does_not_squash_the_others():
 
 
 def axis(figure, name):
-    """The position of a param's axis in the parallel coordinates."""
+    """Return the position of a param's axis in the parallel coordinates."""
     ticks = figure.layout["xaxis"]
     return ticks["tickvals"][ticks["ticktext"].index(f"<b>{name}</b>")]
 
 
 def lines(figure):
-    """The height of each trial at each axis, by what its tooltip begins with."""
+    """Return the height of each trial at each axis, by the start of its tooltip."""
     found = {}
     for trace in figure.traces:
         start = 0
@@ -104,7 +104,7 @@ def test_a_log_param_has_a_log_axis_in_the_parallel_coordinates():
 
 
 def test_the_best_objective_is_on_top():
-    """Whether it is the highest or the lowest."""
+    """It is on top whether it is the highest or the lowest."""
     for maximize in (False, True):
         heights = {
             name: line[0]
@@ -115,7 +115,7 @@ def test_the_best_objective_is_on_top():
 
 
 def test_of_very_many_trials_a_hundred_are_drawn_from_the_best_to_the_worst():
-    """A thousand lines are a carpet; the best, the worst and the winner are always among them."""
+    """A thousand lines are unreadable; the best, the worst and the winner are always drawn."""
     study = record(*(make.trial(n, value=1.0 + n) for n in range(250)))
     figure = parallel_coordinates(study)
     assert len(lines(figure)) == 100
@@ -124,7 +124,7 @@ def test_of_very_many_trials_a_hundred_are_drawn_from_the_best_to_the_worst():
 
 
 def test_choices_of_any_type_and_conditional_params_are_drawn():
-    """None and booleans are choices like any other; a trial without a param is marked so."""
+    """None and booleans are choices like any other, and a missing param is marked."""
     figure = parallel_coordinates(many())
     notes = figure.layout["annotations"]
     assert {each["text"] for each in notes if each["x"] == axis(figure, "norm")} == {
@@ -137,7 +137,7 @@ def test_choices_of_any_type_and_conditional_params_are_drawn():
 
 
 def test_learning_curves_are_the_mean_over_the_folds_best_first():
-    """One curve a trial, the best ones, the best of all first."""
+    """Each of the best trials has one curve, the best trial first."""
     trials = [make.trial(n, value=1.0 - n / 20, folds=2) for n in range(12)]
     traces = figures.learning_curves(record(*trials, folds=2)).traces
     assert len(traces) == 10
@@ -146,14 +146,14 @@ def test_learning_curves_are_the_mean_over_the_folds_best_first():
 
 
 def test_epochs_that_are_no_number_leave_a_gap():
-    """A curve goes on after an epoch with NaN, and the page's JSON has none."""
+    """A curve continues after an epoch with NaN, and the page's JSON has no NaN."""
     events = [make.asked(0), make.reported(0, 1), make.reported(0, 2, loss=float("nan"))]
     trace = figures.learning_curves(record([*events, make.reported(0, 3), make.told(0)])).traces[0]
     assert trace["x"] == [1, 3]
 
 
 def test_a_float_just_over_its_edge_is_drawn():
-    """Libraries that sample on a log scale may round over the end of the range."""
+    """Libraries that sample on a log scale may round beyond the end of the range."""
     study = many()
     params = dict(study.trials[1].trial.suggestion.params) | {"rate": 0.1 * (1 + 1e-12)}
     object.__setattr__(study.trials[1].trial.suggestion, "params", params)
@@ -161,7 +161,7 @@ def test_a_float_just_over_its_edge_is_drawn():
 
 
 def test_importances_are_shares_of_the_params_that_varied():
-    """They add up to one, the largest first, and know conditional params."""
+    """They sum to one, are sorted in descending order, and cover conditional params."""
     shares = importances(many())
     assert sum(shares.values()) == pytest.approx(1)
     assert list(shares.values()) == sorted(shares.values(), reverse=True)
@@ -169,7 +169,7 @@ def test_importances_are_shares_of_the_params_that_varied():
 
 
 def test_the_confirmation_shows_each_candidate_with_each_seed():
-    """The winner is on top, with its search score, its seeds' scores and their mean."""
+    """The winner is on top, with its search score, its scores by seed and their mean."""
     search, seeds, mean = figures.confirmation(finished()).traces
     assert search["y"] == mean["y"] == ["trial 6 ", "trial 7 "]
     assert search["x"] == [1 / 7, 1 / 8]

@@ -1,4 +1,4 @@
-"""The page about a study: its facts, its safety, and its states."""
+"""A study's page: its facts, its safety, and its states."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ NASTY = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{7*7
 
 
 def read(study: StudyRecord) -> Reader:
-    """The page of a study, as a reader finds it."""
+    """Return a reader that has read the page of a study."""
     return Reader(report_page(study))
 
 
 def test_the_three_scores_stand_side_by_side():
-    """Search, confirmed and test score are the record's, each with what it is."""
+    """The search, confirmed and test scores are those of the record, each with its label."""
     page = read(finished())
     assert "Trial 6 wins: loss 0.4062 on the test rows" in page.text
     assert "With other seeds it is the best of 2, ahead of trial 7" in page.text
@@ -45,7 +45,7 @@ def test_the_three_scores_stand_side_by_side():
 
 
 def test_the_standings_have_the_score_of_each_seed():
-    """One row a candidate, the best mean first, as the record has them."""
+    """Each candidate has one row, the best mean first, as in the record."""
     head, *rows = read(finished()).tables[1]
     assert head == ["trial", "confirmed", "seed 8", "seed 9", "seed 10", "search"]
     assert [row[0] for row in rows] == ["6", "7"]
@@ -55,7 +55,7 @@ def test_the_standings_have_the_score_of_each_seed():
 
 
 def test_the_network_stands_among_the_simple_models():
-    """Each with its test metric, best first, and a sentence on which wins."""
+    """Each has its test metric, best first, and a sentence names the winner."""
     page = read(finished())
     assert page.tables[0] == [
         ["model", "loss"],
@@ -64,7 +64,7 @@ def test_the_network_stands_among_the_simple_models():
         ["linear regression", "0.75"],
         ["always the same answer", "1.5"],
     ]
-    assert "Too close to call" in page.text  # less apart than the seeds' spread of 0.04
+    assert "Too close to call" in page.text  # closer than the seeds' spread of 0.04
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_the_network_stands_among_the_simple_models():
     ],
 )
 def test_the_verdict_says_which_wins(test, verdict):
-    """The better test score wins; one that is no number wins nothing."""
+    """The better test score wins; NaN never does."""
     page = read(finished(test=test))
     assert verdict in page.text
     assert ("orth it" in page.text.replace("Is the network worth it?", "")) == bool(verdict)
@@ -100,7 +100,7 @@ def test_the_highest_wins_where_higher_is_better():
 
 
 def test_a_simple_model_without_the_metric_or_that_failed_comes_last():
-    """The Perceptron has no loss; a failure is told with its reason."""
+    """The Perceptron has no loss; a failed baseline is listed with its reason."""
     failure = Failure("MemoryError", "too large")
     then = (
         Compared("perceptron", {"accuracy": 0.9}, 1.0),
@@ -116,7 +116,7 @@ def test_a_simple_model_without_the_metric_or_that_failed_comes_last():
 
 
 def test_the_trials_stand_best_first_with_params_and_reasons():
-    """COMPLETE ones by their objective, then the others by number; a failure has its reason."""
+    """COMPLETE trials are sorted by objective, the others by number; a failure has its reason."""
     page = read(finished())
     head, *rows = page.tables[-1]
     assert head == ["trial", "state", "val_loss", "params", "epochs", "time"]
@@ -128,7 +128,7 @@ def test_the_trials_stand_best_first_with_params_and_reasons():
 
 
 def test_params_space_data_versions_and_the_file_are_there():
-    """What was searched, on what, with what, and the study file as written."""
+    """The page has the space, the data, the versions, and the study file as written."""
     study = finished()
     assert study.started is not None
     object.__setattr__(study.started, "versions", {"keras": "3.15.1"})
@@ -146,7 +146,7 @@ def test_params_space_data_versions_and_the_file_are_there():
 
 
 def test_the_page_needs_nothing_but_itself():
-    """No element names another file, and the browser is told to load nothing."""
+    """No element refers to another file, and a policy forbids the browser to load anything."""
     page = read(finished())
     for tag, attributes in page.tags:
         assert not {"src", "href", "srcset", "action"} & attributes.keys(), tag
@@ -163,7 +163,7 @@ def test_the_page_needs_nothing_but_itself():
 
 
 def nasty_study() -> StudyRecord:
-    """Everything that a user, a library or a file can name is HTML with a script."""
+    """Return a study in which everything a user, library or file can name is HTML with a script."""
     spec = make.spec().as_dict()
     spec["space"]["norm"] = {"choice": [NASTY, "b"]}
     del spec["space"]["momentum"]
@@ -193,7 +193,7 @@ def nasty_study() -> StudyRecord:
 
 
 def test_nothing_that_comes_from_elsewhere_becomes_part_of_the_page():
-    """Params, names, errors, files and metrics with HTML in them are shown as the text they are."""
+    """HTML in params, names, errors, files and metrics is shown as text."""
     page, plain = read(nasty_study()), read(finished())
     assert len(page.scripts) == len(plain.scripts)
     assert not any(tag == "img" for tag, _ in page.tags)
@@ -203,7 +203,7 @@ def test_nothing_that_comes_from_elsewhere_becomes_part_of_the_page():
 
 
 def test_pictures_show_texts_of_the_user_as_they_are():
-    """plotly.js takes some HTML in its texts: what comes from elsewhere is escaped for it."""
+    """plotly.js renders some HTML in its texts, so text from outside is escaped for it."""
     figures = read(nasty_study()).figures
     assert {"history", "parallel", "curves"} <= figures.keys()
     text = json.dumps(figures)
@@ -250,7 +250,7 @@ STATES = {
 
 @pytest.mark.parametrize("state", STATES)
 def test_a_study_in_any_state_has_a_page(state):
-    """What there is is shown, and what is not there is left out or says why."""
+    """Existing parts are shown; missing ones are left out or give a reason."""
     study, says = STATES[state]
     page = read(study)
     assert says in page.text
@@ -258,7 +258,7 @@ def test_a_study_in_any_state_has_a_page(state):
 
 
 def test_the_command_writes_the_page_and_names_it(tmp_path, monkeypatch):
-    """`report NAME` writes NAME.html here and prints its path; a second time replaces it."""
+    """`report NAME` writes NAME.html here and prints its path; a second run replaces it."""
     monkeypatch.chdir(tmp_path)
     with Journal(StudyHome("housing", tmp_path).paths.journal) as journal:
         for entry in make.small_study():
@@ -273,7 +273,7 @@ def test_the_command_writes_the_page_and_names_it(tmp_path, monkeypatch):
 
 
 def test_another_file_is_never_replaced(tmp_path):
-    """A file that is no page of ours is left as it is, and nothing is left beside it."""
+    """A file that is not our page stays unchanged, and nothing is left beside it."""
     path = tmp_path / "notes.html"
     path.write_text("my notes")
     with pytest.raises(InputError, match="no page of searchlab's"):
