@@ -74,6 +74,7 @@ def run(
     from searchlab.core.interrupt import Interrupt
     from searchlab.engine import plugins
     from searchlab.engine.run import run_study
+    from searchlab.report.html.report import report_page
     from searchlab.study.file import load_study
     from searchlab.tracking.mlflow.address import resolve_uri
     from searchlab.tracking.mlflow.tracker import MlflowTracker
@@ -90,7 +91,10 @@ def run(
         mlflow: list[MlflowTracker] = []
 
         def trackers(directory: Path) -> Sequence[Tracker]:
-            mlflow.append(MlflowTracker(uri, directory, hurry=lambda: interrupt.requested))
+            tracker = MlflowTracker(
+                uri, directory, hurry=lambda: interrupt.requested, render=report_page
+            )
+            mlflow.append(tracker)
             return [*mlflow, *views]
 
         def say(line: str) -> None:
@@ -99,8 +103,8 @@ def run(
 
         record = run_study(file, Path.cwd(), trackers, interrupt, say)
         tell_failure(record)
-        for tracker in mlflow:
-            warn_of_backlog(tracker, file.spec.name, tracking_uri)
+        for each in mlflow:
+            warn_of_backlog(each, file.spec.name, tracking_uri)
         if not quiet:
             print_study(record, study, output if as_json else None, terminal)
     raise click.exceptions.Exit(_exit_code(record, interrupt.requested))

@@ -152,10 +152,11 @@ def reproduce(name: str, trial: int | None, as_json: bool) -> None:
 def sync(name: str, tracking_uri: str | None) -> None:
     """Send to MLflow what it lacks of a study, after it was away."""
     from searchlab.engine.sync import sync_study
+    from searchlab.report.html.report import report_page
     from searchlab.tracking.mlflow.address import redact, resolve_uri
 
     uri = resolve_uri(tracking_uri, Path.cwd())
-    synced = sync_study(name, Path.cwd(), uri)
+    synced = sync_study(name, Path.cwd(), uri, report_page)
     what = f"sent {synced.sent} events to" if synced.sent else "nothing was missing in"
     click.echo(f"{what} {redact(uri)}, run {synced.ids.run_id}")
 

@@ -33,8 +33,10 @@ def duration_text(seconds: float) -> str:
     return f"{hours} h {minutes:02d} min"
 
 
-def clock_text(seconds: float) -> str:
+def clock_text(seconds: float | None) -> str:
     """Format a duration for a column: `12.3 s`, `2:05`, `3:07:00`."""
+    if seconds is None:
+        return "-"
     if round(seconds, 1) < _SIXTY:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), _SIXTY)

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from searchlab.errors import TrackingError
 from searchlab.journal.home import StudyHome, load_record
+from searchlab.journal.ids import StudyIds
 from searchlab.journal.journal import read_journal
-from searchlab.tracking.mlflow.state import TrackingIds, read_ids
+from searchlab.tracking.mlflow.state import read_ids
+from searchlab.tracking.mlflow.tracked import Render
 from searchlab.tracking.mlflow.tracker import MlflowTracker
 
 _LONGEST = 3600.0  # seconds; a store that answers may take its time with a long study
@@ -25,16 +27,17 @@ class Synced:
     """
 
     sent: int
-    ids: TrackingIds
+    ids: StudyIds
 
 
-def sync_study(name: str, cwd: Path, uri: str) -> Synced:
+def sync_study(name: str, cwd: Path, uri: str, render: Render) -> Synced:
     """Sends a study to a store, which has all of it afterwards, each point once.
 
     Args:
         name: the study.
         cwd: the working directory, where `.searchlab/` is.
         uri: the tracking URI, from `resolve_uri`. A store that has nothing of the study gets all.
+        render: makes the HTML report of the study's run.
 
     Raises:
         InputError: if there is no such study.
@@ -45,7 +48,7 @@ def sync_study(name: str, cwd: Path, uri: str) -> Synced:
     load_record(name, cwd)  # a directory for a study that is not there must not be made
     home = StudyHome(name, cwd)
     with home.locked():
-        tracker = MlflowTracker(uri, home.directory, _LONGEST)
+        tracker = MlflowTracker(uri, home.directory, _LONGEST, render=render)
         with contextlib.closing(tracker):
             tracker.replay(list(read_journal(home.paths.journal)))
     ids = read_ids(home.directory)

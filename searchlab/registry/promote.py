@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from searchlab.errors import InputError, StudyLockedError
 from searchlab.journal.home import StudyHome, load_record, study_names
+from searchlab.journal.ids import Registration
 from searchlab.journal.journal import read_journal
 from searchlab.journal.layout import study_layout
 from searchlab.tracking.mlflow.address import redact
 from searchlab.tracking.mlflow.projection import study_identity
-from searchlab.tracking.mlflow.state import Registration, State, read_ids
+from searchlab.tracking.mlflow.state import State, read_ids
 from searchlab.tracking.mlflow.tracker import registry
 
 if TYPE_CHECKING:

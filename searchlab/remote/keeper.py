@@ -7,11 +7,12 @@ from pathlib import Path
 
 from searchlab.errors import SearchlabError
 from searchlab.journal.home import StudyHome, load_record, study_names
+from searchlab.journal.ids import StudyIds
 from searchlab.journal.layout import submissions
 from searchlab.journal.record import StudyRecord
 from searchlab.remote.bundle import Bundle
 from searchlab.remote.driver import Driver, receive
-from searchlab.tracking.mlflow.state import TrackingIds, read_ids
+from searchlab.tracking.mlflow.state import read_ids
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Standing:
     words: str
     home: Path
     record: StudyRecord | None
-    ids: TrackingIds | None
+    ids: StudyIds | None
 
 
 class Keeper:

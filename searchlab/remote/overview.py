@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from searchlab.errors import SearchlabError
 from searchlab.journal.home import StudyHome, load_record, study_names
+from searchlab.journal.ids import StudyIds
 from searchlab.journal.record import StudyRecord
 from searchlab.remote.sent import sent
-from searchlab.tracking.mlflow.state import TrackingIds, read_ids
+from searchlab.tracking.mlflow.state import read_ids
 
 if TYPE_CHECKING:
     from searchlab.remote.keeper import Standing
@@ -29,7 +30,7 @@ class Row:
     """
 
     record: StudyRecord
-    ids: TrackingIds | None
+    ids: StudyIds | None
     directory: Path
     cluster: str = ""
 

@@ -12,9 +12,8 @@ from rich.text import Text
 from searchlab.core.wording import clock_text, confirmed_text, number_text
 from searchlab.errors import InputError
 from searchlab.journal.record import StudyRecord
-from searchlab.journal.standings import standing_of
-from searchlab.report.json import test_value, value_of
-from searchlab.report.phrases import data_text
+from searchlab.report.phrases import data_text, search_text
+from searchlab.report.rows import StudyRow, study_row
 from searchlab.report.tables import FirstThatFits, plain_table
 
 COLUMNS = ("trials", "best", "confirmed", "test", "epochs", "time")
@@ -22,41 +21,6 @@ COLUMNS = ("trials", "best", "confirmed", "test", "epochs", "time")
 
 _PAIR = 2
 _INCOMPARABLE = {"data", "metrics", "directions"}  # where these differ, no study is the best
-
-
-@dataclass(frozen=True)
-class Line:
-    """A study in a comparison; what is not known is None.
-
-    Attributes:
-        name: the study's.
-        backend: the search library.
-        data: the name of the data set.
-        metric: the objective.
-        direction: "maximize" or "minimize".
-        state: the study's.
-        trials: how many have ended.
-        best: the best objective of the search.
-        confirmed: the winner's mean with other seeds.
-        spread: their standard deviation.
-        test: the objective's metric of the study's model on the test rows.
-        epochs: model-epochs of all trials.
-        seconds: wall time that processes have spent on the study.
-    """
-
-    name: str
-    backend: str
-    data: str
-    metric: str
-    direction: str
-    state: str
-    trials: int
-    best: float | None
-    confirmed: float | None
-    spread: float | None
-    test: float | None
-    epochs: int
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -71,7 +35,7 @@ class Comparison:
             each.
     """
 
-    studies: tuple[Line, ...]
+    studies: tuple[StudyRow, ...]
     best: str | None
     by: str | None
     warnings: tuple[str, ...]
@@ -89,10 +53,10 @@ def compare(records: Sequence[StudyRecord]) -> Comparison:
     """
     if len(records) < _PAIR:
         raise InputError("one study has nothing to be compared with: name two or more")
-    lines = tuple(_line(record) for record in records)
+    rows = tuple(study_row(record) for record in records)
     warnings = _warnings(records)
-    best, by = (None, None) if _INCOMPARABLE & warnings.keys() else _best(lines)
-    return Comparison(lines, best, by, tuple(warnings.values()))
+    best, by = (None, None) if _INCOMPARABLE & warnings.keys() else _best(rows)
+    return Comparison(rows, best, by, tuple(warnings.values()))
 
 
 def compare_table(comparison: Comparison) -> RenderableType:
@@ -101,26 +65,26 @@ def compare_table(comparison: Comparison) -> RenderableType:
     for table in (wide, narrow):
         for name in COLUMNS:
             table.add_column(name, justify="right", no_wrap=True)
-    for line in comparison.studies:
-        best = line.name == comparison.best
-        name = f"* {line.name}" if best else line.name
-        cells = [Text(cell) for cell in texts(line)]
+    for row in comparison.studies:
+        best = row.name == comparison.best
+        name = f"* {row.name}" if best else row.name
+        cells = [Text(cell) for cell in texts(row)]
         style = "bold" if best else ""
-        wide.add_row(Text(name), Text(line.backend), Text(line.data), *cells, style=style)
-        short = Text.assemble(name, "\n", (f"{line.backend} on {line.data}", "dim"))
+        wide.add_row(Text(name), Text(row.backend), Text(row.data), *cells, style=style)
+        short = Text.assemble(name, "\n", (search_text(row.backend, row.data), "dim"))
         narrow.add_row(short, *cells, style=style)
     return FirstThatFits(wide, narrow)
 
 
-def texts(line: Line) -> list[str]:
-    """What a study has in each of `COLUMNS`, for people."""
+def texts(row: StudyRow) -> list[str]:
+    """Return the text of a study in each of `COLUMNS`."""
     return [
-        str(line.trials),
-        number_text(line.best),
-        confirmed_text(line.confirmed, line.spread),
-        number_text(line.test),
-        f"{line.epochs:,}",
-        clock_text(line.seconds),
+        str(row.trials),
+        number_text(row.best),
+        confirmed_text(row.confirmed, row.spread),
+        number_text(row.test),
+        f"{row.epochs:,}",
+        clock_text(row.seconds),
     ]
 
 
@@ -135,37 +99,16 @@ def remarks(comparison: Comparison) -> list[str]:
     return [*lines, *(f"beware: {warning}" for warning in comparison.warnings)]
 
 
-def _line(record: StudyRecord) -> Line:
-    spec, best, standing = record.spec, record.best_trial, standing_of(record)
-    return Line(
-        name=spec.name,
-        backend=spec.search.backend,
-        data=data_text(spec),
-        metric=spec.objective.metric,
-        direction=spec.objective.way,
-        state=record.state,
-        trials=record.ended,
-        best=None if best is None else value_of(best),
-        confirmed=None if standing is None else standing.mean,
-        spread=None if standing is None else standing.spread,
-        test=test_value(record),
-        epochs=record.epochs,
-        seconds=record.seconds,
-    )
-
-
-def _best(lines: Sequence[Line]) -> tuple[str | None, str | None]:
-    """The best study and the score that says so, of studies that mean the same by a score."""
-    confirmed = all(line.confirmed is not None or line.best is None for line in lines)
+def _best(rows: Sequence[StudyRow]) -> tuple[str | None, str | None]:
+    """Return the best study and the score that says so, of studies with comparable scores."""
+    confirmed = all(row.confirmed is not None or row.best is None for row in rows)
     scored = [
-        (line.confirmed if confirmed else line.best, line.name)
-        for line in lines
-        if line.best is not None
+        (row.confirmed if confirmed else row.best, row.name) for row in rows if row.best is not None
     ]
     known = [(score, name) for score, name in scored if score is not None]
     if not known:
         return None, None
-    choose = max if lines[0].direction == "maximize" else min
+    choose = max if rows[0].direction == "maximize" else min
     _, name = choose(known, key=lambda pair: pair[0])
     return name, "confirmed" if confirmed else "best"
 

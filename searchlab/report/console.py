@@ -11,11 +11,12 @@ from typing import TextIO
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from searchlab.core.wording import duration_text, number_text, params_text, reason_text
+from searchlab.core.wording import duration_text, number_text, params_text
 from searchlab.journal.events import Entry, Resumed, Told
 from searchlab.journal.record import StudyRecord
 from searchlab.report.live import Pace, live_view
-from searchlab.report.phrases import data_text
+from searchlab.report.phrases import data_text, search_text
+from searchlab.report.rows import trial_row
 
 _PER_SECOND = 4  # redraws; more is not seen, and takes time from the trainings
 
@@ -108,7 +109,7 @@ class PlainTracker:
 def start_line(record: StudyRecord) -> str:
     """What a study is about to do, in one line."""
     spec, budget = record.spec, record.budget
-    parts = [f"study {spec.name}: {spec.search.backend} on {data_text(spec)}"]
+    parts = [f"study {spec.name}: {search_text(spec.search.backend, data_text(spec))}"]
     if budget is not None and budget.trials is not None:
         parts.append(f"{budget.trials} trials")
     if budget is not None and budget.seconds is not None:
@@ -124,17 +125,16 @@ def trial_line(record: StudyRecord, number: int) -> str:
     Raises:
         ValueError: if the trial has not ended.
     """
-    trial = record.trials[number]
-    outcome = trial.outcome
-    if outcome is None:
+    row = trial_row(record.trials[number], record)
+    if row.seconds is None:
         raise ValueError(f"trial {number} has not ended")
-    parts = [f"trial {number} {outcome.state}"]
-    if outcome.value is not None:
-        parts.append(f"{record.spec.objective.metric} {number_text(outcome.value)}")
-    if number == record.best:
+    parts = [f"trial {number} {row.state}"]
+    if row.value is not None:
+        parts.append(f"{record.spec.objective.metric} {number_text(row.value)}")
+    if row.best:
         parts.append("(best)")
-    parts.append(params_text(trial.trial.suggestion.params))
-    parts.append(f" {outcome.epochs} epochs {duration_text(outcome.seconds)}")
-    if outcome.error is not None:
-        parts.append(f" {reason_text(outcome.error)}")
+    parts.append(params_text(row.params))
+    parts.append(f" {row.epochs} epochs {duration_text(row.seconds)}")
+    if row.error is not None:
+        parts.append(f" {row.error}")
     return " ".join(parts)

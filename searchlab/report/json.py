@@ -2,67 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from searchlab.core.wording import reason_text
-from searchlab.journal.events import Compared
-from searchlab.journal.record import StudyRecord, TrialRecord
+from searchlab.journal.ids import Registration, StudyIds
+from searchlab.journal.record import StudyRecord
 from searchlab.journal.standings import Standing, standings, winner
+from searchlab.report.results import finite, model_path, test_metrics
+from searchlab.report.rows import BaselineRow, TrialRow, baseline_rows, trial_row, trial_rows
 
 
-class Registered(Protocol):
-    """What became of a study's model in the model registry."""
-
-    @property
-    def name(self) -> str:
-        """The registered model."""
-
-    @property
-    def version(self) -> str:
-        """Its version, or "" if there is none."""
-
-    @property
-    def alias(self) -> str:
-        """The alias that the version was given, or ""."""
-
-    @property
-    def reason(self) -> str:
-        """Why it was given that alias, or why there is no version."""
-
-
-class Ids(Protocol):
-    """Where a study lies in its tracking store."""
-
-    @property
-    def uri(self) -> str | None:
-        """The tracking URI, without a password."""
-
-    @property
-    def experiment_id(self) -> str | None:
-        """The experiment."""
-
-    @property
-    def run_id(self) -> str | None:
-        """The study's own run."""
-
-    @property
-    def trials(self) -> Mapping[int, str]:
-        """The run of each trial."""
-
-    @property
-    def registered(self) -> Registered | None:
-        """What became of the study's model in the model registry; None if it was to go to none."""
-
-
-def study_json(record: StudyRecord, ids: Ids | None, directory: Path) -> dict[str, Any]:
-    """A study as plain JSON values; what is not known is null, and NaN never appears.
+def study_json(record: StudyRecord, ids: StudyIds | None, directory: Path) -> dict[str, Any]:
+    """Return a study as plain JSON values; an unknown value is null, and NaN never appears.
 
     Args:
         record: the study.
-        ids: where it lies in its tracking store, or None if it was never tracked.
+        ids: its place in a tracking store, or None if it was never tracked.
         directory: the study's directory, which the path of the model starts from.
     """
     spec, best = record.spec, record.best_trial
@@ -72,16 +29,10 @@ def study_json(record: StudyRecord, ids: Ids | None, directory: Path) -> dict[st
         "backend": spec.search.backend,
         "state": record.state,
         "trials_by_state": record.counts(),
-        "best": None
-        if best is None
-        else {
-            "number": best.trial.number,
-            "value": value_of(best),
-            "params": dict(best.trial.suggestion.params),
-        },
+        "best": None if best is None else _best_json(trial_row(best, record)),
         "winner": None if (chosen := winner(record)) is None else chosen.trial.number,
         "confirmed": [_standing_json(each) for each in standings(record)],
-        "baselines": {name: _baseline_json(each) for name, each in record.baselines.items()},
+        "baselines": {row.name: _baseline_json(row) for row in baseline_rows(record)},
         "metric": spec.objective.metric,
         "direction": spec.objective.way,
         "epochs": record.epochs,
@@ -90,24 +41,27 @@ def study_json(record: StudyRecord, ids: Ids | None, directory: Path) -> dict[st
         "tracking_uri": None if ids is None else ids.uri,
         "experiment_id": None if ids is None else ids.experiment_id,
         "run_id": None if ids is None else ids.run_id,
-        "registered": _registered_json(None if ids is None else ids.registered),
+        "registered": _registration_json(None if ids is None else ids.registered),
         "model_path": None if model is None else str(model),
         "test": {name: finite(value) for name, value in test_metrics(record).items()},
     }
 
 
-def show_json(record: StudyRecord, ids: Ids | None, directory: Path) -> dict[str, Any]:
-    """`study_json` with all trials, by number."""
+def show_json(record: StudyRecord, ids: StudyIds | None, directory: Path) -> dict[str, Any]:
+    """Return `study_json` with all trials, by number."""
     runs = {} if ids is None else ids.trials
-    trials = [_trial_json(record.trials[number], runs) for number in sorted(record.trials)]
+    trials = [_trial_json(row, runs) for row in trial_rows(record)]
     return {**study_json(record, ids, directory), "trials": trials}
 
 
-def _registered_json(registered: Registered | None) -> dict[str, str | None] | None:
-    if registered is None:
+def _registration_json(registration: Registration | None) -> dict[str, str | None] | None:
+    if registration is None:
         return None
-    names = ("name", "version", "alias", "reason")
-    return {name: getattr(registered, name) or None for name in names}
+    return {name: value or None for name, value in asdict(registration).items()}
+
+
+def _best_json(row: TrialRow) -> dict[str, Any]:
+    return {"number": row.number, "value": row.value, "params": dict(row.params)}
 
 
 def _standing_json(standing: Standing) -> dict[str, Any]:
@@ -121,55 +75,20 @@ def _standing_json(standing: Standing) -> dict[str, Any]:
     }
 
 
-def _baseline_json(event: Compared) -> dict[str, Any]:
-    error = None if event.error is None else reason_text(event.error)
-    metrics = {name: finite(value) for name, value in event.metrics.items()}
-    return {"metrics": metrics, "seconds": event.seconds, "error": error}
+def _baseline_json(row: BaselineRow) -> dict[str, Any]:
+    return {"metrics": dict(row.metrics), "seconds": row.seconds, "error": row.error}
 
 
-def _trial_json(trial: TrialRecord, runs: Mapping[int, str]) -> dict[str, Any]:
-    outcome, number = trial.outcome, trial.trial.number
-    failure = None if outcome is None else outcome.error
+def _trial_json(row: TrialRow, runs: Mapping[int, str]) -> dict[str, Any]:
     return {
-        "number": number,
-        "state": str(trial.state),
-        "params": dict(trial.trial.suggestion.params),
-        "value": value_of(trial),
-        "epochs": trial.epochs,
-        "seconds": None if outcome is None else outcome.seconds,
-        "run_id": runs.get(number),
-        "error": None if failure is None else reason_text(failure),
-        "scores": [] if outcome is None else [finite(score) for score in outcome.scores],
-        "unfused": None if outcome is None else outcome.unfused,
+        "number": row.number,
+        "state": str(row.state),
+        "params": dict(row.params),
+        "value": row.value,
+        "epochs": row.epochs,
+        "seconds": row.seconds,
+        "run_id": runs.get(row.number),
+        "error": row.error,
+        "scores": list(row.scores),
+        "unfused": row.unfused,
     }
-
-
-def test_metrics(record: StudyRecord) -> Mapping[str, float]:
-    """The metrics on the test rows; empty if there are none."""
-    return {} if record.stopped is None else record.stopped.test
-
-
-def test_metric(record: StudyRecord) -> str:
-    """What the objective's metric is called on the test rows."""
-    return record.spec.objective.metric.removeprefix("val_")
-
-
-def test_value(record: StudyRecord) -> float | None:
-    """That metric of the study's model; None if it is not known or not finite."""
-    return finite(test_metrics(record).get(test_metric(record)))
-
-
-def model_path(record: StudyRecord, directory: Path) -> Path | None:
-    """The study's model; None if there is none."""
-    path = None if record.stopped is None else record.stopped.model_path
-    return None if path is None else directory / path
-
-
-def value_of(trial: TrialRecord) -> float | None:
-    """A trial's objective; None if it has none that is finite."""
-    return None if trial.outcome is None else finite(trial.outcome.value)
-
-
-def finite(value: float | None) -> float | None:
-    """The value; None if it is not finite."""
-    return value if value is not None and math.isfinite(value) else None

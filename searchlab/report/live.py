@@ -14,7 +14,8 @@ from searchlab.core.trial import TrialState
 from searchlab.core.wording import duration_text, number_text, params_text
 from searchlab.journal.events import Asked, Entry, Reported, Resumed, Told
 from searchlab.journal.record import StudyRecord, TrialRecord
-from searchlab.report.phrases import STATE_STYLES, data_text
+from searchlab.report.phrases import STATE_STYLES, data_text, search_text
+from searchlab.report.rows import trial_row
 
 _SHOWN = 4  # running trials with a line of their own
 _STATES = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.RUNNING)
@@ -73,7 +74,7 @@ def live_view(record: StudyRecord, pace: Pace, now: float) -> RenderableType:
 def _head(record: StudyRecord, pace: Pace, now: float) -> Table:
     spec = record.spec
     title = Text.assemble(
-        (spec.name, "bold"), "  ", (f"{spec.search.backend} on {data_text(spec)}", "dim")
+        (spec.name, "bold"), "  ", (search_text(spec.search.backend, data_text(spec)), "dim")
     )
     times = [duration_text(_elapsed(record, pace, now))]
     left = _left(record, pace, now)
@@ -129,16 +130,16 @@ def _rate(value: float) -> str:
 
 
 def _best(record: StudyRecord) -> Iterator[RenderableType]:
-    best = record.best_trial
-    if best is None or best.outcome is None:
+    if record.best_trial is None:
         yield Text.assemble("best  ", ("no trial is COMPLETE yet", "dim"))
         return
+    best = trial_row(record.best_trial, record)
     yield Text.assemble(
         "best  ",
-        (f"{record.spec.objective.metric} {number_text(best.outcome.value)}", "bold green"),
-        (f"  trial {best.trial.number}", "dim"),
+        (f"{record.spec.objective.metric} {number_text(best.value)}", "bold green"),
+        (f"  trial {best.number}", "dim"),
     )
-    yield Padding(Text(params_text(best.trial.suggestion.params)), (0, 0, 0, 6))
+    yield Padding(Text(params_text(best.params)), (0, 0, 0, 6))
 
 
 def _running(record: StudyRecord) -> Iterator[RenderableType]:

@@ -1,9 +1,14 @@
-"""Names and colours that all reports share: of states, of simple models, of a study's data."""
+"""Names, colours and phrases that the terminal, the pages and MLflow share."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
+from searchlab.core.wording import confirmed_text, number_text, reason_text
+from searchlab.journal.events import Stopped
+from searchlab.journal.record import StudyRecord
+from searchlab.journal.standings import Standing
 from searchlab.study.spec import StudySpec
 
 STATE_STYLES = {
@@ -16,7 +21,7 @@ STATE_STYLES = {
     "failed": "red",
     "running": "cyan",
 }
-"""The colour of each trial state and study state, in the order they are listed."""
+"""The colour of each trial state and study state, in the order in which they are listed."""
 
 BASELINES = {
     "dummy": "always the same answer",
@@ -25,17 +30,58 @@ BASELINES = {
     "perceptron": "the Perceptron",
     "boosting": "histogram gradient boosting",
 }
-"""What each simple model is that a study's network is compared with; all are scikit-learn's."""
+"""The title of each baseline, the simplest first; all are scikit-learn's."""
+
+
+def data_text(spec: StudySpec) -> str:
+    """Return the name of a study's data set, or of its file."""
+    return spec.data.dataset or Path(spec.data.path or "").name
+
+
+def search_text(backend: str, data: str) -> str:
+    """Return a search in a few words: `optuna on iris`."""
+    return f"{backend} on {data}"
 
 
 def scored_text(spec: StudySpec) -> str:
-    """On which rows the search scores a trial."""
+    """Return the rows that the search scores a trial on."""
     evaluation = spec.evaluation
     if evaluation.folds:
         return f"{evaluation.folds}-fold cross-validation"
     return f"a hold-out of {evaluation.holdout or 0:.0%} of the training rows"
 
 
-def data_text(spec: StudySpec) -> str:
-    """The name of a study's data set, or of its file."""
-    return spec.data.dataset or Path(spec.data.path or "").name
+def counted(record: StudyRecord) -> list[tuple[str, int]]:
+    """Return each state with its number of trials, in the order in which states are listed."""
+    counts = record.counts()
+    return [(state, counts[state]) for state in STATE_STYLES if state in counts]
+
+
+def metrics_text(metrics: Mapping[str, float | None], between: str = "  ") -> str:
+    """Return metrics in one line: `loss 0.28  mae 0.4`."""
+    return between.join(f"{name} {number_text(value)}" for name, value in metrics.items())
+
+
+def standing_text(standing: Standing) -> str:
+    """Return a confirmed score: `0.25 ± 0.18 (3 seeds, 1 failed)`."""
+    seeds = len(standing.scores) + standing.failed
+    text = confirmed_text(standing.mean, standing.spread)
+    failed = f", {standing.failed} failed" if standing.failed else ""
+    return f"{text} ({seeds} seed{'s' if seeds > 1 else ''}{failed})"
+
+
+def fitted_text(stopped: Stopped) -> str:
+    """Return how the study's model was fitted, and why it was not refitted if that failed."""
+    if stopped.epochs is not None:
+        return f"refitted for {stopped.epochs} epochs on all rows but the test's"
+    text = "trained on the training rows"
+    if stopped.refit_error is not None:
+        text += f" (its refit failed: {reason_text(stopped.refit_error)})"
+    return text
+
+
+def memory_text(stopped: Stopped | None) -> str:
+    """Return the most memory that the study used: `at most 1.2 GB`; "" if it is not known."""
+    if stopped is None or stopped.memory is None:
+        return ""
+    return f"at most {stopped.memory / 1e9:.1f} GB"

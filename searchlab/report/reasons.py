@@ -1,48 +1,54 @@
-"""Why trials failed, or were trained one by one: the most frequent reasons, a line each."""
+"""The most frequent reasons why trials failed, or were trained one by one, a line each."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from searchlab.core.trial import Outcome
 from searchlab.core.wording import one_line, reason_text
 from searchlab.journal.record import StudyRecord
+from searchlab.report.rows import TrialRow
 
 _LISTED = 3  # reasons of one kind, and trials of one reason
 
 Lines = Iterator[tuple[str, str]]
-"""Label and text of each line; the label of a line that goes on is empty."""
+"""Label and text of each line; the label of a line that continues is empty."""
 
 
-def failures(record: StudyRecord) -> Lines:
-    """The most frequent reasons of failure, with the trials that they struck."""
+def failures(rows: Sequence[TrialRow]) -> Lines:
+    """Yield the most frequent reasons of failure, with the trials that they struck."""
     struck: dict[str, list[int]] = defaultdict(list)
-    for outcome in _outcomes(record):
-        if outcome.error is not None:
-            struck[reason_text(outcome.error)].append(outcome.number)
+    for row in rows:
+        if row.error is not None:
+            struck[row.error].append(row.number)
     for reason, numbers in _first(struck):
         shown = ", ".join(map(str, numbers[:_LISTED])) + (", ..." * (len(numbers) > _LISTED))
         yield "failed", f"{len(numbers)} x {reason}  (trial {shown})"
     yield from _rest(struck)
 
 
-def unfused(record: StudyRecord) -> Lines:
-    """The most frequent reasons why trials were trained by themselves, with how many were."""
+def unfused(rows: Sequence[TrialRow]) -> Lines:
+    """Yield the most frequent reasons why trials were trained by themselves, with their number."""
     alone: dict[str, list[int]] = defaultdict(list)
-    ended = _outcomes(record)
-    for outcome in ended:
-        if outcome.unfused is not None:
-            alone[one_line(outcome.unfused)].append(outcome.number)
+    ended = [row for row in rows if row.seconds is not None]
+    for row in ended:
+        if row.unfused is not None:
+            alone[one_line(row.unfused)].append(row.number)
     for reason, numbers in _first(alone):
         yield "unfused", f"{len(numbers)} of {len(ended)} trials were trained one by one: {reason}"
     yield from _rest(alone)
 
 
-def _outcomes(record: StudyRecord) -> list[Outcome]:
-    """The outcomes so far, by trial."""
-    trials = [record.trials[number] for number in sorted(record.trials)]
-    return [trial.outcome for trial in trials if trial.outcome is not None]
+def fatal_failure(record: StudyRecord) -> str | None:
+    """Return which trial's failure ended the study and how to go on; None if none did."""
+    number = None if record.stopped is None else record.stopped.failed
+    outcome = None if number is None else record.trials[number].outcome
+    if outcome is None or outcome.error is None:
+        return None
+    return (
+        f"trial {number} failed, and search.on_failure is stop: {reason_text(outcome.error)}; "
+        "to go on without it, run again with --set search.on_failure=continue"
+    )
 
 
 def _first(reasons: dict[str, list[int]]) -> list[tuple[str, list[int]]]:

@@ -14,9 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from searchlab.core.wording import clock_text, number_text, params_text, scalar_text
-from searchlab.journal.record import StudyRecord, TrialRecord
-from searchlab.report.json import value_of
-from searchlab.report.phrases import STATE_STYLES, data_text
+from searchlab.journal.record import StudyRecord
+from searchlab.report.phrases import STATE_STYLES, search_text
+from searchlab.report.results import planned_trials
+from searchlab.report.rows import TrialRow, study_row, trial_rows
 
 
 def show_table(record: StudyRecord) -> RenderableType:
@@ -29,16 +30,12 @@ def show_table(record: StudyRecord) -> RenderableType:
     for table in (wide, narrow):
         table.add_column("epochs", justify="right", no_wrap=True)
         table.add_column("time", justify="right", no_wrap=True)
-    for number in sorted(record.trials):
-        trial = record.trials[number]
-        params = trial.trial.suggestion.params
-        head = _head_cells(record, trial)
-        seconds = "-" if trial.outcome is None else clock_text(trial.outcome.seconds)
-        tail = [str(trial.epochs), seconds]
-        cells = [scalar_text(params[name]) if name in params else "" for name in names]
-        style = "bold" if number == record.best else ""
+    for row in trial_rows(record):
+        head, tail = _head_cells(row), [str(row.epochs), clock_text(row.seconds)]
+        cells = [scalar_text(row.params[name]) if name in row.params else "" for name in names]
+        style = "bold" if row.best else ""
         wide.add_row(*head, *map(Text, cells), *tail, style=style)
-        narrow.add_row(*head, Text(params_text(params)), *tail, style=style)
+        narrow.add_row(*head, Text(params_text(row.params)), *tail, style=style)
     return FirstThatFits(wide, narrow)
 
 
@@ -57,18 +54,17 @@ def list_table(studies: Sequence[tuple[StudyRecord, str]]) -> RenderableType:
     if away:
         wide.add_column("cluster", overflow="fold")
     for record, cluster in studies:
-        spec, best = record.spec, record.best_trial
-        backend, data = spec.search.backend, data_text(spec)
+        row, planned = study_row(record), planned_trials(record)
         cells = (
-            Text(record.state, STATE_STYLES[record.state]),
-            Text(_progress(record)),
-            Text("-" if best is None else f"{spec.objective.metric} {number_text(value_of(best))}"),
-            Text(clock_text(record.seconds)),
+            Text(row.state, STATE_STYLES[row.state]),
+            Text(str(row.trials) if planned is None else f"{row.trials}/{planned}"),
+            Text("-" if row.best is None else f"{row.metric} {number_text(row.best)}"),
+            Text(clock_text(row.seconds)),
         )
-        where = f"{backend} on {data}{f' at {cluster}' if cluster else ''}"
-        narrow.add_row(Text.assemble(spec.name, "\n", (where, "dim")), *cells)
+        where = search_text(row.backend, row.data) + (f" at {cluster}" if cluster else "")
+        narrow.add_row(Text.assemble(row.name, "\n", (where, "dim")), *cells)
         last = [Text(cluster)] if away else []
-        wide.add_row(Text(spec.name), Text(backend), Text(data), *cells, *last)
+        wide.add_row(Text(row.name), Text(row.backend), Text(row.data), *cells, *last)
     return FirstThatFits(wide, narrow)
 
 
@@ -88,13 +84,11 @@ def _trial_table(record: StudyRecord) -> Table:
     return table
 
 
-def _head_cells(record: StudyRecord, trial: TrialRecord) -> list[Text]:
-    number, state = trial.trial.number, str(trial.state)
-    best = number == record.best
+def _head_cells(row: TrialRow) -> list[Text]:
     return [
-        Text(f"* {number}" if best else str(number)),
-        Text(state, STATE_STYLES[state]),
-        Text(number_text(value_of(trial))),
+        Text(f"* {row.number}" if row.best else str(row.number)),
+        Text(str(row.state), STATE_STYLES[row.state]),
+        Text(number_text(row.value)),
     ]
 
 
@@ -114,10 +108,3 @@ class FirstThatFits:
             yield from console.render(self._wide, options.update(width=needed))
         else:
             yield self._narrow
-
-
-def _progress(record: StudyRecord) -> str:
-    """How many trials ended, of how many if that is known."""
-    ended = record.ended
-    total = record.spec.search.trials if record.budget is None else record.budget.trials
-    return str(ended) if total is None else f"{ended}/{total}"

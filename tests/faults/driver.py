@@ -153,20 +153,20 @@ def _drive(life: Life) -> int:
     from searchlab.core.interrupt import Interrupt
     from searchlab.engine import plugins
     from searchlab.engine.run import run_study
-    from searchlab.report.html import report
     from searchlab.study.file import load_study
     from searchlab.tracking.mlflow.address import resolve_uri
     from searchlab.tracking.mlflow.tracker import MlflowTracker
 
     cwd = Path(life.cwd)
     plugins.executor = lambda name: lambda workers, _: formula_executor(workers, life.epoch)
-    report.report_page = lambda _: "a page"  # the real one takes longer than all trials together
     if life.point is not None:
         arm(POINTS[life.point], life.nth)
     trackers: list[MlflowTracker] = []
 
     def make(directory: Path) -> list[MlflowTracker]:
-        trackers.append(MlflowTracker(resolve_uri(None, cwd), directory))
+        page = f"a page about {life.file}"  # the real one takes longer than all trials together
+        tracker = MlflowTracker(resolve_uri(None, cwd), directory, render=lambda _: page)
+        trackers.append(tracker)
         return trackers
 
     record = run_study(load_study(cwd / life.file), cwd, make, Interrupt(), lambda _: None)

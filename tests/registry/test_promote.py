@@ -47,7 +47,6 @@ def place(uri, tmp_path, monkeypatch):
         return LoggedModel(model.model_id)
 
     monkeypatch.setattr(artifacts, "log_model", log_model)
-    monkeypatch.setattr("searchlab.report.html.report.report_page", lambda record: "")
     monkeypatch.chdir(tmp_path)
 
     def study(name, **changes):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,11 +26,12 @@ from searchlab.journal.events import (
     Stopped,
     Told,
 )
+from searchlab.journal.ids import Registration, StudyIds
 from searchlab.journal.record import StudyRecord
-from searchlab.report import json as plain
-from searchlab.report import tables
-from searchlab.report import text as summary
 from searchlab.report.html.report import report_page
+from searchlab.report.json import show_json, study_json
+from searchlab.report.tables import list_table, show_table
+from searchlab.report.text import _yaml, best_text, summary
 from searchlab.study.ending import Ending
 from searchlab.study.spec import StudySpec
 
@@ -38,25 +39,15 @@ DIRECTORY = Path("studies-home") / "tiny"
 PARAMS = {"n_hidden": 2, "learning_rate": 0.0123456789, "activation": "on"}
 
 
-@dataclass
-class Registered:
-    """A double of the study's registered model."""
-
-    name: str = "houses"
-    version: str = "2"
-    alias: str = "candidate"
-    reason: str = "0.3 is no better than 0.25 of version 1"
-
-
-@dataclass
-class Ids:
-    """A double of the study's ids in MLflow."""
-
-    uri: str = "sqlite:///mlflow.db"
-    experiment_id: str = "1"
-    run_id: str = "study-run"
-    trials: dict[int, str] = field(default_factory=lambda: {0: "run-zero"})
-    registered: Registered | None = field(default_factory=Registered)
+IDS = StudyIds(
+    uri="sqlite:///mlflow.db",
+    experiment_id="1",
+    run_id="study-run",
+    trials={0: "run-zero"},
+    sent=9,
+    model_id="m-1",
+    registered=Registration("houses", "2", "candidate", "0.3 is no better than 0.25 of version 1"),
+)
 
 
 def record(*outcomes: Outcome, then: tuple[Event, ...] = (), running: int = 0) -> StudyRecord:
@@ -104,7 +95,7 @@ def test_json_has_the_study_with_its_best() -> None:
     """The JSON object has the best trial with exact params, and the paths of all files."""
     stopped = Stopped("finished", 12.5, 0, {"loss": 0.25}, "best/model.keras", memory=3_000_000)
     study = record(complete(0, 0.2), complete(1, 0.3), then=(stopped,))
-    assert plain.study_json(study, Ids(), DIRECTORY) == {
+    assert study_json(study, IDS, DIRECTORY) == {
         "name": "tiny",
         "backend": "optuna",
         "state": "finished",
@@ -134,8 +125,8 @@ def test_json_has_the_study_with_its_best() -> None:
 
 def test_json_without_anything_yet_is_null_not_absent() -> None:
     """A study without a best trial or MLflow ids has the same keys, with null."""
-    values = plain.study_json(record(), None, DIRECTORY)
-    assert values.keys() == plain.study_json(record(complete(0, 1.0)), Ids(), DIRECTORY).keys()
+    values = study_json(record(), None, DIRECTORY)
+    assert values.keys() == study_json(record(complete(0, 1.0)), IDS, DIRECTORY).keys()
     for key in ("best", "tracking_uri", "experiment_id", "run_id", "registered", "model_path"):
         assert values[key] is None
 
@@ -144,7 +135,7 @@ def test_json_never_has_nan() -> None:
     """Values that are not finite become null, in trials and in the test."""
     pruned = Outcome(0, TrialState.PRUNED, math.nan, scores=(math.inf, 1.0))
     stopped = Stopped("failed", 1.0, None, {"loss": math.nan})
-    values = plain.show_json(record(pruned, then=(stopped,)), None, DIRECTORY)
+    values = show_json(record(pruned, then=(stopped,)), None, DIRECTORY)
     assert json.loads(json.dumps(values, allow_nan=False))["test"] == {"loss": None}
     assert (values["trials"][0]["value"], values["trials"][0]["scores"]) == (None, [None, 1.0])
 
@@ -152,7 +143,7 @@ def test_json_never_has_nan() -> None:
 def test_json_lists_the_trials_by_number() -> None:
     """Each trial has its state, run and one-line error; a running one has no seconds."""
     study = record(failed(0, "two\nlines"), complete(1, 0.5), running=1)
-    trials = plain.show_json(study, Ids(), DIRECTORY)["trials"]
+    trials = show_json(study, IDS, DIRECTORY)["trials"]
     assert [trial["state"] for trial in trials] == ["FAIL", "COMPLETE", "RUNNING"]
     assert trials[0]["error"] == "ValueError: two lines"
     assert [trial["run_id"] for trial in trials] == ["run-zero", None, None]
@@ -166,7 +157,7 @@ def test_json_lists_the_trials_by_number() -> None:
 def test_summary_of_a_finished_study() -> None:
     """It has the best value and params, the test, the model and the next commands."""
     stopped = Stopped("finished", 125.0, 0, {"loss": 0.25}, "best/model.keras")
-    text = rendered(summary.summary(record(complete(0, 0.2), then=(stopped,)), Ids(), DIRECTORY))
+    text = rendered(summary(record(complete(0, 0.2), then=(stopped,)), IDS, DIRECTORY))
     for part in (
         "study tiny finished",
         "1 COMPLETE",
@@ -203,7 +194,7 @@ def confirmed_record() -> StudyRecord:
 
 def test_summary_has_search_confirmed_and_test_score_side_by_side() -> None:
     """The winner with all three scores comes first, then the others with two, then baselines."""
-    text = rendered(summary.summary(confirmed_record(), None, DIRECTORY))
+    text = rendered(summary(confirmed_record(), None, DIRECTORY))
     lines = [" ".join(line.split()) for line in text.splitlines()]
     first = lines.index(
         "confirmed 0.25 ± 0.18 (2 seeds) in the search 0.3 on the test rows 0.28 trial 1"
@@ -221,13 +212,13 @@ def test_summary_says_why_there_was_no_refit() -> None:
     error = Failure("FloatingPointError", "[red]diverged")
     stopped = Stopped("finished", 1.0, 0, {"loss": 0.3}, "best/model.keras", refit_error=error)
     study = record(complete(0, 0.2), then=(stopped,))
-    assert "FloatingPointError: [red]diverged" in rendered(summary.summary(study, None, DIRECTORY))
+    assert "FloatingPointError: [red]diverged" in rendered(summary(study, None, DIRECTORY))
     assert "its refit failed: FloatingPointError: [red]diverged" in report_page(study)
 
 
 def test_json_has_confirmation_and_baselines() -> None:
     """It has all confirmations, best first, and the result of each baseline."""
-    values = plain.study_json(confirmed_record(), None, DIRECTORY)
+    values = study_json(confirmed_record(), None, DIRECTORY)
     assert (values["best"]["number"], values["winner"]) == (0, 1)
     first, second = values["confirmed"]
     assert (first["number"], first["search"], first["mean"]) == (1, 0.3, 0.25)
@@ -239,7 +230,7 @@ def test_json_has_confirmation_and_baselines() -> None:
 
 def test_best_is_the_winners() -> None:
     """The params to paste are those of the winner, with its scores."""
-    text = summary.best_text(confirmed_record(), DIRECTORY).plain
+    text = best_text(confirmed_record(), DIRECTORY).plain
     assert yaml.safe_load(text)["n_hidden"] == 1
     assert "# confirmed: 0.25 ± 0.18 (2 seeds)" in text
 
@@ -248,7 +239,7 @@ def test_best_is_the_winners() -> None:
 def test_summary_of_an_unfinished_study_says_how_to_continue(then: tuple[Event, ...]) -> None:
     """An interrupted study and one whose process died name the command that continues them."""
     study = record(complete(0, 0.2), running=1, then=then)
-    text = rendered(summary.summary(study, None, DIRECTORY, Path("studies/tiny.yaml")))
+    text = rendered(summary(study, None, DIRECTORY, Path("studies/tiny.yaml")))
     assert "searchlab run studies/tiny.yaml" in text
     assert ("1 unfinished" in text) == bool(then)
 
@@ -257,7 +248,7 @@ def test_summary_counts_the_reasons_of_failure() -> None:
     """The most frequent reason comes first, as written; the number of reasons is limited."""
     messages = ["rare", "[red]often[/red]\x1b[2J", "[red]often[/red]\x1b[2J", "c", "d"]
     study = record(*(failed(number, message) for number, message in enumerate(messages)))
-    text = rendered(summary.summary(study, None, DIRECTORY))
+    text = rendered(summary(study, None, DIRECTORY))
     lines = [line for line in text.splitlines() if "ValueError" in line]
     assert "2 x ValueError: [red]often[/red] [2J  (trial 1, 2)" in lines[0]
     assert "\x1b" not in text
@@ -270,7 +261,7 @@ def test_summary_says_once_why_trials_were_trained_one_by_one() -> None:
     often, rare = "a layer of the model (LayerNormalization)\x1b[2J", "its optimizer (Ftrl)"
     reasons = [rare, None, often, often, None, "c", "d", "d"]
     outcomes = [replace(complete(n, 0.5), unfused=why) for n, why in enumerate(reasons)]
-    text = rendered(summary.summary(record(*outcomes), None, DIRECTORY))
+    text = rendered(summary(record(*outcomes), None, DIRECTORY))
     lines = [line.split("unfused")[-1].strip() for line in text.splitlines() if "one by" in line]
     assert lines == [
         "2 of 8 trials were trained one by one: a layer of the model (LayerNormalization) [2J",
@@ -278,16 +269,16 @@ def test_summary_says_once_why_trials_were_trained_one_by_one() -> None:
         "1 of 8 trials were trained one by one: its optimizer (Ftrl)",
     ]
     assert "and 1 other reasons" in text
-    assert "unfused" not in rendered(summary.summary(record(complete(0, 0.5)), None, DIRECTORY))
-    trials = plain.show_json(record(*outcomes), None, DIRECTORY)["trials"]
+    assert "unfused" not in rendered(summary(record(complete(0, 0.5)), None, DIRECTORY))
+    trials = show_json(record(*outcomes), None, DIRECTORY)["trials"]
     assert [trial["unfused"] for trial in trials] == reasons
 
 
 def test_table_has_a_column_a_param_where_there_is_room() -> None:
     """On a wide terminal each param has a column; on a narrow one all share one; none is lost."""
     study = record(complete(0, 0.3), complete(1, 0.2), failed(2, "no"))
-    wide = rendered(tables.show_table(study)).splitlines()
-    narrow = rendered(tables.show_table(study), width=66)
+    wide = rendered(show_table(study)).splitlines()
+    narrow = rendered(show_table(study), width=66)
     assert wide[0].split() == ["trial", "state", "val_loss", *PARAMS, "epochs", "time"]
     assert wide[3].split()[:4] == ["*", "1", "COMPLETE", "0.2"]
     assert "*" not in wide[2]
@@ -298,7 +289,7 @@ def test_table_has_a_column_a_param_where_there_is_room() -> None:
 def test_table_in_a_pipe_has_a_line_a_trial() -> None:
     """In a pipe a table is as wide as needed, so that `grep` finds whole trials."""
     console = Console(file=io.StringIO(), width=40, soft_wrap=True)
-    console.print(tables.show_table(record(complete(0, 0.3), complete(1, 0.2))))
+    console.print(show_table(record(complete(0, 0.3), complete(1, 0.2))))
     assert isinstance(console.file, io.StringIO)
     lines = console.file.getvalue().splitlines()
     assert len(lines) == 4
@@ -308,9 +299,7 @@ def test_table_in_a_pipe_has_a_line_a_trial() -> None:
 @pytest.mark.parametrize("width", [80, 160])
 def test_list_has_each_study(width: int) -> None:
     """It has each study's name, progress, best value, data set and cluster, at any width."""
-    text = rendered(
-        tables.list_table([(record(complete(0, 0.2)), ""), (record(), "head:6379")]), width
-    )
+    text = rendered(list_table([(record(complete(0, 0.2)), ""), (record(), "head:6379")]), width)
     for part in ("head:6379", "tiny", "optuna", "running", "1/10", "0/10", "val_loss 0.2", "iris"):
         assert part in text
 
@@ -318,14 +307,14 @@ def test_list_has_each_study(width: int) -> None:
 def test_best_is_yaml_with_the_exact_params() -> None:
     """The output of `best` is YAML that reads back as the params, with types and all digits."""
     stopped = Stopped("finished", 1.0, 0, {}, "best/model.keras")
-    text = summary.best_text(record(complete(0, 0.2), then=(stopped,)), DIRECTORY).plain
+    text = best_text(record(complete(0, 0.2), then=(stopped,)), DIRECTORY).plain
     assert yaml.safe_load(text) == PARAMS
     assert f"# model: {DIRECTORY / 'best/model.keras'}" in text
 
 
 def test_best_of_no_complete_trial_is_a_comment() -> None:
     """Without a COMPLETE trial, a comment replaces the params and names the remedy."""
-    text = summary.best_text(record(failed(0, "no")), DIRECTORY).plain
+    text = best_text(record(failed(0, "no")), DIRECTORY).plain
     assert yaml.safe_load(text) is None
     assert "searchlab show tiny" in text
 
@@ -353,5 +342,5 @@ def test_durations_carry_over(seconds: float, text: str) -> None:
 @pytest.mark.parametrize("value", [1e-05, 1e22, 3, True, None, "1e5", "yes", "a: b"])
 def test_scalars_survive_any_yaml(value: Scalar) -> None:
     """A pasted param keeps its type and value even in a YAML 1.1 reader."""
-    read = yaml.safe_load(f"x: {summary._yaml(value)}")["x"]
+    read = yaml.safe_load(f"x: {_yaml(value)}")["x"]
     assert (type(read), read) == (type(value), value)

@@ -11,9 +11,14 @@ from mlflow.entities import ViewType
 from searchlab.tracking.mlflow.tracker import MlflowTracker
 
 
-def track(uri, home, entries, before=(), drain_seconds=60.0):
+def page(record):
+    """Return a report without pictures, as the real one takes seconds."""
+    return f"a page about {record.spec.name}"
+
+
+def track(uri, home, entries, before=(), drain_seconds=60.0, render=page):
     """Follow the study like one process: replay the entries before, then record the others."""
-    tracker = MlflowTracker(uri, home, drain_seconds)
+    tracker = MlflowTracker(uri, home, drain_seconds, render=render)
     tracker.replay(list(before))
     for entry in entries:
         tracker.record(entry)

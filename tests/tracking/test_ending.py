@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
-from tracking.store_support import history, runs, track
+from tracking.store_support import artifacts, history, runs, track
 
 from searchlab.journal.events import Resumed, Stopped
 from searchlab.journal.record import StudyRecord
 from searchlab.study.ending import Ending
 from searchlab.testing import entries as make
-from searchlab.tracking.mlflow import description
 from searchlab.tracking.mlflow.state import read_ids
+from searchlab.tracking.mlflow.table import as_json, trials_table
 
 
 def test_the_scores_of_the_winner_stand_side_by_side(uri, home):
@@ -29,7 +29,7 @@ def test_the_scores_of_the_winner_stand_side_by_side(uri, home):
     assert (tags["searchlab.winner"], tags["searchlab.refit_epochs"]) == ("1", "2")
     assert (tags["searchlab.confirm"], tags["searchlab.refit"]) == ("top 1, 2 seeds", "True")
     words = tags["mlflow.note.content"]
-    assert "0.28 ± 0.014 val_loss confirmed with 2 fresh seeds (0.25 in the search)" in words
+    assert "val_loss 0.28 ± 0.014 (2 seeds) confirmed, 0.25 in the search" in words
     assert "loss 0.3 on the test rows; trial 1 of study housing, refitted for 2 epochs" in words
     assert "| **the study's model** | 0.3 |" in words
     assert "| linear regression | 0.5 |" in words
@@ -105,18 +105,30 @@ def test_a_study_that_is_no_longer_refitted_forgets_the_epochs(uri, home):
     track(uri, home, more, before=entries)
     run = runs(uri)["housing"]
     assert "searchlab.refit_epochs" not in run.data.tags
-    assert "trained with early stopping" in run.data.tags["mlflow.note.content"]
+    assert "trained on the training rows" in run.data.tags["mlflow.note.content"]
     assert run.data.metrics["test/loss"] == 0.4
 
 
 def test_the_table_of_trials_has_the_confirmed_scores(uri, home):
     """A column has the mean score of each confirmed trial, and is empty for the others."""
-    columns, rows = description.trials_table(StudyRecord(make.ended_study()))
+    columns, rows = trials_table(StudyRecord(make.ended_study()))
     values = [row[columns.index("confirmed")] for row in rows]
     assert values == [None, pytest.approx(0.28)]
     assert columns.index("confirmed") == columns.index("objective") + 1
-    assert (
-        json.loads(description.as_json(columns, rows))["data"][0][columns.index("confirmed")]
-        is None
-    )
-    assert "confirmed" not in description.trials_table(StudyRecord(make.small_study()))[0]
+    shown = json.loads(as_json(columns, rows))["data"]
+    assert shown[0][columns.index("confirmed")] is None
+    assert "confirmed" not in trials_table(StudyRecord(make.small_study()))[0]
+
+
+def test_a_report_that_cannot_be_made_keeps_nothing_back(uri, home):
+    """The run ends as it should, with the table of its trials, and without a page."""
+
+    def fails(record):
+        raise ZeroDivisionError(record.spec.name)
+
+    assert track(uri, home, make.ended_study(), render=fails).pending == 0
+    run = runs(uri)["housing"]
+    assert run.info.status == "FINISHED"
+    files = artifacts(uri, run.info.run_id)
+    assert "trials.csv" in files
+    assert "report.html" not in files

@@ -17,11 +17,12 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 from mlflow_server import Server
-from tracking.store_support import artifacts, history, put_model, runs, track
+from tracking.store_support import artifacts, history, page, put_model, runs, track
 
 from searchlab.data.preprocessing import load_preprocessing
 from searchlab.errors import TrackingError
 from searchlab.journal.events import Stopped
+from searchlab.report.html.report import report_page
 from searchlab.testing import entries as make
 from searchlab.tracking.mlflow.address import redact, resolve_uri
 from searchlab.tracking.mlflow.state import read_ids
@@ -341,7 +342,7 @@ def test_a_server_that_dies_and_returns_gets_everything_once(folder, home):
     entries = make.small_study(folds=2)
     server = Server(folder)
     try:
-        tracker = MlflowTracker(server.uri, home, drain_seconds=120)
+        tracker = MlflowTracker(server.uri, home, drain_seconds=120, render=page)
         tracker.replay([])
         for entry in entries[:9]:
             tracker.record(entry)
@@ -371,7 +372,8 @@ def test_a_server_that_dies_and_returns_gets_everything_once(folder, home):
 @pytest.mark.slow
 def test_a_plain_mlflow_ui_shows_the_embedded_store(folder, home):
     """`mlflow ui` in the study's working directory lists and serves the artifacts."""
-    assert track(f"sqlite:///{folder}/mlflow.db", home, make.small_study()).pending == 0
+    uri = f"sqlite:///{folder}/mlflow.db"
+    assert track(uri, home, make.small_study(), render=report_page).pending == 0
     run_id = read_ids(home).run_id
     server = Server(folder, ui=True)
     try:

@@ -49,7 +49,7 @@ CALLS = [
 
 @pytest.fixture
 def light(monkeypatch):
-    """Log models without Keras and without images: both take seconds and are tested elsewhere."""
+    """Log models without Keras, which takes seconds and is tested elsewhere."""
 
     def log_model(file):
         client = MlflowClient(file.uri)
@@ -60,7 +60,6 @@ def light(monkeypatch):
         return LoggedModel(model.model_id)
 
     monkeypatch.setattr(artifacts, "log_model", log_model)
-    monkeypatch.setattr("searchlab.report.html.report.report_page", lambda record: "")
 
 
 @pytest.fixture
@@ -115,7 +114,7 @@ def test_a_finished_study_is_a_version_that_tells_all_about_it(uri, studies, lig
     assert expected.items() <= version.tags.items()
     assert float(version.tags["searchlab.confirmed"]) == pytest.approx(0.28)
     assert float(version.tags["searchlab.spread"]) == pytest.approx(0.01414, rel=1e-3)
-    assert version.description.startswith("0.28 ± 0.014 val_loss confirmed with 2 fresh seeds")
+    assert version.description.startswith("val_loss 0.28 ± 0.014 (2 seeds) confirmed")
     model = MlflowClient(uri).get_logged_model(ids.model_id)
     assert version.source == model.artifact_location
     assert json.loads(model.tags["mlflow.modelVersions"]) == [{"name": "houses", "version": 1}]

@@ -32,7 +32,7 @@ def compare_page(records: Sequence[StudyRecord]) -> str:
         names=[record.spec.name for record in records],
         best=comparison.best,
         heads=COLUMNS,
-        rows=[(line, texts(line), _color(place)) for place, line in enumerate(comparison.studies)],
+        rows=[(row, texts(row), _color(place)) for place, row in enumerate(comparison.studies)],
         remarks=remarks(comparison),
         figures=drawn([partial(best_over, axis) for axis in AXES], records),
     )

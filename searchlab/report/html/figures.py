@@ -22,7 +22,7 @@ from searchlab.report.html.figure import (
 )
 from searchlab.report.html.importance import importances
 from searchlab.report.html.parallel import parallel_coordinates
-from searchlab.report.html.scores import chosen
+from searchlab.report.results import chosen
 
 _CURVES = 10  # more lines than this cannot be told apart
 _PAIR = 2  # with a single trial there is nothing to compare

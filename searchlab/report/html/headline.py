@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from searchlab.core.wording import confirmed_text, duration_text, number_text
 from searchlab.journal.record import StudyRecord
 from searchlab.journal.standings import standing_of, standings
-from searchlab.report.html.scores import chosen
-from searchlab.report.json import test_metric, test_value
+from searchlab.report.results import chosen, planned_trials, test_metric, test_value
 
 
 def headline(record: StudyRecord) -> str:
@@ -34,8 +33,8 @@ def sentence(record: StudyRecord) -> str:
         return f"All {ended} trials failed, so there is no model. The reasons stand below."
     if record.stopped is None or record.stopped.winner is None:
         state = {"running": "is running, or its process died", "interrupted": "was interrupted"}
-        of = record.spec.search.trials if record.budget is None else record.budget.trials
-        total = "" if of is None else f" of {of}"
+        planned = planned_trials(record)
+        total = "" if planned is None else f" of {planned}"
         return (
             f"The study {state.get(record.state, 'ended early')}: {ended}{total} trials have "
             f"ended, {counts.get('COMPLETE', 0)} of them COMPLETE. searchlab run continues it."

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from searchlab.core.atomic import whole_file
-from searchlab.core.wording import number_text
+from searchlab.core.wording import clock_text, number_text, scalar_text
 from searchlab.errors import InputError
 from searchlab.report.html.figure import Figure
 
@@ -44,7 +44,7 @@ def render(template: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    pages.filters["number"] = number_text
+    pages.filters |= {"number": number_text, "clock": clock_text, "scalar": scalar_text}
     pages.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
     plotly = Markup(get_plotlyjs()) if values["figures"] else ""  # noqa: S704 - the library's own
     return pages.get_template(template).render(ours=Markup(_OURS), plotly=plotly, **values)  # noqa: S704 - ours

@@ -16,7 +16,7 @@ from searchlab.core.wording import number_text, scalar_text
 from searchlab.journal.record import StudyRecord, TrialRecord
 from searchlab.journal.standings import ranked
 from searchlab.report.html.figure import FAINT, WINNER, Figure, hover, plain, shown_range
-from searchlab.report.html.scores import chosen
+from searchlab.report.results import chosen
 
 _PAIR = 2  # with a single trial or param there is nothing to compare
 _SHADES = ("#94a3b8", "#7da2cf", "#5f94e0", "#3b82f6", "#1d5fe0")  # from the worst to the best

@@ -5,11 +5,14 @@ from __future__ import annotations
 from searchlab.journal.record import StudyRecord
 from searchlab.journal.standings import fresh_seeds
 from searchlab.report import reasons
-from searchlab.report.html import headline as words
-from searchlab.report.html import rivals, scores
-from searchlab.report.html import sections as tables
+from searchlab.report.html import rivals, sections
 from searchlab.report.html.figures import DRAWERS
+from searchlab.report.html.headline import headline, sentence, subtitle
 from searchlab.report.html.page import drawn, render
+from searchlab.report.html.scores import scores
+from searchlab.report.phrases import counted
+from searchlab.report.results import chosen
+from searchlab.report.rows import best_first, trial_rows
 
 
 def report_page(record: StudyRecord) -> str:
@@ -18,30 +21,30 @@ def report_page(record: StudyRecord) -> str:
     Imports Optuna, if there are enough trials for the importance of their params. A picture that
     cannot be drawn is left out.
     """
-    trial = scores.chosen(record)
+    trial, rows = chosen(record), trial_rows(record)
     return render(
         "report.html.j2",
         name=record.spec.name,
         state=record.state,
         metric=record.spec.objective.metric,
         direction="higher" if record.spec.objective.maximized else "lower",
-        headline=words.headline(record),
-        sentence=words.sentence(record),
-        subtitle=words.subtitle(record),
-        scores=scores.scores(record),
+        headline=headline(record),
+        sentence=sentence(record),
+        subtitle=subtitle(record),
+        scores=scores(record),
         verdict=rivals.verdict(record),
         rivals=rivals.rivals(record),
         rival_metrics=rivals.metrics(record),
-        places=list(scores.places(record)),
+        candidates=list(sections.candidates(record)),
         seeds=fresh_seeds(record),
         chosen=None if trial is None else trial.trial.number,
-        params=tables.params(record),
+        params=sections.params(record),
         figures=drawn(DRAWERS, record),
-        failures=list(reasons.failures(record)),
-        unfused=list(reasons.unfused(record)),
-        rows=tables.rows(record),
-        counts=record.counts(),
-        data=list(tables.data(record)),
-        environment=list(tables.environment(record)),
+        failures=list(reasons.failures(rows)),
+        unfused=list(reasons.unfused(rows)),
+        rows=best_first(rows, record),
+        counts=counted(record),
+        data=list(sections.data(record)),
+        environment=list(sections.environment(record)),
         text="" if record.started is None else record.started.text,
     )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from searchlab.core.wording import number_text, reason_text
+from searchlab.core.wording import number_text
 from searchlab.journal.record import StudyRecord
 from searchlab.journal.standings import standing_of
-from searchlab.report.json import finite, test_metric, test_metrics
-from searchlab.report.phrases import BASELINES
+from searchlab.report.results import finite, test_metric, test_metrics
+from searchlab.report.rows import baseline_rows
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,11 @@ def rivals(record: StudyRecord) -> list[Rival]:
     test = test_metrics(record)
     found = [
         Rival(
-            BASELINES.get(name, name),
-            tuple(finite(compared.metrics.get(metric)) for metric in metrics(record)),
-            error="" if compared.error is None else reason_text(compared.error),
+            row.title,
+            tuple(row.metrics.get(metric) for metric in metrics(record)),
+            error=row.error or "",
         )
-        for name, compared in record.baselines.items()
+        for row in baseline_rows(record)
     ]
     if test:
         own = tuple(finite(test.get(metric)) for metric in metrics(record))

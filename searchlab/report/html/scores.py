@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from searchlab.core.wording import confirmed_text, number_text, reason_text
+from searchlab.core.wording import confirmed_text, number_text
 from searchlab.journal.record import StudyRecord, TrialRecord
-from searchlab.journal.standings import fresh_seeds, standing_of, standings
-from searchlab.report.json import test_value
-from searchlab.report.phrases import scored_text
+from searchlab.journal.standings import standing_of
+from searchlab.report.phrases import fitted_text, scored_text
+from searchlab.report.results import chosen, test_value
 
 _PAIR = 2
 
@@ -29,29 +28,6 @@ class Score:
     meaning: str
 
 
-@dataclass(frozen=True)
-class Place:
-    """A line of the standings, all for people.
-
-    Attributes:
-        number: the trial.
-        mean: its confirmed score.
-        search: its score in the search.
-        seeds: its score with each seed.
-    """
-
-    number: int
-    mean: str
-    search: str
-    seeds: tuple[str, ...]
-
-
-def chosen(record: StudyRecord) -> TrialRecord | None:
-    """The trial that the study's model was made of; before that, the best so far."""
-    number = None if record.stopped is None else record.stopped.winner
-    return record.best_trial if number is None else record.trials[number]
-
-
 def scores(record: StudyRecord) -> list[Score]:
     """Search, confirmed and test score; none before there is a COMPLETE trial."""
     trial = chosen(record)
@@ -59,19 +35,6 @@ def scores(record: StudyRecord) -> list[Score]:
         return []
     search = Score("search", number_text(trial.outcome.value), _searched(record, trial))
     return [search, _confirmed(record), _tested(record)]
-
-
-def places(record: StudyRecord) -> Iterator[Place]:
-    """The confirmed candidates, best first; none before all are confirmed."""
-    for standing in standings(record):
-        number = standing.number
-        outcomes = [record.confirmations[number, seed].outcome for seed in fresh_seeds(record)]
-        yield Place(
-            number,
-            confirmed_text(standing.mean, standing.spread),
-            number_text(standing.search),
-            tuple("failed" if each.value is None else number_text(each.value) for each in outcomes),
-        )
 
 
 def _searched(record: StudyRecord, trial: TrialRecord) -> str:
@@ -110,12 +73,8 @@ def _tested(record: StudyRecord) -> Score:
         return Score("test", "-", "The test rows are used once, at the very end.")
     rows = {} if record.started is None else record.started.data
     on = f"{rows['test']:,} rows" if "test" in rows else "rows"
-    made = "trained on the training rows"
-    if stopped.epochs is not None:
-        made = f"refitted for {stopped.epochs} epochs on all other rows"
-    if stopped.refit_error is not None:
-        made += f" (its refit failed: {reason_text(stopped.refit_error)})"
-    return Score("test", _text(value), f"The study's model, {made}, on {on} used once.")
+    meaning = f"The study's model, {fitted_text(stopped)}, on {on} used once."
+    return Score("test", _text(value), meaning)
 
 
 def _text(value: float | None) -> str:

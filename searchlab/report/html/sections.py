@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from searchlab.core.space import Choice, Domain
-from searchlab.core.wording import clock_text, number_text, one_line, reason_text, scalar_text
-from searchlab.journal.record import StudyRecord, TrialRecord
-from searchlab.journal.standings import ranked
-from searchlab.report.html.scores import chosen
-from searchlab.report.phrases import data_text, scored_text
+from searchlab.core.wording import confirmed_text, number_text, one_line, scalar_text
+from searchlab.journal.record import StudyRecord
+from searchlab.journal.standings import fresh_seeds, standings
+from searchlab.report.phrases import data_text, memory_text, scored_text
+from searchlab.report.results import chosen
 
 _DIGEST = 16  # characters of a digest that tell data sets apart
 
@@ -25,17 +25,20 @@ class Param:
 
 
 @dataclass(frozen=True)
-class Row:
-    """A trial, for people."""
+class Candidate:
+    """A line of the standings, all for people.
+
+    Attributes:
+        number: the trial.
+        mean: its confirmed score.
+        search: its score in the search.
+        seeds: its score with each seed.
+    """
 
     number: int
-    state: str
-    value: str
-    params: tuple[tuple[str, str], ...]
-    epochs: int
-    time: str
-    error: str
-    chosen: bool
+    mean: str
+    search: str
+    seeds: tuple[str, ...]
 
 
 def params(record: StudyRecord) -> list[Param]:
@@ -48,13 +51,17 @@ def params(record: StudyRecord) -> list[Param]:
     ]
 
 
-def rows(record: StudyRecord) -> list[Row]:
-    """All trials: the COMPLETE ones, best first, then the others by number."""
-    best_first = [trial for trial, _ in ranked(record)]
-    known = {trial.trial.number for trial in best_first}
-    others = [trial for number, trial in sorted(record.trials.items()) if number not in known]
-    winner = chosen(record)
-    return [_row(trial, trial is winner) for trial in best_first + others]
+def candidates(record: StudyRecord) -> Iterator[Candidate]:
+    """Yield the confirmed candidates, best first; none before all are confirmed."""
+    for standing in standings(record):
+        number = standing.number
+        outcomes = [record.confirmations[number, seed].outcome for seed in fresh_seeds(record)]
+        yield Candidate(
+            number,
+            confirmed_text(standing.mean, standing.spread),
+            number_text(standing.search),
+            tuple("failed" if each.value is None else number_text(each.value) for each in outcomes),
+        )
 
 
 def data(record: StudyRecord) -> Iterator[tuple[str, str]]:
@@ -90,26 +97,10 @@ def environment(record: StudyRecord) -> Iterator[tuple[str, str]]:
     if record.budget is not None:
         workers = record.budget.workers
         yield "executor", f"{record.budget.executor}, {workers} worker{'s' * (workers > 1)}"
-    if record.stopped is not None and record.stopped.memory is not None:
-        yield "memory", f"at most {record.stopped.memory / 1e9:.1f} GB"
+    if memory := memory_text(record.stopped):
+        yield "memory", memory
     versions = {} if record.started is None else record.started.versions
     yield from sorted(versions.items())
-
-
-def _row(trial: TrialRecord, is_chosen: bool) -> Row:
-    outcome = trial.outcome
-    failure = None if outcome is None else outcome.error
-    values = trial.trial.suggestion.params.items()
-    return Row(
-        number=trial.trial.number,
-        state=str(trial.state),
-        value="-" if outcome is None else number_text(outcome.value),
-        params=tuple((name, scalar_text(value)) for name, value in values),
-        epochs=trial.epochs,
-        time="-" if outcome is None else clock_text(outcome.seconds),
-        error="" if failure is None else reason_text(failure),
-        chosen=is_chosen,
-    )
 
 
 def _domain(domain: Domain) -> str:

@@ -4,55 +4,47 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from dataclasses import dataclass
 from pathlib import Path
 
 from mlflow import MlflowClient
 
 from searchlab.journal.record import StudyRecord
 from searchlab.private.mlflow import table_tags
-from searchlab.tracking.mlflow import description as tables
 from searchlab.tracking.mlflow.log_model import ModelFile, log_model
 from searchlab.tracking.mlflow.projection import Batch
 from searchlab.tracking.mlflow.register import register
 from searchlab.tracking.mlflow.state import State
+from searchlab.tracking.mlflow.table import as_csv, as_json, trials_table
+from searchlab.tracking.mlflow.tracked import Render, TrackedStudy
 from searchlab.tracking.mlflow.values import log_values, milliseconds
 
 _STATUS = {"finished": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Where:
-    """The store's URI, and the study's directory, to which the model's path is relative."""
-
-    uri: str
-    directory: Path
-
-
 def finish(
-    client: MlflowClient, where: Where, state: State, batch: Batch, record: StudyRecord
+    client: MlflowClient, study: TrackedStudy, state: State, batch: Batch, record: StudyRecord
 ) -> None:
     """Adds what is only known when a process leaves the study, and ends its run.
 
     Raises:
         TrackingError: if the store did not take the model.
     """
-    columns, rows = tables.trials_table(record)
-    client.log_text(state.run_id, tables.as_json(columns, rows), "trials.json")
-    client.log_text(state.run_id, tables.as_csv(columns, rows), "trials.csv")
+    columns, rows = trials_table(record)
+    client.log_text(state.run_id, as_json(columns, rows), "trials.json")
+    client.log_text(state.run_id, as_csv(columns, rows), "trials.csv")
     log_values(client, state.run_id, tags=table_tags("trials.json"))
-    _report(client, state.run_id, record)
-    if _model(client, where, state, batch.process, record):
+    _report(client, state.run_id, study.render, record)
+    if _model(client, study, state, batch.process, record):
         state.registered = register(client, state, record)
     client.set_terminated(state.run_id, _STATUS[record.state], milliseconds(batch.time))
 
 
-def _report(client: MlflowClient, run_id: str, record: StudyRecord) -> None:
+def _report(client: MlflowClient, run_id: str, render: Render | None, record: StudyRecord) -> None:
+    if render is None:
+        return
     try:
-        from searchlab.report.html.report import report_page  # its pictures may import Optuna
-
-        page = report_page(record)
+        page = render(record)
     except Exception:  # a page is an extra: it must not keep back what was measured
         _log.warning("the report of %s could not be made", record.spec.name, exc_info=True)
         return
@@ -60,13 +52,13 @@ def _report(client: MlflowClient, run_id: str, record: StudyRecord) -> None:
 
 
 def _model(
-    client: MlflowClient, where: Where, state: State, process: int, record: StudyRecord
+    client: MlflowClient, study: TrackedStudy, state: State, process: int, record: StudyRecord
 ) -> bool:
     """Logs the study's model, unless the store has this very file; whether there is one."""
     stopped = record.stopped
     if stopped is None or stopped.winner is None or stopped.model_path is None:
         return False
-    path = where.directory / stopped.model_path
+    path = study.directory / stopped.model_path
     if not path.exists():
         return False
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -77,7 +69,7 @@ def _model(
     model_id = _find_model(client, state, digest)
     if not model_id:
         file = ModelFile(
-            uri=where.uri,
+            uri=study.uri,
             experiment_id=state.experiment_id,
             run_id=state.run_id,
             package=path.parent,

@@ -12,7 +12,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from searchlab.errors import TrackingError
@@ -20,6 +19,7 @@ from searchlab.journal.events import Entry, Reported
 from searchlab.tracking.mlflow.address import redact
 from searchlab.tracking.mlflow.projection import Batch, Planner, study_identity
 from searchlab.tracking.mlflow.state import State
+from searchlab.tracking.mlflow.tracked import TrackedStudy
 from searchlab.tracking.mlflow.trouble import reason
 
 if TYPE_CHECKING:
@@ -38,10 +38,9 @@ class Outbox:
     """Entries on their way to one store."""
 
     def __init__(
-        self, uri: str, directory: Path, drain_seconds: float, hurry: Callable[[], bool]
+        self, study: TrackedStudy, drain_seconds: float, hurry: Callable[[], bool]
     ) -> None:
-        self._uri = uri
-        self._directory = directory
+        self._study = study
         self._drain_seconds, self._hurry = drain_seconds, hurry
         self._changed = threading.Condition()
         self._waiting: deque[Entry] = deque()
@@ -116,7 +115,7 @@ class Outbox:
             except Exception as error:  # a library's, a server's, a disk's: all may pass
                 if self._over:
                     return
-                self._problem = reason(error, self._uri)
+                self._problem = reason(error, self._study.uri)
                 self._failing = self._failing or time.monotonic()
                 self._pause(delay)
                 delay = min(2 * delay, _LONGEST)
@@ -161,7 +160,7 @@ class Outbox:
                 store.send(self._batch, self._planner.record)
             finally:
                 if not self._over:  # the runs that were made, even if not all went
-                    store.state.save(self._directory)
+                    store.state.save(self._study.directory)
             self._sent, self._batch = self._batch.until, None
             self._problem = self._failing = None
 
@@ -177,14 +176,14 @@ class Outbox:
         from searchlab.tracking.mlflow.opening import open_store  # imports MLflow
         from searchlab.tracking.mlflow.store import MlflowStore
 
-        study, uri = study_identity(self._waiting[0]), redact(self._uri)
-        state = State.load(self._directory, study, uri)
+        identity, uri = study_identity(self._waiting[0]), redact(self._study.uri)
+        state = State.load(self._study.directory, identity, uri)
         self._sent = self._known = min(state.sent, self._first)  # as far as is known by now
-        client, experiment = open_store(self._uri)
+        client, experiment = open_store(self._study.uri)
         guarded = cast("MlflowClient", _Guarded(client, self))
-        store = MlflowStore(guarded, self._uri, self._directory, state)
+        store = MlflowStore(guarded, self._study, state)
         if state.experiment_id != experiment or (state.run_id and not store.has_run()):
-            store.state = State(study, uri, experiment_id=experiment)
+            store.state = State(identity, uri, experiment_id=experiment)
         # After a power failure the journal may lack reports that the store has; the entry after
         # them says that a process took up the study, which makes those reports void.
         with self._changed:

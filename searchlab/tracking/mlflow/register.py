@@ -8,14 +8,15 @@ from __future__ import annotations
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
+from searchlab.journal.ids import Registration
 from searchlab.journal.record import StudyRecord
 from searchlab.journal.standings import standing_of
 from searchlab.private.mlflow import version_tags
-from searchlab.report.json import test_value
+from searchlab.report.results import test_value
 from searchlab.tracking.mlflow.alias import decide
 from searchlab.tracking.mlflow.description import result
 from searchlab.tracking.mlflow.model_versions import PREFIX, Version, made_versions
-from searchlab.tracking.mlflow.state import Registration, State
+from searchlab.tracking.mlflow.state import State
 from searchlab.tracking.mlflow.values import log_values
 
 _PROBLEM = f"{PREFIX}registry_error"

@@ -4,53 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from searchlab.core.codec import decode, encode
+from searchlab.journal.ids import Registration, StudyIds
 from searchlab.journal.layout import StudyLayout
-
-
-@dataclass(frozen=True)
-class Registration:
-    """What became of a study's model in the model registry, when it came there.
-
-    Attributes:
-        name: the registered model.
-        version: its version, or "" if there is none.
-        alias: the alias that the version was given, "champion" or "candidate"; "" without one.
-        reason: why it was given that alias, such as "0.281 beats 0.290 of version 2"; or why
-            there is no version.
-    """
-
-    name: str
-    version: str
-    alias: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class TrackingIds:
-    """Where a study is found in MLflow.
-
-    Attributes:
-        uri: the tracking URI, without its password.
-        experiment_id: the experiment.
-        run_id: the study's run.
-        trials: the run of each trial by the trial's number.
-        sent: how many entries of the journal the store has.
-        model_id: the best model that was logged last, or "" for none.
-        registered: what became of it in the model registry, or None if it was to go to none.
-    """
-
-    uri: str
-    experiment_id: str
-    run_id: str
-    trials: Mapping[int, str]
-    sent: int
-    model_id: str
-    registered: Registration | None
 
 
 @dataclass(frozen=True)
@@ -107,12 +66,12 @@ class State:
         part.replace(StudyLayout(directory).mlflow)
 
 
-def read_ids(directory: Path) -> TrackingIds | None:
+def read_ids(directory: Path) -> StudyIds | None:
     """Where the study in `directory` is found in MLflow, or None if it has not got there yet."""
     state = _read(directory)
     if state is None or not state.run_id:
         return None
-    return TrackingIds(
+    return StudyIds(
         uri=state.uri,
         experiment_id=state.experiment_id,
         run_id=state.run_id,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
@@ -16,9 +15,9 @@ from mlflow.exceptions import MlflowException
 from searchlab.core.trial import Failure, TrialState
 from searchlab.journal.record import StudyRecord
 from searchlab.report.phrases import BASELINES
-from searchlab.tracking.mlflow import description as tables
-from searchlab.tracking.mlflow.artifacts import Where, finish
+from searchlab.tracking.mlflow.artifacts import finish
 from searchlab.tracking.mlflow.dataset import dataset_input, dataset_label
+from searchlab.tracking.mlflow.description import description
 from searchlab.tracking.mlflow.projection import (
     BaselineUpdate,
     Batch,
@@ -27,6 +26,7 @@ from searchlab.tracking.mlflow.projection import (
     study_params,
 )
 from searchlab.tracking.mlflow.state import State, TrialRun
+from searchlab.tracking.mlflow.tracked import TrackedStudy
 from searchlab.tracking.mlflow.values import log_values, milliseconds
 
 _STATUS = {
@@ -43,10 +43,10 @@ class MlflowStore:
         state: what the store is known to have; the caller saves it.
     """
 
-    def __init__(self, client: MlflowClient, uri: str, directory: Path, state: State) -> None:
+    def __init__(self, client: MlflowClient, study: TrackedStudy, state: State) -> None:
         self.state = state
         self._client = client
-        self._where = Where(uri, directory)
+        self._tracked = study
         self._certain = False
 
     def has_run(self) -> bool:
@@ -74,7 +74,7 @@ class MlflowStore:
         for baseline in batch.baselines:
             self._baseline(baseline, record)
         if batch.stopped:
-            finish(self._client, self._where, self.state, batch, record)
+            finish(self._client, self._tracked, self.state, batch, record)
         self._certain = True
         self.state.sent = batch.until
 
@@ -122,7 +122,7 @@ class MlflowStore:
                 self._client.log_text(run_id, started.text, "study.yaml")
                 log_values(self._client, run_id, params=study_params(started, record))
             self._client.update_run(run_id, status="RUNNING")
-        tags = {"searchlab.state": record.state, "mlflow.note.content": tables.description(record)}
+        tags = {"searchlab.state": record.state, "mlflow.note.content": description(record)}
         tags |= _budget_tags(record)
         best, stopped = record.best_trial, record.stopped
         if batch.improved and best is not None:

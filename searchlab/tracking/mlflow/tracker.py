@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from searchlab.journal.events import Entry
 from searchlab.tracking.mlflow.outbox import Outbox
+from searchlab.tracking.mlflow.tracked import Render, TrackedStudy
 from searchlab.tracking.mlflow.trouble import told
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class MlflowTracker:
         directory: Path,
         drain_seconds: float = 30.0,
         hurry: Callable[[], bool] = lambda: False,
+        render: Render | None = None,
     ) -> None:
         """Remembers where to send; connects later, in a thread of its own.
 
@@ -68,9 +70,10 @@ class MlflowTracker:
             directory: the study's directory, in which the journal and the models lie.
             drain_seconds: how long `close` may wait for a store that answers.
             hurry: whether the program has been interrupted, so that `close` must be quick.
+            render: makes the HTML report that the study's run gets at the end; None for no report.
         """
         settle()
-        self._outbox = Outbox(uri, directory, drain_seconds, hurry)
+        self._outbox = Outbox(TrackedStudy(uri, directory, render), drain_seconds, hurry)
 
     @property
     def pending(self) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from searchlab.report.html.report import report_page
 from searchlab.tracking.mlflow.opening import open_store
 from searchlab.tracking.mlflow.tracker import MlflowTracker
 
@@ -55,7 +56,8 @@ class Kept:
 
 def follow(load: Load, directory: Path, store: Store) -> tuple[Held, Kept]:
     """Has a driver run a study (see `hold`) that a store follows."""
-    tracker, before = MlflowTracker(store.uri, directory, _PATIENCE), store.ended()
+    tracker = MlflowTracker(store.uri, directory, _PATIENCE, render=report_page)
+    before = store.ended()
     held = hold(load, directory, tracker)
     then, begun = store.ended() - before, time.perf_counter()
     tracker.close()

@@ -110,8 +110,8 @@ def test_a_simple_model_without_the_metric_or_that_failed_comes_last():
     rows = read(many(then=then)).tables[0]
     assert rows[1] == ["always the same answer", "2"]
     assert rows[2:] == [
-        ["the Perceptron", "-"],
         ["logistic regression MemoryError: too large", "-"],
+        ["the Perceptron", "-"],
     ]
 
 
@@ -225,7 +225,7 @@ STATES = {
     ),
     "one trial": (record(make.trial(0)), "Best so far: trial 0 with val_loss 0.5"),
     "pruned only": (record(make.trial(0, "PRUNED", 0.5)), "No trial is COMPLETE"),
-    "NaN": (record(make.trial(0, "PRUNED", float("nan"))), "nan"),
+    "NaN": (record(make.trial(0, "PRUNED", float("nan"))), "0 PRUNED -"),
     "unconfirmed": (
         record(make.trial(0), then=(Stopped("finished", 3.0, 0, test={"loss": 1.0}, winner=0),)),
         "Not asked for: confirm is off.",

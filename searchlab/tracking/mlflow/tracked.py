@@ -1,0 +1,28 @@
+"""The study that a tracker follows: where it is sent, where it lies, how its report is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from searchlab.journal.record import StudyRecord
+
+Render = Callable[[StudyRecord], str]
+"""Makes the HTML report of a study."""
+
+
+@dataclass(frozen=True)
+class TrackedStudy:
+    """A study on its way into a store.
+
+    Attributes:
+        uri: the tracking URI, with its password.
+        directory: the study's directory, to which the model's path is relative.
+        render: makes the report that the study's run gets when a process leaves the study; None
+            for no report.
+    """
+
+    uri: str
+    directory: Path
+    render: Render | None
