@@ -1,4 +1,4 @@
-"""`searchlab compare`: studies side by side, and whether they can be compared at all."""
+"""`searchlab compare`: studies side by side, and whether their scores can be compared."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from searchlab.report.rows import StudyRow, study_row
 from searchlab.report.tables import FirstThatFits, plain_table
 
 COLUMNS = ("trials", "best", "confirmed", "test", "epochs", "time")
-"""What each of the texts of a study is."""
+"""The columns of the comparison, in the order of `texts`."""
 
 _PAIR = 2
 _INCOMPARABLE = {"data", "metrics", "directions"}  # where these differ, no study is the best
@@ -25,14 +25,13 @@ _INCOMPARABLE = {"data", "metrics", "directions"}  # where these differ, no stud
 
 @dataclass(frozen=True)
 class Comparison:
-    """Some studies, side by side.
+    """Studies side by side.
 
     Attributes:
         studies: in the order given.
         best: the name of the best, or None where that cannot be said.
-        by: what makes it the best: "confirmed", or "best" if not all are confirmed; or None.
-        warnings: in what the studies differ so that their scores are not the same thing, a line
-            each.
+        by: the score that decides: "confirmed", or "best" if not all are confirmed; or None.
+        warnings: the differences that make their scores incomparable, a line each.
     """
 
     studies: tuple[StudyRow, ...]
@@ -41,12 +40,12 @@ class Comparison:
     warnings: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """The comparison as plain JSON values."""
+        """Return the comparison as plain JSON values."""
         return asdict(self)
 
 
 def compare(records: Sequence[StudyRecord]) -> Comparison:
-    """Puts studies side by side.
+    """Put studies side by side.
 
     Raises:
         InputError: if there are fewer than two.
@@ -60,7 +59,7 @@ def compare(records: Sequence[StudyRecord]) -> Comparison:
 
 
 def compare_table(comparison: Comparison) -> RenderableType:
-    """One row a study, the best one marked; two lines each where there is no room."""
+    """Return a table of studies, the best one marked; on two lines each in a narrow terminal."""
     wide, narrow = plain_table("study", "backend", "data"), plain_table("study")
     for table in (wide, narrow):
         for name in COLUMNS:
@@ -89,7 +88,7 @@ def texts(row: StudyRow) -> list[str]:
 
 
 def remarks(comparison: Comparison) -> list[str]:
-    """What is to be said below the table: what the mark means, and what to beware of."""
+    """Return the lines below the table: the meaning of the mark, and warnings."""
     first = comparison.studies[0]
     how = {"confirmed": "with other seeds", "best": "in the search; not all are confirmed"}
     lines = []
@@ -114,7 +113,7 @@ def _best(rows: Sequence[StudyRow]) -> tuple[str | None, str | None]:
 
 
 def _warnings(records: Sequence[StudyRecord]) -> dict[str, str]:
-    """In what the studies differ so that their scores are not the same thing, a line each."""
+    """Return the differences that make the studies' scores incomparable, a line each."""
     found: dict[str, str] = {}
     for what, read in _SAME.items():
         values: dict[str, list[str]] = {}
@@ -148,4 +147,4 @@ _SAME: dict[str, Callable[[StudyRecord], str]] = {
     "directions": lambda record: record.spec.objective.way,
     "splits": _splits,
 }
-"""What studies should have in common, and how it reads."""
+"""The settings that comparable studies share, each with its text."""

@@ -1,4 +1,4 @@
-"""What a running study shows in a terminal (`LiveTracker`) or writes to a log (`PlainTracker`)."""
+"""Trackers that show a running study: drawn in a terminal, or written to a log line by line."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ _PER_SECOND = 4  # redraws; more is not seen, and takes time from the trainings
 
 
 class _Live(Live):
-    """A live display that outlives its terminal: a study goes on when the window is closed."""
+    """A live display that outlives its terminal, so that a study continues in a closed window."""
 
     def refresh(self) -> None:
-        """Draws, if there is something to draw on."""
+        """Draw, unless the terminal is gone."""
         with contextlib.suppress(OSError):
             super().refresh()
 
 
 class LiveTracker:
-    """Draws the state of a study in a terminal, and takes it away again at the end.
+    """A view of a study in a terminal, which disappears at the end.
 
-    The drawing is done by a thread of rich's; `record` only notes what happened.
+    A thread of rich's draws; `record` only updates the state.
     """
 
     def __init__(self, console: Console) -> None:
-        """Makes the tracker; nothing is drawn before `replay`."""
+        """Make the tracker; it draws nothing before `replay`."""
         self._lock = threading.Lock()
         self._study = StudyRecord()
         self._pace = Pace()
@@ -49,7 +49,7 @@ class LiveTracker:
         )
 
     def replay(self, entries: Sequence[Entry]) -> None:
-        """Takes the entries of earlier processes, and starts to draw."""
+        """Take the entries of earlier processes, and start to draw."""
         with self._lock:
             for entry in entries:
                 self._study.apply(entry)
@@ -58,13 +58,13 @@ class LiveTracker:
             self._live.start()
 
     def record(self, entry: Entry) -> None:
-        """Takes the next entry."""
+        """Take the next entry."""
         with self._lock:
             self._study.apply(entry)
             self._pace.take(entry)
 
     def close(self) -> None:
-        """Takes the drawing away and gives the terminal back."""
+        """Remove the drawing and release the terminal."""
         with contextlib.suppress(OSError):
             self._live.stop()
 
@@ -74,20 +74,20 @@ class LiveTracker:
 
 
 class PlainTracker:
-    """Writes a line when a study starts and one for each trial that ends: for pipes and CI."""
+    """A log of a study, for pipes and CI: a line at its start and one for each trial that ends."""
 
     def __init__(self, stream: TextIO) -> None:
-        """Makes the tracker; `stream` is left open."""
+        """Make the tracker; it never closes `stream`."""
         self._stream = stream
         self._study = StudyRecord()
 
     def replay(self, entries: Sequence[Entry]) -> None:
-        """Takes the entries of earlier processes."""
+        """Take the entries of earlier processes."""
         for entry in entries:
             self._study.apply(entry)
 
     def record(self, entry: Entry) -> None:
-        """Takes the next entry."""
+        """Take the next entry."""
         self._study.apply(entry)
         match entry.event:
             case Resumed():
@@ -96,18 +96,18 @@ class PlainTracker:
                 self._write(trial_line(self._study, outcome.number))
 
     def close(self) -> None:
-        """Does nothing: each line has been written by now."""
+        """Do nothing, as each line has been written by now."""
 
     def _write(self, line: str) -> None:
-        """Writes a line as far as the stream can hold it, and never fails."""
+        """Write a line with what the stream can encode; never fail."""
         encoding = self._stream.encoding or "utf-8"
-        with contextlib.suppress(OSError):  # nobody may be reading any more
+        with contextlib.suppress(OSError):  # the reader may have gone
             self._stream.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
             self._stream.flush()
 
 
 def start_line(record: StudyRecord) -> str:
-    """What a study is about to do, in one line."""
+    """Return the plan of a study in one line."""
     spec, budget = record.spec, record.budget
     parts = [f"study {spec.name}: {search_text(spec.search.backend, data_text(spec))}"]
     if budget is not None and budget.trials is not None:
@@ -120,7 +120,7 @@ def start_line(record: StudyRecord) -> str:
 
 
 def trial_line(record: StudyRecord, number: int) -> str:
-    """How a trial ended, in one line.
+    """Return the end of a trial in one line.
 
     Raises:
         ValueError: if the trial has not ended.

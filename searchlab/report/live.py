@@ -1,4 +1,4 @@
-"""The picture of a running study, for a terminal of any width."""
+"""The view of a running study, for a terminal of any width."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from searchlab.report.rows import trial_row
 _SHOWN = 4  # running trials with a line of their own
 _STATES = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.RUNNING)
 _MINUTE = 60.0  # seconds
-_FAST = 100.0  # rates from here on are written without a decimal
+_FAST = 100.0  # rates from here on have no decimals
 
 
 class Pace:
-    """How fast this process gets on; what earlier processes did is not counted.
+    """The pace of this process; the work of earlier processes is not counted.
 
     Attributes:
         since: when this process asked for its first trial, in seconds since the epoch, or None.
@@ -40,7 +40,7 @@ class Pace:
         self.epochs = 0
 
     def take(self, entry: Entry) -> None:
-        """Counts an entry of this process."""
+        """Count an entry of this process."""
         self.latest = entry.time
         match entry.event:
             case Resumed() | Asked() if self.since is None:
@@ -51,12 +51,12 @@ class Pace:
                 self.ended += 1
 
     def elapsed(self, now: float) -> float:
-        """Seconds since this process began to work, never negative."""
+        """Return the seconds since this process began to work, never negative."""
         return 0.0 if self.since is None else max(0.0, now - self.since)
 
 
 def live_view(record: StudyRecord, pace: Pace, now: float) -> RenderableType:
-    """A study at the moment `now` (seconds since the epoch), for a terminal of any width."""
+    """Draw a study at the moment `now` (seconds since the epoch), for a terminal of any width."""
     if record.started is None:
         return Text("preparing the study", "dim")
     parts: list[RenderableType] = [
@@ -85,7 +85,7 @@ def _head(record: StudyRecord, pace: Pace, now: float) -> Table:
 
 
 def _bar(record: StudyRecord, pace: Pace, now: float) -> Table:
-    """A bar over the trials; over the time if only that is bounded; else one that pulses."""
+    """Draw a bar over the trials; over the time if only that is bounded; else a pulsing one."""
     ended = record.ended
     trials, seconds = _budget(record)
     if trials is not None:
@@ -161,7 +161,7 @@ def _running(record: StudyRecord) -> Iterator[RenderableType]:
 
 
 def _progress(record: StudyRecord, trial: TrialRecord) -> list[Text]:
-    """A running trial: its number, fold, epoch and latest intermediate value."""
+    """Return a running trial's number, fold and epoch, and latest intermediate value."""
     suggestion, metric = trial.trial.suggestion, record.spec.objective.metric
     fold, epoch, value = 0, suggestion.initial_epoch, None
     if trial.reports:
@@ -177,7 +177,7 @@ def _progress(record: StudyRecord, trial: TrialRecord) -> list[Text]:
 
 
 def _ends(left: RenderableType, right: Text) -> Table:
-    """One thing at the left edge, and one at the right edge."""
+    """Put one renderable at the left edge and one at the right edge."""
     table = Table.grid(padding=(0, 1), expand=True)
     table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     table.add_column(justify="right", no_wrap=True)
@@ -186,25 +186,25 @@ def _ends(left: RenderableType, right: Text) -> Table:
 
 
 def _budget(record: StudyRecord) -> tuple[int | None, float | None]:
-    """The most trials and the most seconds, where bounded."""
+    """Return the bounds on trials and on seconds; None for no bound."""
     bounds = record.spec.search if record.budget is None else record.budget
     return bounds.trials, bounds.seconds
 
 
 def _all_ended(record: StudyRecord) -> bool:
-    """Whether as many trials ended as were asked for."""
+    """Return whether all requested trials have ended."""
     trials, _ = _budget(record)
     return trials is not None and record.ended >= trials
 
 
 def _elapsed(record: StudyRecord, pace: Pace, now: float) -> float:
-    """Seconds that processes have spent on the study, up to now if one is at it."""
+    """Return the seconds spent on the study, up to now if this process works on it."""
     idle = record.stopped is not None or pace.since is None
     return record.seconds + (0.0 if idle else max(0.0, now - pace.latest))
 
 
 def _done(record: StudyRecord) -> float:
-    """Trials done, those that run as the fraction of the epochs they may take."""
+    """Return the number of trials done; a running one counts as its fraction of epochs."""
     return record.ended + sum(_fraction(record, trial) for trial in record.unfinished())
 
 
@@ -215,7 +215,7 @@ def _fraction(record: StudyRecord, trial: TrialRecord) -> float:
 
 
 def _left(record: StudyRecord, pace: Pace, now: float) -> float | None:
-    """Seconds until the budget is used up at the pace so far, or None if nobody can know."""
+    """Return the seconds until the budget is used up at the present pace; None if unknown."""
     trials, seconds = _budget(record)
     bounds = [] if seconds is None else [seconds - _elapsed(record, pace, now)]
     done = _done(record)

@@ -1,4 +1,4 @@
-"""A trial beside its reproduction: the same or not, for people and for scripts."""
+"""A trial beside its reproduction, for people and for scripts."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from searchlab.core.trial import FailureKind, Outcome
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What came of training a trial again.
+    """The result of training a trial again.
 
     Attributes:
         study: the study's name.
-        recorded: how the trial ended.
-        again: how it ends now.
-        versions: the libraries whose versions differ: the recorded one and the one now, or None
+        recorded: the recorded outcome.
+        again: the new outcome.
+        versions: the libraries whose versions differ: the recorded one and the present one; None
             where it was or is not installed.
     """
 
@@ -28,7 +28,7 @@ class Reproduction:
 
     @property
     def same(self) -> bool:
-        """Whether it ended the same way: equal values to the last bit, or failures of one type."""
+        """Return whether it ended the same way: equal values to the last bit, or failures of one type."""
         one, other = self.recorded, self.again
         if one.error is not None or other.error is not None:
             return _kind(one) == _kind(other)
@@ -36,13 +36,13 @@ class Reproduction:
 
     @property
     def difference(self) -> float | None:
-        """How much larger the value is now, or None if one of the two has no value."""
+        """Return by how much the value has grown, or None if one of the two has no value."""
         if self.recorded.value is None or self.again.value is None:
             return None
         return self.again.value - self.recorded.value
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it as plain values for JSON."""
+        """Return all of it as plain values for JSON."""
         return {
             "name": self.study,
             "trial": self.recorded.number,
@@ -54,7 +54,7 @@ class Reproduction:
         }
 
     def lines(self) -> Iterator[str]:
-        """What people read."""
+        """Yield the lines for people."""
         yield f"trial {self.recorded.number} of study {self.study}"
         yield f"  recorded  {_shown(self.recorded)}"
         yield f"  again     {_shown(self.again)}"

@@ -1,4 +1,4 @@
-"""The rows of all tables: of trials, of studies and of baselines, as values without a format."""
+"""The rows of all tables, as unformatted values: of trials, studies and baselines."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class StudyRow:
 
 @dataclass(frozen=True)
 class BaselineRow:
-    """A simple model.
+    """A baseline: a simple model beside the network.
 
     Attributes:
         name: its name in the study.
@@ -160,7 +160,7 @@ def study_row(record: StudyRecord) -> StudyRow:
 
 
 def baseline_rows(record: StudyRecord) -> list[BaselineRow]:
-    """Return the simple models, from the simplest on."""
+    """Return the baselines, the simplest first."""
     order = [*BASELINES, *(name for name in record.baselines if name not in BASELINES)]
     return [
         BaselineRow(

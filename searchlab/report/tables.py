@@ -1,7 +1,7 @@
-"""Tables of trials and of studies for a terminal, wide or narrow.
+"""Tables of trials and of studies, for a terminal of any width.
 
-Texts that come from elsewhere (params, errors, paths) go into `Text` objects, never into rich's
-markup, so a `[red]` in an error message stays what it is.
+Foreign texts (params, errors, paths) go into `Text` objects and never into rich's markup, so that a
+`[red]` in an error message stays as written.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from searchlab.report.rows import TrialRow, study_row, trial_rows
 
 
 def show_table(record: StudyRecord) -> RenderableType:
-    """All trials by number, the best one marked; a column for each param if there is room."""
+    """Return a table of all trials, the best one marked, with a column per param if they fit."""
     wide, narrow = _trial_table(record), _trial_table(record)
     names = list(record.spec.space)
     for name in names:
@@ -40,10 +40,10 @@ def show_table(record: StudyRecord) -> RenderableType:
 
 
 def list_table(studies: Sequence[tuple[StudyRecord, str]]) -> RenderableType:
-    """All studies in the order given: one a line, or two lines each where there is no room.
+    """Return a table of studies in the order given, on one line each, or two if narrow.
 
     Args:
-        studies: each with the address of the cluster that it is on, or "".
+        studies: each with the address of its cluster, or "".
     """
     wide, narrow = plain_table("study", "backend", "data"), plain_table("study")
     away = any(cluster for _, cluster in studies)
@@ -69,7 +69,7 @@ def list_table(studies: Sequence[tuple[StudyRecord, str]]) -> RenderableType:
 
 
 def plain_table(*columns: str) -> Table:
-    """A table without edges, with these columns."""
+    """Return a table without edges, with these columns."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
@@ -93,9 +93,9 @@ def _head_cells(row: TrialRow) -> list[Text]:
 
 
 class FirstThatFits:
-    """Renders the first of two tables if it fits the width, else the second.
+    """The first of two tables if it fits the width, else the second.
 
-    Printed with `soft_wrap=True`, as for a pipe, any width fits: one line stays one line.
+    Printed with `soft_wrap=True`, as for a pipe, every width fits, so that a row stays one line.
     """
 
     def __init__(self, wide: Table, narrow: Table) -> None:

@@ -1,7 +1,7 @@
-"""What a study comes to, in words: for `run`, `show` and `best`.
+"""A study's results in words, for `run`, `show` and `best`.
 
-Texts that come from elsewhere (params, errors, paths) go into `Text` objects, never into rich's
-markup, so a `[red]` in an error message stays what it is.
+Foreign texts (params, errors, paths) go into `Text` objects and never into rich's markup, so that a
+`[red]` in an error message stays as written.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from searchlab.report.rows import baseline_rows, trial_row, trial_rows
 def summary(
     record: StudyRecord, ids: StudyIds | None, directory: Path, file: Path | None = None
 ) -> Text:
-    """What a study came to and what to do next; one fact a line.
+    """Return a study's results and the next command, one fact a line.
 
     Print it with `soft_wrap=True`, so that paths stay whole.
 
     Args:
         record: the study.
-        ids: where it lies in its tracking store, or None if it was never tracked.
+        ids: its place in a tracking store, or None if it was never tracked.
         directory: the study's directory.
         file: the study file, if known, so that the command to continue can be copied.
     """
@@ -54,9 +54,9 @@ def summary(
 
 
 def best_text(record: StudyRecord, directory: Path) -> Text:
-    """The winner's params as YAML to paste into `model.params`, with comments above.
+    """Return the winner's params as YAML to paste into `model.params`, with comments above.
 
-    If no trial is COMPLETE there is only a comment that says so.
+    If no trial is COMPLETE, there is only a comment that says so.
     """
     if (won := winner(record)) is None:
         return Text(
@@ -81,7 +81,7 @@ def best_text(record: StudyRecord, directory: Path) -> Text:
 def _facts(
     record: StudyRecord, ids: StudyIds | None, directory: Path, file: Path | None
 ) -> Iterator[tuple[str, str | Text]]:
-    """Label and value of each line of a summary."""
+    """Yield label and value of each line of a summary."""
     yield "trials", _trials_by_state(record)
     yield from _best_facts(record)
     if test := test_metrics(record):
@@ -116,7 +116,7 @@ def _registered_facts(registered: Registration, record: StudyRecord) -> Iterator
 
 
 def _best_facts(record: StudyRecord) -> Iterator[tuple[str, str]]:
-    """The score in the search, the confirmed one beside it, and the winner's params."""
+    """Yield the score in the search, the confirmed scores, and the winner's params."""
     won = winner(record)
     if record.best_trial is None or won is None:
         yield "best", "none, no trial is COMPLETE"
@@ -136,7 +136,7 @@ def _best_facts(record: StudyRecord) -> Iterator[tuple[str, str]]:
 
 
 def _confirmed_facts(record: StudyRecord) -> Iterator[tuple[str, str]]:
-    """The confirmed, the search and the test score of each candidate side by side."""
+    """Yield the confirmed, the search and the test score of each candidate side by side."""
     ranked = standings(record)
     scores = [standing_text(standing) for standing in ranked]
     width = max(map(len, scores), default=0)
@@ -169,7 +169,7 @@ def _next_steps(record: StudyRecord, file: Path | None) -> Iterator[tuple[str, s
 
 
 def _trials_by_state(record: StudyRecord) -> Text:
-    """How many trials are in which state; none is RUNNING once the process has left."""
+    """Return the number of trials in each state; none is RUNNING once the process has left."""
     words = {} if record.stopped is None else {"RUNNING": "unfinished"}
     parts = [
         Text(f"{count} {words.get(state, state)}", STATE_STYLES[state])
@@ -179,7 +179,7 @@ def _trials_by_state(record: StudyRecord) -> Text:
 
 
 def _yaml(value: Scalar) -> str:
-    """A scalar that YAML 1.1 and 1.2 read back with the same type and value."""
+    """Return a scalar that YAML 1.1 and 1.2 read back with the same type and value."""
     text = json.dumps(value, ensure_ascii=False)
     if isinstance(value, float) and "e" in text and "." not in text:
         return text.replace("e", ".0e")

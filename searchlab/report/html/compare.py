@@ -1,7 +1,7 @@
-"""`searchlab compare --output`: a page with the best so far of several studies in one picture each.
+"""`searchlab compare --output`: a page with the best value so far of several studies.
 
-What a study has after a while is drawn against three measures of the while: trials that have ended,
-model-epochs trained by them, and seconds that processes worked on the study.
+It is drawn over three measures of effort: trials that have ended, model-epochs trained by them, and
+seconds that processes have spent on the study.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ AXES: dict[str, Callable[[list[TrialRecord]], Iterable[float]]] = {
     "model-epochs": lambda ended: accumulate(trial.epochs for trial in ended),
     "seconds": lambda ended: [trial.elapsed or 0.0 for trial in ended],
 }
-"""Each measure of what a study has taken until a trial ended, for all trials in this order."""
+"""Each measure of effort until a trial ended, for all trials in this order."""
 
 
 def compare_page(records: Sequence[StudyRecord]) -> str:
-    """The page of at least two studies, in any state, as HTML that needs no network."""
+    """Return the page of at least two studies, in any state, as HTML that needs no network."""
     comparison = compare(records)
     return render(
         "compare.html.j2",
@@ -39,7 +39,7 @@ def compare_page(records: Sequence[StudyRecord]) -> str:
 
 
 def best_over(axis: str, records: Sequence[StudyRecord]) -> Figure | None:
-    """The best so far of all studies over one of `AXES`; None if no trial is COMPLETE."""
+    """Draw the best so far of all studies over one of `AXES`; None if no trial is COMPLETE."""
     curves = [(place, record, list(curve(axis, record))) for place, record in enumerate(records)]
     curves = [each for each in curves if each[2]]
     if not curves:
@@ -78,10 +78,7 @@ def best_over(axis: str, records: Sequence[StudyRecord]) -> Figure | None:
 
 
 def curve(axis: str, record: StudyRecord) -> Iterator[tuple[float, float]]:
-    """What a study had taken, and its best value by then, at each trial's end.
-
-    It begins with the first COMPLETE trial.
-    """
+    """Yield effort and best value so far at each trial's end, from the first COMPLETE one on."""
     ended = [trial for trial in record.trials.values() if trial.outcome is not None]
     ended.sort(key=lambda trial: (trial.elapsed or 0.0, trial.trial.number))
     best: float | None = None

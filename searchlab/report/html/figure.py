@@ -1,4 +1,4 @@
-"""What a picture is on a page: plotly.js' own traces and layout, as plain values.
+"""A picture on a page: plotly.js' own traces and layout, as plain values.
 
 Pages are drawn by plotly.js in the browser, so nothing here needs plotly's Python package. Texts
 of the user go through `plain`, as plotly.js takes some HTML in the texts that it draws.
@@ -34,7 +34,7 @@ class Figure:
     Attributes:
         name: unique on its page; letters, digits and dashes.
         title: its heading.
-        note: what can be seen in it, in a sentence or two.
+        note: how to read it, in a sentence or two.
         traces: plotly.js' `data`.
         layout: plotly.js' `layout`, without colours of text and background: the page has them.
         height: in CSS pixels.
@@ -51,19 +51,19 @@ class Figure:
 
 
 def plain(text: str) -> str:
-    """A text of the user for plotly.js, in one line, without what it would take for HTML."""
+    """Return a user's text for plotly.js: one line, bounded, with HTML escaped."""
     line = one_line(text)
     line = line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
     return html.escape(line, quote=False)
 
 
 def hover(params: Params) -> str:
-    """Params as a tooltip shows them, a line each."""
+    """Return params as a tooltip shows them, a line each."""
     return "<br>".join(f"{name}: {plain(scalar_text(value))}" for name, value in params.items())
 
 
 def best_so_far(values: Sequence[float], maximize: bool) -> Iterator[float]:
-    """The best of the values up to each."""
+    """Yield the best of the values up to each."""
     best = -math.inf if maximize else math.inf
     for value in values:
         best = max(best, value) if maximize else min(best, value)
@@ -73,14 +73,14 @@ def best_so_far(values: Sequence[float], maximize: bool) -> Iterator[float]:
 def shown_range(
     values: Sequence[float], maximize: bool, far: float = 3.0
 ) -> tuple[float, float, str]:
-    """The part of an axis on which values can be told apart.
+    """Choose the part of an axis on which values can be told apart.
 
-    A training that all but diverged would squash the others into a line.
+    A training that nearly diverged would squash the others into a line.
 
     Args:
         values: at least one, all finite.
         maximize: whether higher is better.
-        far: how far from the best a value may be, in distances that nine tenths keep.
+        far: the largest shown distance from the best, in distances that nine tenths keep.
 
     Returns:
         The low end, the high end, and a sentence on the values that lie outside, or "".

@@ -1,4 +1,4 @@
-"""The pictures of one study, each None where its trials cannot make it."""
+"""The pictures of one study; each is None if there are too few trials for it."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from searchlab.report.results import chosen
 
 _CURVES = 10  # more lines than this cannot be told apart
 _PAIR = 2  # with a single trial there is nothing to compare
-_FEW = 30  # trials below which importances are a hint
+_FEW = 30  # fewer trials are only a hint
 
 
 def confirmation(record: StudyRecord) -> Figure | None:
-    """The scores of the confirmed candidates, seed by seed; None without any."""
+    """Draw the scores of the confirmed candidates, seed by seed; None without any."""
     ranking = [standing for standing in standings(record) if standing.scores]
     if not ranking:
         return None
@@ -75,7 +75,7 @@ def confirmation(record: StudyRecord) -> Figure | None:
 
 
 def optimization_history(record: StudyRecord) -> Figure | None:
-    """The objective of each trial and the best so far; None below two COMPLETE trials."""
+    """Draw the objective of each trial and the best so far; None below two COMPLETE trials."""
     trials = complete(record)
     if len(trials) < _PAIR:
         return None
@@ -118,7 +118,7 @@ def optimization_history(record: StudyRecord) -> Figure | None:
 
 
 def param_importances(record: StudyRecord) -> Figure | None:
-    """How much each param decides the objective; None where there is nothing to compare."""
+    """Draw the importance of each param; None if there is nothing to compare."""
     shares = importances(record)
     if not shares:
         return None
@@ -152,7 +152,7 @@ def param_importances(record: StudyRecord) -> Figure | None:
 
 
 def learning_curves(record: StudyRecord) -> Figure | None:
-    """The objective over the epochs of the best trials, the mean over their folds, or None."""
+    """Draw the best trials' objective over the epochs, the mean over folds; None without any."""
     metric, best = record.spec.objective.metric, chosen(record)
     pairs = [(trial, value, _curve(trial, metric)) for trial, value in ranked(record)[:_CURVES]]
     curves = [pair for pair in pairs if pair[2]]
@@ -201,7 +201,7 @@ DRAWERS: tuple[Callable[[StudyRecord], Figure | None], ...] = (
 
 
 def _curve(trial: TrialRecord, metric: str) -> list[tuple[int, float]]:
-    """Epoch and mean over the folds that got so far."""
+    """Return each epoch with the mean over the folds that reached it."""
     values: dict[int, list[float]] = defaultdict(list)
     for report in trial.reports:
         value = report.metrics.get(metric, math.nan)

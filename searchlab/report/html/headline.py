@@ -1,4 +1,4 @@
-"""What a study comes to, in a headline and a sentence."""
+"""A study's result in a headline, a sentence and a subtitle."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from searchlab.report.results import chosen, planned_trials, test_metric, test_v
 
 
 def headline(record: StudyRecord) -> str:
-    """The result in a few words."""
+    """Return the result in a few words."""
     trial = chosen(record)
     if trial is None or trial.outcome is None:
         return "No trial is COMPLETE"
@@ -27,7 +27,7 @@ def headline(record: StudyRecord) -> str:
 
 
 def sentence(record: StudyRecord) -> str:
-    """What the headline means."""
+    """Return the sentence that explains the headline."""
     trial, counts, ended = chosen(record), record.counts(), record.ended
     if record.state == "failed" and trial is None:
         return f"All {ended} trials failed, so there is no model. The reasons stand below."
@@ -52,7 +52,7 @@ def sentence(record: StudyRecord) -> str:
 
 
 def subtitle(record: StudyRecord) -> str:
-    """What was searched, on what, how much, how long and when."""
+    """Return the search, its size, its time and its date in one line."""
     spec, ended = record.spec, record.ended
     start = min((trial.started for trial in record.trials.values()), default=None)
     parts = [

@@ -1,7 +1,7 @@
-"""From a template to one HTML file that needs no network, and onto the disk.
+"""Pages: one HTML file each, filled from a template, that needs no network.
 
-Everything that is filled in is escaped. A page carries plotly.js once (4.8 MB), and forbids its
-browser to load anything at all.
+Every value is escaped. A page contains plotly.js once (4.8 MB), and forbids the browser to load
+anything else.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ Source = TypeVar("Source")
 
 
 def render(template: str, **values: Any) -> str:
-    """The text of a page.
+    """Fill a template and return the text of the page.
 
     Args:
         template: the name of a file in `templates/`.
-        **values: what it is filled with; `figures` is a list of `Figure`.
+        **values: its variables; `figures` is a list of `Figure`.
 
     Raises:
         ValueError: if a figure has a number that is not finite.
@@ -51,7 +51,7 @@ def render(template: str, **values: Any) -> str:
 
 
 def drawn(drawers: Iterable[Callable[[Source], Figure | None]], source: Source) -> list[Figure]:
-    """The pictures that can be drawn; one that fails is left out, as it is an extra."""
+    """Return the pictures that can be drawn; leave out one that fails, as it is an extra."""
     figures = []
     for draw in drawers:
         try:
@@ -65,7 +65,7 @@ def drawn(drawers: Iterable[Callable[[Source], Figure | None]], source: Source) 
 
 
 def write_page(path: Path, text: str) -> None:
-    """Writes a page, whole or not at all; a page that is there already is replaced.
+    """Write a page, whole or not at all, in place of an earlier page.
 
     Raises:
         InputError: if another kind of file is there, or it cannot be written.
@@ -73,8 +73,8 @@ def write_page(path: Path, text: str) -> None:
     try:
         if path.exists() and not _is_ours(path):
             raise InputError(
-                f"{path}: is there already and is no page of searchlab's: it was left as it is, "
-                "name another file with --output"
+                f"{path}: exists and is not a page of searchlab's, so it was left unchanged: name "
+                "another file with --output"
             )
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(path) as scratch:

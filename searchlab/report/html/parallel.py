@@ -1,7 +1,7 @@
-"""Parallel coordinates: a line a trial across an axis a param, the objective first.
+"""Parallel coordinates: one line per trial across one axis per param, the objective first.
 
-Drawn as plain lines, not as plotly.js' own `parcoords`, which needs WebGL and the right to make
-code from text. Trials of about the same rank share a trace, so that a thousand are drawn at once.
+The lines are plain ones, as plotly.js' own `parcoords` needs WebGL and the right to make code from
+text. Trials of similar rank share a trace, so that a thousand are drawn at once.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from searchlab.report.results import chosen
 
 _PAIR = 2  # with a single trial or param there is nothing to compare
 _SHADES = ("#94a3b8", "#7da2cf", "#5f94e0", "#3b82f6", "#1d5fe0")  # from the worst to the best
-_UNUSED = -0.16  # where a line passes the axis of a param that its trial does not have
-_MOST = 100  # lines; more are a carpet
+_UNUSED = -0.16  # the height of a line on the axis of a param that its trial lacks
+_MOST = 100  # lines; more cannot be told apart
 _AXIS = 108  # CSS pixels between axes, at least
 
 
 def parallel_coordinates(record: StudyRecord) -> Figure | None:
-    """All params of each COMPLETE trial as one line; None below two trials or two params."""
+    """Draw all params of each COMPLETE trial as one line; None below two trials or two params."""
     trials = ranked(record)
     used = {name for trial, _ in trials for name in trial.trial.suggestion.params}
     domains = {name: domain for name, domain in record.spec.search_space if name in used}
@@ -57,7 +57,7 @@ def parallel_coordinates(record: StudyRecord) -> Figure | None:
 
 
 def place(value: Scalar, domain: Domain) -> float:
-    """Where a value lies on its axis, from 0 to 1; a log range on a log axis."""
+    """Return the position of a value on its axis, from 0 to 1; a log range has a log axis."""
     if isinstance(domain, Choice):
         return domain.index(value) / max(1, len(domain.values) - 1)
     assert isinstance(value, int | float)  # noqa: S101 - what a range holds
@@ -68,7 +68,7 @@ def place(value: Scalar, domain: Domain) -> float:
 
 
 def _ends(values: Sequence[float], maximize: bool) -> tuple[tuple[float, float], str]:
-    """The objective at the top and at the bottom of its axis, and what lies below that."""
+    """Return the best and worst objective of the axis, and a note on the values outside."""
     low, high, note = shown_range(values, maximize)
     low, high = max(low, min(values)), min(high, max(values))
     return ((high, low) if maximize else (low, high)), note
@@ -77,7 +77,7 @@ def _ends(values: Sequence[float], maximize: bool) -> tuple[tuple[float, float],
 def _line(
     trial: TrialRecord, value: float, ends: tuple[float, float], domains: dict[str, Domain]
 ) -> list[float]:
-    """The height at which a trial passes each axis; `ends` are the best and worst objective."""
+    """Return the height of a trial on each axis; `ends` are the best and worst objective."""
     best, worst = ends
     along = 0.5 if best == worst else (value - worst) / (best - worst)
     objective = min(1.0, max(0.0, along))
@@ -95,7 +95,7 @@ _Lines = Sequence[tuple[tuple[TrialRecord, float], list[float]]]
 
 
 def _by_rank(lines: _Lines) -> list[_Lines]:
-    """As many groups as there are shades, the worst trials first, so that the best are on top."""
+    """Split the lines into one group per shade, the worst first, so that the best end on top."""
     count = len(_SHADES)
     edges = [round(len(lines) * step / count) for step in range(count + 1)]
     groups = [lines[start:stop] for start, stop in pairwise(edges)]
@@ -103,7 +103,7 @@ def _by_rank(lines: _Lines) -> list[_Lines]:
 
 
 def _trace(lines: _Lines, color: str, width: float) -> dict[str, Any]:
-    """Some trials' lines as one trace, with a gap after each."""
+    """Return the lines of some trials as one trace, with a gap after each."""
     texts = [
         f"trial {trial.trial.number}: {number_text(value)}<br>"
         f"{hover(trial.trial.suggestion.params)}"
@@ -172,7 +172,7 @@ def _layout(
 
 
 def _labels(domain: Domain) -> list[tuple[float, str]]:
-    """Height and text of what stands at an axis."""
+    """Return the labels of an axis with their heights."""
     if isinstance(domain, Choice):
         return [(place(value, domain), plain(scalar_text(value))) for value in domain.values]
     return [(0.0, scalar_text(domain.low)), (1.0, scalar_text(domain.high))]

@@ -1,4 +1,4 @@
-"""`searchlab report`: one page that says what a study came to, and how."""
+"""`searchlab report`: the page of one study."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from searchlab.report.rows import best_first, trial_rows
 
 
 def report_page(record: StudyRecord) -> str:
-    """The page of a study in any state, as HTML that needs no network.
+    """Return the page of a study in any state, as HTML that needs no network.
 
-    Imports Optuna, if there are enough trials for the importance of their params. A picture that
-    cannot be drawn is left out.
+    A picture that cannot be drawn is left out. Optuna is imported if there are enough trials for
+    the importance of their params.
     """
     trial, rows = chosen(record), trial_rows(record)
     return render(

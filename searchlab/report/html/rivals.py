@@ -1,4 +1,4 @@
-"""Is the network worth it? The simple models beside it, on the same test rows."""
+"""The tuned network beside the baselines, on the same test rows."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Rival:
     """A model with its metrics on the test rows.
 
     Attributes:
-        name: what it is.
-        values: its metrics, in the order of `metrics`; None where it has no such number.
-        network: whether it is the study's own.
+        name: its name for people.
+        values: its metrics, in the order of `metrics`; None for one that it lacks.
+        network: whether it is the study's own model.
         error: why it failed, or "".
-        share: its first value as a part of the largest one.
+        share: its first value as a fraction of the largest one.
     """
 
     name: str
@@ -31,12 +31,12 @@ class Rival:
 
 
 def metrics(record: StudyRecord) -> tuple[str, ...]:
-    """What models are compared in: the objective's metric, then the loss."""
+    """Return the metrics that models are compared by: the objective's metric, then the loss."""
     return tuple(dict.fromkeys((test_metric(record), "loss")))
 
 
 def rivals(record: StudyRecord) -> list[Rival]:
-    """The simple models and the study's own, best first; empty if there are no simple models."""
+    """Return the baselines and the study's own model, best first; empty without baselines."""
     if not record.baselines:
         return []
     test = test_metrics(record)
@@ -57,7 +57,7 @@ def rivals(record: StudyRecord) -> list[Rival]:
 
 
 def verdict(record: StudyRecord) -> str:
-    """Whether the network is worth it, in a sentence; "" if that is not known."""
+    """Return in a sentence whether the network beats the baselines; "" if that is not known."""
     ranked = [rival for rival in rivals(record) if rival.values[0] is not None]
     network = next((rival.values[0] for rival in ranked if rival.network), None)
     other = next((rival for rival in ranked if not rival.network), None)

@@ -1,4 +1,4 @@
-"""The scores of a study, each with what it is: in the search, confirmed, on the test rows."""
+"""The three scores of a study with their meaning: in the search, confirmed, on the test rows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Score:
     Attributes:
         label: "search", "confirmed" or "test".
         value: the number for people, or a dash.
-        meaning: what it is, or why it is not there.
+        meaning: an explanation, or why there is no number.
     """
 
     label: str
@@ -29,7 +29,7 @@ class Score:
 
 
 def scores(record: StudyRecord) -> list[Score]:
-    """Search, confirmed and test score; none before there is a COMPLETE trial."""
+    """Return the search, confirmed and test score; none before there is a COMPLETE trial."""
     trial = chosen(record)
     if trial is None or trial.outcome is None:
         return []

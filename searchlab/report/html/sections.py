@@ -1,4 +1,4 @@
-"""The tables of a study's page, as rows of texts."""
+"""The tables of a study's page, as rows of text."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DIGEST = 16  # characters of a digest that tell data sets apart
 
 @dataclass(frozen=True)
 class Param:
-    """A param of the space: its name, the winner's value or "", and what it may be."""
+    """A param of the space: its name, the winner's value or "", and its range."""
 
     name: str
     value: str
@@ -26,7 +26,7 @@ class Param:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A line of the standings, all for people.
+    """A row of the standings, formatted for people.
 
     Attributes:
         number: the trial.
@@ -42,7 +42,7 @@ class Candidate:
 
 
 def params(record: StudyRecord) -> list[Param]:
-    """The search space, with the params of the study's model."""
+    """Return the search space, with the params of the study's model."""
     trial = chosen(record)
     values = {} if trial is None else trial.trial.suggestion.params
     return [
@@ -65,7 +65,7 @@ def candidates(record: StudyRecord) -> Iterator[Candidate]:
 
 
 def data(record: StudyRecord) -> Iterator[tuple[str, str]]:
-    """Label and text of each fact about the data."""
+    """Yield label and text of each fact about the data."""
     known = {} if record.started is None else record.started.data
     spec = record.spec.data
     yield "data set", data_text(record.spec)
@@ -93,7 +93,7 @@ def data(record: StudyRecord) -> Iterator[tuple[str, str]]:
 
 
 def environment(record: StudyRecord) -> Iterator[tuple[str, str]]:
-    """Label and text of what the study ran with."""
+    """Yield label and text of each fact about the executor, the memory and the libraries."""
     if record.budget is not None:
         workers = record.budget.workers
         yield "executor", f"{record.budget.executor}, {workers} worker{'s' * (workers > 1)}"
@@ -104,7 +104,7 @@ def environment(record: StudyRecord) -> Iterator[tuple[str, str]]:
 
 
 def _domain(domain: Domain) -> str:
-    """What a param may be, in one line."""
+    """Return the range of a param in one line."""
     if isinstance(domain, Choice):
         text = ", ".join(scalar_text(value) for value in domain.values)
     else:
