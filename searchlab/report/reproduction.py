@@ -28,7 +28,7 @@ class Reproduction:
 
     @property
     def same(self) -> bool:
-        """Return whether it ended the same way: equal values to the last bit, or failures of one type."""
+        """Return whether both are equal: values to the last bit, or failures of one type."""
         one, other = self.recorded, self.again
         if one.error is not None or other.error is not None:
             return _kind(one) == _kind(other)

@@ -276,7 +276,7 @@ def test_another_file_is_never_replaced(tmp_path):
     """A file that is not our page stays unchanged, and nothing is left beside it."""
     path = tmp_path / "notes.html"
     path.write_text("my notes")
-    with pytest.raises(InputError, match="no page of searchlab's"):
+    with pytest.raises(InputError, match="is not a page of searchlab's"):
         write_page(path, "page")
     assert path.read_text() == "my notes"
     with pytest.raises(InputError, match="cannot be written"):
