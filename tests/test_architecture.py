@@ -33,7 +33,7 @@ ROOMS: dict[str, set[str]] = {
     "training": {"package", "data", "factories", "journal", "study", "private", "core"},
     "package": {"data", "factories", "journal", "core"},
     "data": {"journal", "study", "core"},
-    "factories": {"study"},
+    "factories": {"study", "core"},
     "journal": {"study", "core"},
     "study": {"core"},
     "private": set(),

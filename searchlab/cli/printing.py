@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from searchlab.journal.record import StudyRecord
     from searchlab.tracking.base import Tracker
-    from searchlab.tracking.mlflow.tracker import MlflowTracker
 
 
 def complain(message: str) -> None:
@@ -38,11 +37,14 @@ def tell_failure(record: StudyRecord) -> None:
         )
 
 
-def warn_of_backlog(tracker: MlflowTracker, name: str, option: str | None) -> None:
+def warn_of_backlog(trackers: Iterable[Tracker], name: str, option: str | None) -> None:
     """Says that MLflow lacks something; the study itself is complete without it."""
     from searchlab.tracking.mlflow.address import redact
+    from searchlab.tracking.mlflow.tracker import MlflowTracker
 
-    if tracker.pending:
+    for tracker in trackers:
+        if not isinstance(tracker, MlflowTracker) or not tracker.pending:
+            continue
         where = f" --tracking-uri {redact(option)}" if option else ""
         complain(
             f"MLflow lacks the last {tracker.pending} events: "

@@ -24,14 +24,13 @@ from searchlab.errors import StudyFileError
 if TYPE_CHECKING:
     from searchlab.journal.record import StudyRecord
     from searchlab.tracking.base import Tracker
-    from searchlab.tracking.mlflow.tracker import MlflowTracker
 
 
 def study_options(function: F) -> F:
     """The study file and what can be changed of it, on the commands that run it."""
     options = [
         click.argument("study", type=click.Path(path_type=Path)),
-        click.option("--backend", help="randomized, hyperband or optuna."),
+        click.option("--backend", help="randomized, hyperband, optuna, or another package's."),
         click.option(
             "--trials", type=int, help="Total number of trials; raising it extends a study."
         ),
@@ -54,7 +53,7 @@ def study_options(function: F) -> F:
 
 @cli.command()
 @study_options
-@click.option("--executor", help="fused, process, ray or inline.")
+@click.option("--executor", help="fused, process, ray, inline, or another package's.")
 @click.option("--address", help="Head of the Ray cluster, for --executor ray [RAY_ADDRESS].")
 @click.option("--tracking-uri", help="MLflow store or server [default: ./mlflow.db].")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
@@ -76,26 +75,21 @@ def run(
     from searchlab.engine.run import run_study
     from searchlab.report.html.report import report_page
     from searchlab.study.file import load_study
-    from searchlab.tracking.mlflow.address import resolve_uri
-    from searchlab.tracking.mlflow.tracker import MlflowTracker
 
     file = load_study(study, overrides(settings, flags), [plugins.check])
-    uri = resolve_uri(tracking_uri, Path.cwd())
     if address is not None:
         _use_cluster(address, file.spec.execution.executor)
     interrupt = Interrupt()
+    place = (Path.cwd(), tracking_uri)
+    make = plugins.trackers(file.spec.trackers, *place, lambda: interrupt.requested, report_page)
     with standard_output(as_json) as output, signals(interrupt):
         terminal = console(output)
         views = [] if as_json or quiet else [view(terminal, output)]
-
-        mlflow: list[MlflowTracker] = []
+        named: list[Tracker] = []
 
         def trackers(directory: Path) -> Sequence[Tracker]:
-            tracker = MlflowTracker(
-                uri, directory, hurry=lambda: interrupt.requested, render=report_page
-            )
-            mlflow.append(tracker)
-            return [*mlflow, *views]
+            named.extend(make(directory))
+            return [*named, *views]
 
         def say(line: str) -> None:
             if views:
@@ -103,8 +97,7 @@ def run(
 
         record = run_study(file, Path.cwd(), trackers, interrupt, say)
         tell_failure(record)
-        for each in mlflow:
-            warn_of_backlog(each, file.spec.name, tracking_uri)
+        warn_of_backlog(named, file.spec.name, tracking_uri)
         if not quiet:
             print_study(record, study, output if as_json else None, terminal)
     raise click.exceptions.Exit(_exit_code(record, interrupt.requested))

@@ -1,11 +1,11 @@
-"""Names to code: the only place where the name of a backend or an executor is resolved."""
+"""Names to code: the only place where the name of a backend, executor or tracker is resolved."""
 
 from __future__ import annotations
 
 import difflib
 import importlib
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,15 @@ from typing import Any
 from pydantic import ValidationError
 
 from searchlab.backends.base import Backend
+from searchlab.core.entry_points import Offer, find_offer, offers
 from searchlab.data.catalog import DATASETS, file_problems
 from searchlab.errors import InputError, MissingPackageError
 from searchlab.executors.base import Executor
 from searchlab.factories.find import factory_problems
 from searchlab.study.explain import message_of, suggestion
 from searchlab.study.spec import StudySpec
+from searchlab.tracking.base import Render, Tracker, TrackerContext
+from searchlab.tracking.mlflow.address import resolve_uri
 
 
 @dataclass(frozen=True)
@@ -53,52 +56,133 @@ EXECUTORS = {
 }
 
 
+TRACKERS = {
+    "mlflow": Plugin("searchlab.tracking.mlflow.tracker:follow", "mlflow", "mlflow"),
+    "memory": Plugin("searchlab.tracking.memory:MemoryTracker", "searchlab", "searchlab"),
+}
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A kind of thing that has a name.
+
+    Attributes:
+        name: one of `entry_points.GROUPS`.
+        own: searchlab's own, by name.
+        port: the members that an implementation must have.
+    """
+
+    name: str
+    own: Mapping[str, Plugin]
+    port: type
+
+    def find(self, name: str) -> Offer | Plugin:
+        """Find where the code of a name is, without importing it.
+
+        Raises:
+            InputError: if the name is unknown, or is not the only one of its kind.
+        """
+        offer = find_offer(self.name, name, self.own)
+        if offer is not None:
+            return offer
+        if name not in self.own:
+            raise InputError(_no_such(self.name, name, [*self.own, *offers(self.name)]))
+        return self.own[name]
+
+
+_BACKEND = _Kind("backend", BACKENDS, Backend)
+_EXECUTOR = _Kind("executor", EXECUTORS, Executor)
+_TRACKER = _Kind("tracker", TRACKERS, Tracker)
+
+
 def backend(name: str) -> type[Backend]:
-    """The class of a backend.
+    """Return the class of a backend.
 
     Raises:
-        InputError: if there is no such backend.
+        InputError: if there is no such backend, or another package's cannot be used.
         MissingPackageError: if its library is not installed.
     """
-    return _load("backend", BACKENDS, name)  # type: ignore[no-any-return]
+    return _load(_BACKEND, name)  # type: ignore[no-any-return]
 
 
 def executor(name: str) -> type[Executor]:
-    """The class of an executor; see `executors.base` for its arguments.
+    """Return the class of an executor; see `executors.base` for its arguments.
 
     Raises:
-        InputError: if there is no such executor.
+        InputError: if there is no such executor, or another package's cannot be used.
         MissingPackageError: if its library is not installed.
     """
-    return _load("executor", EXECUTORS, name)  # type: ignore[no-any-return]
+    return _load(_EXECUTOR, name)  # type: ignore[no-any-return]
+
+
+def trackers(
+    names: Collection[str],
+    cwd: Path,
+    tracking_uri: str | None = None,
+    interrupted: Callable[[], bool] = lambda: False,
+    render: Render | None = None,
+) -> Callable[[Path], list[Tracker]]:
+    """Load the trackers of these names; return the function that makes them for a study.
+
+    Args:
+        names: as the study file has them.
+        cwd: the working directory.
+        tracking_uri: the store or server that the user named, or None.
+        interrupted: whether the program has been interrupted.
+        render: makes the HTML report of the study, for trackers that keep one.
+
+    Raises:
+        InputError: if there is no such tracker, or another package's cannot be used.
+        MissingPackageError: if a library is not installed.
+        TrackingError: if MLflow has no store for the tracking URI.
+    """
+    if "mlflow" in names:
+        resolve_uri(tracking_uri, cwd)  # raises before there is anything to tidy up
+    classes = [_load(_TRACKER, name) for name in names]
+
+    def make(directory: Path) -> list[Tracker]:
+        context = TrackerContext(directory, cwd, tracking_uri, interrupted, render)
+        return [each(context) for each in classes]
+
+    return make
 
 
 def check(spec: StudySpec, path: Path) -> Iterator[tuple[str, str]]:
-    """What is wrong with the names of a study: a dotted key and a message for each problem.
+    """Yield a dotted key and a message for each name of a study that cannot be used.
 
-    Imports neither user code nor a search library.
+    Imports no user code and none of searchlab's own search libraries, but the backend, executor
+    and trackers of another package that the study names.
     """
-    yield from _unknown("search.backend", "backend", spec.search.backend, BACKENDS)
-    yield from _unknown("execution.executor", "executor", spec.execution.executor, EXECUTORS)
-    if spec.data.dataset is not None:
-        yield from _unknown("data.dataset", "data set", spec.data.dataset, DATASETS)
+    backends = yield from _problems("search.backend", _BACKEND, spec.search.backend)
+    executors = yield from _problems("execution.executor", _EXECUTOR, spec.execution.executor)
+    for name in spec.trackers:
+        yield from _problems("trackers", _TRACKER, name)
+    if spec.data.dataset is not None and spec.data.dataset not in DATASETS:
+        yield "data.dataset", _no_such("data set", spec.data.dataset, DATASETS)
     if spec.data.path is not None:
         for problem in file_problems(spec.data.path, path.parent):
             yield "data.path", problem
     yield from factory_problems(spec, path.parent)
-    if spec.search.backend in BACKENDS:
-        yield from _backend_problems(spec)
-    if spec.execution.executor in EXECUTORS:
-        yield from _limit_problems(spec)
-        yield from _resource_problems(spec)
+    if backends is not None:
+        yield from _backend_problems(spec, backends)
+    if executors is not None:
+        yield from _limit_problems(spec, executors)
+        yield from _resource_problems(spec, executors)
 
 
-def _backend_problems(spec: StudySpec) -> Iterator[tuple[str, str]]:
+def _problems(key: str, kind: _Kind, name: str) -> Generator[tuple[str, str], None, Any]:
+    """Yield what is wrong with a name; return its code if nothing is, or None."""
     try:
-        found = backend(spec.search.backend)
-    except MissingPackageError as error:
-        yield "search.backend", str(error)
-        return
+        found = kind.find(name)
+        if isinstance(found, Plugin) and kind is not _BACKEND:
+            return None if kind is _TRACKER else _attribute(found)  # libraries are for a run
+        return _load(kind, name)
+    except InputError as error:
+        yield key, str(error)
+        return None
+
+
+def _backend_problems(spec: StudySpec, found: type[Backend]) -> Iterator[tuple[str, str]]:
     if found.needs_trials and spec.search.trials is None:
         yield "search", f"{spec.search.backend} needs to know how many trials: add trials: 30"
     elif spec.search.trials is None and spec.search.seconds is None and not found.sets_epochs:
@@ -125,11 +209,11 @@ def _small_space(spec: StudySpec) -> Iterator[tuple[str, str]]:
         )
 
 
-def _limit_problems(spec: StudySpec) -> Iterator[tuple[str, str]]:
+def _limit_problems(spec: StudySpec, found: type[Executor]) -> Iterator[tuple[str, str]]:
     name, limits = spec.execution.executor, spec.training.limits
     if limits.seconds is None and limits.memory is None:
         return
-    if not _found(EXECUTORS[name]).enforces_limits:
+    if not found.enforces_limits:
         yield (
             "training.limits",
             f"cannot be enforced by the {name} executor, which trains in searchlab's own process: "
@@ -137,9 +221,9 @@ def _limit_problems(spec: StudySpec) -> Iterator[tuple[str, str]]:
         )
 
 
-def _resource_problems(spec: StudySpec) -> Iterator[tuple[str, str]]:
+def _resource_problems(spec: StudySpec, found: type[Executor]) -> Iterator[tuple[str, str]]:
     name = spec.execution.executor
-    if spec.training.resources is not None and not _found(EXECUTORS[name]).counts_resources:
+    if spec.training.resources is not None and not found.counts_resources:
         yield (
             "training.resources",
             f"are what a training has on a cluster, and the {name} executor uses this machine: set "
@@ -158,28 +242,35 @@ def _option_message(detail: Any, found: type[Backend]) -> str:
     return message_of(detail, ("search", "options", *places))
 
 
-def _unknown(key: str, kind: str, name: str, known: Any) -> Iterator[tuple[str, str]]:
-    if name not in known:
-        yield key, _no_such(kind, name, known)
-
-
-def _no_such(kind: str, name: str, known: Any) -> str:
+def _no_such(kind: str, name: str, known: Collection[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {close[0]}?" if close else f"there is: {', '.join(known)}"
     return f"there is no {kind} {name!r}: {hint}"
 
 
-def _load(kind: str, table: dict[str, Plugin], name: str) -> Any:
-    if name not in table:
-        raise InputError(_no_such(kind, name, table))
-    plugin = table[name]
-    if importlib.util.find_spec(plugin.package) is None:
-        raise MissingPackageError(
-            f"the {kind} {name} needs {plugin.package}: pip install {plugin.install}"
-        )
-    return _found(plugin)
+def _load(kind: _Kind, name: str) -> Any:
+    found = kind.find(name)
+    if isinstance(found, Plugin):
+        if importlib.util.find_spec(found.package) is None:
+            raise MissingPackageError(
+                f"the {kind.name} {name} needs {found.package}: pip install {found.install}"
+            )
+        return _attribute(found)
+    code = found.load()
+    lacking = [] if kind is _TRACKER else _lacking(code, kind.port)
+    if lacking or not callable(code):
+        lacks = f"it has no {', '.join(lacking)}" if lacking else "it cannot be called"
+        raise InputError(found.broken(lacks))
+    return code
 
 
-def _found(plugin: Plugin) -> Any:
+def _lacking(code: Any, port: type) -> list[str]:
+    """Return the names of a port that a class must have and does not have."""
+    fixed = [name for name, kind in port.__annotations__.items() if kind.startswith("ClassVar")]
+    methods = [name for name in vars(port) if not name.startswith("_")]
+    return [name for name in [*fixed, *methods] if not hasattr(code, name)]
+
+
+def _attribute(plugin: Plugin) -> Any:
     module, _, attribute = plugin.target.partition(":")
     return getattr(importlib.import_module(module), attribute)

@@ -10,8 +10,8 @@ from searchlab.errors import TrackingError
 from searchlab.journal.home import StudyHome, load_record
 from searchlab.journal.ids import StudyIds
 from searchlab.journal.journal import read_journal
+from searchlab.tracking.base import Render
 from searchlab.tracking.mlflow.state import read_ids
-from searchlab.tracking.mlflow.tracked import Render
 from searchlab.tracking.mlflow.tracker import MlflowTracker
 
 _LONGEST = 3600.0  # seconds; a store that answers may take its time with a long study

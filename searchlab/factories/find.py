@@ -1,8 +1,8 @@
 """Find, load and call model factories by reference.
 
-A reference is the name of a built-in factory, `path/to/file.py:function`, or
-`package.module:function`. Checking a reference reads the source as text, so that validating a
-study file runs no user code; only a training imports it.
+A reference is the name of a built-in factory or of one that another installed package offers,
+`path/to/file.py:function`, or `package.module:function`. Checking a reference reads the source as
+text, so that validating a study file runs no user code; only a training imports it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from searchlab.errors import ModelError
+from searchlab.core.entry_points import Offer, find_offer, offers
+from searchlab.errors import InputError, ModelError
 from searchlab.study.spec import StudySpec
 
 BUILT_IN = {"mlp": "searchlab.factories.built_in:mlp"}
@@ -44,6 +45,7 @@ class Factory:
         function: the function's name in that file.
         module: the dotted name to import it by, or None for a file named by its path.
         root: the directory from which it and its neighbours are imported.
+        package: the installed package that offers it by name, or None.
     """
 
     reference: str
@@ -51,6 +53,11 @@ class Factory:
     function: str
     module: str | None
     root: Path
+    package: str | None = None
+
+    def __str__(self) -> str:
+        package = "" if self.package is None else f" of package {self.package}"
+        return f"the model factory {self.reference}{package}"
 
 
 def locate_factory(reference: str, base: Path) -> Factory:
@@ -63,11 +70,15 @@ def locate_factory(reference: str, base: Path) -> Factory:
     Raises:
         ModelError: if there is no such factory; suggests similar names.
     """
-    target = BUILT_IN.get(reference, reference)
+    offer = None if ":" in reference or reference in BUILT_IN else _offer(reference)
+    target = BUILT_IN.get(reference, reference) if offer is None else offer.target
     place, colon, function = target.rpartition(":")
+    if offer is not None:
+        return _offered(offer, place, function, base)
     if not colon or not place or not function.isidentifier():
-        close = difflib.get_close_matches(reference, BUILT_IN, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"built in: {', '.join(BUILT_IN)};"
+        names = [*BUILT_IN, *offers("model factory")]
+        close = difflib.get_close_matches(reference, names, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"there is: {', '.join(names)};"
         raise ModelError(
             f"there is no model factory {reference!r}: {hint} your own is written "
             "path/to/file.py:build_model or package.module:build_model"
@@ -83,6 +94,21 @@ def locate_factory(reference: str, base: Path) -> Factory:
     return Factory(reference, _module_file(place, base), function, place, base.resolve())
 
 
+def _offer(name: str) -> Offer | None:
+    try:
+        return find_offer("model factory", name, BUILT_IN)
+    except InputError as error:
+        raise ModelError(str(error)) from None
+
+
+def _offered(offer: Offer, module: str, function: str, base: Path) -> Factory:
+    try:
+        file = _module_file(module, base)
+    except (ModelError, ValueError, ImportError):
+        raise ModelError(offer.broken(f"there is no module {module or offer.target}")) from None
+    return Factory(offer.name, file, function, module, base.resolve(), offer.package)
+
+
 def factory_problems(spec: StudySpec, base: Path) -> Iterator[tuple[str, str]]:
     """Find problems of a study's factory in its source, without running it.
 
@@ -91,6 +117,7 @@ def factory_problems(spec: StudySpec, base: Path) -> Iterator[tuple[str, str]]:
     """
     key = "model" if isinstance(spec.model, str) else "model.factory"
     try:
+        _offer(spec.factory.factory)  # refuses a name that several packages have
         factory = locate_factory(spec.factory.factory, base)
         definition = _definition(factory)
     except ModelError as error:
@@ -142,14 +169,10 @@ def load_factory(reference: str, base: Path) -> Callable[..., Any]:
     try:
         module = _import(factory)
     except Exception as error:
-        raise ModelError(
-            f"the model factory {reference} cannot be imported: {_one_line(error)}"
-        ) from error
+        raise ModelError(f"{factory} cannot be imported: {_one_line(error)}") from error
     found = getattr(module, factory.function, None)
     if not callable(found):
-        raise ModelError(
-            f"the model factory {reference}: {factory.file.name} has no function {factory.function}"
-        )
+        raise ModelError(f"{factory}: {factory.file.name} has no function {factory.function}")
     return found  # type: ignore[no-any-return]
 
 
@@ -195,8 +218,7 @@ def _definition(factory: Factory) -> ast.FunctionDef | None:
         tree = ast.parse(factory.file.read_bytes(), str(factory.file))
     except SyntaxError as error:
         raise ModelError(
-            f"{factory.file.name}:{error.lineno}: {error.msg}; the model factory "
-            f"{factory.reference} is in it"
+            f"{factory.file.name}:{error.lineno}: {error.msg}; {factory} is in it"
         ) from None
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     if factory.function in functions:

@@ -29,6 +29,7 @@ _MAY_CHANGE = (
     "training.resources",
     "execution.executor",
     "execution.workers",
+    "trackers",
     "confirm",
     "refit",
     "baselines",

@@ -236,6 +236,8 @@ class StudySpec(Part):
         training: the settings of each training.
         evaluation: the scoring of trials.
         execution: where trainings run.
+        trackers: what follows the study besides its journal: `mlflow`, `memory`, or the names that
+            installed packages offer; an empty list for nothing.
         confirm: how the best trials are retrained at the end; 0 to skip it.
         refit: whether the winner is refitted on all rows but the test rows for the study's model.
         baselines: whether simple models are fitted to the same rows for comparison.
@@ -252,6 +254,7 @@ class StudySpec(Part):
     training: TrainingSpec = TrainingSpec()
     evaluation: EvaluationSpec = EvaluationSpec(holdout=0.2)
     execution: ExecutionSpec = ExecutionSpec()
+    trackers: tuple[str, ...] = ("mlflow",)
     confirm: Confirm = ConfirmSpec()
     refit: bool = True
     baselines: bool = True
@@ -261,6 +264,14 @@ class StudySpec(Part):
     @classmethod
     def _check_space(cls, value: dict[str, ParamSpec]) -> dict[str, ParamSpec]:
         check_space(value)
+        return value
+
+    @field_validator("trackers")
+    @classmethod
+    def _check_trackers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if value.count(name) > 1:
+                raise ValueError(f"{name} appears twice: name each tracker once")
         return value
 
     @model_validator(mode="after")

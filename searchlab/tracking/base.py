@@ -2,10 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from searchlab.journal.events import Entry
+from searchlab.journal.record import StudyRecord
+
+Render = Callable[[StudyRecord], str]
+"""Makes the HTML report of a study."""
+
+
+def _never() -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class TrackerContext:
+    """The argument from which a tracker named in a study file is made.
+
+    Attributes:
+        directory: the study's directory, in which the journal and the models are.
+        cwd: the working directory, from which relative paths start.
+        tracking_uri: the store or server that the user named, or None.
+        interrupted: whether the program has been interrupted, so that `close` must be quick.
+        render: makes the HTML report of the study; None where none is wanted.
+    """
+
+    directory: Path
+    cwd: Path
+    tracking_uri: str | None = None
+    interrupted: Callable[[], bool] = _never
+    render: Render | None = None
 
 
 class Tracker(Protocol):

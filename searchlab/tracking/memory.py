@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from searchlab.journal.events import Entry
 from searchlab.journal.record import StudyRecord
+from searchlab.tracking.base import TrackerContext
 
 
 class MemoryTracker:
@@ -17,7 +18,7 @@ class MemoryTracker:
         closed: whether the loop has closed the tracker.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, context: TrackerContext | None = None) -> None:  # noqa: ARG002 - the port's
         self.entries: list[Entry] = []
         self.study = StudyRecord()
         self.closed = False

@@ -10,12 +10,13 @@ from mlflow import MlflowClient
 
 from searchlab.journal.record import StudyRecord
 from searchlab.private.mlflow import table_tags
+from searchlab.tracking.base import Render
 from searchlab.tracking.mlflow.log_model import ModelFile, log_model
 from searchlab.tracking.mlflow.projection import Batch
 from searchlab.tracking.mlflow.register import register
 from searchlab.tracking.mlflow.state import State
 from searchlab.tracking.mlflow.table import as_csv, as_json, trials_table
-from searchlab.tracking.mlflow.tracked import Render, TrackedStudy
+from searchlab.tracking.mlflow.tracked import TrackedStudy
 from searchlab.tracking.mlflow.values import log_values, milliseconds
 
 _STATUS = {"finished": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}

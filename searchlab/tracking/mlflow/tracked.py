@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from searchlab.journal.record import StudyRecord
-
-Render = Callable[[StudyRecord], str]
-"""Makes the HTML report of a study."""
+from searchlab.tracking.base import Render
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from searchlab.journal.events import Entry
+from searchlab.tracking.base import Render, TrackerContext
+from searchlab.tracking.mlflow.address import resolve_uri
 from searchlab.tracking.mlflow.outbox import Outbox
-from searchlab.tracking.mlflow.tracked import Render, TrackedStudy
+from searchlab.tracking.mlflow.tracked import TrackedStudy
 from searchlab.tracking.mlflow.trouble import told
 
 if TYPE_CHECKING:
@@ -104,3 +106,13 @@ class MlflowTracker:
         What it has not taken by then is told by `pending`.
         """
         self._outbox.close()
+
+
+def follow(context: TrackerContext) -> MlflowTracker:
+    """Make the tracker that study files name `mlflow`.
+
+    Raises:
+        TrackingError: if MLflow has no store for the tracking URI.
+    """
+    uri = resolve_uri(context.tracking_uri, context.cwd)
+    return MlflowTracker(uri, context.directory, hurry=context.interrupted, render=context.render)
