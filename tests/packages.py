@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from searchlab.core.trial import Decision, Suggestion, Trial, TrialState
+from searchlab.core.trial import Decision, Suggestion, Trial
 from searchlab.data.prepare import prepare
 from searchlab.study.spec import StudySpec
-from searchlab.training.job import Job, Work
+from searchlab.training.job import RefitJob
 
 PARAMS = {"n_hidden": 1, "n_neurons": 8, "learning_rate": 0.05}
 
@@ -48,11 +48,18 @@ def train(spec: StudySpec, directory: Path) -> Path:
     """Trains on data that have been prepared."""
     from searchlab.training.fit import run
 
-    trial = Trial(9, Suggestion(PARAMS, epochs=3), seed=7)
-    job = Job(Work.REFIT, trial, spec, directory, directory / "data", directory, of=4)
-    outcome = run(job, lambda report: Decision.CONTINUE)
-    assert outcome.state is TrialState.COMPLETE, outcome.error
-    return (directory / outcome.model_path).parent
+    trial = Trial(4, Suggestion(PARAMS, epochs=3), seed=7)
+    job = RefitJob(
+        number=9,
+        trial=trial,
+        spec=spec,
+        base=directory,
+        data=directory / "data",
+        directory=directory,
+    )
+    made = run(job, lambda report: Decision.CONTINUE)
+    assert made.error is None, made.error
+    return (directory / made.model_path).parent
 
 
 def table(rows: int = 120, seed: int = 1) -> pd.DataFrame:

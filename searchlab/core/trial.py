@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Self
 
 from searchlab.core.space import Params
 
@@ -170,6 +171,11 @@ class Outcome:
     model_path: str | None = None
     error: Failure | None = None
     unfused: str | None = None
+
+    @classmethod
+    def failed(cls, number: int, error: Failure, seconds: float = 0.0) -> Self:
+        """Make the outcome of a trial that failed."""
+        return cls(number, TrialState.FAIL, seconds=seconds, error=error)
 
     def __post_init__(self) -> None:
         if self.state is TrialState.RUNNING:

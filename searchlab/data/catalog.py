@@ -21,12 +21,6 @@ ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".npz")
 """The endings of files that a data set can be read from."""
 
 
-def baselines(task: str) -> tuple[str, ...]:
-    """Return the simple models that fit a task: "regression", "binary" or "multiclass"."""
-    linear = ("linear",) if task == "regression" else ("logistic", "perceptron")
-    return ("dummy", *linear, "boosting")
-
-
 def file_problems(name: str, base: Path) -> Iterator[str]:
     """Find problems with the file of a data set, without reading it.
 

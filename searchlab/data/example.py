@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from searchlab.core.arrays import Array
 from searchlab.data.schema import RowSchema
-
-Array = np.ndarray[Any, Any]
 
 FILES = ("example.json", "example.npy")
 """The files with the rows: of a frame, or images."""

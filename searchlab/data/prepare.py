@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from searchlab.core.arrays import Array
 from searchlab.core.codec import decode, encode
 from searchlab.data.example import save_example
 from searchlab.data.load import Table, load
 from searchlab.data.preprocessing import (
     CHUNK,
-    Array,
     Preprocessing,
     fit_preprocessing,
     moments,

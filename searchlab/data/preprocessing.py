@@ -6,7 +6,7 @@ import math
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -16,10 +16,9 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 
+from searchlab.core.arrays import Array
 from searchlab.data.load import Kind, Table, tidy
 from searchlab.errors import DataError
-
-Array = np.ndarray[Any, Any]
 
 CHUNK = 1024
 """The number of rows to transform at a time, so that images are never in memory twice."""

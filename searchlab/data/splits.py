@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 
-from searchlab.data.preprocessing import Array
+from searchlab.core.arrays import Array
 from searchlab.errors import DataError
 from searchlab.study.spec import StudySpec
 

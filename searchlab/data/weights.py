@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from searchlab.data.preprocessing import Array
+from searchlab.core.arrays import Array
 from searchlab.data.readers import did_you_mean
 from searchlab.data.splits import Folds
 from searchlab.errors import DataError

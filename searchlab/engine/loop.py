@@ -5,21 +5,19 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 from searchlab.backends.base import Backend
 from searchlab.core.interrupt import Interrupt
 from searchlab.core.memory import PeakMemory
 from searchlab.core.trial import Decision, FailureKind, Outcome, Report, Trial, TrialState
+from searchlab.engine.jobs import Jobs
 from searchlab.engine.recorder import Recorder
 from searchlab.engine.replay import Answers
 from searchlab.errors import StorageError
 from searchlab.executors.base import RERUNS, Executor
 from searchlab.journal.events import Asked, Reported, Retried, Told, Waited
-from searchlab.journal.layout import StudyLayout
 from searchlab.journal.standings import best_trials
-from searchlab.study.spec import StudySpec
-from searchlab.training.job import Job, Work
+from searchlab.training.job import Result
 
 _TICK = 0.2  # seconds; how soon the loop notices Ctrl-C or the end of the time budget
 _PATIENCE = 4.0  # seconds that interrupted trainings have to reach the end of an epoch
@@ -36,30 +34,26 @@ class Search:
 
     def __init__(
         self,
-        spec: StudySpec,
+        jobs: Jobs,
         backend: Backend,
         answers: Answers,
         executor: Executor,
         recorder: Recorder,
-        base: Path,
-        directory: Path,
         interrupt: Interrupt,
     ) -> None:
         """Puts a study together.
 
         Args:
-            spec: the study.
+            jobs: makes those of the study, whose data have been prepared.
             backend: where the study's last process left it, by `replay`.
             answers: the backend's, as `replay` returned them.
             executor: with no jobs yet.
             recorder: with the entries of earlier processes in its record.
-            base: the directory of the study file.
-            directory: the study's directory, with the prepared data in it.
             interrupt: is looked at between events.
         """
-        self._spec, self._backend, self._answers = spec, backend, answers
+        self._jobs, self._backend, self._answers = jobs, backend, answers
         self._executor, self._recorder, self._interrupt = executor, recorder, interrupt
-        self._base, self._directory = base, directory
+        self._spec = spec = jobs.spec
         self.failed: int | None = None
         self.memory = PeakMemory()
         self._running: set[int] = set()
@@ -132,16 +126,11 @@ class Search:
     def _submit(self, trial: Trial) -> None:
         self._running.add(trial.number)
         self._executor.submit(
-            Job(
-                Work.TRIAL,
+            self._jobs.trial(
                 trial,
-                self._spec,
-                self._base,
-                StudyLayout(self._directory).data,
-                self._directory,
+                start=self._recorder.record.clock.start(trial.number),
                 keep=self._backend.resumes_weights or self._spec.evaluation.folds is None,
                 synchronous=self._backend.prunes,
-                start=self._recorder.record.clock.start(trial.number),
             )
         )
 
@@ -154,14 +143,15 @@ class Search:
         decision = self._answers(report)
         return Decision.STOP if self._out_of_time else decision
 
-    def _handle(self, outcomes: Sequence[Outcome]) -> None:
-        """Takes in outcomes.
+    def _handle(self, results: Sequence[Result]) -> None:
+        """Takes in the outcomes of trials, of which all jobs here are.
 
         When the study is being left, the backend must still hear what it would hear if it went on.
         So an outcome that comes after an abandoned report, or when another has left a place to be
         asked for, is dropped: the next process runs its trial again.
         """
-        for outcome in outcomes:
+        for outcome in results:
+            assert isinstance(outcome, Outcome)  # noqa: S101 - a trial's result
             refuse_lost(outcome)
             if self._leaving and self._behind:
                 return
@@ -215,7 +205,7 @@ class Search:
 
         Only those that are there are ranked: a trial that was none of the best is so for ever.
         """
-        paths = StudyLayout(self._directory)
+        paths = self._jobs.layout
         if self._backend.resumes_weights or not paths.models.is_dir():
             return
         record = self._recorder.record
@@ -225,11 +215,11 @@ class Search:
             shutil.rmtree(paths.model(number), ignore_errors=True)
 
 
-def refuse_lost(outcome: Outcome) -> None:
-    """A full disk is not the trial's fault: without an outcome, it is trained again on resume.
+def refuse_lost(result: Result) -> None:
+    """A full disk is not the job's fault: without a result, it is run again on resume.
 
     Raises:
-        StorageError: if the outcome says that something could not be written.
+        StorageError: if the result says that something could not be written.
     """
-    if outcome.error is not None and outcome.error.kind is FailureKind.STORAGE:
-        raise StorageError(outcome.error.message)
+    if result.error is not None and result.error.kind is FailureKind.STORAGE:
+        raise StorageError(result.error.message)

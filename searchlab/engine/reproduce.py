@@ -21,6 +21,7 @@ from searchlab.core.trial import Decision, Outcome, Report, TrialState
 from searchlab.core.versions import installed
 from searchlab.engine import plugins
 from searchlab.engine.finalize import Say
+from searchlab.engine.jobs import Jobs
 from searchlab.engine.loop import refuse_lost
 from searchlab.engine.run import run_to_end
 from searchlab.engine.warm_start import check_initial
@@ -32,7 +33,6 @@ from searchlab.journal.journal import read_journal
 from searchlab.journal.layout import StudyLayout
 from searchlab.journal.record import StudyRecord, TrialRecord
 from searchlab.report.reproduction import Reproduction
-from searchlab.training.job import Job, Work
 
 if TYPE_CHECKING:
     from searchlab.executors.base import Executor
@@ -63,7 +63,7 @@ def reproduce_trial(
         dir=util.get_temp_dir(),  # which is removed however this process leaves
         ignore_cleanup_errors=True,
     ) as scratch:
-        place = _Place(record, home, Path(scratch).resolve())
+        place = _Restored(record, home, Path(scratch).resolve())
         say(f"preparing {record.spec.data.dataset or record.spec.data.path}")
         with interrupt.at_once():
             place.prepare(trial.trial.number)
@@ -82,7 +82,7 @@ def reproduce_trial(
     return Reproduction(name, trial.outcome, again, _changed(record.started.versions))
 
 
-class _Place:
+class _Restored:
     """A study's data, factory and initial weights as they were, in a directory of its own."""
 
     def __init__(self, record: StudyRecord, home: StudyHome, directory: Path) -> None:
@@ -192,7 +192,7 @@ def _chain(record: StudyRecord, trial: TrialRecord) -> list[TrialRecord]:
 
 
 def _train(
-    place: _Place, executor: Executor, trial: TrialRecord, interrupt: Interrupt, *, keep: bool
+    place: _Restored, executor: Executor, trial: TrialRecord, interrupt: Interrupt, *, keep: bool
 ) -> Outcome:
     """Trains a trial; one that was told to stop is told so after as many reports."""
     pruned = trial.state is TrialState.PRUNED
@@ -203,22 +203,13 @@ def _train(
         left -= 1
         return Decision.STOP if pruned and left <= 0 else Decision.CONTINUE
 
-    executor.submit(
-        Job(
-            Work.TRIAL,
-            trial.trial,
-            place.spec,
-            place.base,
-            StudyLayout(place.directory).data,
-            place.directory,
-            keep=keep,
-            synchronous=pruned,
-        )
-    )
+    jobs = Jobs(place.spec, place.base, place.directory)
+    executor.submit(jobs.trial(trial.trial, keep=keep, synchronous=pruned))
     outcome = run_to_end(executor, interrupt, answer)
     if outcome is None:
         raise KeyboardInterrupt
     refuse_lost(outcome)
+    assert isinstance(outcome, Outcome)  # noqa: S101 - a trial's result
     return outcome
 
 

@@ -16,16 +16,13 @@ from searchlab.core.interrupt import Interrupt
 from searchlab.core.trial import (
     Decision,
     FailureKind,
-    Outcome,
     Report,
-    Suggestion,
-    Trial,
-    TrialState,
 )
 from searchlab.core.versions import installed
 from searchlab.engine import plugins
 from searchlab.engine.finalize import Finish, Say
-from searchlab.engine.loop import Search
+from searchlab.engine.jobs import Jobs
+from searchlab.engine.loop import Search, refuse_lost
 from searchlab.engine.recorder import Recorder
 from searchlab.engine.replay import replay
 from searchlab.engine.warm_start import Heritage, inherit
@@ -39,7 +36,7 @@ from searchlab.study.changes import differences
 from searchlab.study.file import StudyFile
 from searchlab.study.spec import StudySpec
 from searchlab.tracking.base import Tracker, Trackers
-from searchlab.training.job import Job, Work
+from searchlab.training.job import Result
 
 if TYPE_CHECKING:
     from searchlab.data.prepare import DataSummary
@@ -50,7 +47,7 @@ MakeTrackers = Callable[[Path], Sequence[Tracker]]
 
 
 @dataclass(frozen=True)
-class _Place:
+class _StudyFiles:
     """Where a study is read from and where it lives."""
 
     file: StudyFile
@@ -80,7 +77,7 @@ def run_study(
         SearchlabError: for everything else that the user can mend.
     """
     home = StudyHome(file.spec.name, cwd)
-    place = _Place(file, file.path.resolve().parent, home)
+    place = _StudyFiles(file, file.path.resolve().parent, home)
     with home.locked():
         try:
             entries = list(read_journal(home.paths.journal))
@@ -97,7 +94,7 @@ def run_study(
             home.discard_if_empty()  # while it is ours: another process may be about to begin
 
 
-def _refuse_changes(place: _Place, record: StudyRecord) -> None:
+def _refuse_changes(place: _StudyFiles, record: StudyRecord) -> None:
     """A name stands for one study: a resumed one must be made from the same file and factory."""
     if record.started is None:
         return
@@ -141,7 +138,7 @@ def _more(now: float | None, before: float | None, used: float) -> bool:
 
 
 def _work(
-    place: _Place,
+    place: _StudyFiles,
     entries: list[Entry],
     record: StudyRecord,
     tracker: Tracker,
@@ -159,7 +156,8 @@ def _work(
             with interrupt.at_once():
                 answers = replay(backend, entries)
                 say("trying the model")
-                _try_model(place, executor, interrupt)
+                jobs = Jobs(spec, place.base, directory)
+                _try_model(jobs, executor, interrupt)
             tracker.replay(entries)
             with Journal(place.home.paths.journal) as journal:
                 recorder = Recorder(journal, record, tracker)
@@ -167,19 +165,19 @@ def _work(
                     recorder(_started(place, summary, heritage))
                 recorder(_resumed(spec))
                 start = time.monotonic()
-                arguments = (executor, recorder, place.base, directory, interrupt)
-                search = Search(spec, backend, answers, *arguments)
+                search = Search(jobs, backend, answers, executor, recorder, interrupt)
                 search.run()
                 stopped = Stopped("failed", 0.0, record.best, failed=search.failed)
                 if search.failed is None or interrupt.requested:
-                    stopped = _stopped(record, Finish(spec, *arguments, say), interrupt)
+                    finish = Finish(jobs, executor, recorder, interrupt, say)
+                    stopped = _stopped(record, finish, interrupt)
                 seconds, memory = time.monotonic() - start, search.memory.bytes or None
                 recorder(replace(stopped, seconds=seconds, memory=memory))
 
 
 @contextlib.contextmanager
 def _data(
-    place: _Place, record: StudyRecord, interrupt: Interrupt, say: Say
+    place: _StudyFiles, record: StudyRecord, interrupt: Interrupt, say: Say
 ) -> Iterator[DataSummary]:
     """The prepared data, for as long as the study runs."""
     spec = place.file.spec
@@ -196,28 +194,24 @@ def _data(
         shutil.rmtree(place.home.paths.data, ignore_errors=True)
 
 
-def _try_model(place: _Place, executor: Executor, interrupt: Interrupt) -> None:
+def _try_model(jobs: Jobs, executor: Executor, interrupt: Interrupt) -> None:
     """Refuses a factory that cannot be trained, before this process records anything.
 
     A resumed study is tried too: an executor learns from it how many trainings it can run at once.
     """
-    spec = place.file.spec
-    trial = Trial(0, Suggestion({}, epochs=1), spec.search.seed)
-    directory = place.home.directory
-    executor.submit(Job(Work.CHECK, trial, spec, place.base, place.home.paths.data, directory))
-    outcome = run_to_end(executor, interrupt)
-    if outcome is not None and outcome.state is TrialState.FAIL:
-        assert outcome.error is not None  # noqa: S101 - a FAIL has one
-        known = outcome.error.kind is FailureKind.REFUSED
-        what = outcome.error.message if known else f"{outcome.error.type}: {outcome.error.message}"
-        raise ModelError(what)
+    executor.submit(jobs.check())
+    checked = run_to_end(executor, interrupt)
+    if checked is not None and (error := checked.error) is not None:
+        refuse_lost(checked)
+        known = error.kind is FailureKind.REFUSED
+        raise ModelError(error.message if known else f"{error.type}: {error.message}")
 
 
 def run_to_end(
     executor: Executor,
     interrupt: Interrupt,
     answer: Callable[[Report], Decision] = lambda _: Decision.CONTINUE,
-) -> Outcome | None:
+) -> Result | None:
     """Waits for the one job of an executor; None if the interrupt was set before its end.
 
     Args:
@@ -230,12 +224,12 @@ def run_to_end(
         return Decision.ABANDON if interrupt.requested else answer(report)
 
     while not (executor.idle or interrupt.requested):
-        for outcome in executor.poll(decide, timeout=0.2):
-            return outcome
+        for result in executor.poll(decide, timeout=0.2):
+            return result
     return None
 
 
-def _started(place: _Place, summary: DataSummary, heritage: Heritage) -> Started:
+def _started(place: _StudyFiles, summary: DataSummary, heritage: Heritage) -> Started:
     spec = place.file.spec
     return Started(
         study=spec.as_dict(),
@@ -257,20 +251,20 @@ def _resumed(spec: StudySpec) -> Resumed:
 
 def _stopped(record: StudyRecord, finish: Finish, interrupt: Interrupt) -> Stopped:
     """Makes the study's model, unless the study was interrupted or nothing succeeded."""
-    made = None
+    finished = None
     if not interrupt.requested and record.best is not None:
-        made = finish.run()
+        finished = finish.run()
     stopped = Stopped("interrupted", 0.0, record.best)
     if interrupt.requested:
         return stopped
-    if made is None:
+    if finished is None:
         return replace(stopped, state="failed")
     return replace(
         stopped,
         state="finished",
-        winner=made.winner,
-        epochs=made.epochs,
-        test=dict(made.outcome.metrics),
-        model_path=made.outcome.model_path,
-        refit_error=made.refit_error,
+        winner=finished.winner,
+        epochs=finished.epochs,
+        test=dict(finished.made.metrics),
+        model_path=finished.made.model_path,
+        refit_error=finished.refit_error,
     )

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar, Protocol
 
-from searchlab.core.trial import Decision, FailureKind, Outcome, Report
-from searchlab.training.job import Job
+from searchlab.core.trial import Decision, FailureKind, Report
+from searchlab.training.job import Job, Result
 
 Decide = Callable[[Report], Decision]
 """What the loop answers to a report. An executor asks it from the thread that calls `poll`."""
@@ -62,7 +62,7 @@ class Executor(Protocol):
     def submit(self, job: Job) -> None:
         """Starts a job, or queues it if no place is free."""
 
-    def poll(self, decide: Decide, timeout: float) -> list[Outcome]:
+    def poll(self, decide: Decide, timeout: float) -> list[Result]:
         """Waits for something to happen, at most `timeout` seconds, and handles it.
 
         Returns:

@@ -21,7 +21,7 @@ _WORDS = 4000  # characters of what a worker printed that are kept
 
 
 @dataclass(frozen=True)
-class Place:
+class ChildSettings:
     """Where a worker belongs.
 
     Attributes:
@@ -49,7 +49,7 @@ class Child:
     def __init__(
         self,
         context: multiprocessing.context.ForkServerContext,
-        place: Place,
+        settings: ChildSettings,
         kind: str,
         serve: Serve,
     ) -> None:
@@ -59,14 +59,14 @@ class Child:
             SearchlabError: if there can be none.
         """
         self._kind = kind
-        self._log = place.logs / f"{kind}-{place.index}.log"
-        place.logs.mkdir(parents=True, exist_ok=True)
+        self._log = settings.logs / f"{kind}-{settings.index}.log"
+        settings.logs.mkdir(parents=True, exist_ok=True)
         self.connection, theirs = context.Pipe()
-        line = reading_end(os.dup(place.lifeline))
+        line = reading_end(os.dup(settings.lifeline))
         self._process = context.Process(
             target=enter,
-            args=(serve, theirs, line, self._log, place.threads, place.devices),
-            name=f"searchlab-{kind}-{place.index}",
+            args=(serve, theirs, line, self._log, settings.threads, settings.devices),
+            name=f"searchlab-{kind}-{settings.index}",
             daemon=True,
         )
         try:

@@ -24,6 +24,7 @@ from searchlab.fused.messages import (
     ToHost,
     Worn,
 )
+from searchlab.training.job import waits
 
 _LOOK = 0.2  # seconds until what could not be sent or started is tried again
 _AT_ONCE = 100  # messages taken from one host before the others have their turn
@@ -95,7 +96,7 @@ class Fleet:
     def go_on(self, flight: Flight) -> None:
         """Tells a host that the reports delivered so far have been answered CONTINUE."""
         if (at := self._at(flight)) is not None:
-            at.say(Decided(flight.id, flight.line.delivered))
+            at.say(Decided(flight.id, flight.events.delivered))
 
     def drop(self, flight: Flight) -> None:
         """Ends a flight that has reported: its host is told to forget it."""
@@ -217,13 +218,13 @@ class Fleet:
             case Epoch(number, report, last) if number in at.flights:
                 flight = at.flights[number]
                 flight.received += 1
-                if flight.received > flight.line.known:
-                    flight.line.report(report, last)
-                elif flight.job.synchronous and flight.received <= flight.line.delivered:
+                if flight.received > flight.events.known:
+                    flight.events.report(report, last)
+                elif waits(flight.job) and flight.received <= flight.events.delivered:
                     self.go_on(flight)  # it was decided on when another host reported it
-            case Ended(number, outcome):
+            case Ended(number, result):
                 if (ended := at.release(number)) is not None:
-                    ended.line.end(outcome)
+                    ended.events.end(result)
             case Worn():
                 at.worn = True
 

@@ -7,9 +7,9 @@ from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from searchlab.core.space import Scalar
-from searchlab.core.trial import Failure, Outcome, TrialState
-from searchlab.executors.order import Line
-from searchlab.training.job import Job
+from searchlab.core.trial import Failure
+from searchlab.executors.order import JobEvents
+from searchlab.training.job import CheckJob, Job
 
 _ALIKE = 16  # whole numbers that differ by less are alike; widths are padded to multiples of it
 
@@ -20,7 +20,7 @@ class Flight:
 
     Attributes:
         job: the job.
-        line: what has come of it.
+        events: what has come of it.
         id: of its latest submission to a host.
         received: the reports of that submission, also those that an earlier one had made.
         deaths: how many hosts have died under it with nobody else to blame.
@@ -32,7 +32,7 @@ class Flight:
     """
 
     job: Job
-    line: Line = field(init=False)
+    events: JobEvents = field(init=False)
     id: int = -1
     received: int = 0
     deaths: int = 0
@@ -43,8 +43,9 @@ class Flight:
     kin: Hashable = field(init=False)
 
     def __post_init__(self) -> None:
-        self.line = Line(self.job.trial.number, self.job.start)
-        self.kin = tuple(sorted(_kin(self.job.trial.suggestion.params)))
+        self.events = JobEvents(self.job.number, self.job.start)
+        params = {} if isinstance(self.job, CheckJob) else self.job.trial.suggestion.params
+        self.kin = tuple(sorted(_kin(params)))
 
     @property
     def seconds(self) -> float:
@@ -58,9 +59,7 @@ class Flight:
 
     def fail(self, failure: Failure) -> None:
         """Ends it as the death of its host does."""
-        number = self.line.number
-        outcome = Outcome(number, TrialState.FAIL, seconds=self.seconds, error=failure)
-        self.line.end(outcome)
+        self.events.end(self.job.gives.failed(self.job.number, failure, self.seconds))
 
 
 def _kin(params: Mapping[str, Scalar]) -> Iterator[tuple[str, str]]:

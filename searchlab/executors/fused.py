@@ -33,7 +33,7 @@ from searchlab.executors.process import ProcessExecutor
 from searchlab.executors.sources import Forked, Source
 from searchlab.executors.worker import cores, share
 from searchlab.journal.layout import StudyLayout
-from searchlab.training.job import Job, Work
+from searchlab.training.job import BaselineJob, Checked, Job, Result, TrialJob, waits
 from searchlab.training.outcome import pruned
 
 IN_FLIGHT = 64
@@ -102,21 +102,21 @@ class FusedExecutor:
         if self._reason is None and not (limits.seconds is None and limits.memory is None):
             self._stop_fusing(LIMITS)
         flight = Flight(job)
-        if self._reason is not None or job.work is Work.BASELINE:
+        if self._reason is not None or isinstance(job, BaselineJob):
             self._run_alone(flight, self._reason)
         else:
-            self._flights[job.trial.number] = flight
-            self._order.add(flight.line)
+            self._flights[job.number] = flight
+            self._order.add(flight.events)
             self._fleet.run(flight)
 
-    def poll(self, decide: Decide, timeout: float) -> list[Outcome]:
-        """Waits, if nothing can be delivered yet, and delivers up to the next outcome."""
+    def poll(self, decide: Decide, timeout: float) -> list[Result]:
+        """Waits, if nothing can be delivered yet, and delivers up to the next result."""
         if not self._flights:
             return self._poll_alone(decide, timeout)
         if self._order.first() is None:  # to listen to many hosts takes a while
             others = [] if self._processes is None else self._processes.connections
             for flight, reason in self._fleet.listen(timeout, others):
-                self._leave(flight.line.number)
+                self._leave(flight.events.number)
                 self._run_alone(flight, reason)
         return self._poll_alone(decide, 0) or self._deliver(decide)
 
@@ -137,15 +137,15 @@ class FusedExecutor:
         if self._processes is not None:
             self._processes.close()
 
-    def _deliver(self, decide: Decide) -> list[Outcome]:
-        """Delivers what the order allows, up to the first outcome."""
+    def _deliver(self, decide: Decide) -> list[Result]:
+        """Delivers what the order allows, up to the first result."""
         for _ in range(_AT_ONCE):
             line = self._order.first()
             if line is None:
                 break
             flight, event = self._flights[line.number], line.take()
-            if isinstance(event, Outcome):
-                return [self._ended(flight, event)]
+            if not isinstance(event, Report):
+                return [self._ended(event)]
             if (outcome := self._answer(flight, event, decide(event))) is not None:
                 return [outcome]
         return []
@@ -155,21 +155,21 @@ class FusedExecutor:
         if decision is Decision.STOP and report.diverged is not None:
             return None  # its host says next that it is a FAIL
         if decision not in (Decision.STOP, Decision.ABANDON):
-            if flight.job.synchronous:
+            if waits(flight.job):
                 self._fleet.go_on(flight)
             return None
-        self._leave(flight.line.number)
+        self._leave(flight.events.number)
         self._fleet.drop(flight)
-        if decision is Decision.ABANDON:
+        if decision is Decision.ABANDON or not isinstance(flight.job, TrialJob):
             return None
-        outcome = pruned(flight.job, report, epochs=flight.line.delivered)
+        outcome = pruned(flight.job, report, epochs=flight.events.delivered)
         return replace(outcome, seconds=flight.seconds)
 
-    def _ended(self, flight: Flight, outcome: Outcome) -> Outcome:
-        self._leave(outcome.number)
-        if flight.job.work is Work.CHECK and outcome.unfused is not None:
-            self._stop_fusing(outcome.unfused)
-        return outcome
+    def _ended(self, result: Result) -> Result:
+        self._leave(result.number)
+        if isinstance(result, Checked) and result.unfused is not None:
+            self._stop_fusing(result.unfused)
+        return result
 
     def _leave(self, number: int) -> Flight | None:
         """Takes a trial out of those in flight, if it is one of them."""
@@ -188,16 +188,16 @@ class FusedExecutor:
         self._reason = reason
         self._fleet.end()
         for number, flight in list(self._flights.items()):
-            if not flight.line.ended:
+            if not flight.events.ended:
                 self._leave(number)
                 self._run_alone(flight, reason)
 
     def _run_alone(self, flight: Flight, reason: str | None) -> None:
         flight.reason, flight.received = reason, 0
-        self._alone[flight.line.number] = flight
+        self._alone[flight.events.number] = flight
         self._by_process().submit(flight.job)
 
-    def _poll_alone(self, decide: Decide, timeout: float) -> list[Outcome]:
+    def _poll_alone(self, decide: Decide, timeout: float) -> list[Result]:
         if self._processes is None:
             return []
 
@@ -205,16 +205,23 @@ class FusedExecutor:
             flight = self._alone.get(report.number)
             if flight is not None:
                 flight.received += 1
-                if flight.received <= flight.line.delivered:  # decided on when a host reported it
+                if flight.received <= flight.events.delivered:  # decided on when a host reported it
                     return Decision.CONTINUE
             decision = decide(report)
             if decision is Decision.ABANDON:
                 self._alone.pop(report.number, None)
             return decision
 
-        outcomes = self._processes.poll(answer, timeout)
+        results = self._processes.poll(answer, timeout)
         return [
-            replace(outcome, unfused=self._alone.pop(outcome.number).reason)
-            for outcome in outcomes
-            if outcome.number in self._alone
+            _with_reason(result, self._alone.pop(result.number).reason)
+            for result in results
+            if result.number in self._alone
         ]
+
+
+def _with_reason(result: Result, reason: str | None) -> Result:
+    """Note why a trial, or a check, was not fused."""
+    if isinstance(result, Outcome | Checked):
+        return replace(result, unfused=reason)
+    return result

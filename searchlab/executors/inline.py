@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from searchlab.core.quiet import quiet
-from searchlab.core.trial import Decision, Outcome, Report
+from searchlab.core.trial import Decision, Report
 from searchlab.executors.base import Decide
-from searchlab.training.job import Job
+from searchlab.training.job import Job, Result
 
 
 class InlineExecutor:
@@ -36,7 +36,7 @@ class InlineExecutor:
         """Queues a job for the next `poll`."""
         self._queue.append(job)
 
-    def poll(self, decide: Decide, timeout: float) -> list[Outcome]:  # noqa: ARG002
+    def poll(self, decide: Decide, timeout: float) -> list[Result]:  # noqa: ARG002
         """Runs the next job to its end; `timeout` does not bound a training."""
         with quiet():
             from searchlab.training.fit import run
@@ -54,16 +54,16 @@ class InlineExecutor:
                 return Decision.ABANDON
 
         try:
-            outcome = run(self._queue[0], answer)
+            result = run(self._queue[0], answer)
         finally:
             self._queue.popleft()
         if troubles:
             raise troubles[0]
-        return [] if outcome is None else [outcome]
+        return [] if result is None else [result]
 
     def cancel(self, number: int) -> None:
         """Forgets a queued job; between two polls none is running."""
-        self._queue = deque(job for job in self._queue if job.trial.number != number)
+        self._queue = deque(job for job in self._queue if job.number != number)
 
     def close(self) -> None:
         """Forgets the queued jobs."""

@@ -17,13 +17,13 @@ from itertools import count
 from pathlib import Path
 from typing import ClassVar
 
-from searchlab.core.trial import Failure, Outcome, Report
+from searchlab.core.trial import Failure, Report
 from searchlab.executors.base import Decide
 from searchlab.executors.sources import Channel, Forked, Source, wait
 from searchlab.executors.supervised import Worker
 from searchlab.executors.worker import READY, share
 from searchlab.journal.layout import StudyLayout
-from searchlab.training.job import Job
+from searchlab.training.job import Job, Result
 
 _LOOK = 0.2  # seconds between two looks at the limits
 _AT_ONCE = 100  # messages taken from one worker before the others have their turn
@@ -69,26 +69,26 @@ class ProcessExecutor:
         self._queue.append(job)
         self._dispatch()
 
-    def poll(self, decide: Decide, timeout: float) -> list[Outcome]:
+    def poll(self, decide: Decide, timeout: float) -> list[Result]:
         """Waits for reports and ends, answers the reports, and sees to the limits."""
         self._dispatch()
         busy = {each.process.connection: each for each in self._workers if each.job is not None}
         if self._queue and not busy:
             self._source.ready(timeout)
-        outcomes: list[Outcome] = []
+        results: list[Result] = []
         for connection in wait(busy, min(timeout, _LOOK)):
-            outcomes += self._receive(busy[connection], decide)
+            results += self._receive(busy[connection], decide)
         for worker in list(self._workers):
             if failure := worker.breach():
-                outcomes.append(self._kill(worker, failure))
+                results.append(self._kill(worker, failure))
         self._dispatch()
-        return outcomes
+        return results
 
     def cancel(self, number: int) -> None:
         """Kills the worker that is at a trial, or forgets the trial's job."""
-        self._queue = deque(job for job in self._queue if job.trial.number != number)
+        self._queue = deque(job for job in self._queue if job.number != number)
         for worker in list(self._workers):
-            if worker.job is not None and worker.job.trial.number == number:
+            if worker.job is not None and worker.job.number == number:
                 self._workers.remove(worker)
                 worker.process.kill()
 
@@ -120,7 +120,7 @@ class ProcessExecutor:
         self._workers.append(worker)
         return worker
 
-    def _receive(self, worker: Worker, decide: Decide) -> list[Outcome]:
+    def _receive(self, worker: Worker, decide: Decide) -> list[Result]:
         """What a worker has said so far."""
         for _ in range(_AT_ONCE):
             try:
@@ -145,12 +145,12 @@ class ProcessExecutor:
             self._workers.remove(worker)
             worker.process.kill()
 
-    def _lost(self, worker: Worker) -> Outcome:
+    def _lost(self, worker: Worker) -> Result:
         """The outcome of a job whose worker died."""
         self._workers.remove(worker)
         return worker.died()
 
-    def _kill(self, worker: Worker, failure: Failure) -> Outcome:
+    def _kill(self, worker: Worker, failure: Failure) -> Result:
         """The outcome of a job that went beyond its limits."""
         self._workers.remove(worker)
         return worker.killed(failure)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from searchlab.core.trial import Failure
-from searchlab.executors.child import Child, Place
+from searchlab.executors.child import Child, ChildSettings
 from searchlab.executors.forkserver import ForkServer
 from searchlab.executors.worker import host, work
 
@@ -128,9 +128,9 @@ class Forked:
             SearchlabError: if there can be none.
         """
         devices = self._devices[index % len(self._devices)] if self._devices else None
-        place = Place(index, self._logs, self._server.lifeline, self._threads, devices)
+        settings = ChildSettings(index, self._logs, self._server.lifeline, self._threads, devices)
         serve = host if self._kind == "host" else work
-        return Child(self._server.context, place, self._kind, serve)
+        return Child(self._server.context, settings, self._kind, serve)
 
     def close(self) -> None:
         """Breaks the lifeline."""

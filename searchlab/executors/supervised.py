@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from searchlab.core.trial import Failure, FailureKind, Outcome, TrialState
+from searchlab.core.trial import Failure, FailureKind
 from searchlab.executors.sources import Process
-from searchlab.training.job import Job
+from searchlab.training.job import Job, Result
 
 LIFETIME = 50  # jobs; TensorFlow keeps 1 to 2 MB of each training, whatever is cleared
 
@@ -77,20 +77,19 @@ class Worker:
             )
         return None
 
-    def died(self) -> Outcome:
+    def died(self) -> Result:
         """The outcome of the job of a worker that is gone."""
         return self._failed(self.process.death())
 
-    def killed(self, failure: Failure) -> Outcome:
+    def killed(self, failure: Failure) -> Result:
         """Kills the process for a reason; the outcome says where its training was."""
         words = self.process.dump()
         self.process.kill()
         return self._failed(replace(failure, traceback=words))
 
-    def _failed(self, failure: Failure) -> Outcome:
+    def _failed(self, failure: Failure) -> Result:
         assert self.job is not None  # noqa: S101 - only busy workers have outcomes
-        number = self.job.trial.number
-        return Outcome(number, TrialState.FAIL, seconds=self._seconds(), error=failure)
+        return self.job.gives.failed(self.job.number, failure, self._seconds())
 
     def _seconds(self) -> float:
         return time.monotonic() - self._begun

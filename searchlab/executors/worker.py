@@ -14,7 +14,7 @@ from types import FrameType
 
 from searchlab.core.trial import Decision, Report
 from searchlab.fused.kept import keep_compiled
-from searchlab.training.job import Job
+from searchlab.training.job import Job, waits
 
 READY = "ready"
 """A worker's first message: it has started up."""
@@ -65,9 +65,9 @@ def work(connection: Connection, threads: int | None) -> None:  # noqa: ARG001 -
             job: Job = connection.recv()
         except (EOFError, OSError):
             return
-        line = _Line(connection, job)
-        outcome = run(job, line.emit)
-        line.settle()
+        conversation = _Conversation(connection, job)
+        outcome = run(job, conversation.emit)
+        conversation.settle()
         connection.send(outcome)
 
 
@@ -83,7 +83,7 @@ def host(connection: Connection, threads: int | None) -> None:
     serve(connection, threads or cores())
 
 
-class _Line:
+class _Conversation:
     """One job's reports out, decisions in.
 
     Every report is answered. A job that is not synchronous goes on without waiting and picks the
@@ -92,7 +92,7 @@ class _Line:
 
     def __init__(self, connection: Connection, job: Job) -> None:
         self._connection = connection
-        self._wait = job.synchronous
+        self._wait = waits(job)
         self._open = 0
 
     def emit(self, report: Report) -> Decision:

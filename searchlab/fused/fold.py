@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from searchlab.core.arrays import Array
 from searchlab.core.trial import Report
-from searchlab.data.preprocessing import Array
 from searchlab.fused.program import Program
 from searchlab.training.callbacks import early_stopping
 from searchlab.training.checkpoint import Checkpoint
@@ -37,7 +37,7 @@ class Fold:
 
     Attributes:
         number: the fold's number within its trial.
-        trial: number of the trial.
+        job: number of the job.
         program: the program that runs it.
         rows: row numbers of an epoch, int32, in training order.
         score: row numbers to score on, int32.
@@ -54,7 +54,7 @@ class Fold:
     """
 
     number: int
-    trial: int
+    job: int
     program: Program
     rows: Array
     score: Array
@@ -96,7 +96,7 @@ class Fold:
         """Record a finished epoch and apply early stopping."""
         self.state = state
         self.epoch += 1
-        self.reports.append(Report(self.trial, self.number, self.epoch, dict(metrics)))
+        self.reports.append(Report(self.job, self.number, self.epoch, dict(metrics)))
         for callback in self._callbacks:
             callback.on_epoch_end(self.epoch - 1, dict(metrics))
         bad = self.reports[-1].diverged

@@ -16,14 +16,13 @@ import threading
 import traceback
 from collections import defaultdict, deque
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
 
-from searchlab.core.trial import Outcome, TrialState
+from searchlab.core.trial import Suggestion, Trial
 from searchlab.data.prepare import PreparedData, open_data
 from searchlab.fused.fold import Fold
 from searchlab.fused.messages import (
@@ -46,7 +45,7 @@ from searchlab.fused.tensors import Tensors
 from searchlab.private.keras import reset_names
 from searchlab.training.check import check_model, probes
 from searchlab.training.checkpoint import Checkpoint
-from searchlab.training.job import Job, Work
+from searchlab.training.job import BaselineJob, Checked, CheckJob, Job, TrialJob
 from searchlab.training.outcome import failed
 
 _LIFETIME = 64
@@ -134,7 +133,7 @@ class Host:
         try:
             run = self._built(submit)
         except BaseException as error:  # sys.exit in a factory must not end the process
-            self._say(Ended(submit.id, failed(submit.job.trial.number, error)))
+            self._say(Ended(submit.id, failed(submit.job, error)))
             return
         self._say(Built(submit.id))
         if isinstance(run, str):
@@ -149,15 +148,14 @@ class Host:
         job = submit.job
         data, programs = self._study(job)
         with BUILDING:
-            if job.work is not Work.CHECK:
-                return prepare_run(submit, data, programs)
+            if isinstance(job, BaselineJob):
+                return "it has no epochs"
+            if not isinstance(job, CheckJob):
+                return prepare_run(submit, job, data, programs)
             reset_names()  # as in a new process
             check_model(job, data)
-            *_, middle = probes(job.spec.search_space)
-            suggestion = replace(job.trial.suggestion, params=middle)
-            probe = replace(job, trial=replace(job.trial, suggestion=suggestion))
             try:
-                return prepare_run(replace(submit, job=probe), data, programs)
+                return prepare_run(submit, _probe(job), data, programs)
             except Exception as error:  # the trials will tell which params the factory refuses
                 return f"it cannot be built with the middle of the space: {error}"
 
@@ -169,8 +167,8 @@ class Host:
         return self._studies[key]
 
     def _decline(self, submit: Submit, reason: str) -> None:
-        if submit.job.work is Work.CHECK:
-            self._say(Ended(submit.id, _checked(submit, reason)))
+        if isinstance(submit.job, CheckJob):
+            self._say(Ended(submit.id, Checked(submit.job.number, reason)))
         else:
             self._say(Declined(submit.id, reason))
 
@@ -234,8 +232,9 @@ class Host:
             reasons = [each for each in found.values() if isinstance(each, str)]
             if reasons:
                 self._decline(self._runs.pop(number).submit, reasons[0])
-            elif run.job.work is Work.CHECK:
-                self._say(Ended(number, _checked(self._runs.pop(number).submit, None)))
+            elif isinstance(run.submit.job, CheckJob):
+                del self._runs[number]
+                self._say(Ended(number, Checked(run.submit.job.number)))
             else:
                 run.start({n: each for n, each in found.items() if isinstance(each, Program)})
                 self._say(Began(number))
@@ -252,7 +251,7 @@ class Host:
         with self._changed:
             for run, fold in pairs:
                 fold.running = False
-                if run.job.work is not Work.TRIAL and fold.fitted is not None:
+                if not isinstance(run.job, TrialJob) and fold.fitted is not None:
                     made.append(run)
                 self._tell(run, run.news())
             self._changed.notify_all()
@@ -304,9 +303,19 @@ def _stacked(program: Program, folds: list[Fold]) -> tuple[Checkpoint, np.ndarra
     return program.stacked([fold.state for fold in folds], [fold.constants for fold in folds])
 
 
-def _checked(submit: Submit, reason: str | None) -> Outcome:
-    number = submit.job.trial.number
-    return Outcome(number, TrialState.COMPLETE, value=0.0, unfused=reason)
+def _probe(job: CheckJob) -> TrialJob:
+    """Return the trial in the middle of the space, which tells whether others can be stacked."""
+    *_, middle = probes(job.spec.search_space)
+    trial = Trial(job.number, Suggestion(middle, epochs=1), job.spec.search.seed)
+    return TrialJob(
+        number=job.number,
+        spec=job.spec,
+        base=job.base,
+        data=job.data,
+        directory=job.directory,
+        start=job.start,
+        trial=trial,
+    )
 
 
 def _send(connection: Connection, outgoing: queue.Queue[FromHost]) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from searchlab.core.trial import Outcome, Report
-from searchlab.training.job import Job
+from searchlab.core.trial import Report
+from searchlab.training.job import Job, Result
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Epoch:
     Attributes:
         id: of the submission.
         report: what the epoch came to; reports come in order of fold and epoch.
-        last: whether nothing but the outcome follows, unless the answer is not CONTINUE.
+        last: whether nothing but the result follows, unless the answer is not CONTINUE.
     """
 
     id: int
@@ -78,10 +78,10 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Ended:
-    """From the host: the job's outcome. A CHECK that cannot be stacked says why in `unfused`."""
+    """From the host: the job's result."""
 
     id: int
-    outcome: Outcome
+    result: Result
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from searchlab.core.trial import Outcome
 from searchlab.data.prepare import PreparedData
 from searchlab.data.splits import Folds
 from searchlab.fused.fold import Fold
@@ -29,9 +28,9 @@ from searchlab.training.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from searchlab.training.final import final_outcome, final_rows, own_checkpoint, tests
+from searchlab.training.final import final_rows, own_checkpoint, pack, tests
 from searchlab.training.initial import frozen_epochs
-from searchlab.training.job import Job, Work
+from searchlab.training.job import ModelJob, RefitJob, Result, TrainingJob, TrialJob, waits
 from searchlab.training.outcome import check_weights, complete, failed
 
 
@@ -41,6 +40,7 @@ class Run:
 
     Attributes:
         submit: the submission.
+        job: what is trained; of a check, a trial that never begins.
         data: the prepared data.
         programs: those of the study.
         model: the Keras model, until its programs have been found.
@@ -55,6 +55,7 @@ class Run:
     """
 
     submit: Submit
+    job: TrainingJob
     data: PreparedData
     programs: Programs
     model: Any
@@ -66,11 +67,6 @@ class Run:
     folds: list[Fold] = field(default_factory=list)
     decided: int = 0
     dropped: bool = False
-
-    @property
-    def job(self) -> Job:
-        """The job."""
-        return self.submit.job
 
     @property
     def sizes(self) -> list[int]:
@@ -86,7 +82,7 @@ class Run:
             program = programs[len(rows)]
             fold = Fold(
                 number,
-                job.trial.number,
+                job.number,
                 program,
                 rows,
                 score,
@@ -96,7 +92,7 @@ class Run:
                 self.first,
                 suggestion.epochs,
             )
-            stopping = None if job.work is Work.REFIT else job.spec.training.early_stopping
+            stopping = None if isinstance(job, RefitJob) else job.spec.training.early_stopping
             fold.watch(stopping, program.source.metrics)
             self.folds.append(fold)
         self.model, self.starts = None, []
@@ -106,9 +102,9 @@ class Run:
         if self.dropped:
             return
         for fold in self.folds:
-            if not (fold.running or fold.over) and (not self.job.synchronous or self._all_decided):
+            if not (fold.running or fold.over) and (not waits(self.job) or self._all_decided):
                 yield fold
-            if self.job.synchronous and not fold.over:
+            if waits(self.job) and not fold.over:
                 return  # a trial that may be pruned trains its folds one after the other
 
     def time(self, fold: Fold) -> int:
@@ -122,8 +118,9 @@ class Run:
             weights = (*state.trainable, *state.non_trainable)
             check_weights(zip(fold.program.paths, weights, strict=True))
             fold.finish(metrics)
-            if self.job.keep and self.job.work is Work.TRIAL:
-                file = StudyLayout(self.job.directory).checkpoint(fold.trial, fold.number)
+            job = self.job
+            if isinstance(job, TrialJob) and job.keep:
+                file = StudyLayout(job.directory).checkpoint(job.trial.number, fold.number)
                 save_checkpoint(state, file)
         except Exception as error:
             fold.error = error
@@ -136,43 +133,46 @@ class Run:
                 ended = fold.fitted is not None and fold.sent == len(fold.reports)
                 yield Epoch(self.submit.id, report, ended and fold is self.folds[-1])
             if fold.error is not None:
-                yield from self._end(_raised(fold.trial, fold.error))
+                yield from self._end(_raised(self.job, fold.error))
                 return
             if fold.fitted is None:
                 return
-        if self.job.work is Work.TRIAL:
-            yield from self._end(self._complete())
+        if isinstance(self.job, TrialJob):
+            yield from self._end(self._complete(self.job))
 
     def final(self) -> Iterator[FromHost]:
-        """Writes the model that the one training of a FINAL or REFIT job has made."""
+        """Writes the model that the one training of a `ModelJob` has made."""
         fold, job = self.folds[0], self.job
+        assert isinstance(job, ModelJob)  # noqa: S101 - only those are asked for it
         assert fold.fitted is not None  # noqa: S101 - asked for once the training is over
         try:
             model = build(job, self.data)
             take_over(model, unpad(fold.state, fold.narrow), self.data)
             metrics, epochs = fold.fitted.metrics, fold.fitted.epochs
-            outcome = final_outcome(job, self.data, model, metrics, epochs)
+            result: Result = pack(job, self.data, model, metrics, epochs)
         except Exception as error:
-            outcome = failed(job.trial.number, error)
-        yield from self._end(outcome)
+            result = failed(job, error)
+        yield from self._end(result)
 
     @property
     def _all_decided(self) -> bool:
         return self.decided >= sum(len(fold.reports) for fold in self.folds)
 
-    def _complete(self) -> Outcome:
+    def _complete(self, job: TrialJob) -> Result:
         try:
             fitted = [fold.fitted for fold in self.folds if fold.fitted is not None]
-            return complete(self.job, fitted)
+            return complete(job, fitted)
         except Exception as error:
-            return failed(self.job.trial.number, error)
+            return failed(job, error)
 
-    def _end(self, outcome: Outcome) -> Iterator[FromHost]:
+    def _end(self, result: Result) -> Iterator[FromHost]:
         self.dropped = True
-        yield Ended(self.submit.id, replace(outcome, seconds=time.monotonic() - self.begun))
+        yield Ended(self.submit.id, replace(result, seconds=time.monotonic() - self.begun))
 
 
-def prepare_run(submit: Submit, data: PreparedData, programs: Programs) -> Run | str:
+def prepare_run(
+    submit: Submit, job: TrainingJob, data: PreparedData, programs: Programs
+) -> Run | str:
     """Builds the model of a submission, and reads what each of its trainings starts from.
 
     Returns:
@@ -181,7 +181,7 @@ def prepare_run(submit: Submit, data: PreparedData, programs: Programs) -> Run |
     Raises:
         Exception: what the factory raises, or ModelError of kept weights that do not fit.
     """
-    job, suggestion = submit.job, submit.job.trial.suggestion
+    suggestion = job.trial.suggestion
     if frozen_epochs(job.spec):
         return "its copied layers are frozen for the first epochs"
     model = build(job, data)
@@ -201,15 +201,16 @@ def prepare_run(submit: Submit, data: PreparedData, programs: Programs) -> Run |
         (fit[order(len(fit), job.trial.seed)].astype(np.int32), score.astype(np.int32))
         for fit, score in _parts(job, data, programs)
     ]
-    return Run(submit, data, programs, model, structure, starts, first, parts)
+    return Run(submit, job, data, programs, model, structure, starts, first, parts)
 
 
-def _kept(job: Job, folds: int) -> tuple[list[Path], int]:
+def _kept(job: TrainingJob, folds: int) -> tuple[list[Path], int]:
     """The checkpoints that a job starts from, if any, and the epochs behind them."""
     suggestion = job.trial.suggestion
-    if (own := own_checkpoint(job)) is not None:
-        return [own], suggestion.epochs
-    if suggestion.resume_from is None or job.work is not Work.TRIAL:
+    if not isinstance(job, TrialJob):
+        own = own_checkpoint(job)
+        return ([], 0) if own is None else ([own], suggestion.epochs)
+    if suggestion.resume_from is None:
         return [], 0
     files = [
         StudyLayout(job.directory).checkpoint(suggestion.resume_from, each) for each in range(folds)
@@ -217,16 +218,16 @@ def _kept(job: Job, folds: int) -> tuple[list[Path], int]:
     return files, suggestion.initial_epoch
 
 
-def _parts(job: Job, data: PreparedData, programs: Programs) -> Folds:
-    if job.work is Work.TRIAL:
+def _parts(job: TrainingJob, data: PreparedData, programs: Programs) -> Folds:
+    if isinstance(job, TrialJob):
         return data.folds
     score = programs.data.test if tests(job) else programs.data.validation
     return ((final_rows(job, data), score),)
 
 
-def _raised(number: int, error: BaseException) -> Outcome:
-    """The outcome of a training with an error, which gets the traceback of being raised."""
+def _raised(job: TrainingJob, error: BaseException) -> Result:
+    """The result of a training with an error, which gets the traceback of being raised."""
     try:
         raise error
     except BaseException as raised:
-        return failed(number, raised)
+        return failed(job, raised)

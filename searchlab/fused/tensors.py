@@ -10,8 +10,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from searchlab.core.arrays import Array
 from searchlab.data.prepare import PreparedData
-from searchlab.data.preprocessing import Array
 from searchlab.private.keras import shuffled_batches
 
 

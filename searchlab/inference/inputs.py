@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from searchlab.core.arrays import Array
 from searchlab.data.schema import RowSchema
 from searchlab.errors import DataError
-
-Array = np.ndarray[Any, Any]
 
 Rows = pd.DataFrame | Array | Sequence[Any]
 """A frame, a list of dicts, an array (rows, columns), or images (rows, height, width, ...)."""

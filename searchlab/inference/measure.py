@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from searchlab.core.arrays import Array
 from searchlab.data.readers import did_you_mean
 from searchlab.data.schema import RowSchema
 from searchlab.errors import DataError
-
-Array = np.ndarray[Any, Any]
 
 
 def encode(target: pd.Series[Any], schema: RowSchema) -> Array:

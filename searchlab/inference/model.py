@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from searchlab.core.arrays import Array
 from searchlab.data.preprocessing import WIDEST, Preprocessing
 from searchlab.errors import DataError
 from searchlab.inference.inputs import Rows, as_rows
@@ -15,8 +16,6 @@ from searchlab.inference.measure import encode, row_weights, scores
 from searchlab.inference.outputs import Outputs
 from searchlab.package.load import PackagedCode
 from searchlab.package.manifest import Manifest
-
-Array = np.ndarray[Any, Any]
 
 _VALUES = 16_000_000  # float32 input values in memory at a time
 _BATCH = 256

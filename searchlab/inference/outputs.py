@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from searchlab.core.arrays import Array
 from searchlab.errors import PackageError
-
-Array = np.ndarray[Any, Any]
 
 
 class Outputs:

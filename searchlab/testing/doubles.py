@@ -5,13 +5,26 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
-from typing import Any, ClassVar
+from dataclasses import fields
+from typing import Any, ClassVar, TypeVar
 
 from searchlab.core.trial import Decision, Outcome, Report, Trial, TrialState
 from searchlab.executors.base import Decide
 from searchlab.study.spec import StudySpec
-from searchlab.training.job import Job
+from searchlab.training.job import (
+    BaselineJob,
+    Checked,
+    CheckJob,
+    Job,
+    Made,
+    Measured,
+    Result,
+    TrainingJob,
+    TrialJob,
+)
 from searchlab.training.outcome import failed
+
+AnyJob = TypeVar("AnyJob", bound=Job)
 
 STUDY_SPACE = {
     "n_hidden": {"int": [0, 3]},
@@ -39,11 +52,17 @@ def bowl(trial: Trial, epoch: int) -> float:
     return math.log10(rate / 1e-2) ** 2 + (neurons - 60) ** 2 / 1e4 + 1 / epoch
 
 
+def as_job(kind: type[AnyJob], job: Job, **changes: Any) -> AnyJob:
+    """Return a job of another kind that shares with a given one what both kinds have."""
+    names = {each.name for each in fields(kind)} & {each.name for each in fields(job)}
+    return kind(**{**{name: getattr(job, name) for name in names}, **changes})
+
+
 class TrivialExecutor:
     """Runs a formula in place of a training: an epoch of each running trial at each poll.
 
     Attributes:
-        submitted: the trials of all jobs so far, in order.
+        submitted: the numbers of all jobs so far, in order.
     """
 
     enforces_limits: ClassVar[bool] = False
@@ -67,11 +86,11 @@ class TrivialExecutor:
 
     def submit(self, job: Job) -> None:
         """Queue a job."""
-        self.submitted.append(job.trial.number)
-        self._epochs.pop(job.trial.number, None)  # a trial that is run again starts anew
+        self.submitted.append(job.number)
+        self._epochs.pop(job.number, None)  # a trial that is run again starts anew
         self._jobs.append(job)
 
-    def poll(self, decide: Decide, timeout: float) -> list[Outcome]:
+    def poll(self, decide: Decide, timeout: float) -> list[Result]:
         """Run an epoch of each running trial."""
         outcomes = []
         for job in list(self._jobs)[: self._workers]:
@@ -83,35 +102,55 @@ class TrivialExecutor:
         return outcomes
 
     def cancel(self, number: int) -> None:
-        """Forget the job of a trial."""
-        self._jobs = deque(job for job in self._jobs if job.trial.number != number)
+        """Forget a job."""
+        self._jobs = deque(job for job in self._jobs if job.number != number)
 
     def close(self) -> None:
         """Forget all jobs."""
         self._jobs.clear()
 
-    def _done(self, job: Job) -> int:
-        return self._epochs.get(job.trial.number, job.trial.suggestion.initial_epoch)
+    def _done(self, job: TrainingJob) -> int:
+        return self._epochs.get(job.number, job.trial.suggestion.initial_epoch)
 
-    def _epoch(self, job: Job, decide: Decide) -> tuple[bool, Outcome | None]:
-        number, suggestion = job.trial.number, job.trial.suggestion
+    def _worth(self, job: TrainingJob, epoch: int) -> float:
+        return self._value(job.trial, epoch)
+
+    def _epoch(self, job: Job, decide: Decide) -> tuple[bool, Result | None]:
+        """Run an epoch; return whether that was the job's last, and its result if it has one."""
+        if isinstance(job, CheckJob | BaselineJob):
+            return True, _short(job)
+        number, suggestion = job.number, job.trial.suggestion
         epoch = self._done(job) + 1
         done = epoch - suggestion.initial_epoch
         metric = job.spec.objective.metric
         try:
-            value = self._value(job.trial, epoch)
+            value = self._worth(job, epoch)
         except Exception as error:
-            return True, failed(number, error)
+            return True, failed(job, error)
         self._epochs[number] = epoch
         decision = decide(Report(number, 0, epoch, {metric: value}))
         if decision is Decision.ABANDON:
             return True, None
-        if decision is Decision.STOP:
+        if decision is Decision.STOP and isinstance(job, TrialJob):
             return True, Outcome(number, TrialState.PRUNED, value, epochs=done)
         if epoch < suggestion.epochs:
             return False, None
-        metrics = {metric: value}
-        return True, Outcome(number, TrialState.COMPLETE, value, metrics, (value,), done)
+        return True, _whole(job, value, done)
+
+
+def _short(job: CheckJob | BaselineJob) -> Result:
+    """Return the result of a job without epochs."""
+    if isinstance(job, CheckJob):
+        return Checked(job.number)
+    return Measured(job.number, {"loss": 1.0})
+
+
+def _whole(job: TrainingJob, value: float, epochs: int) -> Result:
+    """Return the result of a job that had all its epochs."""
+    metrics = {job.spec.objective.metric: value}
+    if isinstance(job, TrialJob):
+        return Outcome(job.number, TrialState.COMPLETE, value, metrics, (value,), epochs)
+    return Made(job.number, metrics, epochs, "model.keras")
 
 
 class LogicalExecutor(TrivialExecutor):
@@ -122,28 +161,26 @@ class LogicalExecutor(TrivialExecutor):
     """
 
     def __init__(self, workers: int, value: Callable[[Trial, int], float] = bowl) -> None:
-        super().__init__(workers, lambda trial, _: self._ahead[trial.number])
-        self._formula = value
+        super().__init__(workers, value)
         self._ahead: dict[int, float] = {}
-        self._outcomes: dict[int, Outcome] = {}
+        self._results: dict[int, Result] = {}
 
     def submit(self, job: Job) -> None:
         """Queue a job, and run its first epoch."""
         super().submit(job)
         self._run_ahead(job)
 
-    def poll(self, decide: Decide, timeout: float) -> list[Outcome]:
-        """Deliver the next report or outcome."""
+    def poll(self, decide: Decide, timeout: float) -> list[Result]:
+        """Deliver the next report or result."""
         if not self._jobs:
             return []
         job = min(self._jobs, key=self._next)
-        number = job.trial.number
-        if number in self._outcomes:
+        if job.number in self._results:
             self._jobs.remove(job)
-            return [self._outcomes.pop(number)]
-        ended, outcome = self._epoch(job, decide)
-        if outcome is not None:
-            self._outcomes[number] = outcome
+            return [self._results.pop(job.number)]
+        ended, result = self._epoch(job, decide)
+        if result is not None:
+            self._results[job.number] = result
         elif ended:
             self._jobs.remove(job)
         else:
@@ -151,13 +188,19 @@ class LogicalExecutor(TrivialExecutor):
         return []
 
     def _next(self, job: Job) -> tuple[int, int]:
-        number = job.trial.number
-        reports = self._done(job) - job.trial.suggestion.initial_epoch
-        return job.start + reports + (number not in self._outcomes), number
+        reports = 0
+        if not isinstance(job, CheckJob):
+            reports = self._epochs.get(job.number, 0) - job.trial.suggestion.initial_epoch
+        return job.start + max(0, reports) + (job.number not in self._results), job.number
+
+    def _worth(self, job: TrainingJob, epoch: int) -> float:
+        return self._ahead[job.number]
 
     def _run_ahead(self, job: Job) -> None:
-        number = job.trial.number
+        if isinstance(job, CheckJob | BaselineJob):
+            self._results[job.number] = _short(job)
+            return
         try:
-            self._ahead[number] = self._formula(job.trial, self._done(job) + 1)
+            self._ahead[job.number] = self._value(job.trial, self._done(job) + 1)
         except Exception as error:
-            self._outcomes[number] = failed(number, error)
+            self._results[job.number] = failed(job, error)

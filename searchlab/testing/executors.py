@@ -15,11 +15,17 @@ from typing import Any
 import pytest
 
 from searchlab.core.space import Params
-from searchlab.core.trial import Decision, Outcome, Report, Suggestion, Trial, TrialState
+from searchlab.core.trial import Decision, Report, Suggestion, Trial, TrialState
 from searchlab.executors.base import Decide, Executor
 from searchlab.journal.layout import refit_data
-from searchlab.testing.doubles import study
-from searchlab.training.job import Job, Work
+from searchlab.testing.doubles import as_job, study
+from searchlab.training.job import (
+    BaselineJob,
+    FinalJob,
+    Job,
+    RefitJob,
+    TrialJob,
+)
 
 FACTORIES = Path(__file__).with_name("factories.py")
 PARAMS: Params = {"n_hidden": 1, "n_neurons": 12, "learning_rate": 0.02}
@@ -27,10 +33,10 @@ PARAMS: Params = {"n_hidden": 1, "n_neurons": 12, "learning_rate": 0.02}
 
 def collect(
     executor: Executor, decide: Decide = lambda _: Decision.CONTINUE
-) -> tuple[list[Report], dict[int, Outcome]]:
-    """Poll until nothing runs; return the reports in the order they came, and the outcomes."""
+) -> tuple[list[Report], dict[int, Any]]:
+    """Poll until nothing runs; return the reports in the order they came, and each job's result."""
     reports: list[Report] = []
-    outcomes: dict[int, Outcome] = {}
+    results: dict[int, Any] = {}
 
     def answer(report: Report) -> Decision:
         reports.append(report)
@@ -38,11 +44,11 @@ def collect(
 
     until = time.monotonic() + 120
     while not executor.idle and time.monotonic() < until:
-        for outcome in executor.poll(answer, timeout=0.2):
-            assert outcome.number not in outcomes, "one outcome a job"
-            outcomes[outcome.number] = outcome
+        for result in executor.poll(answer, timeout=0.2):
+            assert result.number not in results, "one result a job"
+            results[result.number] = result
     assert executor.idle
-    return reports, outcomes
+    return reports, results
 
 
 class Bench:
@@ -70,16 +76,23 @@ class Bench:
         params: Params = PARAMS,
         *,
         factory: str = "mlp",
-        work: Work = Work.TRIAL,
+        kind: type[Job] = TrialJob,
         **changes: Any,
-    ) -> Job:
+    ) -> Any:
         """Return a job; a factory other than "mlp" is one of `FACTORIES`."""
         spec = self.spec.model_copy(update={"model": factory})
         if factory != "mlp":
             spec = spec.model_copy(update={"model": f"trial_factories.py:{factory}"})
         trial = Trial(number, Suggestion(params, epochs=3), seed=7)
-        job = Job(work, trial, spec, self.base, self.directory / "data", self.directory)
-        return replace(job, **changes)
+        job = TrialJob(
+            number=number,
+            trial=trial,
+            spec=spec,
+            base=self.base,
+            data=self.directory / "data",
+            directory=self.directory,
+        )
+        return as_job(kind, job, **changes)
 
 
 class ExecutorContract:
@@ -187,14 +200,14 @@ class ExecutorContract:
         assert sum(outcomes[1].scores) < sum(first.scores)
         assert (bench.directory / str(outcomes[1].model_path)).is_file()
 
-    @pytest.mark.parametrize(("work", "place"), [(Work.FINAL, "best"), (Work.REFIT, "refit")])
+    @pytest.mark.parametrize(("kind", "place"), [(FinalJob, "best"), (RefitJob, "refit")])
     def test_a_model_is_left_with_its_preprocessing(
-        self, executor: Executor, bench: Bench, work: Work, place: str
+        self, executor: Executor, bench: Bench, kind: type[FinalJob | RefitJob], place: str
     ) -> None:
         """The winner's own model and the refitted one lie side by side, each whole."""
         data = bench.directory / "data"
         executor.submit(
-            bench.job(0, work=work, data=refit_data(data) if work is Work.REFIT else data)
+            bench.job(0, kind=kind, data=refit_data(data) if kind is RefitJob else data)
         )
         outcome = collect(executor)[1][0]
         assert set(outcome.metrics) == {"loss", "accuracy"}
@@ -213,7 +226,7 @@ class ExecutorContract:
 
         data = open_data(bench.directory / "data")
         spec = bench.spec.model_copy(update={"refit": refit, "model": "mlp"})
-        executor.submit(bench.job(0, work=Work.FINAL, spec=spec))
+        executor.submit(bench.job(0, kind=FinalJob, spec=spec))
         outcome = collect(executor)[1][0]
         model = keras.models.load_model(bench.directory / "best" / "model.keras")
         rows = (data.x_validation, data.y_validation) if refit else (data.x_test, data.y_test)
@@ -225,13 +238,12 @@ class ExecutorContract:
         executor.submit(bench.job(0))
         for number, name in ((1, "logistic"), (2, "perceptron")):
             data = refit_data(bench.directory / "data")
-            executor.submit(bench.job(number, work=Work.BASELINE, baseline=name, data=data))
+            executor.submit(bench.job(number, kind=BaselineJob, baseline=name, data=data))
         outcomes = collect(executor)[1]
         assert outcomes[0].state is TrialState.COMPLETE
         assert set(outcomes[1].metrics) == {"loss", "accuracy"}
         assert outcomes[1].metrics["accuracy"] > 0.8
         assert set(outcomes[2].metrics) == {"accuracy"}, "the Perceptron knows no probabilities"
-        assert outcomes[1].unfused is None
 
     def test_closing_in_the_middle_ends_everything_at_once(self, bench: Bench) -> None:
         """close() does not wait for a training, and may be called twice."""

@@ -12,29 +12,28 @@ from typing import Any
 import keras
 import numpy as np
 
-from searchlab.core.trial import Outcome, TrialState
+from searchlab.core.arrays import Array
 from searchlab.data.prepare import PreparedData
-from searchlab.data.preprocessing import Array
 from searchlab.private.keras import compiled_arguments
 from searchlab.training.build import build
 from searchlab.training.final import final_rows
-from searchlab.training.job import Job
+from searchlab.training.job import BaselineJob, Measured
 
 _SMALLEST = 1e-7  # Keras clips probabilities to it
 _ON_DECISIONS = ("acc", "precision", "recall", "f1")  # metrics that need no probabilities
 
 
-def fit_baseline(job: Job, data: PreparedData) -> Outcome:
+def fit_baseline(job: BaselineJob, data: PreparedData) -> Measured:
     """Fits the job's simple model.
 
     Args:
-        job: a BASELINE job; its trial is one whose model measures what the study's does.
+        job: its trial is one whose model measures what the study's does.
         data: the prepared data.
 
     Returns:
-        A COMPLETE outcome whose metrics are those on the test rows; its value says nothing.
+        The metrics on the test rows.
     """
-    estimator = _estimator(str(job.baseline), data.summary.task, job.trial.seed)
+    estimator = _estimator(job.baseline, data.summary.task, job.trial.seed)
     x, y, w = data.fitting(final_rows(job, data))
     estimator.fit(_flat(x), y, sample_weight=w)
     predicted, sure = _predicted(estimator, _flat(data.x_test), len(data.summary.classes))
@@ -45,7 +44,7 @@ def fit_baseline(job: Job, data: PreparedData) -> Outcome:
             for name, value in metrics.items()
             if any(word in name for word in _ON_DECISIONS)
         }
-    return Outcome(job.trial.number, TrialState.COMPLETE, value=0.0, metrics=metrics)
+    return Measured(job.number, metrics)
 
 
 def _estimator(name: str, task: str, seed: int) -> Any:

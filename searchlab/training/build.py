@@ -11,10 +11,10 @@ from searchlab.factories.find import call_factory, load_factory
 from searchlab.private.keras import reset_names
 from searchlab.training.checkpoint import Checkpoint, restore
 from searchlab.training.initial import copy_layers, initial_layers
-from searchlab.training.job import Job
+from searchlab.training.job import BaselineJob, TrainingJob
 
 
-def build(job: Job, data: PreparedData) -> Any:
+def build(job: TrainingJob | BaselineJob, data: PreparedData) -> Any:
     """Builds a job's model, seeded, by calling the study's factory.
 
     If the study wants initial weights, its first layers have them.

@@ -21,7 +21,7 @@ from searchlab.private.keras import without_advice
 from searchlab.study.spec import StudySpec
 from searchlab.training.build import make_weights
 from searchlab.training.initial import copy_layers, initial_layers
-from searchlab.training.job import Job
+from searchlab.training.job import Checked, CheckJob
 
 _ROWS = 64
 _MORE_POINTS = 30
@@ -32,7 +32,7 @@ _FITTING = {
 }
 
 
-def check_model(job: Job, data: PreparedData) -> None:
+def check_model(job: CheckJob, data: PreparedData) -> Checked:
     """Builds the study's model for a point or two of its space and tries it on a few rows.
 
     Raises:
@@ -59,6 +59,7 @@ def check_model(job: Job, data: PreparedData) -> None:
     _check_metrics(name, list(metrics), spec)
     _check_saved(name, model)
     _check_initial(job, function, data)
+    return Checked(job.number)
 
 
 def _check_saved(name: str, model: Any) -> None:
@@ -107,7 +108,7 @@ def _built(function: Any, spec: StudySpec, data: PreparedData) -> Any:
     ) from first
 
 
-def _check_initial(job: Job, function: Any, data: PreparedData) -> None:
+def _check_initial(job: CheckJob, function: Any, data: PreparedData) -> None:
     """Refuses initial weights that fit no model, as far as some points of the space tell."""
     layers = initial_layers(job)
     given = {"input_shape": data.summary.input_shape, "meta": data.meta}

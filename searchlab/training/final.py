@@ -1,10 +1,10 @@
 """The models that a study leaves: what their jobs do before and after their one training.
 
-FINAL makes the winner's own model, with early stopping. After cross-validation it is fitted to all
-training rows, which no fold's model has seen; after a hold-out it is the trial's own model, trained
-again if its checkpoint has been lost. REFIT fits the winner to the early-stopping rows too, with
-preprocessing that is fitted to them as well, for the number of epochs that its trial says. Only the
-study's model is measured on the test rows, which is the refitted one if there is one.
+A `FinalJob` makes the winner's own model, with early stopping. After cross-validation it is fitted
+to all training rows, which no fold's model has seen; after a hold-out it is the trial's own model,
+trained again if its checkpoint has been lost. A `RefitJob` fits the winner to the early-stopping
+rows too, with preprocessing that is fitted to them as well, for the number of epochs that its trial
+says. Only the study's model is measured on the test rows: the refitted one if there is one.
 """
 
 from __future__ import annotations
@@ -15,55 +15,54 @@ from pathlib import Path
 
 import numpy as np
 
-from searchlab.core.trial import Outcome, TrialState
+from searchlab.core.arrays import Array
 from searchlab.data.prepare import DataSummary, PreparedData, read_schema
-from searchlab.data.preprocessing import Array
 from searchlab.journal.layout import StudyLayout
 from searchlab.package.manifest import Manifest
 from searchlab.package.write import model_file, write_package
 from searchlab.training.checkpoint import is_whole
-from searchlab.training.job import Job, Work, fits_all
+from searchlab.training.job import BaselineJob, FinalJob, Made, ModelJob, RefitJob, fits_all
 from searchlab.training.outcome import objective
 
 
-def final_rows(job: Job, data: PreparedData) -> Array:
+def final_rows(job: ModelJob | BaselineJob, data: PreparedData) -> Array:
     """The numbers of the rows (n,) that a model is fitted to, counted within the training rows.
 
     Those are all of them, where the data are a refit's (see `layout.refit_data`) or no fold's model
     has seen all.
 
     Args:
-        job: a FINAL, REFIT or BASELINE job.
+        job: a job that fits one model.
         data: the job's prepared data.
     """
-    if fits_all(job.work, job.spec.refit) or job.spec.evaluation.folds is not None:
+    if fits_all(job) or job.spec.evaluation.folds is not None:
         return np.arange(len(data.x_train))
     return data.folds[0][0]
 
 
-def tests(job: Job) -> bool:
+def tests(job: ModelJob) -> bool:
     """Whether the job's model is the study's, which is measured on the test rows.
 
     Any other model is measured on the early-stopping rows: the test rows are used once.
     """
-    return job.work is Work.REFIT or not job.spec.refit
+    return isinstance(job, RefitJob) or not job.spec.refit
 
 
-def own_checkpoint(job: Job) -> Path | None:
+def own_checkpoint(job: ModelJob) -> Path | None:
     """The winner's checkpoint where its model is the study's, or None: it must be trained."""
-    if job.work is not Work.FINAL or job.spec.evaluation.folds is not None:
+    if not isinstance(job, FinalJob) or job.spec.evaluation.folds is not None:
         return None
     file = StudyLayout(job.directory).checkpoint(job.trial.number, 0)
     return file if is_whole(file) else None
 
 
-def final_outcome(
-    job: Job, data: PreparedData, model: object, metrics: Mapping[str, float], epochs: int
-) -> Outcome:
+def pack(
+    job: ModelJob, data: PreparedData, model: object, metrics: Mapping[str, float], epochs: int
+) -> Made:
     """Packs a model with all that its use needs, and says what it is worth.
 
     Args:
-        job: the FINAL or REFIT job.
+        job: the job that made it.
         data: the prepared data.
         model: the trained Keras model.
         metrics: those on the rows that it is measured on, named `val_...`.
@@ -74,32 +73,30 @@ def final_outcome(
         FloatingPointError: if the objective is not finite.
         StorageError: if the package cannot be written.
     """
-    value = objective(metrics, job.spec.objective.metric)
+    objective(metrics, job.spec.objective.metric)
     named = {name.removeprefix("val_"): each for name, each in metrics.items()}
     paths = StudyLayout(job.directory)
-    package = paths.refit if job.work is Work.REFIT else paths.best
+    package = paths.refit if isinstance(job, RefitJob) else paths.best
     manifest = _manifest(job, data.summary, named)
     write_package(package, model, manifest, data=job.data, base=job.base)
-    return Outcome(
-        job.trial.number,
-        TrialState.COMPLETE,
-        value=value,
+    return Made(
+        job.number,
         metrics=named,
         epochs=epochs,
         model_path=model_file(package).relative_to(job.directory).as_posix(),
     )
 
 
-def _manifest(job: Job, summary: DataSummary, metrics: Mapping[str, float]) -> Manifest:
+def _manifest(job: ModelJob, summary: DataSummary, metrics: Mapping[str, float]) -> Manifest:
     spec, trial = job.spec, job.trial
     return Manifest(
         study=spec.name,
-        trial=job.subject,
+        trial=trial.number,
         params=dict(trial.suggestion.params),
         fixed=dict(spec.factory.params),
         seed=trial.seed,
         epochs=trial.suggestion.epochs,
-        refitted=job.work is Work.REFIT,
+        refitted=isinstance(job, RefitJob),
         factory=spec.factory.factory,
         objective=spec.objective.metric,
         scores=dict(job.scores),

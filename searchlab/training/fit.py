@@ -9,9 +9,9 @@ from typing import Any, Self
 
 import keras
 
-from searchlab.core.trial import Decision, Outcome, Report, TrialState
+from searchlab.core.arrays import Array
+from searchlab.core.trial import Decision, Outcome, Report
 from searchlab.data.prepare import PreparedData, open_data
-from searchlab.data.preprocessing import Array
 from searchlab.journal.layout import StudyLayout
 from searchlab.training.baselines import fit_baseline
 from searchlab.training.build import build, make_variables, take_over
@@ -22,9 +22,20 @@ from searchlab.training.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from searchlab.training.final import final_outcome, final_rows, own_checkpoint, tests
+from searchlab.training.final import final_rows, own_checkpoint, pack, tests
 from searchlab.training.initial import frozen_epochs, initial_layers, weighted_layers
-from searchlab.training.job import Job, Work
+from searchlab.training.job import (
+    BaselineJob,
+    CheckJob,
+    FinalJob,
+    Job,
+    Made,
+    ModelJob,
+    RefitJob,
+    Result,
+    TrainingJob,
+    TrialJob,
+)
 from searchlab.training.outcome import (
     Fitted,
     check_weights,
@@ -60,7 +71,7 @@ class _Ended(Exception):  # noqa: N818 - a way out, not an error
         self.decision, self.epochs, self.last = decision, epochs, last
 
 
-def run(job: Job, emit: Emit) -> Outcome | None:
+def run(job: Job, emit: Emit) -> Result | None:
     """Runs a job.
 
     Args:
@@ -68,39 +79,34 @@ def run(job: Job, emit: Emit) -> Outcome | None:
         emit: takes each epoch's report, in order, and answers what to do.
 
     Returns:
-        The outcome, or None if the job was abandoned. Whatever the training raises becomes a
-        FAIL outcome.
+        The result, or None if the job was abandoned. Whatever the training raises becomes a
+        result with an error.
     """
     start = time.monotonic()
     try:
-        outcome = _run(job, open_data(job.data), emit)
-    except _Ended as end:
-        if end.decision is Decision.ABANDON:
-            return None
-        outcome = pruned(job, end.last, end.epochs)
+        result = _run(job, open_data(job.data), emit)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # sys.exit in a factory must not end the process of the loop
-        outcome = failed(job.trial.number, error)
+        result = failed(job, error)
     finally:
         keras.backend.clear_session()  # collects garbage, too: models are cyclic and would pile up
-    return replace(outcome, seconds=time.monotonic() - start)
+    return None if result is None else replace(result, seconds=time.monotonic() - start)
 
 
-def _run(job: Job, data: PreparedData, emit: Emit) -> Outcome:
-    match job.work:
-        case Work.CHECK:
-            check_model(job, data)
-            return Outcome(job.trial.number, TrialState.COMPLETE, value=0.0)
-        case Work.TRIAL:
+def _run(job: Job, data: PreparedData, emit: Emit) -> Result | None:
+    match job:
+        case CheckJob():
+            return check_model(job, data)
+        case TrialJob():
             return _trial(job, data, emit)
-        case Work.FINAL | Work.REFIT:
+        case FinalJob() | RefitJob():
             return _final(job, data, emit)
-        case Work.BASELINE:
+        case BaselineJob():
             return fit_baseline(job, data)
 
 
-def _trial(job: Job, data: PreparedData, emit: Emit) -> Outcome:
+def _trial(job: TrialJob, data: PreparedData, emit: Emit) -> Outcome | None:
     fitted: list[Fitted] = []
     for fold, (fit_rows, score_rows) in enumerate(data.folds):
         w_score = None if data.w_train is None else data.w_train[score_rows]
@@ -108,8 +114,9 @@ def _trial(job: Job, data: PreparedData, emit: Emit) -> Outcome:
         try:
             model, score = _fit(job, data, rows, fold, emit)
         except _Ended as end:
-            before = sum(each.epochs for each in fitted)
-            raise _Ended(end.decision, end.epochs + before, end.last) from None
+            if end.decision is Decision.ABANDON:
+                return None
+            return pruned(job, end.last, end.epochs + sum(each.epochs for each in fitted))
         fitted.append(score)
         if job.keep:
             kept = StudyLayout(job.directory).checkpoint(job.trial.number, fold)
@@ -117,30 +124,35 @@ def _trial(job: Job, data: PreparedData, emit: Emit) -> Outcome:
     return complete(job, fitted)
 
 
-def _final(job: Job, data: PreparedData, emit: Emit) -> Outcome:
+def _final(job: ModelJob, data: PreparedData, emit: Emit) -> Made | None:
     score = (data.x_validation, data.y_validation, data.w_validation)
     if tests(job):
         score = (data.x_test, data.y_test, data.w_test)
     kept = own_checkpoint(job)
     if kept is None:
         rows = _Rows.of(data, final_rows(job, data), *score)
-        model, fitted = _fit(job, data, rows, 0, emit)
-        return final_outcome(job, data, model, fitted.metrics, fitted.epochs)
+        try:
+            model, fitted = _fit(job, data, rows, 0, emit)
+        except _Ended:  # only a trial can be pruned
+            return None
+        return pack(job, data, model, fitted.metrics, fitted.epochs)
     model = build(job, data)
     take_over(model, load_checkpoint(kept), data)
-    return final_outcome(job, data, model, _evaluate(model, *score, job), 0)
+    return pack(job, data, model, _evaluate(model, *score, job), 0)
 
 
-def _fit(job: Job, data: PreparedData, rows: _Rows, fold: int, emit: Emit) -> tuple[Any, Fitted]:
+def _fit(
+    job: TrainingJob, data: PreparedData, rows: _Rows, fold: int, emit: Emit
+) -> tuple[Any, Fitted]:
     """Trains one model and scores it on rows that it has not seen."""
     trial = job.trial
     model = build(job, data)
     first = 0
-    if trial.suggestion.resume_from is not None and job.work is Work.TRIAL:
+    if trial.suggestion.resume_from is not None and isinstance(job, TrialJob):
         kept = StudyLayout(job.directory).checkpoint(trial.suggestion.resume_from, fold)
         take_over(model, load_checkpoint(kept), data)
         first = trial.suggestion.initial_epoch
-    reporter = Reporter(trial.number, fold, emit)
+    reporter = Reporter(job.number, fold, emit)
     model = _epochs(model, job, data, rows, first, reporter)
     if reporter.diverged is not None:
         raise diverged_error(reporter.diverged, first + reporter.epochs, fold)
@@ -152,7 +164,7 @@ def _fit(job: Job, data: PreparedData, rows: _Rows, fold: int, emit: Emit) -> tu
 
 
 def _epochs(
-    model: Any, job: Job, data: PreparedData, rows: _Rows, first: int, reporter: Reporter
+    model: Any, job: TrainingJob, data: PreparedData, rows: _Rows, first: int, reporter: Reporter
 ) -> Any:
     """Trains a model after its first epochs, and returns it or the one that took its place."""
     last, frozen = job.trial.suggestion.epochs, frozen_epochs(job.spec)
@@ -169,12 +181,12 @@ def _epochs(
     return model
 
 
-def _watched(job: Job) -> bool:
-    """Whether there are early-stopping rows: REFIT is fitted to them."""
-    return job.work is not Work.REFIT
+def _watched(job: TrainingJob) -> bool:
+    """Whether there are early-stopping rows: a refit is fitted to them."""
+    return not isinstance(job, RefitJob)
 
 
-def _thawed(model: Any, job: Job, data: PreparedData) -> Any:
+def _thawed(model: Any, job: TrainingJob, data: PreparedData) -> Any:
     """A model with all of its layers trainable, and another's weights.
 
     The factory builds and compiles it anew, as it alone can say how: a loss may be any function.
@@ -188,7 +200,7 @@ def _thawed(model: Any, job: Job, data: PreparedData) -> Any:
 
 def _call_fit(
     model: Any,
-    job: Job,
+    job: TrainingJob,
     data: PreparedData,
     rows: _Rows,
     epochs: tuple[int, int],

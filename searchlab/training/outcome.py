@@ -13,7 +13,7 @@ import numpy as np
 from searchlab.core.trial import Failure, FailureKind, Outcome, Report, TrialState
 from searchlab.errors import ModelError, StorageError
 from searchlab.journal.layout import StudyLayout
-from searchlab.training.job import Job
+from searchlab.training.job import Job, Result, TrialJob
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Fitted:
     epochs: int
 
 
-def complete(job: Job, fitted: Sequence[Fitted]) -> Outcome:
+def complete(job: TrialJob, fitted: Sequence[Fitted]) -> Outcome:
     """The outcome of a trial of which all folds ran to their end.
 
     Args:
@@ -40,11 +40,11 @@ def complete(job: Job, fitted: Sequence[Fitted]) -> Outcome:
         ModelError: if the model does not measure the objective.
         FloatingPointError: if the objective is not finite.
     """
-    number, metric = job.trial.number, job.spec.objective.metric
+    metric = job.spec.objective.metric
     scores = tuple(objective(each.metrics, metric) for each in fitted)
-    kept = StudyLayout(job.directory).checkpoint(number, 0).relative_to(job.directory)
+    kept = StudyLayout(job.directory).checkpoint(job.trial.number, 0).relative_to(job.directory)
     return Outcome(
-        number,
+        job.number,
         TrialState.COMPLETE,
         value=_finite(metric, math.fsum(scores) / len(scores)),
         metrics={
@@ -57,7 +57,7 @@ def complete(job: Job, fitted: Sequence[Fitted]) -> Outcome:
     )
 
 
-def pruned(job: Job, last: Report | None, epochs: int) -> Outcome:
+def pruned(job: TrialJob, last: Report | None, epochs: int) -> Outcome:
     """The outcome of a trial that was told to stop.
 
     Args:
@@ -66,17 +66,21 @@ def pruned(job: Job, last: Report | None, epochs: int) -> Outcome:
         epochs: the epochs trained until then, over all folds.
     """
     value = None if last is None else last.metrics.get(job.spec.objective.metric)
-    return Outcome(job.trial.number, TrialState.PRUNED, value=value, epochs=epochs)
+    return Outcome(job.number, TrialState.PRUNED, value=value, epochs=epochs)
 
 
-def failed(number: int, error: BaseException) -> Outcome:
-    """The outcome of a trial whose training raised an error."""
+def failed(job: Job, error: BaseException, seconds: float = 0.0) -> Result:
+    """Return the result of a job that raised an error."""
+    return job.gives.failed(job.number, failure_of(error), seconds)
+
+
+def failure_of(error: BaseException) -> Failure:
+    """Return an error as data, with its traceback."""
     message = " ".join(str(error).split()) or "no message"
     if isinstance(error, SystemExit):
         message = f"sys.exit({error.code!r}) was called: raise an exception instead"
     trace = "".join(traceback.format_exception(error))
-    failure = Failure(type(error).__name__, message, trace, _kind(error))
-    return Outcome(number, TrialState.FAIL, error=failure)
+    return Failure(type(error).__name__, message, trace, _kind(error))
 
 
 def _kind(error: BaseException) -> FailureKind:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,8 @@ from searchlab.data.prepare import PreparedData, open_data, prepare
 from searchlab.errors import DataError, StudyFileError
 from searchlab.study.file import load_study
 from searchlab.study.spec import DataSpec, StudySpec
-from searchlab.testing.doubles import study
-from searchlab.training.job import Job, Work
+from searchlab.testing.doubles import as_job, study
+from searchlab.training.job import FinalJob, TrialJob
 
 STUDY = """\
 name: small
@@ -254,7 +253,15 @@ def test_weighted_training_equals_keras_sample_weight(tmp_path, weight, class_we
     data = prepared(tmp_path, spec)
     params = {"n_hidden": 1, "n_neurons": 8, "learning_rate": 0.01}
     trial = Trial(0, Suggestion(params, epochs=3), seed=11)
-    job = Job(Work.TRIAL, trial, spec, tmp_path, tmp_path / "data", tmp_path, keep=True)
+    job = TrialJob(
+        number=0,
+        trial=trial,
+        spec=spec,
+        base=tmp_path,
+        data=tmp_path / "data",
+        directory=tmp_path,
+        keep=True,
+    )
     reports = []
 
     def emit(report):
@@ -263,7 +270,8 @@ def test_weighted_training_equals_keras_sample_weight(tmp_path, weight, class_we
 
     outcome = run(job, emit)
     assert outcome.state is TrialState.COMPLETE, outcome.error
-    final = run(replace(job, work=Work.FINAL, spec=spec.model_copy(update={"refit": False})), emit)
+    own = spec.model_copy(update={"refit": False})
+    final = run(as_job(FinalJob, job, spec=own), emit)
 
     fit, score = data.folds[0]
     y = np.asarray(data.y_train)[fit]

@@ -173,7 +173,7 @@ def test_jobs_start_at_the_time_at_which_they_were_asked_for(tmp_path):
 
     class Noting(LogicalExecutor):
         def submit(self, job):
-            starts.setdefault(job.trial.number, []).append(job.start)
+            starts.setdefault(job.number, []).append(job.start)
             super().submit(job)
 
     first = Life(tmp_path, spec)

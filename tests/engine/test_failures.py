@@ -21,7 +21,8 @@ from searchlab.study.changes import differences
 from searchlab.study.file import load_study
 from searchlab.testing.doubles import TrivialExecutor, bowl, study
 from searchlab.tracking.memory import MemoryTracker
-from searchlab.training.outcome import failed
+from searchlab.training.job import BaselineJob, CheckJob, FinalJob, RefitJob, TrialJob
+from searchlab.training.outcome import failure_of
 
 STUDY = """\
 name: small
@@ -100,7 +101,7 @@ def test_a_users_exception_is_a_fail_of_its_trial_whatever_its_name(tmp_path, na
 )
 def test_searchlabs_own_errors_are_known_by_their_class(error, kind):
     """A failed write or a rejection by searchlab itself has its own kind."""
-    assert failed(0, error).error.kind is kind
+    assert failure_of(error).kind is kind
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -172,10 +173,7 @@ def run(tmp_path, monkeypatch):
     """A function that runs a study file with a formula in place of trainings."""
 
     def run(value, name="small.yaml", tracker=None, **overrides):
-        def patient(trial, epoch):
-            return value(trial, epoch) if trial.suggestion.params else 0.0  # no params: the check
-
-        monkeypatch.setattr(plugins, "executor", lambda _: lambda *_: TrivialExecutor(1, patient))
+        monkeypatch.setattr(plugins, "executor", lambda _: lambda *_: TrivialExecutor(1, value))
         path = write_study(tmp_path / name, STUDY)
         file = load_study(path, overrides, [plugins.check])
         make = (lambda _: [MemoryTracker()]) if tracker is None else tracker
@@ -202,16 +200,16 @@ def test_every_process_tries_the_model_before_it_trains(run, monkeypatch):
     works, submit = [], TrivialExecutor.submit
 
     def noting(executor, job):
-        works.append(str(job.work))
+        works.append(type(job))
         submit(executor, job)
 
     monkeypatch.setattr(TrivialExecutor, "submit", noting)
     run(Flaky({2: 1}), **{"search.on_failure": "stop"})
-    assert works == ["CHECK", *["TRIAL"] * 3]
+    assert works == [CheckJob, *[TrialJob] * 3]
     works.clear()
     run(bowl, **{"search.on_failure": "continue"})
-    confirming = ["BASELINE"] * 4 + ["TRIAL"] * 9
-    assert works == ["CHECK", *["TRIAL"] * 3, *confirming, "FINAL", "REFIT"]
+    confirming = [BaselineJob] * 4 + [TrialJob] * 9
+    assert works == [CheckJob, *[TrialJob] * 3, *confirming, FinalJob, RefitJob]
     works.clear()
     run(bowl, **{"search.on_failure": "continue"})
     assert works == [], "there is nothing left to do"

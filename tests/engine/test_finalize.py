@@ -7,7 +7,7 @@ import pytest
 from support import write_study
 
 from searchlab.core.interrupt import Interrupt
-from searchlab.core.trial import Failure, FailureKind, Outcome, TrialState
+from searchlab.core.trial import Failure, FailureKind
 from searchlab.engine import plugins
 from searchlab.engine.run import run_study
 from searchlab.errors import SearchlabError, StorageError
@@ -17,7 +17,7 @@ from searchlab.journal.standings import standings
 from searchlab.study.file import load_study
 from searchlab.testing.doubles import TrivialExecutor
 from searchlab.tracking.memory import MemoryTracker
-from searchlab.training.job import Work
+from searchlab.training.job import BaselineJob, CheckJob, FinalJob, RefitJob, TrialJob
 
 STUDY = """\
 name: small
@@ -44,7 +44,7 @@ class Noting(TrivialExecutor):
         self.jobs, self._errors, self.value = [], dict(errors or {}), luck
 
     def _of(self, trial, epoch):
-        return self.value(trial, epoch) if trial.suggestion.params else 0.0  # no params: the check
+        return self.value(trial, epoch)
 
     def submit(self, job):
         self.jobs.append(job)
@@ -52,14 +52,14 @@ class Noting(TrivialExecutor):
 
     def poll(self, decide, timeout):
         for job in list(self._jobs):
-            if job.work in self._errors:
+            if type(job) in self._errors:
                 self._jobs.remove(job)
-                error = self._errors.pop(job.work)
-                return [Outcome(job.trial.number, TrialState.FAIL, error=error)]
+                error = self._errors.pop(type(job))
+                return [job.gives.failed(job.number, error)]
         return super().poll(decide, timeout)
 
     def works(self):
-        return [str(job.work) for job in self.jobs]
+        return [type(job) for job in self.jobs]
 
 
 @pytest.fixture
@@ -87,10 +87,10 @@ def test_the_winner_is_the_best_with_fresh_seeds(run, tmp_path):
     """
     executor = Noting()
     record = run(executor)
-    assert executor.works()[6:] == [*["BASELINE"] * 3, *["TRIAL"] * 4, "FINAL", "REFIT"]
-    again = [job.trial for job in executor.jobs if job.work is Work.TRIAL][5:]
-    assert [trial.seed for trial in again] == [43, 44, 43, 44]
-    assert len({trial.number for trial in again} | set(range(5))) == 9, "numbers of their own"
+    assert executor.works()[6:] == [*[BaselineJob] * 3, *[TrialJob] * 4, FinalJob, RefitJob]
+    again = [job for job in executor.jobs if isinstance(job, TrialJob)][5:]
+    assert [job.trial.seed for job in again] == [43, 44, 43, 44]
+    assert len({job.number for job in again} | set(range(5))) == 9, "numbers of their own"
     assert standings(record)[0].number != record.best
     winner = record.trials[record.stopped.winner].trial
     final, refit = executor.jobs[-2].trial, executor.jobs[-1].trial
@@ -103,11 +103,14 @@ def test_the_winner_is_the_best_with_fresh_seeds(run, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "works"),
     [
-        ({"confirm": 0}, [*["BASELINE"] * 3, "FINAL", "REFIT"]),
-        ({"confirm.seeds": 0}, [*["BASELINE"] * 3, "FINAL", "REFIT"]),
-        ({"confirm": 0, "refit": False}, [*["BASELINE"] * 3, "FINAL"]),
-        ({"confirm": 0, "refit": False, "baselines": False}, ["FINAL"]),
-        ({"confirm.top": 1, "confirm.seeds": 1, "baselines": False}, ["TRIAL", "FINAL", "REFIT"]),
+        ({"confirm": 0}, [*[BaselineJob] * 3, FinalJob, RefitJob]),
+        ({"confirm.seeds": 0}, [*[BaselineJob] * 3, FinalJob, RefitJob]),
+        ({"confirm": 0, "refit": False}, [*[BaselineJob] * 3, FinalJob]),
+        ({"confirm": 0, "refit": False, "baselines": False}, [FinalJob]),
+        (
+            {"confirm.top": 1, "confirm.seeds": 1, "baselines": False},
+            [TrialJob, FinalJob, RefitJob],
+        ),
     ],
 )
 def test_each_part_can_be_turned_off(run, changes, works):
@@ -116,7 +119,7 @@ def test_each_part_can_be_turned_off(run, changes, works):
     record = run(executor, **changes)
     assert executor.works()[6:] == works
     assert record.state == "finished"
-    assert (record.stopped.epochs is None) == ("REFIT" not in works)
+    assert (record.stopped.epochs is None) == (RefitJob not in works)
 
 
 def test_a_finished_study_whose_ending_changes_does_what_is_new(run):
@@ -124,8 +127,8 @@ def test_a_finished_study_whose_ending_changes_does_what_is_new(run):
     run(Noting())
     second = Noting()
     run(second, **{"confirm.seeds": 3})
-    assert second.works() == ["CHECK", "TRIAL", "TRIAL", "FINAL", "REFIT"]
-    assert {job.trial.seed for job in second.jobs if job.work is Work.TRIAL} == {45}
+    assert second.works() == [CheckJob, TrialJob, TrialJob, FinalJob, RefitJob]
+    assert {job.trial.seed for job in second.jobs if isinstance(job, TrialJob)} == {45}
     third = Noting()
     assert run(third, **{"confirm.seeds": 3}).state == "finished"
     assert third.jobs == []
@@ -142,7 +145,7 @@ def test_wherever_it_is_interrupted_the_ending_is_the_same(run, tmp_path):
         known = len(events(tmp_path, Compared | Confirmed))
         executor = Noting()
         record = run(executor)
-        assert executor.works().count("TRIAL") + executor.works().count("BASELINE") == 7 - known
+        assert executor.works().count(TrialJob) + executor.works().count(BaselineJob) == 7 - known
         assert standings(record) == standings(whole)
         assert record.stopped.winner == whole.stopped.winner
         assert record.stopped.epochs == whole.stopped.epochs
@@ -168,7 +171,7 @@ def test_an_interrupt_in_the_ending_leaves_it_for_the_next_process(run):
 def test_a_seed_or_a_baseline_that_fails_does_not_end_the_study(run):
     """The failures are recorded, and the study has its model."""
     failure = Failure("ValueError", "diverged")
-    record = run(Noting({Work.BASELINE: failure}))
+    record = run(Noting({BaselineJob: failure}))
     assert record.state == "finished"
     assert [each.error for each in record.baselines.values()] == [failure, None, None]
 
@@ -194,18 +197,18 @@ def test_a_confirmation_that_fails_counts_against_its_trial(run, tmp_path):
 def test_a_worker_killed_from_outside_costs_nothing_the_first_time(run):
     """Any kind of job is run once more."""
     killed = Failure("Killed", "was killed", kind=FailureKind.WORKER_KILLED)
-    executor = Noting(dict.fromkeys([Work.BASELINE, Work.FINAL, Work.REFIT], killed))
+    executor = Noting(dict.fromkeys([BaselineJob, FinalJob, RefitJob], killed))
     record = run(executor)
     assert record.state == "finished"
-    assert executor.works().count("REFIT") == 2
+    assert executor.works().count(RefitJob) == 2
     assert all(each.error is None for each in record.baselines.values())
 
 
 def test_a_refit_that_fails_leaves_the_winners_own_model(run, tmp_path):
     """That model is the study's and is tested; the record says why there was no refit."""
-    executor = Noting({Work.REFIT: Failure("FloatingPointError", "diverged")})
+    executor = Noting({RefitJob: Failure("FloatingPointError", "diverged")})
     record = run(executor)
-    assert executor.works()[-3:] == ["FINAL", "REFIT", "FINAL"]
+    assert executor.works()[-3:] == [FinalJob, RefitJob, FinalJob]
     assert [job.spec.refit for job in executor.jobs[-3:]] == [True, True, False]
     assert record.state == "finished"
     assert record.stopped.epochs is None
@@ -216,9 +219,9 @@ def test_a_refit_that_fails_leaves_the_winners_own_model(run, tmp_path):
 def test_a_model_that_cannot_be_made_says_so_and_all_trials_are_kept(run):
     """The error names the trial and the reason, and the next process tries again."""
     with pytest.raises(SearchlabError, match="could not be made into the study's model: Val"):
-        run(Noting({Work.FINAL: Failure("ValueError", "diverged")}))
+        run(Noting({FinalJob: Failure("ValueError", "diverged")}))
     with pytest.raises(StorageError, match="the disk is full"):
-        run(Noting({Work.FINAL: Failure("OSError", "the disk is full", kind=FailureKind.STORAGE)}))
+        run(Noting({FinalJob: Failure("OSError", "the disk is full", kind=FailureKind.STORAGE)}))
     assert run(Noting()).state == "finished"
 
 

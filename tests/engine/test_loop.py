@@ -8,6 +8,7 @@ import pytest
 from searchlab.backends.base import Problem
 from searchlab.core.trial import TrialState
 from searchlab.engine import plugins
+from searchlab.engine.jobs import Jobs
 from searchlab.engine.loop import Interrupt, Search
 from searchlab.engine.recorder import Recorder
 from searchlab.engine.replay import replay
@@ -43,16 +44,8 @@ class Process:
                 if record.started is None:
                     recorder(Started(self.spec.as_dict(), ""))
                 recorder(Resumed(self.spec.search.trials, None, "trivial", 1))
-                Search(
-                    self.spec,
-                    backend,
-                    answers,
-                    self.executor,
-                    recorder,
-                    Path(),
-                    self.directory,
-                    self.interrupt,
-                ).run()
+                jobs = Jobs(self.spec, Path(), self.directory)
+                Search(jobs, backend, answers, self.executor, recorder, self.interrupt).run()
         finally:
             backend.close()
         return record

@@ -17,18 +17,20 @@ from searchlab.core.trial import (
 )
 from searchlab.executors.fused import FusedExecutor
 from searchlab.fused.messages import Began, Building, Drop, Ended, Epoch, Submit
-from searchlab.testing.doubles import TrivialExecutor, study
-from searchlab.training.job import Job, Work
+from searchlab.testing.doubles import TrivialExecutor, as_job, study
+from searchlab.training.job import Job, Result, TrialJob
 
 SPEC = study()
 METRIC = SPEC.objective.metric
 
 
-def job(number=0, *, start=0, epochs=3, work=Work.TRIAL, spec=SPEC, **changes) -> Job:
+def job(number=0, *, start=0, epochs=3, kind=TrialJob, spec=SPEC, **changes) -> Job:
     """Return a job whose paths do not exist."""
     params = {"n_hidden": 1, "n_neurons": 1 + number, "learning_rate": 1e-2}
     trial = Trial(number, Suggestion(params, epochs=epochs), seed=7)
-    return Job(work, trial, spec, None, None, None, start=start, **changes)
+    paths = {"base": None, "data": None, "directory": None}
+    job = TrialJob(number=number, trial=trial, spec=spec, start=start, **paths)
+    return as_job(kind, job, **changes)
 
 
 def complete(number: int, **changes) -> Outcome:
@@ -63,7 +65,7 @@ class ScriptedHost:
 
     def jobs(self) -> dict[int, int]:
         """Return the trials submitted to the host, with the ids of their latest submissions."""
-        return {each.job.trial.number: each.id for each in self.read() if isinstance(each, Submit)}
+        return {each.job.number: each.id for each in self.read() if isinstance(each, Submit)}
 
     def told(self, kind: type) -> list:
         """Return the messages of one kind that were sent to the host."""
@@ -84,8 +86,8 @@ class ScriptedHost:
             report = Report(number, 0, epoch, {METRIC: float(epoch)})
             self.say(Epoch(self.jobs()[number], report, last and epoch == epochs[-1]))
 
-    def end(self, number: int, outcome: Outcome | None = None) -> None:
-        self.say(Ended(self.jobs()[number], outcome or complete(number)))
+    def end(self, number: int, result: Result | None = None) -> None:
+        self.say(Ended(self.jobs()[number], result or complete(number)))
 
     def die(self, failure: Failure | None = None) -> None:
         self.failure = failure or self.failure
@@ -148,14 +150,14 @@ class Bench:
         for each in jobs:
             self.executor.submit(each)
 
-    def poll(self, timeout: float = 0.0) -> list[Outcome]:
+    def poll(self, timeout: float = 0.0) -> list[Result]:
         def answer(report):
             self.reports.append(report)
             return self.decide(report)
 
         return self.executor.poll(answer, timeout)
 
-    def settle(self, polls: int = 20) -> list[Outcome]:
+    def settle(self, polls: int = 20) -> list[Result]:
         """Poll until the hosts' messages so far have no further effect."""
         return [outcome for _ in range(polls) for outcome in self.poll()]
 

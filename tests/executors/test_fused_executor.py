@@ -12,7 +12,7 @@ from searchlab.core.trial import Decision, Failure, FailureKind, Outcome, TrialS
 from searchlab.executors.fused import IN_FLIGHT, LIMITS
 from searchlab.fused.messages import Began, Building, Decided, Declined, Drop, Submit, Worn
 from searchlab.testing.doubles import LogicalExecutor, bowl, study
-from searchlab.training.job import Work
+from searchlab.training.job import Checked, CheckJob, FinalJob, Made
 
 KILLED = Failure("WorkerKilled", "killed by SIGKILL", kind=FailureKind.WORKER_KILLED)
 
@@ -332,10 +332,10 @@ def test_a_cancelled_declined_trial_has_no_outcome(bench):
 
 def test_a_check_that_can_be_stacked_changes_nothing(bench):
     """Its outcome comes from its host, and the trials are fused."""
-    bench.submit(job(0, work=Work.CHECK))
+    bench.submit(job(0, kind=CheckJob))
     bench.hosts[0].say(Building(0))
-    bench.hosts[0].end(0)
-    assert bench.settle() == [complete(0)]
+    bench.hosts[0].end(0, Checked(0))
+    assert bench.settle() == [Checked(0)]
     bench.submit(job(0))
     assert list(bench.hosts[0].jobs().values()) == [1]
     assert bench.executor.free == IN_FLIGHT - 1
@@ -344,10 +344,10 @@ def test_a_check_that_can_be_stacked_changes_nothing(bench):
 
 def test_a_study_whose_check_cannot_be_stacked_is_trained_alone(bench):
     """Its trials run in processes of their own, one per worker, and give the reason."""
-    bench.submit(job(0, work=Work.CHECK))
+    bench.submit(job(0, kind=CheckJob))
     bench.hosts[0].say(Building(0))
-    bench.hosts[0].end(0, complete(0, unfused="it is odd"))
-    assert bench.settle() == [complete(0, unfused="it is odd")]
+    bench.hosts[0].end(0, Checked(0, "it is odd"))
+    assert bench.settle() == [Checked(0, "it is odd")]
     assert bench.hosts[0].killed
     assert bench.executor.free == 1
     bench.submit(job(0))
@@ -361,10 +361,11 @@ def test_a_study_whose_check_cannot_be_stacked_is_trained_alone(bench):
 
 def test_a_check_that_fails_decides_nothing(bench):
     """Its failure is its outcome, and later trials may still be fused."""
-    bench.submit(job(0, work=Work.CHECK))
+    bench.submit(job(0, kind=CheckJob))
     bench.hosts[0].say(Building(0))
-    bench.hosts[0].end(0, failed(0))
-    assert bench.settle() == [failed(0)]
+    failure = Checked.failed(0, Failure("ValueError", "no"))
+    bench.hosts[0].end(0, failure)
+    assert bench.settle() == [failure]
     assert bench.executor.free == IN_FLIGHT
 
 
@@ -380,11 +381,12 @@ def test_a_study_with_limits_is_never_fused(bench, limits):
 
 def test_the_final_job_is_a_job_like_others(bench):
     """It goes to a host, and its outcome is passed on unchanged."""
-    bench.submit(job(3, work=Work.FINAL, keep=True))
+    bench.submit(job(3, kind=FinalJob))
     bench.hosts[0].begin(3)
     bench.hosts[0].report(3, 1)
-    bench.hosts[0].end(3)
-    assert bench.settle() == [complete(3)]
+    made = Made(3, {"loss": 0.5}, 1, "best/model.keras")
+    bench.hosts[0].end(3, made)
+    assert bench.settle() == [made]
 
 
 # ---- hosts

@@ -16,7 +16,7 @@ from searchlab.study.file import load_study
 from searchlab.study.spec import StudySpec
 from searchlab.testing.doubles import study
 from searchlab.testing.executors import PARAMS, collect
-from searchlab.training.job import Work
+from searchlab.training.job import CheckJob, TrialJob
 
 pytestmark = pytest.mark.keras
 
@@ -93,7 +93,7 @@ def test_a_trial_that_misbehaves_fails_alone(executor, bench, factory, kind, mes
 )
 def test_the_check_of_a_model_that_misbehaves_fails_too(executor, bench, factory, kind):
     """Limits and failures are the same in the check as in a trial."""
-    job = bench.job(0, factory=factory, work=Work.CHECK)
+    job = bench.job(0, factory=factory, kind=CheckJob)
     executor.submit(limited(job, **LIMITS.get(kind, {})))
     assert collect(executor)[1][0].error.type == kind
 
@@ -114,11 +114,11 @@ def test_a_users_exception_is_an_ordinary_error_whatever_its_name(executor, benc
     assert all("raised by the user" in error.message for error in errors)
 
 
-@pytest.mark.parametrize("work", [Work.TRIAL, Work.CHECK])
-def test_sys_exit_does_not_end_the_inline_executor(bench, work):
+@pytest.mark.parametrize("kind", [TrialJob, CheckJob])
+def test_sys_exit_does_not_end_the_inline_executor(bench, kind):
     """A factory that calls sys.exit in the loop's own process is a FAIL there too."""
     executor = InlineExecutor(1, bench.directory)
-    executor.submit(bench.job(0, factory="quits", work=work))
+    executor.submit(bench.job(0, factory="quits", kind=kind))
     error = collect(executor)[1][0].error
     assert (error.type, error.message) == (
         "SystemExit",

@@ -18,7 +18,7 @@ from searchlab.testing.doubles import study
 from searchlab.testing.executors import PARAMS, ExecutorContract, collect
 from searchlab.training.checkpoint import load_checkpoint
 from searchlab.training.initial import keep
-from searchlab.training.job import Work
+from searchlab.training.job import CheckJob, FinalJob, TrialJob
 
 pytestmark = ON_A_CLUSTER
 
@@ -140,8 +140,8 @@ def test_a_node_that_joins_gets_work(bench, cluster):
     until(lambda: not cluster.trainings())
 
 
-@pytest.mark.parametrize("work", [Work.TRIAL, Work.CHECK])
-def test_the_users_code_goes_along(bench, tmp_path, work):
+@pytest.mark.parametrize("kind", [TrialJob, CheckJob])
+def test_the_users_code_goes_along(bench, tmp_path, kind):
     """A factory with an absolute path, and the sibling file it imports, exist on each node."""
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "neighbour.py").write_text("from trial_copy import build\n")
@@ -149,10 +149,10 @@ def test_the_users_code_goes_along(bench, tmp_path, work):
     copy.write_text((bench.job(factory="build").base / "trial_factories.py").read_text())
     spec = bench.spec.model_copy(update={"model": f"{tmp_path / 'mine' / 'neighbour.py'}:build"})
     executor = make(bench.directory)
-    executor.submit(bench.job(spec=spec, work=work))
+    executor.submit(bench.job(spec=spec, kind=kind))
     outcome = collect(executor)[1][0]
     executor.close()
-    assert outcome.state is TrialState.COMPLETE, outcome.error
+    assert outcome.error is None, outcome.error
 
 
 def test_initial_weights_go_along_with_their_code(bench, tmp_path):
@@ -165,10 +165,11 @@ def test_initial_weights_go_along_with_their_code(bench, tmp_path):
         base.mkdir(parents=True)
         (base / "mine.py").write_text(source)
         executor = make(directory)
-        for number, (work, initial) in enumerate(jobs):
+        for number, (kind, initial) in enumerate(jobs):
             model = {"factory": "mine.py:own", **initial}
             spec = study(model=model, training={"epochs": 3}, evaluation={"folds": 2})
-            job = bench.job(number, {"units": 8}, spec=spec, work=work, keep=True)
+            keep = {"keep": True} if kind is TrialJob else {}
+            job = bench.job(number, {"units": 8}, spec=spec, kind=kind, **keep)
             executor.submit(replace(job, base=base, directory=directory))
         outcomes = collect(executor)[1]
         executor.close()
@@ -176,11 +177,11 @@ def test_initial_weights_go_along_with_their_code(bench, tmp_path):
         shutil.rmtree(base)
         return directory
 
-    package = StudyLayout(trained("first", source, (Work.FINAL, {}))).best
+    package = StudyLayout(trained("first", source, (FinalJob, {}))).best
     keep(package, tmp_path / "second" / "study")
     works = [
-        (work, {"initial_weights": {"study": "first", "freeze": freeze}})
-        for work, freeze in [(Work.CHECK, 0), (Work.TRIAL, 0), (Work.TRIAL, 3)]
+        (kind, {"initial_weights": {"study": "first", "freeze": freeze}})
+        for kind, freeze in [(CheckJob, 0), (TrialJob, 0), (TrialJob, 3)]
     ]
     second = trained("second", source.replace("units", "width"), *works)
     found = load_checkpoint(StudyLayout(second).checkpoint(2, 0)).trainable

@@ -6,11 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from searchlab.core.trial import Suggestion, Trial
 from searchlab.errors import ModelError
 from searchlab.factories.find import call_factory, factory_problems, load_factory
 from searchlab.testing.doubles import study
-from searchlab.training.job import Job, Work
+from searchlab.training.job import CheckJob
 
 HERE = Path(__file__).parent
 FILE = "user_factories.py"
@@ -108,8 +107,7 @@ def check(reference, prepared, **changes):
     from searchlab.training.check import check_model
 
     spec = study(model=reference, **changes)
-    trial = Trial(0, Suggestion(PARAMS, epochs=1), seed=1)
-    check_model(Job(Work.CHECK, trial, spec, HERE, Path(), Path()), prepared)
+    check_model(CheckJob(number=0, spec=spec, base=HERE, data=Path(), directory=Path()), prepared)
 
 
 @pytest.mark.keras

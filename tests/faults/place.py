@@ -11,12 +11,21 @@ from click.testing import CliRunner, Result
 from support import write_study
 
 from searchlab.cli import cli
-from searchlab.core.trial import Outcome, Trial, TrialState
+from searchlab.core.trial import Trial
 from searchlab.engine import plugins
 from searchlab.testing.doubles import TrivialExecutor, bowl
-from searchlab.training.job import Work
+from searchlab.training.job import (
+    BaselineJob,
+    Checked,
+    CheckJob,
+    Job,
+    Made,
+    Measured,
+    TrialJob,
+)
+from searchlab.training.job import Result as JobResult
 
-TRIALS = 6
+TRIALS, SEED = 6, 42
 STUDY = f"""\
 name: small
 data: {{dataset: iris}}
@@ -24,7 +33,7 @@ space:
   n_hidden: {{int: [0, 2]}}
   n_neurons: {{int: [1, 20]}}
   learning_rate: {{float: [3e-4, 3e-2], log: true}}
-search: {{backend: optuna, trials: {TRIALS}, seed: 42, options: {{pruner: none}}}}
+search: {{backend: optuna, trials: {TRIALS}, seed: {SEED}, options: {{pruner: none}}}}
 training: {{epochs: 5}}
 evaluation: {{holdout: 0.25}}
 """
@@ -43,15 +52,20 @@ class Formula(TrivialExecutor):
 
         super().__init__(workers, value)
 
-    def submit(self, job: Any) -> None:
-        self._epochs.pop(job.trial.number, None)
-        super().submit(job)
-
-    def poll(self, decide: Any, timeout: float) -> list[Outcome]:
-        if self._jobs and self._jobs[0].work is not Work.TRIAL:
-            number = self._jobs.popleft().trial.number
-            return [Outcome(number, TrialState.COMPLETE, 0.0, metrics={"loss": 0.5})]
+    def poll(self, decide: Any, timeout: float) -> list[JobResult]:
+        if self._jobs and not isinstance(self._jobs[0], TrialJob):
+            return [_succeeded(self._jobs.popleft())]
         return super().poll(decide, timeout)
+
+
+def _succeeded(job: Job) -> JobResult:
+    match job:
+        case CheckJob():
+            return Checked(job.number)
+        case BaselineJob():
+            return Measured(job.number, {"loss": 0.5})
+        case _:
+            return Made(job.number, {"loss": 0.5}, model_path="model.keras")
 
 
 class Place:
@@ -91,12 +105,12 @@ class Place:
         return self.searchlab("run", "small.yaml", "--quiet", *arguments)
 
     def at(self, number: int, epoch: int, action: Callable[[], None]) -> None:
-        """Add an action at one epoch of a trial."""
+        """Add an action at one epoch of a trial in the search: confirmations have other seeds."""
         before = self.happening
 
         def happening(trial: Trial, now: int) -> None:
             before(trial, now)
-            if (trial.number, now) == (number, epoch):
+            if (trial.number, trial.seed, now) == (number, SEED, epoch):
                 action()
 
         self.happening = happening

@@ -10,6 +10,7 @@ from searchlab.core.interrupt import Interrupt
 from searchlab.core.trial import FailureKind, TrialState
 from searchlab.data.prepare import prepare
 from searchlab.engine import plugins
+from searchlab.engine.jobs import Jobs
 from searchlab.engine.loop import Search
 from searchlab.engine.recorder import Recorder
 from searchlab.engine.replay import replay
@@ -70,9 +71,8 @@ def run(directory: Path, executor, factory: str, trials: int) -> StudyRecord:
         recorder = Recorder(journal, record, MemoryTracker())
         recorder(Started(spec.as_dict(), ""))
         recorder(Resumed(trials, None, "process", 1))
-        places = (directory, directory)
-        answers = replay(backend, [])
-        Search(spec, backend, answers, executor, recorder, *places, Interrupt()).run()
+        answers, jobs = replay(backend, []), Jobs(spec, directory, directory)
+        Search(jobs, backend, answers, executor, recorder, Interrupt()).run()
     backend.close()
     return record
 

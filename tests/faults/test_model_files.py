@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from faults.test_disk import as_root, mounted
 
-from searchlab.core.trial import TrialState
+from searchlab.core.trial import FailureKind, TrialState
 from searchlab.data.prepare import prepare
 from searchlab.errors import JournalError
 from searchlab.executors.inline import InlineExecutor
@@ -14,7 +14,7 @@ from searchlab.journal.layout import StudyLayout
 from searchlab.testing.doubles import study
 from searchlab.testing.executors import PARAMS, Bench, collect
 from searchlab.training.checkpoint import load_checkpoint
-from searchlab.training.job import Work
+from searchlab.training.job import FinalJob, TrialJob
 
 pytestmark = pytest.mark.keras
 
@@ -30,10 +30,11 @@ def bench(tmp_path_factory):
     return bench
 
 
-def outcome(bench, **changes):
+def outcome(bench, kind=TrialJob, **changes):
     """Return the outcome of a job run in this process."""
     executor = InlineExecutor(1, bench.directory)
-    executor.submit(bench.job(0, keep=True, **changes))
+    keep = {"keep": True} if kind is TrialJob else {}
+    executor.submit(bench.job(0, kind=kind, **keep, **changes))
     return collect(executor)[1][0]
 
 
@@ -56,11 +57,11 @@ def test_a_lost_model_of_the_best_trial_is_trained_again(bench, damage):
     """Without its file, the study's model is retrained with the same seed to the same scores."""
     assert outcome(bench).state is TrialState.COMPLETE
     kept = StudyLayout(bench.directory).checkpoint(0, 0)
-    before = outcome(bench, work=Work.FINAL)
+    before = outcome(bench, FinalJob)
     assert before.epochs == 0
     damage(kept)
-    after = outcome(bench, work=Work.FINAL)
-    assert after.state is TrialState.COMPLETE, after.error
+    after = outcome(bench, FinalJob)
+    assert after.error is None, after.error
     assert after.epochs == 3
     assert after.metrics == before.metrics
 
@@ -76,7 +77,7 @@ def test_a_model_that_cannot_be_written_says_what_to_do(bench, tmp_path, fault):
         if fault == "read-only":
             subprocess.run(["mount", "-o", "remount,ro,bind", str(models)], check=True)
         ended = outcome(bench, directory=tmp_path, params=WIDE)
-    assert ended.error.type == "StorageError", ended.error
+    assert ended.error.kind is FailureKind.STORAGE, ended.error
     reason = {"full": "No space left on device", "read-only": "Read-only file system"}[fault]
     assert f"the model cannot be written ({reason}); make room or give write" in ended.error.message
 

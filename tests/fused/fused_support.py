@@ -19,7 +19,7 @@ from searchlab.fused.program import Method, Program
 from searchlab.private.keras import reset_names
 from searchlab.testing.doubles import study
 from searchlab.training import fit
-from searchlab.training.job import Job, Work
+from searchlab.training.job import Job, TrialJob
 
 FACTORIES = Path(__file__).parent / "stackable_factories.py"
 EPOCHS = 20
@@ -37,12 +37,22 @@ class Bench:
         self.spec = study(data=data or {"dataset": "iris"}, **changes)
         prepare(self.spec, directory, directory / "data")
 
-    def job(self, number=0, factory="chain", *, epochs=EPOCHS, start=0, seed=7, **params) -> Job:
+    def job(
+        self, number=0, factory="chain", *, epochs=EPOCHS, start=0, seed=7, **params
+    ) -> TrialJob:
         """Make a trial's job; `params` are the factory's."""
         spec = self.spec.model_copy(update={"model": f"{FACTORIES.name}:{factory}"})
         trial = Trial(number, Suggestion(params, epochs), seed)
         place = self.directory
-        return Job(Work.TRIAL, trial, spec, FACTORIES.parent, place / "data", place, start=start)
+        return TrialJob(
+            number=number,
+            trial=trial,
+            spec=spec,
+            base=FACTORIES.parent,
+            data=place / "data",
+            directory=place,
+            start=start,
+        )
 
     def early(self, **early_stopping: Any) -> Bench:
         """Return the same bench with early stopping."""
@@ -52,11 +62,11 @@ class Bench:
         return other
 
 
-def promoted(job: Job, number: int, epochs: int) -> Job:
+def promoted(job: TrialJob, number: int, epochs: int) -> TrialJob:
     """Make the job that continues where another stopped."""
     done = job.trial.suggestion
     suggestion = Suggestion(done.params, epochs, done.epochs, job.trial.number)
-    return replace(job, trial=Trial(number, suggestion, job.trial.seed))
+    return replace(job, number=number, trial=Trial(number, suggestion, job.trial.seed))
 
 
 class Driver:
@@ -67,8 +77,8 @@ class Driver:
         self.host = Host(lanes, self.messages.put)
 
     def submit(self, job: Job) -> None:
-        """Make the host build a job's model; the submission has the trial's number."""
-        self.host.receive(Submit(job.trial.number, job))
+        """Make the host build a job's model; the submission has the job's number."""
+        self.host.receive(Submit(job.number, job))
         self.host.build()
 
     def next(self, timeout: float = TIMEOUT) -> Epoch | Ended | Declined:
@@ -87,14 +97,14 @@ class Driver:
         """Run jobs, submitted in that order, to completion."""
         for job in jobs:
             self.submit(job)
-        reports: dict[int, list[Report]] = {job.trial.number: [] for job in jobs}
+        reports: dict[int, list[Report]] = {job.number: [] for job in jobs}
         ends: dict[int, Outcome | Declined] = {}
         while len(ends) < len(jobs):
             message = self.next()
             if isinstance(message, Epoch):
                 reports[message.id].append(message.report)
             else:
-                ends[message.id] = message.outcome if isinstance(message, Ended) else message
+                ends[message.id] = message.result if isinstance(message, Ended) else message
         return {number: (reports[number], end) for number, end in ends.items()}
 
     @property

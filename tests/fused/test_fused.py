@@ -10,7 +10,8 @@ import pytest
 
 from searchlab.core.trial import TrialState
 from searchlab.journal.layout import StudyLayout, refit_data
-from searchlab.training.job import Work
+from searchlab.testing.doubles import as_job
+from searchlab.training.job import FinalJob, RefitJob
 
 pytestmark = pytest.mark.keras
 
@@ -200,7 +201,7 @@ def test_a_promotion_goes_on_as_in_fit(benches):
 
     bench, driver = benches(folds=2), Driver()
     first = replace(bench.job(0, epochs=5, optimizer="Adam"), keep=True)
-    by_hand = replace(first, trial=replace(first.trial, number=10))
+    by_hand = replace(first, number=10, trial=replace(first.trial, number=10))
     for fused, alone in ((first, by_hand), (promoted(first, 1, 12), promoted(by_hand, 11, 12))):
         number = fused.trial.number
         found = driver.run([fused])[number]
@@ -237,8 +238,8 @@ def test_the_studys_model_can_be_loaded_and_is_worth_what_is_said(benches, folds
     driver = Driver()
     if not lost:
         driver.run([job])
-    reports, outcome = driver.run([replace(job, work=Work.FINAL)])[job.trial.number]
-    assert outcome.state is TrialState.COMPLETE, outcome.error
+    reports, outcome = driver.run([as_job(FinalJob, job)])[job.number]
+    assert outcome.error is None, outcome.error
     again = EPOCHS if folds or lost else 0
     assert (len(reports), outcome.epochs) == (again, again)
     model = keras.models.load_model(kept)
@@ -255,7 +256,7 @@ def test_a_refit_is_fits_on_all_rows_but_the_tests(benches, data):
     from fused.fused_support import Driver, assert_same, run_alone
 
     bench = benches(data, class_weight="balanced").early(patience=1, min_delta=9.0)
-    job = replace(bench.job(1, epochs=12, optimizer="Adam"), work=Work.REFIT)
+    job = as_job(RefitJob, bench.job(1, epochs=12, optimizer="Adam"))
     job = replace(job, data=refit_data(job.data))
     found, wanted = Driver().run([job])[1], run_alone(job)
     assert [report.epoch for report in found[0]] == list(range(1, 13))
@@ -263,7 +264,7 @@ def test_a_refit_is_fits_on_all_rows_but_the_tests(benches, data):
     assert {name for report in wanted[0] for name in report.metrics} == {"loss", "accuracy"}
     alone = [replace(report, metrics={"loss": report.metrics["loss"]}) for report in wanted[0]]
     assert_same((plain, found[1]), (alone, wanted[1]))
-    fewer = run_alone(replace(job, work=Work.FINAL))
+    fewer = run_alone(as_job(FinalJob, job))
     assert len(fewer[0]) < 12, "early stopping would have ended it"
 
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pytest
 
-from searchlab.core.trial import Suggestion, Trial, TrialState
-from searchlab.data.catalog import baselines
+from searchlab.core.trial import Suggestion, Trial
 from searchlab.journal.layout import refit_data
 from searchlab.testing.doubles import study
-from searchlab.training.job import Job, Work
+from searchlab.training.job import BaselineJob, baselines
 
 pytestmark = pytest.mark.keras
 
@@ -50,10 +47,18 @@ def measure(tmp_path):
         prepare(spec, tmp_path, tmp_path / "data")
         trial = Trial(3, Suggestion(params, epochs=1), seed=11)
         data = refit_data(tmp_path / "data") if refit else tmp_path / "data"
-        job = Job(Work.BASELINE, trial, spec, tmp_path, data, tmp_path)
-        outcome = run(replace(job, baseline=baseline), emit=None)
-        assert outcome.state is TrialState.COMPLETE, outcome.error
-        return outcome.metrics, open_data(data)
+        job = BaselineJob(
+            number=3,
+            trial=trial,
+            spec=spec,
+            base=tmp_path,
+            data=data,
+            directory=tmp_path,
+            baseline=baseline,
+        )
+        measured = run(job, emit=None)
+        assert measured.error is None, measured.error
+        return measured.metrics, open_data(data)
 
     return measure
 

@@ -6,7 +6,7 @@ import pytest
 
 from searchlab.core.trial import Decision, Suggestion, Trial
 from searchlab.testing.doubles import study
-from searchlab.training.job import Job, Work
+from searchlab.training.job import TrialJob
 
 pytestmark = pytest.mark.keras
 
@@ -22,7 +22,15 @@ def job(tmp_path_factory):
     spec = study(training={"epochs": 3, "batch_size": 7}, model="mlp")
     prepare(spec, Path(), directory / "data")
     trial = Trial(0, Suggestion(PARAMS, epochs=3), seed=11)
-    return Job(Work.TRIAL, trial, spec, Path(), directory / "data", directory, keep=True)
+    return TrialJob(
+        number=0,
+        trial=trial,
+        spec=spec,
+        base=Path(),
+        data=directory / "data",
+        directory=directory,
+        keep=True,
+    )
 
 
 def test_whole_epochs_in_one_call_give_the_same_losses(job):

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from searchlab.core.trial import Decision, Suggestion, Trial, TrialState
+from searchlab.core.trial import Decision, FailureKind, Suggestion, Trial, TrialState
 from searchlab.errors import ModelError
 from searchlab.journal.layout import StudyLayout
-from searchlab.testing.doubles import study
-from searchlab.training.job import Job, Work
+from searchlab.testing.doubles import as_job, study
+from searchlab.training.job import CheckJob, Job, RefitJob, TrialJob
 
 pytestmark = pytest.mark.keras
 
@@ -56,7 +56,7 @@ def other(place, tmp_path, monkeypatch):
             model = build(**params) if model is None else model
             for variable in model.weights:
                 variable.assign(np.random.default_rng(7).normal(0, 0.4, variable.shape))
-            made = replace(job(place, factory, work=Work.REFIT), base=theirs, directory=tmp_path)
+            made = as_job(RefitJob, job(place, factory), base=theirs, directory=tmp_path)
             package = write_package(model, made, open_data(made.data).summary, {}, tested=False)
             del sys.modules[FACTORIES.stem]
         keep(package, place)
@@ -69,7 +69,7 @@ def other(place, tmp_path, monkeypatch):
     return keep_model
 
 
-def job(place, factory="stack", layers=None, freeze=0, epochs=3, number=0, work=Work.TRIAL, **rest):
+def job(place, factory="stack", layers=None, freeze=0, epochs=3, number=0, **rest):
     """Return a trial of a study with initial weights; `rest` holds the params."""
     wanted = {"study": "other", "layers": layers, "freeze": freeze}
     space = {name: SPACE[name] for name in SPACE if name in rest} or {"units": SPACE["units"]}
@@ -81,7 +81,15 @@ def job(place, factory="stack", layers=None, freeze=0, epochs=3, number=0, work=
     )
     suggestion = Suggestion({"units": 8, **rest}, epochs)
     trial = Trial(number, suggestion, 3)
-    return Job(work, trial, spec, FACTORIES.parent, place / "data", place, keep=True)
+    return TrialJob(
+        number=number,
+        trial=trial,
+        spec=spec,
+        base=FACTORIES.parent,
+        data=place / "data",
+        directory=place,
+        keep=True,
+    )
 
 
 def without(job: Job) -> Job:
@@ -176,17 +184,17 @@ def test_weights_that_do_not_fit_are_refused(place, other, params, layers, messa
     wanted = job(place, layers=layers, **{"n_hidden": 2, **params})
     with pytest.raises(ModelError, match=message):
         built(wanted)
-    check = replace(wanted, work=Work.CHECK)
+    check = as_job(CheckJob, wanted)
     fits = layers != 4
     outcome = run(check, lambda _: Decision.CONTINUE)
-    assert outcome.state is (TrialState.COMPLETE if fits else TrialState.FAIL), outcome.error
+    assert (outcome.error is None) == fits, outcome.error
 
 
 def test_the_check_refuses_what_can_fit_nowhere(place, other):
     """A width outside the space is reported before trial 0."""
     other(n_hidden=1, units=40)
-    _, outcome = trained(job(place, work=Work.CHECK))
-    assert (outcome.state, outcome.error.type) == (TrialState.FAIL, "ModelError")
+    _, outcome = trained(as_job(CheckJob, job(place)))
+    assert outcome.error.kind is FailureKind.REFUSED
     assert outcome.error.message.startswith("model.initial_weights: layer 1, dense")
 
 
@@ -292,14 +300,14 @@ def test_a_promotion_goes_on_with_its_own_weights(place, other, done):
     early = job(place, layers=1, freeze=2, epochs=done, n_hidden=2)
     trained(early)
     suggestion = Suggestion(early.trial.suggestion.params, 4, done, early.trial.number)
-    promoted = replace(early, trial=Trial(1, suggestion, 3))
+    promoted = replace(early, number=1, trial=Trial(1, suggestion, 3))
     reports, outcome = trained(promoted)
     assert outcome.error is None, outcome.error
     assert reports[0].epoch == done + 1
     assert not equal(kept(promoted)[:1], first[:1])
     suggestion = replace(suggestion, epochs=2) if done == 1 else suggestion
     if done == 1:  # the promoted trial ends while still frozen
-        still = replace(promoted, trial=Trial(2, suggestion, 3))
+        still = replace(promoted, number=2, trial=Trial(2, suggestion, 3))
         trained(still)
         assert equal(kept(still)[:2], first)
         assert not equal(kept(still)[4:], kept(early)[4:])
@@ -326,7 +334,7 @@ def test_fused_trainings_begin_with_the_same_weights(place, other):
     ]
     fused = run_fused(jobs)
     for each in jobs:
-        assert_same(fused[each.trial.number], run_alone(each))
+        assert_same(fused[each.number], run_alone(each))
 
 
 def test_frozen_epochs_are_not_fused(place, other):

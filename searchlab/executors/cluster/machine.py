@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from searchlab.core.trial import Failure, FailureKind, Outcome
+from searchlab.core.trial import Failure, FailureKind
 from searchlab.core.versions import installed
 from searchlab.errors import StorageError
 from searchlab.executors.cluster.capacity import Setup, claim
@@ -20,8 +20,8 @@ from searchlab.executors.cluster.transfer import Files, needed, unpack_made
 from searchlab.executors.sources import Kind
 from searchlab.fused.messages import Ended, Submit
 from searchlab.study.limits import ResourcesSpec
-from searchlab.training.job import Job
-from searchlab.training.outcome import failed
+from searchlab.training.job import Job, Result
+from searchlab.training.outcome import failure_of
 
 _SILENCE = 30.0  # seconds without a sign of life after which a node is given up
 _ANSWER = 5.0  # seconds for a node to answer where its answer can be done without
@@ -174,11 +174,11 @@ class Machine:
         try:
             unpack_made(files, self._cargo.directory)
         except StorageError as error:
-            match message:
-                case Ended(key, outcome):
-                    return Ended(key, failed(outcome.number, error))
-                case Outcome():
-                    return failed(message.number, error)
+            failure = failure_of(error)
+            if isinstance(message, Ended):
+                return replace(message, result=_failed(message.result, failure))
+            if isinstance(message, Result):
+                return _failed(message, failure)
         return message
 
     def _lose(self) -> None:
@@ -198,6 +198,11 @@ class Machine:
     def _loss(self) -> Failure:
         message = f"the node {self.address} was lost"
         return Failure("NodeLost", message, kind=FailureKind.NODE_LOST)
+
+
+def _failed(result: Result, failure: Failure) -> Result:
+    """Return the result of the same job, had it failed."""
+    return type(result).failed(result.number, failure, result.seconds)
 
 
 def _actor(node: str, setup: Setup, need: ResourcesSpec) -> Any:

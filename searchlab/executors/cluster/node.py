@@ -32,7 +32,7 @@ from searchlab.executors.cluster.transfer import Files, on_node, pack, unpack
 from searchlab.executors.sources import Forked, Kind
 from searchlab.fused.messages import Declined, Drop, Ended, Submit
 from searchlab.private.python import forget_main_module
-from searchlab.training.job import Job
+from searchlab.training.job import Job, Result
 
 _WAIT = 1.0  # seconds that `hear` waits for news; no news is a sign of life, too
 _AT_ONCE = 500  # pieces of news
@@ -66,7 +66,7 @@ class Heard:
 
 
 @dataclass(frozen=True)
-class _Place:
+class _JobDirectory:
     """The directory of a job, and what lay in it before the job began."""
 
     directory: Path
@@ -82,7 +82,7 @@ class _Entry:
     slot: int
     child: Child
     outbox: queue.SimpleQueue[Any] = field(default_factory=queue.SimpleQueue)
-    jobs: dict[int, _Place] = field(default_factory=dict)
+    jobs: dict[int, _JobDirectory] = field(default_factory=dict)
 
 
 class Node:
@@ -146,7 +146,7 @@ class Node:
         match message:
             case Submit(key, job):
                 message = Submit(key, self._take(entry, key, job, files))
-            case Job():
+            case _ if isinstance(message, Job):
                 message = self._take(entry, 0, message, files)
             case Drop(key):
                 self._forget(entry, key)
@@ -221,7 +221,7 @@ class Node:
 
     def _take(self, entry: _Entry, key: int, job: Job, files: Files) -> Job:
         directory = self._root / "jobs" / str(next(self._directories))
-        entry.jobs[key] = _Place(directory, frozenset(files))
+        entry.jobs[key] = _JobDirectory(directory, frozenset(files))
         unpack(files, directory)
         if self._initial.exists():
             directory.mkdir(parents=True, exist_ok=True)
@@ -232,20 +232,22 @@ class Node:
         """The files that go with a message; a job that it ends is forgotten."""
         files: Files = {}
         match message:
-            case Ended(key, outcome):
-                files = self._written(entry, key, outcome)
-            case Outcome() | None:
-                files = self._written(entry, key := 0, message)
+            case Ended(key, result):
+                files = self._written(entry, key, result)
             case Declined(key):
                 pass
+            case _ if message is None or isinstance(message, Result):
+                files = self._written(entry, key := 0, message)
             case _:
                 return files
         self._forget(entry, key)
         return files
 
-    def _written(self, entry: _Entry, key: int, outcome: Outcome | None) -> Files:
+    def _written(self, entry: _Entry, key: int, result: Result | None) -> Files:
         place = entry.jobs.get(key)
-        if place is None or outcome is None or outcome.state is not TrialState.COMPLETE:
+        if place is None or result is None or result.error is not None:
+            return {}
+        if isinstance(result, Outcome) and result.state is not TrialState.COMPLETE:
             return {}
         (place.directory / self._initial.name).unlink(missing_ok=True)
         files = pack(place.directory)

@@ -16,7 +16,7 @@ from searchlab.factories.find import BUILT_IN, locate_factory
 from searchlab.journal.layout import StudyLayout
 from searchlab.study.spec import StudySpec
 from searchlab.training.checkpoint import moved_to
-from searchlab.training.job import Job, Work
+from searchlab.training.job import FinalJob, Job, TrialJob
 
 Files = Mapping[str, np.ndarray[Any, np.dtype[np.uint8]]]
 """The content of files by their paths, with slashes, relative to a directory that goes unsaid.
@@ -85,11 +85,13 @@ def unpack_made(files: Files, directory: Path) -> None:
 
 def needed(job: Job) -> Files:
     """The kept weights that a job starts from, relative to the study's directory."""
-    of = None
-    if job.work is Work.TRIAL:
-        of = job.trial.suggestion.resume_from
-    elif job.work is Work.FINAL:
-        of = job.trial.number
+    match job:
+        case TrialJob():
+            of = job.trial.suggestion.resume_from
+        case FinalJob():
+            of = job.trial.number
+        case _:
+            of = None
     if of is None:
         return {}
     kept = StudyLayout(job.directory).model(of)

@@ -12,17 +12,17 @@ import queue
 import sys
 import time
 from collections import deque
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from searchlab.core.quiet import quiet
-from searchlab.core.trial import Outcome, Suggestion, Trial
+from searchlab.core.trial import Suggestion, Trial
 from searchlab.data.prepare import open_data, prepare
+from searchlab.engine.jobs import Jobs
 from searchlab.executors.fused import IN_FLIGHT
 from searchlab.fused.messages import Declined, Ended, FromHost, Submit
 from searchlab.study.file import load_study
-from searchlab.training.job import Job, Work
+from searchlab.training.job import Job, Result
 
 
 class Training:
@@ -35,7 +35,7 @@ class Training:
     def __init__(self, lanes: int) -> None:
         from searchlab.fused.host import Host
 
-        self.outcomes: dict[int, Outcome] = {}
+        self.outcomes: dict[int, Result] = {}
         self._said: queue.SimpleQueue[FromHost] = queue.SimpleQueue()
         self._host = Host(lanes, self._said.put)
 
@@ -58,7 +58,7 @@ class Training:
         if isinstance(message, Declined):
             raise SystemExit(f"not trained in a fused program: {message}")
         if isinstance(message, Ended):
-            self.outcomes[message.outcome.number] = message.outcome
+            self.outcomes[message.result.number] = message.result
         return isinstance(message, Ended)
 
 
@@ -80,11 +80,9 @@ def main(file: Path, given: Path) -> dict[str, Any]:
         Trial(**{**values, "suggestion": Suggestion(**values["suggestion"])})
         for values in json.loads(given.read_text())
     ]
-    jobs = [Job(Work.TRIAL, trial, spec, base, data, directory) for trial in trials]
-    training = Training(lanes)
-    first = Trial(0, Suggestion({}, epochs=1), spec.search.seed)
-    training.run([replace(jobs[0], work=Work.CHECK, trial=first)])  # a study begins with it too
-    seconds = training.run(jobs)
+    make, training = Jobs(spec, base, directory), Training(lanes)
+    training.run([make.check()])  # a study begins with it too
+    seconds = training.run([make.trial(trial) for trial in trials])
     epochs = [training.outcomes[trial.number].epochs for trial in trials]
     return {
         "seconds": seconds,

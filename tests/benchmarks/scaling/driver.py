@@ -14,6 +14,7 @@ from searchlab.backends.base import Problem
 from searchlab.core.interrupt import Interrupt
 from searchlab.core.trial import Trial
 from searchlab.engine import plugins
+from searchlab.engine.jobs import Jobs
 from searchlab.engine.loop import Search
 from searchlab.engine.recorder import Recorder
 from searchlab.engine.replay import replay
@@ -122,9 +123,8 @@ def hold(load: Load, directory: Path, tracker: Tracker) -> Held:
         recorder(Started(spec.as_dict(), ""))
         recorder(Resumed(load.trials, None, "fused", load.workers))
         answers = replay(backend, [])
-        search = Search(
-            spec, backend, answers, executor, recorder, directory, directory, Interrupt()
-        )
+        jobs = Jobs(spec, directory, directory)
+        search = Search(jobs, backend, answers, executor, recorder, Interrupt())
         begun, before, all_before = time.perf_counter(), time.thread_time(), time.process_time()
         search.run()
         seconds, loop = time.perf_counter() - begun, time.thread_time() - before

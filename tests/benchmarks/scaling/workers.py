@@ -33,7 +33,7 @@ from searchlab.fused.messages import (
     Submit,
 )
 from searchlab.journal.layout import StudyLayout
-from searchlab.training.job import Job
+from searchlab.training.job import TrialJob
 from searchlab.training.outcome import Fitted, complete
 
 Metrics = Callable[[Trial, int], dict[str, float]]
@@ -62,7 +62,7 @@ class _Training:
     """A job at a worker; `decided` counts the reports that have been answered."""
 
     id: int
-    job: Job
+    job: TrialJob
     epochs: int
     done: int = 0
     decided: int = 0
