@@ -63,18 +63,20 @@ def reproduce_trial(
         dir=util.get_temp_dir(),  # which is removed however this process leaves
         ignore_cleanup_errors=True,
     ) as scratch:
-        place = _Restored(record, home, Path(scratch).resolve())
+        restored = _Restored(record, home, Path(scratch).resolve())
         say(f"preparing {record.spec.data.dataset or record.spec.data.path}")
         with interrupt.at_once():
-            place.prepare(trial.trial.number)
+            restored.prepare(trial.trial.number)
         with ExitStack() as stack:
-            stack.enter_context(_temporary_files(place.directory))
-            executors = _Executors(list(read_journal(home.paths.journal)), place.directory, stack)
+            stack.enter_context(_temporary_files(restored.directory))
+            executors = _Executors(
+                list(read_journal(home.paths.journal)), restored.directory, stack
+            )
             chain = _chain(record, trial)
             for each in chain:
                 say(f"training trial {each.trial.number} again")
                 executor = executors.of(each)
-                again = _train(place, executor, each, interrupt, keep=each is not chain[-1])
+                again = _train(restored, executor, each, interrupt, keep=each is not chain[-1])
                 if again.error is not None:
                     break
     again = replace(again, number=trial.trial.number)
@@ -192,7 +194,7 @@ def _chain(record: StudyRecord, trial: TrialRecord) -> list[TrialRecord]:
 
 
 def _train(
-    place: _Restored, executor: Executor, trial: TrialRecord, interrupt: Interrupt, *, keep: bool
+    restored: _Restored, executor: Executor, trial: TrialRecord, interrupt: Interrupt, *, keep: bool
 ) -> Outcome:
     """Trains a trial; one that was told to stop is told so after as many reports."""
     pruned = trial.state is TrialState.PRUNED
@@ -203,7 +205,7 @@ def _train(
         left -= 1
         return Decision.STOP if pruned and left <= 0 else Decision.CONTINUE
 
-    jobs = Jobs(place.spec, place.base, place.directory)
+    jobs = Jobs(restored.spec, restored.base, restored.directory)
     executor.submit(jobs.trial(trial.trial, keep=keep, synchronous=pruned))
     outcome = run_to_end(executor, interrupt, answer)
     if outcome is None:

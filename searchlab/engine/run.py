@@ -50,7 +50,7 @@ MakeTrackers = Callable[[Path], Sequence[Tracker]]
 class _StudyFiles:
     """Where a study is read from and where it lives."""
 
-    file: StudyFile
+    study: StudyFile
     base: Path
     home: StudyHome
 
@@ -77,30 +77,30 @@ def run_study(
         SearchlabError: for everything else that the user can mend.
     """
     home = StudyHome(file.spec.name, cwd)
-    place = _StudyFiles(file, file.path.resolve().parent, home)
+    files = _StudyFiles(file, file.path.resolve().parent, home)
     with home.locked():
         try:
             entries = list(read_journal(home.paths.journal))
             record = StudyRecord(entries)
-            _refuse_changes(place, record)
+            _refuse_changes(files, record)
             tracker = Trackers(trackers(home.directory))
             with contextlib.closing(tracker):
                 if _complete(record, file.spec):
                     tracker.replay(entries)
                 else:
-                    _work(place, entries, record, tracker, interrupt, say)
+                    _work(files, entries, record, tracker, interrupt, say)
             return record
         finally:
             home.discard_if_empty()  # while it is ours: another process may be about to begin
 
 
-def _refuse_changes(place: _StudyFiles, record: StudyRecord) -> None:
+def _refuse_changes(files: _StudyFiles, record: StudyRecord) -> None:
     """A name stands for one study: a resumed one must be made from the same file and factory."""
     if record.started is None:
         return
-    spec = place.file.spec
+    spec = files.study.spec
     changed = [str(difference) for difference in differences(record.spec, spec)]
-    if not changed and source_digest(spec, place.base) != record.started.factory:
+    if not changed and source_digest(spec, files.base) != record.started.factory:
         changed = [f"the source of {spec.factory.factory}"]
     _refuse(spec.name, changed)
 
@@ -138,31 +138,31 @@ def _more(now: float | None, before: float | None, used: float) -> bool:
 
 
 def _work(
-    place: _StudyFiles,
+    files: _StudyFiles,
     entries: list[Entry],
     record: StudyRecord,
     tracker: Tracker,
     interrupt: Interrupt,
     say: Say,
 ) -> None:
-    spec, directory = place.file.spec, place.home.directory
+    spec, directory = files.study.spec, files.home.directory
     executor = plugins.executor(spec.execution.executor)(spec.execution.workers, directory)
-    with contextlib.closing(executor), _data(place, record, interrupt, say) as summary:
+    with contextlib.closing(executor), _data(files, record, interrupt, say) as summary:
         with interrupt.at_once():
-            heritage = inherit(spec, encode(summary), place.home, record.started)
+            heritage = inherit(spec, encode(summary), files.home, record.started)
             problem = Problem.of(spec, summary.task, heritage.known)
             backend = plugins.backend(spec.search.backend)(problem)
         with contextlib.closing(backend):
             with interrupt.at_once():
                 answers = replay(backend, entries)
                 say("trying the model")
-                jobs = Jobs(spec, place.base, directory)
+                jobs = Jobs(spec, files.base, directory)
                 _try_model(jobs, executor, interrupt)
             tracker.replay(entries)
-            with Journal(place.home.paths.journal) as journal:
+            with Journal(files.home.paths.journal) as journal:
                 recorder = Recorder(journal, record, tracker)
                 if record.started is None:
-                    recorder(_started(place, summary, heritage))
+                    recorder(_started(files, summary, heritage))
                 recorder(_resumed(spec))
                 start = time.monotonic()
                 search = Search(jobs, backend, answers, executor, recorder, interrupt)
@@ -177,21 +177,21 @@ def _work(
 
 @contextlib.contextmanager
 def _data(
-    place: _StudyFiles, record: StudyRecord, interrupt: Interrupt, say: Say
+    files: _StudyFiles, record: StudyRecord, interrupt: Interrupt, say: Say
 ) -> Iterator[DataSummary]:
     """The prepared data, for as long as the study runs."""
-    spec = place.file.spec
+    spec = files.study.spec
     say(f"preparing {spec.data.dataset or spec.data.path}")
     try:
         with interrupt.at_once():
             from searchlab.data.prepare import prepare  # imports pandas and scikit-learn
 
-            summary = prepare(spec, place.base, place.home.paths.data)
+            summary = prepare(spec, files.base, files.home.paths.data)
         if record.started is not None and summary.digest != record.started.data["digest"]:
             _refuse(spec.name, [f"the content of {summary.name}"])
         yield summary
     finally:
-        shutil.rmtree(place.home.paths.data, ignore_errors=True)
+        shutil.rmtree(files.home.paths.data, ignore_errors=True)
 
 
 def _try_model(jobs: Jobs, executor: Executor, interrupt: Interrupt) -> None:
@@ -229,14 +229,14 @@ def run_to_end(
     return None
 
 
-def _started(place: _StudyFiles, summary: DataSummary, heritage: Heritage) -> Started:
-    spec = place.file.spec
+def _started(files: _StudyFiles, summary: DataSummary, heritage: Heritage) -> Started:
+    spec = files.study.spec
     return Started(
         study=spec.as_dict(),
-        text=place.file.text,
-        file=str(place.file.path.resolve()),
+        text=files.study.text,
+        file=str(files.study.path.resolve()),
         data=encode(summary),
-        factory=source_digest(spec, place.base),
+        factory=source_digest(spec, files.base),
         versions=installed(),
         known=heritage.known,
         initial=heritage.initial,

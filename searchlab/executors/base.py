@@ -24,14 +24,16 @@ class Executor(Protocol):
 
     The laws, which `searchlab.testing.ExecutorContract` holds every implementation to:
 
-    * Each submitted job ends in exactly one outcome, whatever its training does, unless it was
-      abandoned (the decision ABANDON, `cancel`, or `close`).
-    * Reports of one job come in order of fold and epoch, before its outcome, and each is decided
-      on once. A job that is `synchronous` waits for each decision; any other learns of a
-      decision other than CONTINUE at one of its next epochs.
-    * A job that goes beyond the study's `training.limits` is ended and is a FAIL, where the
-      executor enforces limits.
-    * The same job gives the same outcome (but for `seconds`) wherever and whenever it runs.
+    * Each submitted job ends in exactly one result, of the type that its `gives` names, whatever
+      its training does, unless it was abandoned (the decision ABANDON, `cancel`, or `close`).
+      Reports and the result carry the job's number.
+    * Reports of one job come in order of fold and epoch, before its result, and each is decided
+      on once. A `TrialJob` that is `synchronous` waits for each decision; any other job learns of
+      a decision other than CONTINUE at one of its next epochs. STOP ends a `TrialJob` PRUNED, and
+      any other job without a result.
+    * A job that goes beyond the study's `training.limits` is ended and fails, where the executor
+      enforces limits.
+    * The same job gives the same result (but for `seconds`) wherever and whenever it runs.
     """
 
     enforces_limits: ClassVar[bool]
@@ -66,11 +68,11 @@ class Executor(Protocol):
         """Waits for something to happen, at most `timeout` seconds, and handles it.
 
         Returns:
-            The outcomes of jobs that ended, possibly none.
+            The results of jobs that ended, possibly none.
         """
 
     def cancel(self, number: int) -> None:
-        """Ends the job of a trial at once, wherever it is; it has no outcome."""
+        """Ends a job at once, wherever it is; it has no result."""
 
     def close(self) -> None:
         """Ends at once whatever still runs. Nothing is left behind: no process, no thread."""

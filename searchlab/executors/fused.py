@@ -121,7 +121,7 @@ class FusedExecutor:
         return self._poll_alone(decide, 0) or self._deliver(decide)
 
     def cancel(self, number: int) -> None:
-        """Ends the job of a trial; a host that may be stuck in its factory is replaced."""
+        """Ends a job; a host that may be stuck in its factory is replaced."""
         flight = self._leave(number)
         if flight is not None:
             self._fleet.cancel(flight)

@@ -15,14 +15,18 @@ from typing import Any
 import pytest
 
 from searchlab.core.space import Params
-from searchlab.core.trial import Decision, Report, Suggestion, Trial, TrialState
+from searchlab.core.trial import Decision, FailureKind, Report, Suggestion, Trial, TrialState
 from searchlab.executors.base import Decide, Executor
 from searchlab.journal.layout import refit_data
 from searchlab.testing.doubles import as_job, study
 from searchlab.training.job import (
     BaselineJob,
+    Checked,
+    CheckJob,
     FinalJob,
     Job,
+    Made,
+    Measured,
     RefitJob,
     TrialJob,
 )
@@ -209,9 +213,10 @@ class ExecutorContract:
         executor.submit(
             bench.job(0, kind=kind, data=refit_data(data) if kind is RefitJob else data)
         )
-        outcome = collect(executor)[1][0]
-        assert set(outcome.metrics) == {"loss", "accuracy"}
-        assert outcome.model_path == f"{place}/model.keras"
+        made = collect(executor)[1][0]
+        assert isinstance(made, Made)
+        assert set(made.metrics) == {"loss", "accuracy"}
+        assert made.model_path == f"{place}/model.keras"
         assert (bench.directory / place / "model.keras").is_file()
         assert (bench.directory / place / "preprocessing.skops").is_file()
 
@@ -241,9 +246,22 @@ class ExecutorContract:
             executor.submit(bench.job(number, kind=BaselineJob, baseline=name, data=data))
         outcomes = collect(executor)[1]
         assert outcomes[0].state is TrialState.COMPLETE
+        assert isinstance(outcomes[1], Measured)
         assert set(outcomes[1].metrics) == {"loss", "accuracy"}
         assert outcomes[1].metrics["accuracy"] > 0.8
         assert set(outcomes[2].metrics) == {"accuracy"}, "the Perceptron knows no probabilities"
+
+    @pytest.mark.parametrize(
+        ("factory", "kind"), [("build", None), ("raises", FailureKind.REFUSED)]
+    )
+    def test_a_check_says_whether_the_model_can_be_trained(
+        self, executor: Executor, bench: Bench, factory: str, kind: FailureKind | None
+    ) -> None:
+        """Its result is of a type of its own, with the reason if the model cannot be trained."""
+        executor.submit(bench.job(0, kind=CheckJob, factory=factory))
+        checked = collect(executor)[1][0]
+        assert isinstance(checked, Checked)
+        assert (None if checked.error is None else checked.error.kind) is kind
 
     def test_closing_in_the_middle_ends_everything_at_once(self, bench: Bench) -> None:
         """close() does not wait for a training, and may be called twice."""
