@@ -43,7 +43,7 @@ def other(place, tmp_path, monkeypatch):
 
     from searchlab.data.prepare import open_data
     from searchlab.factories.find import load_factory
-    from searchlab.package.write import write_package
+    from searchlab.training.final import pack
     from searchlab.training.initial import keep, weighted_layers
 
     def keep_model(factory="stack", model=None, source=SOURCE, **params):
@@ -56,8 +56,10 @@ def other(place, tmp_path, monkeypatch):
             model = build(**params) if model is None else model
             for variable in model.weights:
                 variable.assign(np.random.default_rng(7).normal(0, 0.4, variable.shape))
-            made = as_job(RefitJob, job(place, factory), base=theirs, directory=tmp_path)
-            package = write_package(model, made, open_data(made.data).summary, {}, tested=False)
+            refit = as_job(RefitJob, job(place, factory), base=theirs, directory=tmp_path)
+            metrics = {refit.spec.objective.metric: 1.0}
+            made = pack(refit, open_data(refit.data), model, metrics, 3)
+            package = (tmp_path / str(made.model_path)).parent
             del sys.modules[FACTORIES.stem]
         keep(package, place)
         for gone in (theirs, package):
