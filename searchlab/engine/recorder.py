@@ -9,17 +9,17 @@ from searchlab.tracking.base import Tracker
 
 
 class Recorder:
-    """Writes events to the journal and hands them to the trackers, in this order.
+    """The single writer of a study's events: to the journal first, then to the trackers.
 
     Attributes:
-        record: the study as the journal describes it.
+        record: the study as described by the journal.
     """
 
     def __init__(self, journal: Journal, record: StudyRecord, tracker: Tracker) -> None:
         self._journal, self.record, self._tracker = journal, record, tracker
 
     def __call__(self, event: Event) -> None:
-        """Records one event.
+        """Record one event.
 
         Raises:
             JournalError: if it cannot be written.

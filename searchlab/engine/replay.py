@@ -1,4 +1,4 @@
-"""Bringing a fresh backend to where a study's last process left it."""
+"""Replay of a journal into a fresh backend."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from searchlab.journal.events import Asked, Entry, Reported, Told, Waited
 
 
 class Answers:
-    """What a backend answers to the reports of a study, over all of its processes.
+    """A backend's decisions on a study's reports, across all of its processes.
 
-    A trial that is trained again, after a failure or because its process died, reports epochs that
-    the backend has heard of. Run again, a training is the same to the bit, so each epoch is told to
-    the backend once, where it first stands in the journal. That way the backend hears in a study
-    that was stopped what it hears in one that was not, however many trials run at once.
+    A trial that is trained again, after a failure or because its process died, repeats epochs that
+    the backend already knows. Training is deterministic to the bit, so each epoch is reported to
+    the backend only once, where it first occurs in the journal. The backend of a stopped study thus
+    hears the same as that of an unbroken one, however many trials run at once.
     """
 
     def __init__(self, backend: Backend) -> None:
@@ -25,28 +25,28 @@ class Answers:
         self._decisions: dict[int, Decision] = {}
 
     def __call__(self, report: Report) -> Decision:
-        """The backend's decision; the recorded one if it has heard of this epoch."""
+        """Return the backend's decision, or the recorded one if it knows this epoch."""
         place = (report.fold, report.epoch)
         if place > self._newest.get(report.number, (-1, 0)):
             self._newest[report.number] = place
             self._decisions[report.number] = self._backend.report(report)
         if place == self._newest[report.number]:
-            return self._decisions[report.number]  # again, if a process died before it could act
-        return Decision.CONTINUE  # there were later epochs
+            return self._decisions[report.number]  # repeated if a process died before it could act
+        return Decision.CONTINUE  # later epochs were already reported
 
 
 def replay(backend: Backend, entries: Sequence[Entry]) -> Answers:
-    """Brings a fresh backend to where the journal's last process left it.
+    """Replay the journal into a fresh backend.
 
     Args:
-        backend: made from the same study, and asked nothing yet.
+        backend: made from the same study and not yet asked anything.
         entries: the journal, in order.
 
     Returns:
-        The backend's answers so far, to go on with.
+        The backend's decisions so far, to be continued.
 
     Raises:
-        ReplayError: if the backend suggests something else than it did then.
+        ReplayError: if the backend's suggestions differ from the journal's.
     """
     answers = Answers(backend)
     for entry in entries:

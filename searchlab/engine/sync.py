@@ -1,4 +1,4 @@
-"""`searchlab sync`: what a tracking store lacks of a study is sent to it, from the journal."""
+"""`searchlab sync`: send a tracking store the parts of a study that it lacks."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from searchlab.tracking.base import Render
 from searchlab.tracking.mlflow.state import read_ids
 from searchlab.tracking.mlflow.tracker import MlflowTracker
 
-_LONGEST = 3600.0  # seconds; a store that answers may take its time with a long study
+_LONGEST = 3600.0  # seconds; a store may need long for a big study, as long as it answers
 
 
 @dataclass(frozen=True)
 class Synced:
-    """What a store was sent.
+    """The result of a synchronization.
 
     Attributes:
-        sent: how many entries of the journal it lacked.
-        ids: where the study is found there.
+        sent: number of journal entries that the store lacked.
+        ids: the study's ids in the store.
     """
 
     sent: int
@@ -31,21 +31,21 @@ class Synced:
 
 
 def sync_study(name: str, cwd: Path, uri: str, render: Render) -> Synced:
-    """Sends a study to a store, which has all of it afterwards, each point once.
+    """Send a study to a store, which then has all of it, each point once.
 
     Args:
-        name: the study.
-        cwd: the working directory, where `.searchlab/` is.
-        uri: the tracking URI, from `resolve_uri`. A store that has nothing of the study gets all.
-        render: makes the HTML report of the study's run.
+        name: the study's name.
+        cwd: the working directory that contains `.searchlab/`.
+        uri: the tracking URI, from `resolve_uri`; a store without the study gets all of it.
+        render: renders the HTML report of the study's run.
 
     Raises:
         InputError: if there is no such study.
-        StudyLockedError: if a process runs the study, and so sends it itself.
+        StudyLockedError: if a process runs the study, and thus sends it itself.
         JournalError: if its journal is damaged.
-        TrackingError: if the store did not take everything; the next call sends the rest.
+        TrackingError: if the store did not accept everything; the next call sends the rest.
     """
-    load_record(name, cwd)  # a directory for a study that is not there must not be made
+    load_record(name, cwd)  # before the lock, which would create a directory for a missing study
     home = StudyHome(name, cwd)
     with home.locked():
         tracker = MlflowTracker(uri, home.directory, _LONGEST, render=render)

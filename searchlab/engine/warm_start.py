@@ -1,7 +1,7 @@
-"""What a study takes from earlier ones of its working directory: what they found, and a model.
+"""A study's inheritance from earlier studies of its working directory: trials and a model.
 
-Both are looked at once, when the study begins. What they found is recorded in the journal and the
-model is copied, so that a study is resumed as it was, whatever has become of the others.
+Both are taken once, when the study begins. The trials are recorded in the journal and the model is
+copied, so that a resumed study stays the same whatever becomes of the other studies.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _WARM_START, _INITIAL_WEIGHTS = "search.warm_start", "model.initial_weights"
 
 @dataclass(frozen=True)
 class Heritage:
-    """What a study has from others.
+    """A study's inheritance.
 
     Attributes:
-        known: what the studies in `search.warm_start` found, best first.
-        initial: the digest of the model that gives the initial weights, or "".
+        known: the trials of the studies in `search.warm_start`, best first.
+        initial: the digest of the model that provides the initial weights, or "".
     """
 
     known: tuple[Known, ...] = ()
@@ -39,17 +39,17 @@ class Heritage:
 def inherit(
     spec: StudySpec, data: Mapping[str, Any], home: StudyHome, started: Started | None
 ) -> Heritage:
-    """Takes from the other studies what a new study wants; finds what a resumed one once took.
+    """Take a new study's inheritance from other studies, or restore that of a resumed study.
 
     Args:
         spec: the study.
-        data: what its data set is (`DataSummary` as plain values).
-        home: its directory, to which a model is copied.
+        data: its data set (`DataSummary` as plain values).
+        home: its directory, into which a model is copied.
         started: the record of its beginning, or None for a new study.
 
     Raises:
-        InputError: if another study is not there, does not fit, or has no model; or if a resumed
-            study's copy of the model is not what it was.
+        InputError: if another study is missing, does not fit or has no model; or if a resumed
+            study's copy of the model has changed.
         StorageError: if the model cannot be copied.
     """
     if started is not None:
@@ -60,10 +60,10 @@ def inherit(
 
 
 def check_initial(started: Started, directory: Path) -> None:
-    """Checks that the model that gave a study its initial weights, if any, is what it was.
+    """Check that the model that provided a study's initial weights, if any, is unchanged.
 
     Raises:
-        InputError: if the model or its code is another, or gone.
+        InputError: if the model or its code has changed or is missing.
     """
     if not started.initial:
         return
@@ -82,9 +82,9 @@ def check_initial(started: Started, directory: Path) -> None:
 
 
 def _known(spec: StudySpec, data: Mapping[str, Any], cwd: Path) -> list[Known]:
-    """The COMPLETE trials of the other studies, best first.
+    """Return the COMPLETE trials of the other studies, best first.
 
-    Of equal params, those count that were trained for the most epochs, and of those the best: a
+    Of equal params, those trained for the most epochs count, and of those the best, because a
     Hyperband's first rungs say little.
     """
     cost = spec.objective.cost
@@ -108,19 +108,19 @@ def _complete(record: StudyRecord) -> Iterator[tuple[int, Known]]:
     for number, trial in record.trials.items():
         outcome, suggestion = trial.outcome, trial.trial.suggestion
         if outcome is not None and outcome.state is TrialState.COMPLETE:
-            assert outcome.value is not None  # noqa: S101 - COMPLETE has one
+            assert outcome.value is not None  # noqa: S101 - COMPLETE has a value
             known = Known(record.spec.name, number, suggestion.params, outcome.value)
             yield suggestion.epochs, known
 
 
 def _differences(spec: StudySpec, data: Mapping[str, Any], record: StudyRecord) -> Iterator[str]:
-    """In what another study differs, so that its trials say nothing about this one."""
+    """Describe the differences that make another study's trials useless for this one."""
     here, there = (
         {name: repr(domain) for name, domain in each.search_space} for each in (spec, record.spec)
     )
     if others := sorted(name for name in {**here, **there} if here.get(name) != there.get(name)):
         yield f"has another search space (it differs in {', '.join(others)})"
-    assert record.started is not None  # noqa: S101 - load_record returns no other
+    assert record.started is not None  # noqa: S101 - load_record returns only started studies
     if record.started.data.get("digest") != data["digest"]:
         yield f"had other data ({record.started.data.get('name')}, with another content)"
     one, other = record.spec.objective, spec.objective

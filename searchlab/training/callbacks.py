@@ -10,17 +10,17 @@ import keras
 from searchlab.core.trial import Decision, Report
 
 Emit = Callable[[Report], Decision]
-"""Hands a report on and brings back what to do."""
+"""A function that passes on a report and returns the decision."""
 
 
 class Reporter(keras.callbacks.Callback):  # type: ignore[misc]
-    """Reports each epoch and does what the answer says.
+    """A callback that reports each epoch and obeys the decision.
 
     Attributes:
-        decision: the last answer; a training that ran to its end has CONTINUE.
+        decision: the last decision; CONTINUE if the training ran to its end.
         diverged: the name of the first metric that was not finite, or None.
-        last: the last report, or None before the first epoch's end.
-        epochs: the epochs reported.
+        last: the last report, or None before the end of the first epoch.
+        epochs: number of reported epochs.
     """
 
     def __init__(self, number: int, fold: int, emit: Emit) -> None:
@@ -32,7 +32,7 @@ class Reporter(keras.callbacks.Callback):  # type: ignore[misc]
         self.epochs = 0
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Reports the epoch; stops the training if told to, or if a metric is not finite."""
+        """Report the epoch; stop the training if told to or if a metric is not finite."""
         metrics = {name: float(value) for name, value in (logs or {}).items()}
         self.last = Report(self._number, self._fold, epoch + 1, metrics)
         self.epochs += 1
@@ -43,12 +43,12 @@ class Reporter(keras.callbacks.Callback):  # type: ignore[misc]
 
     @property
     def over(self) -> bool:
-        """Whether the last report has ended the training."""
+        """Whether the last report ended the training."""
         return self.decision is not Decision.CONTINUE or self.diverged is not None
 
 
 def early_stopping(settings: Any) -> list[keras.callbacks.Callback]:
-    """The study's `EarlyStopping`, as a list of none or one.
+    """Return the study's `EarlyStopping`, as a list of at most one callback.
 
     Args:
         settings: an `EarlyStoppingSpec`, or None.

@@ -1,9 +1,9 @@
-"""What is kept of a training: its variables in a `.npz` file.
+"""The saved weights of a training: its variables in a `.npz` file.
 
-Writing a `.keras` file costs as much as several epochs of a small model, and trainings that share
-a program have no Keras model each. So trials keep their bare variables, which `restore` puts into
-a model that the factory has built; only the study's model becomes a `.keras` file: see
-`training.package`.
+Writing a `.keras` file takes as long as several epochs of a small model, and trainings that share
+a program have no Keras model of their own. Trials therefore save bare variables, which `restore`
+puts into a model built by the factory; only the study's model becomes a `.keras` file: see
+`package.write`.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from searchlab.errors import ModelError, StorageError
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The variables of a model and of its optimiser, in Keras' order; or those of several, stacked.
+    """The variables of a model and of its optimizer, in Keras' order; or those of several, stacked.
 
     Attributes:
         trainable: those of `model.trainable_variables`.
-        non_trainable: those of `model.non_trainable_variables`, seed generators' states included.
+        non_trainable: those of `model.non_trainable_variables`, including seed generators' states.
         optimizer: those of `model.optimizer.variables`.
     """
 
@@ -38,11 +38,11 @@ class Checkpoint:
 
     @property
     def all(self) -> tuple[Any, ...]:
-        """All variables, one after the other."""
+        """All variables in one sequence."""
         return (*self.trainable, *self.non_trainable, *self.optimizer)
 
     def like(self, values: Sequence[Any]) -> Checkpoint:
-        """Other values in the groups of this one."""
+        """Return other values in the groups of this checkpoint."""
         first = len(self.trainable)
         second = first + len(self.non_trainable)
         return Checkpoint(
@@ -51,17 +51,17 @@ class Checkpoint:
 
 
 def checkpoint_of(model: Any) -> Checkpoint:
-    """A copy of the variables of a built and compiled Keras model, as arrays."""
+    """Copy the variables of a built and compiled Keras model to arrays."""
     return Checkpoint(*(tuple(map(np.array, variables)) for variables in _variables(model)))
 
 
 def restore(model: Any, checkpoint: Checkpoint) -> None:
-    """Gives a built and compiled Keras model the variables of a checkpoint.
+    """Assign a checkpoint's variables to a built and compiled Keras model.
 
     Raises:
-        ModelError: if the model is not the one that the checkpoint was made of.
+        ModelError: if the checkpoint was made from a different model.
     """
-    model.optimizer.build(model.trainable_variables)  # it has no moments before
+    model.optimizer.build(model.trainable_variables)  # otherwise it has no moments yet
     for group, variables in zip(fields(checkpoint), _variables(model), strict=True):
         values = getattr(checkpoint, group.name)
         wanted, given = [tuple(each.shape) for each in variables], [each.shape for each in values]
@@ -76,10 +76,9 @@ def restore(model: Any, checkpoint: Checkpoint) -> None:
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
-    """Writes a checkpoint; under `path` there is all of it or nothing.
+    """Write a checkpoint atomically.
 
-    Types that NumPy's files do not know (bfloat16 and narrower) are widened to float32, which
-    loses nothing.
+    Types that NumPy's format lacks (bfloat16 and narrower) are widened to float32 without loss.
 
     Raises:
         StorageError: if it cannot be written.
@@ -94,15 +93,15 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Reads what `save_checkpoint` wrote.
+    """Read a file written by `save_checkpoint`.
 
     Raises:
-        ModelError: if it is not there or damaged.
+        ModelError: if it is missing or damaged.
     """
     groups: dict[str, list[np.ndarray[Any, Any]]] = {each.name: [] for each in fields(Checkpoint)}
     try:
         with np.load(path, allow_pickle=False) as file:
-            for name in file.files:  # in the order in which they were written
+            for name in file.files:  # in the order of writing
                 groups[name.rpartition("_")[0]].append(file[name])
     except (OSError, ValueError, LookupError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         why = getattr(error, "strerror", None) or error
@@ -114,7 +113,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 
 def is_whole(path: Path) -> bool:
-    """Whether a checkpoint is there and every part of it is as it was written."""
+    """Return whether a checkpoint exists and every part of it is intact."""
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.testzip() is None
@@ -124,14 +123,14 @@ def is_whole(path: Path) -> bool:
 
 @contextlib.contextmanager
 def moved_to(path: Path) -> Iterator[Path]:
-    """A file to write to; a killed process leaves no half of one under the path itself.
+    """Yield a file to write to, which moves to `path` only once it is complete.
 
     Raises:
         StorageError: if it cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        for left in path.parent.glob(f".*-{path.name}"):  # by a process that was killed
+        for left in path.parent.glob(f".*-{path.name}"):  # left by a killed process
             left.unlink()
         with whole_file(path) as scratch:
             yield scratch
@@ -143,7 +142,7 @@ def moved_to(path: Path) -> Iterator[Path]:
 
 
 def _variables(model: Any) -> tuple[list[Any], list[Any], list[Any]]:
-    """A model's variables in the groups of a `Checkpoint`."""
+    """Return a model's variables in the groups of a `Checkpoint`."""
     return model.trainable_variables, model.non_trainable_variables, model.optimizer.variables
 
 

@@ -1,8 +1,8 @@
-"""Initial weights: the first layers of each model begin with those of another study's model.
+"""Initial weights: the first layers of each model start with those of another study's model.
 
-A study keeps a copy of the other model in `initial/`, with the user's own source that loading it
-takes, so that it does not depend on what becomes of the other study. Layers are paired in their
-order, those without weights aside.
+A study keeps a copy of the other model in `initial/`, with the user's source needed to load it, so
+that it does not depend on the fate of the other study. Layers are matched by their order, skipping
+those without weights.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ _KEY = "model.initial_weights"
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer with weights: its name and the weights, in Keras' order."""
+    """A layer with weights: its name and its weights in Keras' order."""
 
     name: str
     weights: tuple[np.ndarray[Any, Any], ...]
 
 
 def digest_of(package: Path) -> str:
-    """The SHA-256 of what loading a package's Keras model takes: model, manifest and code.
+    """Return the SHA-256 of a package's files for loading its model: model, manifest and code.
 
     Raises:
-        OSError: if it cannot be read.
+        OSError: if a file cannot be read.
     """
     digest = hashlib.sha256()
     for file in _parts(package):
@@ -52,17 +52,17 @@ def digest_of(package: Path) -> str:
 
 
 def keep(package: Path, directory: Path) -> str:
-    """Copies what loading a package's Keras model takes into a study's directory.
+    """Copy the files needed to load a package's Keras model into a study's directory.
 
     Args:
-        package: of the other study.
+        package: the package of the other study.
         directory: the study's directory.
 
     Returns:
         The copy's digest, see `digest_of`.
 
     Raises:
-        StorageError: if it cannot be copied; there is no half of it.
+        StorageError: if it cannot be copied; no partial copy is left.
     """
     target = StudyLayout(directory).initial
     try:
@@ -80,22 +80,22 @@ def keep(package: Path, directory: Path) -> str:
 
 
 def frozen_epochs(spec: StudySpec) -> int:
-    """For how many epochs the copied layers are not trained."""
+    """Return the number of epochs for which the copied layers are not trained."""
     return 0 if spec.factory.initial is None else spec.factory.initial.freeze
 
 
 def initial_layers(job: Job) -> Sequence[Layer]:
-    """The layers to copy into a job's model, from the first on; none if the study wants none.
+    """Return the layers to copy into a job's model, first ones first; none if not configured.
 
     The first call in a process loads the other model, which draws from Keras' generators.
 
     Raises:
-        ModelError: if the model cannot be loaded, or has fewer layers than the study wants.
+        ModelError: if the model cannot be loaded or has fewer layers than the study asks for.
     """
     wanted = job.spec.factory.initial
     if wanted is None:
         return ()
-    package = StudyLayout(job.directory).initial.resolve()  # jobs may share it by a link
+    package = StudyLayout(job.directory).initial.resolve()  # jobs may share it through a link
     try:
         layers = _load(package, model_file(package).stat().st_mtime_ns)
     except PackageError as error:
@@ -120,10 +120,10 @@ def initial_layers(job: Job) -> Sequence[Layer]:
 
 
 def copy_layers(layers: Sequence[Layer], model: Any) -> None:
-    """Gives the first layers of a built Keras model the weights of others.
+    """Copy the weights of other layers into the first layers of a built Keras model.
 
     Raises:
-        ModelError: if one of them does not fit; then no weight has been changed.
+        ModelError: if a layer does not fit; then no weight has been changed.
     """
     targets = weighted_layers(model)
     if len(targets) < len(layers):
@@ -147,9 +147,9 @@ def copy_layers(layers: Sequence[Layer], model: Any) -> None:
 
 
 def weighted_layers(model: Any) -> list[Any]:
-    """The layers of a built model that have weights.
+    """Return the layers of a built model that have weights.
 
-    Keras' Normalization is not among them: its weights are the moments of the model's own data.
+    Keras' Normalization is excluded: its weights are the moments of the model's own data.
     """
     import keras
 
@@ -158,7 +158,7 @@ def weighted_layers(model: Any) -> list[Any]:
 
 
 def _parts(package: Path) -> Iterator[Path]:
-    """The files that loading a package's Keras model takes."""
+    """Yield the files needed to load a package's Keras model."""
     yield model_file(package)
     yield package / MANIFEST
     yield from sorted((package / CODE).rglob("*.py"))
@@ -166,7 +166,7 @@ def _parts(package: Path) -> Iterator[Path]:
 
 @lru_cache(maxsize=1)
 def _load(package: Path, _written: int) -> tuple[Layer, ...]:
-    """The layers of a model that have weights; what was written once is loaded once a process."""
+    """Return the layers of a model that have weights; load each file version once per process."""
     model, code = load_keras(package, Manifest.read(package), compiled=False)
     with code.active():
         return tuple(
