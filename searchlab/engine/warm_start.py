@@ -76,7 +76,7 @@ def check_initial(started: Started, directory: Path) -> None:
         whole = False
     if not whole:
         raise InputError(
-            f"{package}: is not the model, with its code, with whose weights this study began; "
+            f"{package}: the model, or its code, has changed since this study copied its weights; "
             "restore it from a backup, or start the study anew under another --name"
         )
 
@@ -93,8 +93,8 @@ def _known(spec: StudySpec, data: Mapping[str, Any], cwd: Path) -> list[Known]:
         record = _record(name, cwd, _WARM_START)
         if difference := next(_differences(spec, data, record), None):
             raise InputError(
-                f"{_WARM_START}: study {name} {difference}: what it found says nothing about this "
-                f"study; take it out of {_WARM_START}, or make the two alike"
+                f"{_WARM_START}: study {name} {difference}: its trials do not apply to this study; "
+                f"remove it from {_WARM_START}, or make the two studies match"
             )
         found += _complete(record)
     found.sort(key=lambda each: (-each[0], cost(each[1].value)))
@@ -122,7 +122,7 @@ def _differences(spec: StudySpec, data: Mapping[str, Any], record: StudyRecord) 
         yield f"has another search space (it differs in {', '.join(others)})"
     assert record.started is not None  # noqa: S101 - load_record returns only started studies
     if record.started.data.get("digest") != data["digest"]:
-        yield f"had other data ({record.started.data.get('name')}, with another content)"
+        yield f"had other data ({record.started.data.get('name')}, with different content)"
     one, other = record.spec.objective, spec.objective
     if one.metric != other.metric or one.maximized != other.maximized:
         way = "highest" if one.maximized else "lowest"

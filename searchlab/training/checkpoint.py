@@ -67,9 +67,9 @@ def restore(model: Any, checkpoint: Checkpoint) -> None:
         wanted, given = [tuple(each.shape) for each in variables], [each.shape for each in values]
         if wanted != given:
             raise ModelError(
-                f"the kept weights do not fit the model that the factory builds ({group.name} "
-                f"variables: {_shown(given)} kept, {_shown(wanted)} in the model): let the "
-                "factory build the same model whenever it gets the same params"
+                f"the saved weights do not fit the model that the factory builds ({group.name} "
+                f"variables: {_shown(given)} saved, {_shown(wanted)} in the model): make the "
+                "factory build the same model from the same params"
             )
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
@@ -106,7 +106,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     except (OSError, ValueError, LookupError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         why = getattr(error, "strerror", None) or error
         raise ModelError(
-            f"{path}: the kept weights cannot be read ({why}); restore the file from a backup, or "
+            f"{path}: the saved weights cannot be read ({why}); restore the file from a backup, or "
             "start the study anew under another --name"
         ) from error
     return Checkpoint(**{name: tuple(values) for name, values in groups.items()})

@@ -109,7 +109,7 @@ def initial_layers(job: Job) -> Sequence[Layer]:
     if count < 1:
         raise ModelError(
             f"{_KEY}: the model of study {wanted.study} has no layers with weights but its last: "
-            "there is nothing to begin with; name another study, or leave it out"
+            "there is nothing to copy; name another study, or remove the key"
         )
     if count > len(layers):
         raise ModelError(
@@ -129,7 +129,7 @@ def copy_layers(layers: Sequence[Layer], model: Any) -> None:
     if len(targets) < len(layers):
         raise ModelError(
             f"{_KEY}: {len(layers)} layers are to be copied, but the model that the factory builds "
-            f"has only {len(targets)} with weights: let it build more, or set "
+            f"has only {len(targets)} with weights: build more, or set "
             f"{_KEY}.layers to at most {len(targets)}"
         )
     pairs = list(zip(layers, targets, strict=False))
@@ -138,8 +138,8 @@ def copy_layers(layers: Sequence[Layer], model: Any) -> None:
         if given != (wanted := [tuple(each.shape) for each in target.weights]):
             raise ModelError(
                 f"{_KEY}: layer {number}, {layer.name}, has weights of {_shown(given)}, but "
-                f"{target.name} of the model that the factory builds has {_shown(wanted)}: let it "
-                f"build layers of the same widths, such as with a fixed width in model.params, or "
+                f"{target.name} of the model that the factory builds has {_shown(wanted)}: "
+                f"build layers of the same widths, perhaps with a fixed width in model.params, or "
                 + (f"set {_KEY}.layers to {number - 1}" if number > 1 else "name another study")
             )
     for layer, target in pairs:

@@ -103,7 +103,7 @@ def test_a_study_begins_with_anothers_weights_and_resumes_without_it(directory, 
     assert picture(run(directory, "second", model=model, executor=executor)) == picture(whole)
     (home.directory / "initial" / "model.keras").write_bytes(b"another")
     home.paths.journal.write_bytes(b"".join(lines[: told[2]]))
-    with pytest.raises(InputError, match="is not the model, with its code, with whose weights"):
+    with pytest.raises(InputError, match="the model, or its code, has changed since"):
         run(directory, "second", model=model, executor=executor)
 
 

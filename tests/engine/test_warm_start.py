@@ -113,13 +113,16 @@ def test_points_that_python_takes_for_equal_are_two(tmp_path):
                 }
             },
             "search.warm_start: study a has another search space (it differs in dropout, "
-            "n_neurons): .* take it out of search.warm_start",
+            "n_neurons): .* remove it from search.warm_start",
         ),
         (
             {"space": {**STUDY_SPACE, "n_neurons": {"int": [1, 100], "log": True}}},
             "differs in n_neurons",
         ),
-        ({"data": {"name": "iris", "digest": "d2"}}, "study a had other data (iris, with another"),
+        (
+            {"data": {"name": "iris", "digest": "d2"}},
+            "study a had other data (iris, with different",
+        ),
         ({"objective": {"metric": "val_mae"}}, "has another objective (the lowest val_mae)"),
         (
             {"objective": {"metric": "val_loss2", "direction": "maximize"}},
@@ -193,7 +196,9 @@ def test_the_other_studys_model_is_copied(tmp_path):
         before = (copy / name).read_bytes()
         for spoil in (lambda file: file.write_bytes(b"another"), lambda file: file.unlink()):
             spoil(copy / name)
-            with pytest.raises(InputError, match=r"initial: is not the model, with its code, with"):
+            with pytest.raises(
+                InputError, match=r"initial: the model, or its code, has changed since"
+            ):
                 inherit(WEIGHTS, DATA, home, started)
         (copy / name).write_bytes(before)
     inherit(WEIGHTS, DATA, home, started)

@@ -89,7 +89,7 @@ def test_narrow_types_are_kept_to_the_last_bit(tmp_path):
 @pytest.mark.keras
 def test_weights_of_another_model_are_refused():
     """The error blames a factory that builds a different model for the same params."""
-    with pytest.raises(ModelError, match=r"trainable variables: \(4, 5\).* kept, \(4, 6\).* same"):
+    with pytest.raises(ModelError, match=r"trainable variables: \(4, 5\).* saved, \(4, 6\).* same"):
         restore(adam(units=6), checkpoint_of(adam()))
 
 
@@ -111,7 +111,9 @@ def test_damaged_weights_are_not_whole_and_are_refused(tmp_path, damage):
     if damage == "lost":
         path.unlink()
     assert not is_whole(path)
-    with pytest.raises(ModelError, match=r"fold-0.npz: the kept weights cannot be read \(.*backup"):
+    with pytest.raises(
+        ModelError, match=r"fold-0.npz: the saved weights cannot be read \(.*backup"
+    ):
         load_checkpoint(path)
 
 
