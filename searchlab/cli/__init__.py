@@ -1,4 +1,4 @@
-"""The command line: parses, calls, prints."""
+"""The command line: parse, call, print."""
 
 from searchlab.cli import cluster, models, running, studies  # they add their commands
 from searchlab.cli.program import cli, main

@@ -1,4 +1,4 @@
-"""Commands for studies that run on a cluster by themselves."""
+"""Commands for studies that run on a cluster unattended."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def submit(
 @_ADDRESS
 @errors_are_lines
 def stop(name: str, address: str | None) -> None:
-    """Have a submitted study leave off; submit it again to continue it."""
+    """Stop a submitted study; submit it again to continue it."""
     from searchlab.remote.client import Cluster
     from searchlab.remote.sent import sent
 

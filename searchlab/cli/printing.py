@@ -1,4 +1,4 @@
-"""What the command line writes: errors, warnings, results, and the view of a running study."""
+"""The output of the command line: errors, warnings, results, and the view of a running study."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 def complain(message: str) -> None:
-    """Writes one line to standard error."""
+    """Write one line to standard error."""
     click.echo(f"searchlab: {message}", err=True)
 
 
 def tell_failure(record: StudyRecord) -> None:
-    """Says which trial's failure ended the study, if one did."""
+    """Report the trial whose failure ended the study, if one did."""
     from searchlab.core.wording import reason_text
 
     number = None if record.stopped is None else record.stopped.failed
@@ -38,7 +38,7 @@ def tell_failure(record: StudyRecord) -> None:
 
 
 def warn_of_backlog(trackers: Iterable[Tracker], name: str, option: str | None) -> None:
-    """Says that MLflow lacks something; the study itself is complete without it."""
+    """Report that MLflow lacks entries, which the study itself does not need."""
     from searchlab.tracking.mlflow.address import redact
     from searchlab.tracking.mlflow.tracker import MlflowTracker
 
@@ -54,7 +54,7 @@ def warn_of_backlog(trackers: Iterable[Tracker], name: str, option: str | None) 
 
 
 def print_study(record: StudyRecord, file: Path, output: TextIO | None, console: Console) -> None:
-    """Writes what a study came to: as JSON to `output` if given, else in words."""
+    """Write a study's results: as JSON to `output` if given, else in words."""
     from searchlab.journal.home import StudyHome
     from searchlab.report.json import study_json
     from searchlab.report.text import summary
@@ -70,19 +70,19 @@ def print_study(record: StudyRecord, file: Path, output: TextIO | None, console:
 
 
 def print_json(value: Any, output: TextIO | None = None) -> None:
-    """Writes a value as JSON to standard output, or to what stands in for it."""
+    """Write a value as JSON to standard output, or to the given stream."""
     print(json.dumps(value, indent=2, allow_nan=False), file=output or sys.stdout)
 
 
 def console(output: TextIO | None = None) -> Console:
-    """A console that breaks no lines where nobody looks at them."""
+    """Make a console that wraps lines on a terminal only."""
     from rich.console import Console
 
     return Console(file=output, highlight=False, soft_wrap=not (output or sys.stdout).isatty())
 
 
 def view(console: Console, output: TextIO) -> Tracker:
-    """A live view on a terminal, plain lines elsewhere."""
+    """Make a live view for a terminal, or plain lines for any other stream."""
     from searchlab.report.console import LiveTracker, PlainTracker
 
     return LiveTracker(console) if console.is_terminal else PlainTracker(output)
@@ -90,7 +90,7 @@ def view(console: Console, output: TextIO) -> Tracker:
 
 @contextmanager
 def standard_output(reserved: bool) -> Iterator[TextIO]:
-    """Standard output; if `reserved`, nobody else can print to it, in whatever language."""
+    """Provide standard output; if `reserved`, no other code of the process can write to it."""
     if not reserved:
         yield sys.stdout
         return

@@ -1,4 +1,4 @@
-"""The program: the group of all commands, its exit codes, and how errors are told."""
+"""The program: the group of all commands, its exit codes, and its error messages."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ INTERRUPTED = 130
 FAILED = 1
 
 _NEW_OBJECTS = 50_000
-"""After so many, Python looks for garbage. Most are made by imports, and none of those is garbage:
-with Python's own 700, a command that needs Keras takes half as long again."""
+"""The number of new objects before a garbage collection. Imports make most of them, and none is
+garbage: with Python's default of 700, a command that needs Keras takes half as long again."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def main() -> None:
-    """The `searchlab` command."""
+    """Run the `searchlab` command."""
     gc.set_threshold(_NEW_OBJECTS)
-    atexit.register(gc.freeze)  # nor is it worth a second to look for garbage at the end
+    atexit.register(gc.freeze)  # a collection at the end would take a second
     try:
         code = cli.main(standalone_mode=False)
     except click.exceptions.Abort:
@@ -39,7 +39,7 @@ def main() -> None:
     except click.ClickException as error:
         complain(error.format_message())
         sys.exit(2)
-    except BrokenPipeError:  # the reader of our output has gone
+    except BrokenPipeError:  # the reader of the output has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     if code == INTERRUPTED:
@@ -48,16 +48,16 @@ def main() -> None:
 
 
 def _leave() -> None:
-    """Ends an interrupted program, without waiting for the threads of libraries."""
+    """End an interrupted program, without waiting for the threads of libraries."""
     from searchlab.cli.signals import leave_now
 
-    with suppress(OSError):  # nobody may be reading any more
+    with suppress(OSError):  # the reader may have gone
         sys.stdout.flush()
     leave_now()
 
 
 def errors_are_lines(function: F) -> F:
-    """Turns the errors that users can mend into one line, unless they want the traceback."""
+    """Turn the errors that users can fix into one line, unless they want the traceback."""
 
     @wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -71,7 +71,7 @@ def errors_are_lines(function: F) -> F:
             raise click.exceptions.Exit(error.exit_code) from None
         except BrokenPipeError:
             raise
-        except OSError as error:  # a disk that is full or read-only, wherever it shows first
+        except OSError as error:  # of a disk that is full or read-only, for example
             if click.get_current_context().find_root().params.get("debug"):
                 raise
             complain(

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def study_options(function: F) -> F:
-    """The study file and what can be changed of it, on the commands that run it."""
+    """Add the study file and its overrides to a command that runs a study."""
     options = [
         click.argument("study", type=click.Path(path_type=Path)),
         click.option("--backend", help="randomized, hyperband, optuna, or another package's."),
@@ -146,7 +146,7 @@ def init(dataset: str | None, csv: Path | None, target: str | None, file: Path |
 
 
 def overrides(settings: Sequence[str], flags: dict[str, Any]) -> dict[str, Any]:
-    """What `study_options` change of a study file, by dotted key."""
+    """Return the overrides of `study_options` by dotted key."""
     from searchlab.study.file import parse_override
 
     keys = {
@@ -163,7 +163,7 @@ def overrides(settings: Sequence[str], flags: dict[str, Any]) -> dict[str, Any]:
 
 
 def _use_cluster(address: str, executor: str) -> None:
-    """Leaves a cluster's address where Ray looks for it: it is of the place, not of the study."""
+    """Put a cluster's address where Ray looks for it, as it is no part of the study."""
     if executor != "ray":
         raise click.UsageError(
             f"--address is for --executor ray, and the study's executor is {executor}: add it, or "

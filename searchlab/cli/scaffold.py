@@ -90,14 +90,14 @@ execution:  # where trainings run; does not change what they compute
 
 
 def init_text(dataset: str | None, csv: Path | None, target: str | None, file: Path) -> str:
-    """The text of a study file on a built-in data set or on a CSV file.
+    """Return the text of a study file on a built-in data set or on a CSV file.
 
     Args:
         dataset: the name of a built-in data set; `FIRST_DATASET` if this and `csv` are None.
-        csv: a CSV file with a header; of it, only the header is read.
+        csv: a CSV file with a header; only the header is read.
         target: the column of the CSV file to predict.
-        file: where the study file will be; its name names the study, and the path of the CSV
-            file is written relative to its directory.
+        file: the future path of the study file; it gives the study its name, and the path of the
+            CSV file is relative to its directory.
 
     Raises:
         InputError: if both or an unknown data set are named, or the CSV file has no such target.
@@ -121,17 +121,17 @@ def init_text(dataset: str | None, csv: Path | None, target: str | None, file: P
 
 
 def default_file(dataset: str | None, csv: Path | None) -> Path:
-    """The study file to write when none is named: in the current directory, named by the data."""
+    """Return the default study file: in the current directory, named after the data."""
     if csv is None:
         return Path(f"{dataset or FIRST_DATASET}.yaml")
     return Path(re.sub(r"(\.[ct]sv)?(\.gz)?$", "", csv.name, count=1, flags=re.I) + ".yaml")
 
 
 def write_new(path: Path, text: str) -> None:
-    """Writes a file that does not exist yet, and the directories above it.
+    """Write a new file, and the directories above it.
 
     Raises:
-        InputError: if the file exists, which is left as it is, or cannot be written.
+        InputError: if the file exists, which leaves it unchanged, or cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -139,7 +139,7 @@ def write_new(path: Path, text: str) -> None:
             file.write(text)
     except FileExistsError as error:
         raise InputError(
-            f"{error.filename}: exists already and was left as it is: name another file, or "
+            f"{error.filename}: exists and was left unchanged: name another file, or "
             "remove it first"
         ) from None
     except OSError as error:
@@ -184,7 +184,7 @@ def _csv_lines(path: Path, target: str | None, file: Path) -> list[str]:
 
 
 def _header(path: Path) -> list[str]:
-    """The column names of a CSV file."""
+    """Return the column names of a CSV file."""
     if not path.name.lower().endswith(_SUFFIXES):
         raise InputError(
             f"{path}: is not named {', '.join(_SUFFIXES[:-1])} or {_SUFFIXES[-1]}: start from a "
@@ -227,7 +227,7 @@ def _near(path: Path) -> str:
 
 
 def _listed(columns: list[str]) -> str:
-    """Column names in one line, without what would end a comment or obey a terminal."""
+    """Return column names in one line, without line breaks and control characters."""
     line = ", ".join(columns[:_MOST_COLUMNS])
     line = "".join(char if char.isprintable() else " " for char in line)
     more = len(columns) - _MOST_COLUMNS
@@ -235,11 +235,11 @@ def _listed(columns: list[str]) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Text as a double-quoted YAML scalar, which JSON's strings are."""
+    """Return text as a double-quoted YAML scalar, of which JSON's strings are a subset."""
     return json.dumps(text, ensure_ascii=not text.isprintable())
 
 
 def _study_name(file: Path) -> str:
-    """The file's name with what a study name cannot have replaced."""
+    """Return the file's name as a valid study name."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", file.stem).lstrip("._-")[:80]
     return name or "study"

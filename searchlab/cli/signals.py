@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first leaves the study in good order, the second leaves at once."""
+"""Ctrl-C and SIGTERM: the first stops the study cleanly, the second ends the program at once."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ INTERRUPTED = 130
 """The exit code of an interrupted program."""
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_LONGEST = 9.0  # seconds that leaving in good order may take
+_LONGEST = 9.0  # seconds that a clean stop may take
 _MESSAGE = b"searchlab: stopping at the end of the epoch; once more to leave now\n"
 
 
 @contextlib.contextmanager
 def signals(interrupt: Interrupt) -> Iterator[None]:
-    """Sets the interrupt at the first signal; ends this process at the second, or soon after.
+    """Set the interrupt at the first signal; end this process at the second, or some seconds later.
 
-    The main thread may be deep in a library that does not return for minutes, where no handler of
-    Python's runs. So the signals are also written to a pipe by Python's own C code, and a thread
-    that reads them ends the process: the journal is complete at any moment.
+    The main thread may be in a library call that takes minutes, where no Python handler runs. So
+    Python's C code also writes the signals to a pipe, and a thread that reads them ends the
+    process, as the journal is complete at any moment.
     """
 
     def handle(_number: int, _frame: FrameType | None) -> None:
         if not interrupt.requested:
-            with contextlib.suppress(OSError):  # nobody may be reading any more
+            with contextlib.suppress(OSError):  # the reader may have gone
                 os.write(2, _MESSAGE)
             interrupt.request()
 
@@ -55,7 +55,7 @@ def signals(interrupt: Interrupt) -> Iterator[None]:
 
 
 def leave_now() -> None:
-    """Ends this process and all that it has started, without another word."""
+    """End this process and all its descendants at once."""
     with contextlib.suppress(OSError):
         if sys.stderr.isatty():
             os.write(2, b"\x1b[?25h\n")  # the live view has hidden the cursor
@@ -64,13 +64,13 @@ def leave_now() -> None:
             with contextlib.suppress(psutil.Error):
                 child.kill()
     own = temporary_directory()
-    if own is not None:  # it has sockets in it; a process that ends by itself removes it
+    if own is not None:  # with sockets; only an ordinary end would remove it
         shutil.rmtree(own, ignore_errors=True)
     os._exit(INTERRUPTED)
 
 
 def _watch(seen: int) -> None:
-    """Reads signals until the pipe is closed; leaves at the second, or when time is over."""
+    """Read signals until the pipe is closed; leave at the second, or when the time is over."""
     first = _next(seen)
     if first and (not select.select([seen], [], [], _LONGEST)[0] or _next(seen)):
         leave_now()
@@ -78,7 +78,7 @@ def _watch(seen: int) -> None:
 
 
 def _next(seen: int) -> int:
-    """Waits for one of our signals; 0 once the pipe is closed."""
+    """Wait for one of the signals; return 0 once the pipe is closed."""
     while byte := os.read(seen, 1):
         if byte[0] in _SIGNALS:
             return byte[0]

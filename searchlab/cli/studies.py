@@ -1,4 +1,4 @@
-"""Commands that look at studies which have been run."""
+"""Commands that show and reuse studies."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def compare(names: tuple[str, ...], output: Path | None, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @errors_are_lines
 def reproduce(name: str, trial: int | None, as_json: bool) -> None:
-    """Train a trial of a study again, and say whether the value is the same."""
+    """Train a trial of a study again, and check whether the value is the same."""
     from searchlab.cli.signals import signals
     from searchlab.core.interrupt import Interrupt
     from searchlab.engine.reproduce import reproduce_trial
@@ -150,7 +150,7 @@ def reproduce(name: str, trial: int | None, as_json: bool) -> None:
 @click.option("--tracking-uri", help="MLflow store or server [default: ./mlflow.db].")
 @errors_are_lines
 def sync(name: str, tracking_uri: str | None) -> None:
-    """Send to MLflow what it lacks of a study, after it was away."""
+    """Send the missing entries of a study to MLflow after an outage."""
     from searchlab.engine.sync import sync_study
     from searchlab.report.html.report import report_page
     from searchlab.tracking.mlflow.address import redact, resolve_uri

@@ -1,1 +1,1 @@
-"""Trained models by name: finding, listing and promoting them."""
+"""Find, list and promote trained models by name."""

@@ -22,7 +22,7 @@ _DIGEST = 8  # characters of a digest that people look at
 
 
 def list_models(uri: str) -> list[Version]:
-    """All versions of registered models that searchlab made, by name, the latest first.
+    """Return all versions of registered models that searchlab made, by name, the latest first.
 
     Args:
         uri: the tracking URI, from `resolve_uri`.
@@ -37,12 +37,12 @@ def list_models(uri: str) -> list[Version]:
 
 
 def models_json(versions: Sequence[Version]) -> list[dict[str, Any]]:
-    """Versions as plain JSON values; what is not known is null, times are ISO 8601 in UTC."""
+    """Return versions as plain JSON values; an unknown one is null, times are ISO 8601 in UTC."""
     return [_json(each) for each in versions]
 
 
 def models_table(versions: Sequence[Version]) -> RenderableType:
-    """One version a line, or, where there is no room, its scores beside the rest in some lines."""
+    """Return a table of versions, on one line each, or on some lines in a narrow terminal."""
     wide, narrow = plain_table("model"), plain_table("model")
     wide.add_column("version", justify="right", no_wrap=True)
     wide.add_column("alias", no_wrap=True)
@@ -78,7 +78,7 @@ def _data(version: Version) -> str:
 
 
 def _made(version: Version) -> str:
-    """When, in the time of the place."""
+    """Return the time of creation in local time."""
     return f"{datetime.fromtimestamp(version.created):%Y-%m-%d %H:%M}"
 
 

@@ -1,4 +1,4 @@
-"""`searchlab promote`: a version of a registered model becomes the champion by hand."""
+"""`searchlab promote`: make a version of a registered model the champion."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Promoted:
-    """What was done.
+    """A promotion.
 
     Attributes:
         name: the registered model.
@@ -38,16 +38,16 @@ class Promoted:
 
 
 def promote_model(name: str, version: int | None, cwd: Path, uri: str) -> Promoted:
-    """Makes a version the champion of its registered model.
+    """Make a version the champion of its registered model.
 
     Args:
-        name: a study of this directory, whose latest version is meant; or a registered model.
-        version: a version of the registered model `name`; without it, its candidate is meant.
+        name: a study of this directory, for its latest version; or a registered model.
+        version: a version of the registered model `name`; None for its candidate.
         cwd: the working directory, where `.searchlab/` is.
         uri: the tracking URI, from `resolve_uri`.
 
     Raises:
-        InputError: if there is no such version; it names those that are there.
+        InputError: if there is no such version; names the existing ones.
         JournalError: if the study's journal is damaged.
         TrackingError: if the store cannot be used.
     """
@@ -96,7 +96,7 @@ def _of_model(name: str, version: int | None, made: Sequence[Version]) -> Versio
 
 
 def _there(made: Sequence[Version]) -> str:
-    """The versions that there are."""
+    """List the existing versions in one line."""
     names = [
         f"{each.name} version {each.version}"
         + (f" ({', '.join(each.aliases)})" if each.aliases else "")
@@ -111,11 +111,11 @@ def _identity(name: str, cwd: Path) -> str:
 
 
 def _remember(chosen: Version, cwd: Path, uri: str) -> None:
-    """Lets the study, if it is one of this directory, tell that its model was promoted."""
+    """Record the promotion in the study, if it is one of this directory."""
     if chosen.study not in study_names(cwd) or _identity(chosen.study, cwd) != chosen.study_id:
         return
     home = StudyHome(chosen.study, cwd)
-    with suppress(StudyLockedError), home.locked():  # who runs it remembers what he was told
+    with suppress(StudyLockedError), home.locked():  # the lock holder records it
         state = State.load(home.directory, chosen.study_id, redact(uri))
         ours = replace(
             state.registered or Registration("", "", "", ""), alias="champion", reason="promoted"

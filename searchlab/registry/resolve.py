@@ -1,4 +1,4 @@
-"""What MODEL stands for: a study, a model in MLflow, or a path; see `load_model`."""
+"""The meaning of MODEL on the command line: a study, a model in MLflow, or a path."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _IN_MLFLOW = ("models:/", "runs:/")
 
 
 def load_model(model: str | os.PathLike[str], tracking_uri: str | None = None) -> Model:
-    """Loads a trained model, which takes raw rows.
+    """Load a trained model, which takes raw rows.
 
-    A model that was made by the user's own code comes with that code, and loading it runs it:
-    only load a model from somebody you trust.
+    A model that was built by user code includes that code, and loading it runs it: only load a
+    model from a source that you trust.
 
     Args:
         model: the name of a study in this working directory; `models:/NAME@champion`,
@@ -47,7 +47,7 @@ def load_model(model: str | os.PathLike[str], tracking_uri: str | None = None) -
 
 @contextlib.contextmanager
 def located(model: str, cwd: Path, tracking_uri: str | None) -> Iterator[Path]:
-    """The directory of a model, for as long as the block lasts.
+    """Provide the directory of a model for the duration of the block.
 
     Args:
         model: see `load_model`.
@@ -85,7 +85,7 @@ def _of_study(name: str, cwd: Path) -> Path:
     file = StudyHome(name, cwd).directory / stopped.model_path
     if not file.exists():
         raise PackageError(
-            f"{file} is not there any more: restore it from a backup, or take the model from "
+            f"{file} is missing: restore it from a backup, or take the model from "
             "MLflow (searchlab models)"
         )
     return _in(file)
@@ -109,7 +109,7 @@ def _downloaded(model: str, uri: str) -> Iterator[Path]:
 
 
 def _champion(name: str, uri: str) -> str | None:
-    """The address of the registered model's champion; None if there is no such model or store."""
+    """Return the address of a registered model's champion; None without such a model or store."""
     file = sqlite_file(uri)
     if file is not None and not file.exists():
         return None

@@ -1,1 +1,1 @@
-"""Trackers: where a study's events go besides the journal."""
+"""Trackers: receivers of a study's events besides the journal."""

@@ -53,13 +53,13 @@ class Tracker(Protocol):
     """
 
     def replay(self, entries: Sequence[Entry]) -> None:
-        """Takes the entries of earlier processes; empty for a new study."""
+        """Take the entries of earlier processes; empty for a new study."""
 
     def record(self, entry: Entry) -> None:
-        """Takes the next entry."""
+        """Take the next entry."""
 
     def close(self) -> None:
-        """Finishes what can be finished within a bounded time."""
+        """Finish within a bounded time as much as possible."""
 
 
 class Trackers:
@@ -69,16 +69,16 @@ class Trackers:
         self._trackers = list(trackers)
 
     def replay(self, entries: Sequence[Entry]) -> None:
-        """Takes the entries of earlier processes."""
+        """Take the entries of earlier processes."""
         for tracker in self._trackers:
             tracker.replay(entries)
 
     def record(self, entry: Entry) -> None:
-        """Takes the next entry."""
+        """Take the next entry."""
         for tracker in self._trackers:
             tracker.record(entry)
 
     def close(self) -> None:
-        """Closes all of them, the last first."""
+        """Close all of them, the last first."""
         for tracker in reversed(self._trackers):
             tracker.close()

@@ -24,15 +24,15 @@ class MemoryTracker:
         self.closed = False
 
     def replay(self, entries: Sequence[Entry]) -> None:
-        """Takes the entries of earlier processes."""
+        """Take the entries of earlier processes."""
         for entry in entries:
             self.record(entry)
 
     def record(self, entry: Entry) -> None:
-        """Takes the next entry."""
+        """Take the next entry."""
         self.entries.append(entry)
         self.study.apply(entry)
 
     def close(self) -> None:
-        """Notes that the study has ended."""
+        """Note that the study has ended."""
         self.closed = True

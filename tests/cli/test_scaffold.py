@@ -136,7 +136,7 @@ def test_a_file_that_exists_is_left_alone(tmp_path: Path) -> None:
     """Writing refuses to overwrite a file and creates missing directories."""
     path = tmp_path / "a" / "b" / "x.yaml"
     write_new(path, "first")
-    with pytest.raises(InputError, match=r"x\.yaml: exists already"):
+    with pytest.raises(InputError, match=r"x\.yaml: exists and was left unchanged"):
         write_new(path, "second")
     assert path.read_text(encoding="utf-8") == "first"
 

@@ -1,4 +1,4 @@
-"""Which tracking store a study uses, and how its address is written where others can read it."""
+"""The address of a study's tracking store, and how it is shown without passwords."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _HIDDEN = "***"
 
 
 def resolve_uri(option: str | None, cwd: Path) -> str:
-    """The tracking URI of a study.
+    """Return the tracking URI of a study.
 
     Args:
-        option: what the user gave; without it the variable MLFLOW_TRACKING_URI counts, and
+        option: the user's choice; without it the variable MLFLOW_TRACKING_URI counts, and
             without that the file `mlflow.db` in `cwd`, which a plain `mlflow ui` there shows.
         cwd: the directory from which relative SQLite files start.
 
@@ -46,7 +46,7 @@ def resolve_uri(option: str | None, cwd: Path) -> str:
 
 
 def redact(uri: str) -> str:
-    """The URI with `***` in place of any password or token."""
+    """Return the URI with `***` in place of any password or token."""
     password = _password(uri)
     if password is not None:
         uri = uri.replace(f":{password}@", f":{_HIDDEN}@", 1)
@@ -54,7 +54,7 @@ def redact(uri: str) -> str:
 
 
 def scrub(text: str, uri: str) -> str:
-    """A message, in one line, from which the store's passwords have been taken out."""
+    """Return a message in one line, without the store's passwords."""
     password = _password(uri)
     secrets = [] if password is None else [password, unquote(password)]
     secrets += [os.environ.get(name, "") for name in _VARIABLES]
@@ -65,15 +65,15 @@ def scrub(text: str, uri: str) -> str:
 
 
 def sqlite_file(uri: str) -> Path | None:
-    """The file of a SQLite URI that `resolve_uri` made, or None for any other store."""
+    """Return the file of a SQLite URI from `resolve_uri`, or None for any other store."""
     return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
 
 
 def _password(uri: str) -> str | None:
-    """The password in the URI as it is written there; None if there is none.
+    """Return the password in the URI as it is written there; None if there is none.
 
-    A password with a `/`, `?` or `#` that should have been quoted is found as well, and so is one
-    in an address without a scheme, which cannot be used but stands in the message that says so.
+    This includes a password with an unquoted `/`, `?` or `#`, and one in an address without a
+    scheme, which cannot be used but appears in the error message.
     """
     scheme, _, rest = uri.partition("://")
     if scheme.split("+")[0] == "sqlite":

@@ -1,13 +1,13 @@
-"""Who is champion: the alias that a new version of a registered model gets, and promoting one.
+"""The aliases of a registered model: champion and candidate.
 
-A version's alias is decided once, when the version is made: its verdict, a tag, stands. Sending
-a study again, to a store that has it, therefore never takes an alias back from a version that has
-won, or was promoted, since.
+A version's alias is decided once, when the version is made, and its verdict is kept as a tag.
+Sending a study again to a store that has it therefore never takes an alias back from a version that
+has since won or been promoted.
 
-Between reading who is champion and setting who is lie a few milliseconds, and MLflow has no call
-that does both. Of two studies that finish within them, the one that sets it last is champion, even
-if the other is better. A program that dies before it has tagged its verdict decides again when the
-study is sent next; a version that was promoted in the meantime stays champion all the same.
+MLflow has no call that reads and sets the champion at once. Of two studies that finish within the
+same few milliseconds, the last to set it is champion, even if the other is better. A program that
+dies before it has tagged its verdict decides again when the study is sent next; a version that was
+promoted in the meantime stays champion.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ _DIGITS = (4, 6, 9, 17)  # the last tells any two numbers apart
 
 
 def decide(client: MlflowClient, mine: Version) -> str:
-    """Gives a version its alias, unless that was done before.
+    """Give a version its alias, unless it has one.
 
     Returns:
         The alias and why, such as "champion: 0.281 beats 0.290 of version 2".
 
     Raises:
-        Exception: whatever MLflow raises.
+        Exception: any error of MLflow's.
     """
     if mine.verdict:
         return mine.verdict
     made = {each.version: each for each in made_versions(client, mine.name)}
     number = aliases_of(client, mine.name).get(CHAMPION, 0)
-    if number == mine.version:  # an interrupted try came as far as this, or somebody was faster
+    if number == mine.version:  # an interrupted attempt got here, or another process was faster
         said = f"{CHAMPION}: it had the alias already"
     elif number and number not in made:
         said = f"{CANDIDATE}: version {number} was not made by searchlab"
@@ -50,7 +50,7 @@ def decide(client: MlflowClient, mine: Version) -> str:
 
 
 def verdict(mine: Version, champion: Version | None) -> str:
-    """Which alias a new version gets beside a champion that searchlab has made, and why."""
+    """Return the alias of a new version beside a champion that searchlab has made, and why."""
     if champion is None:
         return f"{CHAMPION}: no other champion"
     obstacle = _incomparable(mine, champion)
@@ -66,7 +66,7 @@ def verdict(mine: Version, champion: Version | None) -> str:
 
 
 def _incomparable(mine: Version, champion: Version) -> str | None:
-    """Why the scores of two versions do not say which is better; None if they do."""
+    """Return why the scores of two versions are not comparable; None if they are."""
     other = f"version {champion.version}"
     since = champion.promoted is not None and champion.promoted > mine.created
     obstacles = {
@@ -81,13 +81,13 @@ def _incomparable(mine: Version, champion: Version) -> str | None:
 
 
 def promote(client: MlflowClient, chosen: Version) -> int | None:
-    """Makes a version the champion, whatever its score.
+    """Make a version the champion, whatever its score.
 
     Returns:
         The number of the version that was champion before, or None.
 
     Raises:
-        Exception: whatever MLflow raises.
+        Exception: any error of MLflow's.
     """
     before = aliases_of(client, chosen.name).get(CHAMPION)
     if before != chosen.version:
@@ -100,7 +100,7 @@ def promote(client: MlflowClient, chosen: Version) -> int | None:
 
 
 def crown(client: MlflowClient, version: Version) -> None:
-    """Makes a version the champion; it is no candidate then."""
+    """Make a version the champion and no longer a candidate."""
     client.set_registered_model_alias(version.name, CHAMPION, str(version.version))
     if aliases_of(client, version.name).get(CANDIDATE) == version.version:
         client.delete_registered_model_alias(version.name, CANDIDATE)
@@ -111,6 +111,6 @@ def _tag(client: MlflowClient, version: Version, key: str, value: str) -> None:
 
 
 def _apart(one: float, two: float) -> tuple[str, str]:
-    """Both numbers, with as many digits as tell them apart."""
+    """Return both numbers, with as many digits as tell them apart."""
     texts = [(f"{one:.{digits}g}", f"{two:.{digits}g}") for digits in _DIGITS]
     return next((pair for pair in texts if pair[0] != pair[1]), texts[0])

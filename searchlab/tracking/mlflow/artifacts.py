@@ -1,4 +1,4 @@
-"""What a study's run gets when a process leaves the study: tables, the report, the best model."""
+"""The artifacts of a study's run: tables, the report and the study's model."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _log = logging.getLogger(__name__)
 def finish(
     client: MlflowClient, study: TrackedStudy, state: State, batch: Batch, record: StudyRecord
 ) -> None:
-    """Adds what is only known when a process leaves the study, and ends its run.
+    """Add the artifacts that are known when a process leaves the study, and end its run.
 
     Raises:
-        TrackingError: if the store did not take the model.
+        TrackingError: if the store did not accept the model.
     """
     columns, rows = trials_table(record)
     client.log_text(state.run_id, as_json(columns, rows), "trials.json")
@@ -46,7 +46,7 @@ def _report(client: MlflowClient, run_id: str, render: Render | None, record: St
         return
     try:
         page = render(record)
-    except Exception:  # a page is an extra: it must not keep back what was measured
+    except Exception:  # a page is an extra, and must not hold back the results
         _log.warning("the report of %s could not be made", record.spec.name, exc_info=True)
         return
     client.log_text(run_id, page, "report.html")
@@ -55,7 +55,7 @@ def _report(client: MlflowClient, run_id: str, render: Render | None, record: St
 def _model(
     client: MlflowClient, study: TrackedStudy, state: State, process: int, record: StudyRecord
 ) -> bool:
-    """Logs the study's model, unless the store has this very file; whether there is one."""
+    """Log the study's model, unless the store has this file; return whether there is a model."""
     stopped = record.stopped
     if stopped is None or stopped.winner is None or stopped.model_path is None:
         return False
@@ -86,7 +86,7 @@ def _model(
 
 
 def _find_model(client: MlflowClient, state: State, digest: str) -> str:
-    """The whole model of this file that an interrupted try has left, or ""."""
+    """Return the id of a complete model of this file that an interrupted attempt left, or ""."""
     models = client.search_logged_models([state.experiment_id], f"source_run_id = '{state.run_id}'")
     for model in models:
         if model.tags.get("searchlab.model") == digest and "searchlab.whole" in model.tags:
@@ -95,7 +95,7 @@ def _find_model(client: MlflowClient, state: State, digest: str) -> str:
 
 
 def _tell_problem(client: MlflowClient, run_id: str, problem: str, package: Path) -> None:
-    """Keeps a model that only its author's code can load as the files it is, and says why."""
+    """Keep a model that a fresh process cannot load as plain files, and tag the reason."""
     if problem:
         client.log_artifacts(run_id, str(package), "model_files")
         log_values(client, run_id, tags={"searchlab.model_error": problem})

@@ -1,4 +1,4 @@
-"""A study's data set as MLflow knows data sets: described, never loaded."""
+"""A study's data set as an MLflow data set: described, never loaded."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from mlflow.entities import Dataset, DatasetInput, InputTag
 
 from searchlab.private.mlflow import array_schema, code_source
 
-_DIGEST = 36  # the most characters that MLflow takes
+_DIGEST = 36  # characters, MLflow's limit
 
 
 def dataset_input(data: Mapping[str, Any]) -> DatasetInput:
-    """The input of a study's run.
+    """Return the input of a study's run.
 
     Args:
-        data: `Started.data`: name, source, digest, rows, input_shape and whatever else it tells.
+        data: `Started.data`: name, source, digest, rows, input_shape and further facts.
     """
     profile = {key: value for key, value in data.items() if key not in ("name", "source")}
     dataset = Dataset(
@@ -32,11 +32,11 @@ def dataset_input(data: Mapping[str, Any]) -> DatasetInput:
 
 
 def dataset_label(data: Mapping[str, Any]) -> str:
-    """Name and digest in one short text, for a tag by which runs can be searched."""
+    """Return name and digest in one short text, for a tag that runs are searched by."""
     return f"{data.get('name', 'unknown')}@{str(data.get('digest', ''))[:_DIGEST]}"
 
 
 def _schema(data: Mapping[str, Any]) -> str | None:
-    """The features' shape as MLflow's pages show it, if it is known."""
+    """Return the features' shape as MLflow's pages show it, if it is known."""
     shape = data.get("input_shape")
     return array_schema(shape) if shape else None

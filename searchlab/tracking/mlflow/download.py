@@ -1,4 +1,4 @@
-"""Fetching a model from an MLflow store. Imports MLflow, which takes 1 to 3 seconds."""
+"""Downloads of models from an MLflow store. Importing MLflow takes 1 to 3 seconds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from searchlab.tracking.mlflow.alias import CHAMPION
 
 
 def download(uri: str, model: str, folder: Path) -> Path:
-    """Fetches the files of a model.
+    """Download the files of a model.
 
     Args:
         uri: the tracking URI, from `resolve_uri`.
@@ -27,7 +27,7 @@ def download(uri: str, model: str, folder: Path) -> Path:
 
     Raises:
         PackageError: if the store has no such model.
-        Exception: whatever MLflow raises while the store is away.
+        Exception: any error of MLflow's while the store is unavailable.
     """
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     try:
@@ -44,7 +44,7 @@ def download(uri: str, model: str, folder: Path) -> Path:
 
 
 def champion_of(client: MlflowClient, name: str) -> str | None:
-    """The address of a registered model's champion, or None if there is no such model.
+    """Return the address of a registered model's champion, or None if there is no such model.
 
     Raises:
         PackageError: if it has no champion.

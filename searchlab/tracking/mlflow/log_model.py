@@ -1,8 +1,8 @@
-"""Logging a Keras model to MLflow, in a process of its own.
+"""Logging of a Keras model to MLflow, in a process of its own.
 
-Keras and TensorFlow take 5 to 12 seconds to import and 300 MB for good; the process that drives
-a study shall stay light. The child comes from the fork server that also makes the training
-workers, so that it has Keras at once.
+Keras and TensorFlow take 5 to 12 seconds to import and keep 300 MB, and the process that drives a
+study should stay light. The child comes from the fork server that also starts the training workers
+and has imported Keras already.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from searchlab.core.quiet import quiet
 from searchlab.errors import SearchlabError, TrackingError
 from searchlab.private.python import start_fork_server
 
-_SECONDS = 300.0  # a slow disk, a large model, a server far away; not a hang that lasts for ever
+_SECONDS = 300.0  # long enough for a slow disk, a large model and a distant server
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class ModelFile:
         uri: the tracking URI, with its password.
         experiment_id: the experiment of the run.
         run_id: the run that made the model.
-        package: the model with all that its use needs: see `training.package`.
+        package: the directory of the model with everything that its use needs.
         params: the params that the model was made with.
         tags: tags of the logged model.
         step: the step whose metrics of the run are those of the model.
@@ -47,17 +47,17 @@ class ModelFile:
 
 @dataclass(frozen=True)
 class LoggedModel:
-    """What became of a model: its identity, or why a fresh process cannot load it."""
+    """A logged model: its identity, or why a fresh process cannot load it."""
 
     model_id: str = ""
     problem: str = ""
 
 
 def log_model(model: ModelFile) -> LoggedModel:
-    """Logs a model with its signature, an example, its requirements and its code.
+    """Log a model with its signature, an example, its requirements and its code.
 
     Raises:
-        TrackingError: if the store did not take it; another try may succeed.
+        TrackingError: if the store did not accept it; another attempt may succeed.
     """
     context = get_context("forkserver")
     context.set_forkserver_preload(["keras"])
@@ -70,7 +70,7 @@ def log_model(model: ModelFile) -> LoggedModel:
     theirs.close()
     try:
         kind, text = ours.recv() if ours.poll(_SECONDS) else ("store", "took too long")
-    except EOFError:  # the model took the process with it
+    except EOFError:  # loading the model has killed the process
         child.join()
         kind, text = "model", f"loading it ended its process with code {child.exitcode}"
     finally:
@@ -83,7 +83,7 @@ def log_model(model: ModelFile) -> LoggedModel:
 
 
 def _child(answer: Connection, model: ModelFile, settings: dict[str, str]) -> None:
-    """Loads and logs; answers with ("logged", id), ("model", problem) or ("store", problem)."""
+    """Load and log; answer with ("logged", id), ("model", problem) or ("store", problem)."""
     with Path(os.devnull).open("w") as nowhere:  # TensorFlow writes to the terminal directly
         os.dup2(nowhere.fileno(), 1)
         os.dup2(nowhere.fileno(), 2)
@@ -94,7 +94,7 @@ def _child(answer: Connection, model: ModelFile, settings: dict[str, str]) -> No
         from searchlab.inference.loading import load_package  # Keras is imported in the child only
 
         load_package(model.package)
-    except Exception as error:  # whatever a foreign class does when it is rebuilt
+    except Exception as error:  # user classes may raise anything
         answer.send(("model", _line(error)))
         return
     try:
@@ -122,7 +122,7 @@ def _log(model: ModelFile) -> str:
         package=model.package,
         validate_serving_input=False,  # it has just been loaded
     )
-    # Only a model with this tag is whole: see `finish._find_model`.
+    # Only a model with this tag is complete: see `artifacts._find_model`.
     client = mlflow.MlflowClient(model.uri)
     client.set_logged_model_tags(info.model_id, {"searchlab.whole": "true"})
     return str(info.model_id)

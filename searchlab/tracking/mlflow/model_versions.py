@@ -1,4 +1,4 @@
-"""The model registry as searchlab reads it: what a version is, its tags say."""
+"""The versions in the model registry, as their tags describe them."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Version:
 
 
 def made_versions(client: MlflowClient, name: str | None = None) -> list[Version]:
-    """The versions that searchlab has made, by name, the latest first.
+    """Return the versions that searchlab has made, by name, the latest first.
 
     Args:
         client: of the store.
@@ -80,7 +80,7 @@ def made_versions(client: MlflowClient, name: str | None = None) -> list[Version
 
 
 def aliases_of(client: MlflowClient, name: str) -> dict[str, int]:
-    """Which version of a registered model each of its aliases means."""
+    """Return the version of each alias of a registered model."""
     aliases = client.get_registered_model(name).aliases
     return {alias: int(version) for alias, version in aliases.items()}
 
@@ -96,7 +96,7 @@ def _search(client: MlflowClient, filter_string: str) -> Iterator[Any]:
 
 
 def _version(found: Any, aliases: Mapping[str, int]) -> Version:
-    """A version as MLflow has it; a number that someone has spoilt is as one that is not there."""
+    """Read a version from MLflow's; a tag that is not a number counts as missing."""
     tags = {key.removeprefix(PREFIX): value for key, value in found.tags.items()}
     number = int(found.version)
     data, _, digest = tags.get("data", "").partition("@")

@@ -1,4 +1,4 @@
-"""Opening an MLflow store, for the first time too. Imports MLflow, which takes 1 to 3 seconds."""
+"""Opening and creation of an MLflow store. Importing MLflow takes 1 to 3 seconds."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from searchlab.tracking.mlflow.address import sqlite_file
 
 
 def experiment_name() -> str:
-    """The experiment of all studies: MLFLOW_EXPERIMENT_NAME, or "searchlab"."""
+    """Return the experiment of all studies: MLFLOW_EXPERIMENT_NAME, or "searchlab"."""
     return os.environ.get("MLFLOW_EXPERIMENT_NAME") or "searchlab"
 
 
 def open_store(uri: str) -> tuple[MlflowClient, str]:
-    """Connects, and makes what is missing: the database's tables and the experiment.
+    """Connect, and create the database's tables and the experiment if they are missing.
 
     Args:
         uri: a URI from `resolve_uri`.
@@ -37,7 +37,7 @@ def open_store(uri: str) -> tuple[MlflowClient, str]:
 
     Raises:
         TrackingError: if the experiment has been deleted.
-        Exception: whatever MLflow raises while the store is away.
+        Exception: any error of MLflow's while the store is unavailable.
     """
     _speak_up(uri)
     file = sqlite_file(uri)
@@ -45,7 +45,7 @@ def open_store(uri: str) -> tuple[MlflowClient, str]:
         client = MlflowClient(uri)
         return client, _experiment(client, None)
     file.parent.mkdir(parents=True, exist_ok=True)
-    # Of several processes that make the tables at once, all but one fail.
+    # Of several processes that create the tables at once, all but one fail.
     with FileLock(file.with_name(f"{file.name}.lock")):
         if not file.exists():
             _make_database(file)
@@ -56,7 +56,7 @@ def open_store(uri: str) -> tuple[MlflowClient, str]:
 
 
 def open_registry(uri: str) -> MlflowClient:
-    """Connects to a store that is there, and makes nothing in it.
+    """Connect to an existing store, without creating anything.
 
     Args:
         uri: a URI from `resolve_uri`.
@@ -72,8 +72,8 @@ def open_registry(uri: str) -> MlflowClient:
 
 
 def _speak_up(uri: str) -> None:
-    """Lets a store that cannot be used raise an error, at once, and log nothing."""
-    for name in ("mlflow", "alembic", "urllib3"):  # we tell of problems once, ourselves
+    """Make an unusable store raise an error at once, without logging."""
+    for name in ("mlflow", "alembic", "urllib3"):  # searchlab reports problems once, itself
         logging.getLogger(name).setLevel(logging.CRITICAL)
     if not uri.startswith("http"):
         fail_at_once()  # the outbox tries again itself
@@ -98,11 +98,11 @@ def _experiment(client: MlflowClient, artifacts: str | None) -> str:
 
 
 def _make_database(file: Path) -> None:
-    """Makes MLflow's tables under another name, and moves the database when it is whole.
+    """Create MLflow's tables under another name, and rename the database once it is complete.
 
-    MLflow cannot go on where a killed process left off in the middle of its migrations: such a
-    database would never be of use again. They take four seconds of a processor that trainings
-    could use, so an empty database is kept in the user's cache directory for the next directory.
+    MLflow cannot continue migrations that a killed process left unfinished, so such a database
+    would stay unusable. The migrations take four seconds of processor time, so an empty database is
+    kept in the user's cache directory for the next working directory.
     """
     part = file.with_name(f"{file.name}.part")
     for left in part.parent.glob(f"{part.name}*"):  # SQLite's own journal too
@@ -116,7 +116,7 @@ def _make_database(file: Path) -> None:
 
 
 def _copied(kept: Path, part: Path) -> bool:
-    """Takes the empty database that was kept, if it is there and whole."""
+    """Copy the cached empty database; return whether it exists and is intact."""
     try:
         shutil.copyfile(kept, part)
         with contextlib.closing(sqlite3.connect(part)) as connection:
@@ -128,7 +128,7 @@ def _copied(kept: Path, part: Path) -> bool:
 
 
 def _keep(part: Path, kept: Path) -> None:
-    """Keeps an empty database, where that is possible; a killed process leaves no half of one."""
+    """Cache an empty database, if possible, whole or not at all."""
     scratch = kept.with_name(f".{os.getpid()}-{kept.name}")
     with contextlib.suppress(OSError):
         kept.parent.mkdir(parents=True, exist_ok=True)
@@ -137,7 +137,7 @@ def _keep(part: Path, kept: Path) -> None:
 
 
 def _let_readers_be(file: Path) -> None:
-    """Write-ahead logging: an open `mlflow ui` and a study do not lock each other out."""
+    """Turn on write-ahead logging, so that `mlflow ui` and a study do not lock each other out."""
     connection = sqlite3.connect(file, timeout=20)
     try:
         connection.execute("PRAGMA journal_mode=WAL")

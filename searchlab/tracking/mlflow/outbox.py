@@ -1,9 +1,9 @@
-"""The outbox: sends a study's entries to MLflow in a thread of its own, whatever the store does.
+"""The outbox: sends a study's entries to MLflow in a thread of its own, through any outage.
 
-Entries wait in memory (and in the journal, for the next process) until the store has taken them.
-They are sent in batches: at once when a trial begins or ends, every few seconds while trials
-only report. A batch that fails is sent again, later and later; after each batch that succeeds the
-number of entries sent so far is written to the study's directory.
+Entries wait in memory (and in the journal, for the next process) until the store has accepted them.
+They are sent in batches: at once when a trial begins or ends, every few seconds while trials only
+report. A failed batch is sent again after growing pauses; after each successful batch the number of
+entries sent so far is written to the study's directory.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from searchlab.tracking.mlflow.store import MlflowStore
 
 _LIVE = 5.0  # seconds that reports may wait, so that many go in one call
-_FIRST, _LONGEST = 0.5, 30.0  # seconds between tries
+_FIRST, _LONGEST = 0.5, 30.0  # seconds between attempts
 _PATIENCE = 5.0  # seconds that closing waits for a store that does not answer
 _HURRY = 3.0  # seconds that closing waits at most in an interrupted program
 _LARGEST = 5000  # entries in one batch
@@ -57,26 +57,26 @@ class Outbox:
 
     @property
     def pending(self) -> int:
-        """How many entries the store does not have yet."""
+        """Return how many entries the store does not have yet."""
         return self._taken - self._sent
 
     @property
     def over(self) -> bool:
-        """Whether it has been closed, so that nothing may be sent any more."""
+        """Return whether it has been closed, so that nothing may be sent any more."""
         return self._over
 
     @property
     def sent(self) -> int:
-        """How many entries this process has sent."""
+        """Return how many entries this process has sent."""
         return max(0, self._sent - self._known)
 
     @property
     def problem(self) -> str | None:
-        """Why the last try failed, in one line, or None if it did not."""
+        """Return why the last attempt failed, in one line, or None if it did not."""
         return self._problem
 
     def put(self, entries: Iterable[Entry]) -> None:
-        """Takes entries; returns at once. The first call brings all entries there are so far."""
+        """Take entries and return at once. The first call brings all entries so far."""
         with self._changed:
             for entry in entries:
                 if not self._waiting:
@@ -90,7 +90,7 @@ class Outbox:
             self._changed.notify()
 
     def close(self) -> None:
-        """Waits until all is sent, or until the store has not answered for some seconds."""
+        """Wait until all is sent, or until the store has not answered for some seconds."""
         begun = time.monotonic()
         with self._changed:
             self._closing = True
@@ -112,7 +112,7 @@ class Outbox:
         while self._wait_for_work():
             try:
                 self._work()
-            except Exception as error:  # a library's, a server's, a disk's: all may pass
+            except Exception as error:  # of a library, a server or a disk; all may be temporary
                 if self._over:
                     return
                 self._problem = reason(error, self._study.uri)
@@ -123,7 +123,7 @@ class Outbox:
                 self._problem, self._failing, delay = None, None, _FIRST
 
     def _wait_for_work(self) -> bool:
-        """Waits until something is due; False when there is nothing left to wait for."""
+        """Wait until a batch is due; return False when there is nothing left to wait for."""
         with self._changed:
             while not self._over:
                 if self._batch is not None or (self._waiting and (self._urgent or self._closing)):
@@ -137,7 +137,7 @@ class Outbox:
         return False
 
     def _pause(self, seconds: float) -> None:
-        """Waits between two tries; only shortly once the study is being closed."""
+        """Wait between two attempts; only briefly once the study is being closed."""
         end = time.monotonic() + seconds
         with self._changed:
             while not self._closing and (left := end - time.monotonic()) > 0:
@@ -153,13 +153,13 @@ class Outbox:
                 if not entries:
                     return
                 self._batch = self._planner.plan(entries)
-                # What follows the end of a process is another one taking the study up: what its
-                # end adds to the run, and the model that was the best then, are no more of use.
+                # Entries after the end of a process come from its successor, which makes the
+                # artifacts and the model of the earlier process obsolete.
                 self._batch.stopped = self._batch.stopped and not self._waiting
             try:
                 store.send(self._batch, self._planner.record)
             finally:
-                if not self._over:  # the runs that were made, even if not all went
+                if not self._over:  # with the runs that were created, even if the batch failed
                     store.state.save(self._study.directory)
             self._sent, self._batch = self._batch.until, None
             self._problem = self._failing = None
@@ -172,20 +172,20 @@ class Outbox:
             return entries
 
     def _open(self) -> MlflowStore:
-        """Connects, and skips what the store already has."""
+        """Connect, and skip the entries that the store already has."""
         from searchlab.tracking.mlflow.opening import open_store  # imports MLflow
         from searchlab.tracking.mlflow.store import MlflowStore
 
         identity, uri = study_identity(self._waiting[0]), redact(self._study.uri)
         state = State.load(self._study.directory, identity, uri)
-        self._sent = self._known = min(state.sent, self._first)  # as far as is known by now
+        self._sent = self._known = min(state.sent, self._first)  # as far as known by now
         client, experiment = open_store(self._study.uri)
         guarded = cast("MlflowClient", _Guarded(client, self))
         store = MlflowStore(guarded, self._study, state)
         if state.experiment_id != experiment or (state.run_id and not store.has_run()):
             store.state = State(identity, uri, experiment_id=experiment)
-        # After a power failure the journal may lack reports that the store has; the entry after
-        # them says that a process took up the study, which makes those reports void.
+        # After a power failure the journal may lack reports that the store has; the next entry
+        # resumes the study, which makes those reports void.
         with self._changed:
             known = [self._waiting.popleft() for _ in range(min(store.state.sent, self._first))]
         self._planner.plan(known)
@@ -194,7 +194,7 @@ class Outbox:
 
 
 class _Guarded:
-    """A client that takes no more calls once its outbox has given up.
+    """A client that refuses calls once its outbox has given up.
 
     The study's lock is released then, and another process may be sending the same entries.
     """

@@ -1,8 +1,8 @@
-"""What entries of the journal become in MLflow. Pure: nothing here talks to a store.
+"""The projection of journal entries to MLflow's runs and points, without a store.
 
-Every point carries the time of its entry, so that the same entries always make the same points.
-An MLflow store keeps one of several points that agree in name, step, time and value; sending
-entries again therefore changes nothing, and an outage needs no bookkeeping point by point.
+Every point has the time of its entry, so that the same entries always make the same points. An
+MLflow store keeps one of several points that agree in name, step, time and value; sending entries
+again therefore changes nothing, and an outage needs no bookkeeping point by point.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ class Point:
 
 @dataclass
 class TrialUpdate:
-    """What is new about one attempt at a trial.
+    """The news of one attempt at a trial.
 
     Attributes:
         trial: number, suggestion and seed.
-        attempt: which training of the trial this is about, counted from 1.
+        attempt: the number of the attempt, counted from 1.
         started: when the attempt began.
         fresh: whether the attempt began within the batch.
         points: new points, in order.
@@ -74,7 +74,7 @@ class TrialUpdate:
 
 @dataclass(frozen=True)
 class BaselineUpdate:
-    """A simple model that was fitted, and when that ended."""
+    """A fitted baseline, and the time of its end."""
 
     compared: Compared
     ended: float
@@ -82,14 +82,14 @@ class BaselineUpdate:
 
 @dataclass
 class Batch:
-    """What some consecutive entries change.
+    """The changes of some consecutive entries.
 
     Attributes:
         until: the number of entries of the journal up to the end of this batch.
         created: when the study was created.
         time: when the last of them was written.
         trials: the changes by trial number.
-        baselines: the simple models that there are to compare with.
+        baselines: the fitted baselines.
         points: new points of the study's run.
         process: which process wrote the last of them, counted from 1; the step of the metrics
             that each process leaves behind.
@@ -111,7 +111,7 @@ class Batch:
 
 
 class Planner:
-    """Turns entries, in their order, into batches.
+    """A converter of entries, in their order, into batches.
 
     Attributes:
         record: the study as of the last planned entry.
@@ -126,7 +126,7 @@ class Planner:
         self._told = 0
 
     def plan(self, entries: Sequence[Entry]) -> Batch:
-        """What the next entries change."""
+        """Return the changes of the next entries."""
         batch = Batch(self._planned)
         for entry in entries:
             self._take(batch, entry)
@@ -171,7 +171,7 @@ class Planner:
             self._begin(batch, record.trial, time)
 
     def _begin(self, batch: Batch, trial: Trial, time: float) -> None:
-        """A new attempt; what an earlier one has reported is void."""
+        """Begin a new attempt, which voids the reports of an earlier one."""
         attempt = self._attempts[trial.number] = self._attempts.get(trial.number, 0) + 1
         batch.trials[trial.number] = TrialUpdate(trial, attempt, time, fresh=True)
 
@@ -199,14 +199,14 @@ class Planner:
         )
 
     def _objective(self, time: float) -> list[Point]:
-        """The best value so far, over the number of finished trials."""
+        """Return the best value so far, over the number of finished trials."""
         best = self.record.best_trial
         if best is None or best.outcome is None or best.outcome.value is None:
             return []
         return [Point("objective", best.outcome.value, time, self._told)]
 
     def _totals(self, event: Stopped) -> dict[str, float]:
-        """What a process leaves behind, in numbers; `seconds` over all processes."""
+        """Return the totals at the end of a process; `seconds` over all processes."""
         counts = self.record.counts()
         states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
         return {
@@ -218,7 +218,7 @@ class Planner:
         }
 
     def _scores(self, event: Stopped) -> dict[str, float]:
-        """What the search said of the trial that the study's model is made of, and what seeds."""
+        """Return the search and confirmed scores of the trial that the study's model is made of."""
         winner = None if event.winner is None else self.record.trials[event.winner].outcome
         standing = standing_of(self.record)
         scores = {
@@ -230,7 +230,7 @@ class Planner:
 
 
 def report_points(report: Report, time: float, folds: int) -> list[Point]:
-    """The finite metrics of an epoch: `val_loss` for a hold-out, `fold_0/val_loss` for folds."""
+    """Return the finite metrics of an epoch: `val_loss`, or `fold_0/val_loss` with folds."""
     return _finite(
         Point(_curve(name, report.fold, folds), value, time, report.epoch)
         for name, value in report.metrics.items()
@@ -238,7 +238,7 @@ def report_points(report: Report, time: float, folds: int) -> list[Point]:
 
 
 def outcome_points(outcome: Outcome, time: float) -> list[Point]:
-    """The numbers of a finished trial; `duration` in seconds."""
+    """Return the numbers of a finished trial; `duration` in seconds."""
     values: dict[str, float] = {"duration": outcome.seconds, "epochs": float(outcome.epochs)}
     if outcome.value is not None:
         values["objective"] = outcome.value
@@ -249,14 +249,14 @@ def outcome_points(outcome: Outcome, time: float) -> list[Point]:
 
 
 def confirmed_points(confirmed: Confirmed, time: float) -> list[Point]:
-    """What a trial's training with another seed came to; the seed is the step."""
+    """Return the result of a trial's training with another seed; the seed is the step."""
     value = confirmed.outcome.value
     name = f"confirmed/trial_{confirmed.outcome.number}"
     return [] if value is None else _finite([Point(name, value, time, confirmed.seed)])
 
 
 def baseline_points(update: BaselineUpdate) -> list[Point]:
-    """The numbers of a simple model; `duration` in seconds."""
+    """Return the numbers of a baseline; `duration` in seconds."""
     metrics = update.compared.metrics
     values = {"duration": update.compared.seconds}
     values |= {metric_name(f"test/{name}"): value for name, value in metrics.items()}
@@ -264,7 +264,7 @@ def baseline_points(update: BaselineUpdate) -> list[Point]:
 
 
 def study_params(started: Started, record: StudyRecord) -> dict[str, Any]:
-    """The settings of a study that never change, as params of its run."""
+    """Return the settings of a study that never change, as params of its run."""
     spec = record.spec
     settings: dict[str, Any] = {
         "backend": spec.search.backend,
@@ -299,12 +299,12 @@ def study_identity(entry: Entry) -> str:
 
 
 def metric_name(name: str) -> str:
-    """The name with `_` for what MLflow allows in no metric name."""
+    """Return the name with `_` for each character that MLflow does not allow."""
     return _NOT_IN_NAMES.sub("_", name)
 
 
 def _domain(values: Mapping[str, Any]) -> str:
-    """A param of the study file in one line, without what it leaves at its default."""
+    """Return a param of the study file in one line, without its defaults."""
     given = {key: value for key, value in values.items() if value not in (None, False)}
     if given.get("step") == 1:
         del given["step"]
@@ -316,12 +316,12 @@ def _curve(name: str, fold: int, folds: int) -> str:
 
 
 def _finite(points: Any) -> list[Point]:
-    """MLflow stores infinity as 1.797e308, which spoils every axis: such points are left out."""
+    """Drop infinite points, as MLflow stores infinity as 1.797e308, which spoils every axis."""
     return [point for point in points if math.isfinite(point.value)]
 
 
 def _non_finite(reports: Sequence[Report], folds: int) -> dict[str, int]:
-    """The first epoch at which each metric was NaN or infinite."""
+    """Return the first epoch at which each metric was NaN or infinite."""
     first: dict[str, int] = {}
     for report in reports:
         for name, value in report.metrics.items():

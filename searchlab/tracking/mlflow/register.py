@@ -1,4 +1,4 @@
-"""A finished study's model becomes a version of a registered model, once.
+"""The registration of a finished study's model as a version of a registered model, once.
 
 The version is found again by its tags: the study's identity and the digest of the model's file.
 """
@@ -24,7 +24,7 @@ _DESCRIPTION = (
     "Keras models that searchlab has found. `champion` is the one with the best confirmed score "
     "on its data; `candidate` is the latest that was made since and did not take its place."
 )
-_HOPELESS = {  # another try would get the same answer; everything else may pass
+_HOPELESS = {  # permanent errors; all others may be temporary
     "CUSTOMER_UNAUTHORIZED",
     "ENDPOINT_NOT_FOUND",
     "FEATURE_DISABLED",
@@ -38,7 +38,7 @@ _HOPELESS = {  # another try would get the same answer; everything else may pass
 
 
 def register(client: MlflowClient, state: State, record: StudyRecord) -> Registration | None:
-    """Makes sure that the study's model is a version of its registered model.
+    """Ensure that the study's model is a version of its registered model.
 
     Args:
         client: of the store.
@@ -46,11 +46,11 @@ def register(client: MlflowClient, state: State, record: StudyRecord) -> Registr
         record: the study, finished.
 
     Returns:
-        What became of the model, or None if it is to be registered nowhere. A registry that can
-        never take it is told there and in a tag of the study's run.
+        The registration, or None if the model is to be registered nowhere. If the registry can
+        never accept it, the registration and a tag of the study's run say why.
 
     Raises:
-        Exception: whatever MLflow raises while the store is away.
+        Exception: any error of MLflow's while the store is unavailable.
     """
     name = record.ending.registered_model
     if name is None:
@@ -98,7 +98,7 @@ def _make_registered_model(client: MlflowClient, name: str) -> None:
 
 
 def _find(client: MlflowClient, name: str, state: State) -> Version | None:
-    """The version that was made of this very model before."""
+    """Return the version that was made of this model before."""
     made = made_versions(client, name)
     mine = (state.study, state.model)
     return next((each for each in made if (each.study_id, each.model) == mine), None)
@@ -106,7 +106,7 @@ def _find(client: MlflowClient, name: str, state: State) -> Version | None:
 
 def _make(client: MlflowClient, name: str, state: State, record: StudyRecord) -> Version:
     # Not models:/ID: MLflow 3.17's database store looks it up at the global tracking URI, which
-    # is the program's own affair (SqlAlchemyStore.create_model_version).
+    # belongs to the surrounding program (SqlAlchemyStore.create_model_version).
     model = client.get_logged_model(state.model_id)
     client.create_model_version(
         name,
@@ -128,7 +128,7 @@ def _tags(state: State, record: StudyRecord) -> dict[str, str]:
     assert started is not None and stopped is not None  # noqa: S101, PT018 - it is finished
     assert stopped.winner is not None  # noqa: S101 - it has a model
     winner, standing = record.trials[stopped.winner], standing_of(record)
-    values = {  # MLflow's pages list them in this order
+    values = {  # in the order of MLflow's pages
         "confirmed": None if standing is None else standing.mean,
         "spread": None if standing is None else standing.spread,
         "search": None if winner.outcome is None else winner.outcome.value,
@@ -145,7 +145,7 @@ def _tags(state: State, record: StudyRecord) -> dict[str, str]:
 
 
 def _link(client: MlflowClient, model_id: str, version: Version) -> None:
-    """Lets the logged model's page name the version, as MLflow's servers do themselves."""
+    """Link the version on the logged model's page, as MLflow's servers do themselves."""
     tags = client.get_logged_model(model_id).tags
     if missing := version_tags(tags, version.name, version.version):
         client.set_logged_model_tags(model_id, missing)

@@ -1,4 +1,4 @@
-"""What a study remembers of its place in MLflow: `mlflow.json` in the study's directory."""
+"""A study's place in MLflow, kept as `mlflow.json` in the study's directory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class TrialRun:
 
 @dataclass
 class State:
-    """What has been sent so far, and where to.
+    """The entries that have been sent so far, and their destination.
 
     Attributes:
         study: the study's identity, which its name alone is not.
@@ -34,7 +34,7 @@ class State:
         sent: how many entries of the journal have been sent.
         model: SHA-256 of the model file that was logged last, or "".
         model_id: MLflow's identity of that model, or "" if it could only be kept as a file.
-        registered: what became of that model in the model registry.
+        registered: the registration of that model.
     """
 
     study: str
@@ -50,14 +50,14 @@ class State:
 
     @classmethod
     def load(cls, directory: Path, study: str, uri: str) -> State:
-        """The state of this study in this store; a new one if there is none that can be read."""
+        """Read the state of this study in this store; a new one if there is none."""
         state = _read(directory)
         if state is None or (state.study, state.uri) != (study, uri):
             return cls(study, uri)
         return state
 
     def save(self, directory: Path) -> None:
-        """Writes the state so that a crash leaves either the old file or the new one."""
+        """Write the state so that a crash leaves either the old file or the new one."""
         part = StudyLayout(directory).mlflow.with_suffix(".json.part")
         with part.open("w", encoding="utf-8") as file:
             json.dump(encode(self), file)
@@ -67,7 +67,7 @@ class State:
 
 
 def read_ids(directory: Path) -> StudyIds | None:
-    """Where the study in `directory` is found in MLflow, or None if it has not got there yet."""
+    """Return the place in MLflow of the study in `directory`, or None if it has none yet."""
     state = _read(directory)
     if state is None or not state.run_id:
         return None
@@ -83,7 +83,7 @@ def read_ids(directory: Path) -> StudyIds | None:
 
 
 def _read(directory: Path) -> State | None:
-    """The file's state; None if there is no such file or it is not one of ours."""
+    """Read the file's state; None if there is no such file or it is not one of searchlab's."""
     try:
         return decode(State, json.loads(StudyLayout(directory).mlflow.read_text(encoding="utf-8")))
     except (OSError, ValueError):

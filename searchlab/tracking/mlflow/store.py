@@ -1,6 +1,6 @@
-"""The MLflow store of one study: sends batches. Every call may be repeated and changes nothing.
+"""The MLflow store of one study, which takes batches; every call may be repeated.
 
-Imports MLflow (1 to 3 seconds) when the first store is opened, in the outbox's thread.
+MLflow is imported (1 to 3 seconds) when the first store is opened, in the outbox's thread.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ _STATUS = {
 
 
 class MlflowStore:
-    """Where one study is sent to.
+    """The destination of one study.
 
     Attributes:
-        state: what the store is known to have; the caller saves it.
+        state: the known content of the store; the caller saves it.
     """
 
     def __init__(self, client: MlflowClient, study: TrackedStudy, state: State) -> None:
@@ -50,7 +50,7 @@ class MlflowStore:
         self._certain = False
 
     def has_run(self) -> bool:
-        """Whether the study's run that the state names is still there."""
+        """Return whether the study's run in the state still exists."""
         try:
             run = self._client.get_run(self.state.run_id)
         except MlflowException as error:
@@ -60,10 +60,10 @@ class MlflowStore:
         return bool(run.info.lifecycle_stage == "active")
 
     def send(self, batch: Batch, record: StudyRecord) -> None:
-        """Sends a batch; `record` is the study at its end.
+        """Send a batch; `record` is the study at its end.
 
-        What an interrupted try, of this process or one before, has left in the store is looked
-        up first and used.
+        Runs that an interrupted attempt, of this process or an earlier one, has left in the store
+        are looked up first and reused.
         """
         if not self._certain:
             self._look_up()
@@ -79,7 +79,7 @@ class MlflowStore:
         self.state.sent = batch.until
 
     def _look_up(self) -> None:
-        """Finds the runs that the store has, whatever the state knows of them."""
+        """Find the runs in the store, whether the state has them or not."""
         state = self.state
         mine = f"tags.`searchlab.id` = '{state.study}'"
         for run in self._runs(f"{mine} and tags.`searchlab.kind` = 'study'"):
@@ -111,7 +111,7 @@ class MlflowStore:
                 return
 
     def _study(self, batch: Batch, record: StudyRecord) -> None:
-        """Makes the study's run, or brings it up to date."""
+        """Create the study's run, or update it."""
         if not self.state.run_id:
             self._create_study(batch, record)
         run_id = self.state.run_id
@@ -129,7 +129,7 @@ class MlflowStore:
             params = best.trial.suggestion.params
             tags["searchlab.best_trial"] = str(best.trial.number)
             tags |= {f"best.{name}": str(value) for name, value in params.items()}
-            # conditional params that an earlier best trial had
+            # conditional params of an earlier best trial
             inactive = set(record.spec.search_space.domains) - set(params)
             self._forget({f"best.{name}" for name in inactive})
         if stopped is not None and stopped.winner is not None:
@@ -141,7 +141,7 @@ class MlflowStore:
         log_values(self._client, run_id, batch.points, tags=tags)
 
     def _forget(self, names: set[str]) -> None:
-        """Takes away tags of the study's run that say what is no longer so."""
+        """Remove outdated tags of the study's run."""
         if not names:
             return
         tags = self._client.get_run(self.state.run_id).data.tags
@@ -160,7 +160,7 @@ class MlflowStore:
         self.state.run_id = run.info.run_id
 
     def _common(self, record: StudyRecord) -> dict[str, str]:
-        """The tags of every run."""
+        """Return the tags of every run."""
         spec = record.spec
         return {
             "searchlab.id": self.state.study,
@@ -177,11 +177,11 @@ class MlflowStore:
     def _trial(self, update: TrialUpdate, record: StudyRecord) -> None:
         known = self.state.trials.get(update.trial.number)
         if known is not None and known.attempt > update.attempt:
-            return  # all is sent anew, and the store knows a later attempt already
+            return  # everything is sent again, and the store has a later attempt already
         missing = known is None or known.attempt < update.attempt
         if known is None or missing:
             if known is not None:
-                # A run that a killed process left RUNNING would do so in the trash for ever.
+                # A run that a killed process left RUNNING would stay so in the trash for ever.
                 self._client.set_terminated(known.run_id, "KILLED", milliseconds(update.started))
                 self._client.delete_run(known.run_id)
             known = self._create_trial(update, record)
@@ -254,7 +254,7 @@ class MlflowStore:
 
 
 def _end_tags(update: TrialUpdate) -> dict[str, str]:
-    """The tags that change when a trial ends or is left by an interrupted process."""
+    """Return the tags that change when a trial ends or an interrupted process leaves it."""
     if update.outcome is None:
         return {} if update.ended is None else {"searchlab.state": "interrupted"}
     tags = {"searchlab.state": str(update.outcome.state)}
@@ -272,7 +272,7 @@ def _error_tag(error: Failure) -> dict[str, str]:
 
 
 def _budget_tags(record: StudyRecord) -> dict[str, str]:
-    """What the latest process was given, and what it does at the end."""
+    """Return the budget of the latest process, and its work after the search."""
     if record.budget is None:
         return {}
     values = {**vars(record.budget), **vars(record.budget.ending)}

@@ -1,4 +1,4 @@
-"""The study that a tracker follows: where it is sent, where it lies, how its report is made."""
+"""The study that a tracker follows: its destination, its directory and its report."""
 
 from __future__ import annotations
 

@@ -28,14 +28,14 @@ _SETTINGS = {
 
 
 def settle() -> None:
-    """Gives MLflow our settings, where the user has none, before it reads them."""
+    """Set MLflow's variables, where the user has not, before MLflow reads them."""
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
 
 
 @contextlib.contextmanager
 def registry(uri: str) -> Iterator[MlflowClient]:
-    """A client of a store that is there, with whose help its model registry is looked at.
+    """Provide a client of an existing store, for its model registry.
 
     Args:
         uri: the tracking URI, from `address.resolve_uri`.
@@ -79,31 +79,31 @@ class MlflowTracker:
 
     @property
     def pending(self) -> int:
-        """How many entries of the journal the store does not have yet."""
+        """Return how many entries of the journal the store does not have yet."""
         return self._outbox.pending
 
     @property
     def sent(self) -> int:
-        """How many entries this process has sent."""
+        """Return how many entries this process has sent."""
         return self._outbox.sent
 
     @property
     def problem(self) -> str | None:
-        """Why the store takes nothing at present, in one line without passwords, or None."""
+        """Return why the store is unusable at present, in one line without passwords, or None."""
         return self._outbox.problem
 
     def replay(self, entries: Sequence[Entry]) -> None:
-        """Takes the entries of earlier processes; sends those that the store lacks."""
+        """Take the entries of earlier processes; send those that the store lacks."""
         self._outbox.put(entries)
 
     def record(self, entry: Entry) -> None:
-        """Takes the next entry."""
+        """Take the next entry."""
         self._outbox.put([entry])
 
     def close(self) -> None:
-        """Waits for the store: `drain_seconds` if it answers, 5 seconds once it does not.
+        """Wait for the store: `drain_seconds` if it answers, 5 seconds once it does not.
 
-        What it has not taken by then is told by `pending`.
+        `pending` has the number of entries that it has not accepted by then.
         """
         self._outbox.close()
 

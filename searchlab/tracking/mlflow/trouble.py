@@ -1,4 +1,4 @@
-"""Why a store takes nothing, in a few words: libraries say it in many, wrapped in one another."""
+"""Short reasons why a store cannot be used, from the nested errors of libraries."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _LONGEST = 300  # characters
 
 
 def reason(error: Exception, uri: str) -> str:
-    """What went wrong with a store, in one line without passwords.
+    """Return the problem of a store in one line without passwords.
 
     Args:
-        error: what was raised while something was sent.
+        error: the exception.
         uri: the tracking URI, with its password.
 
     Returns:
@@ -26,16 +26,16 @@ def reason(error: Exception, uri: str) -> str:
 
 @contextmanager
 def told(uri: str) -> Iterator[None]:
-    """Has whatever a store raises become one line.
+    """Turn every error of a store into one line.
 
     Raises:
-        TrackingError: in place of anything but our own errors.
+        TrackingError: in place of all errors but searchlab's own.
     """
     try:
         yield
     except SearchlabError:
         raise
-    except Exception as error:  # a library's, a server's, a disk's
+    except Exception as error:  # of a library, a server or a disk
         raise TrackingError(reason(error, uri)) from None
 
 
@@ -43,7 +43,7 @@ def _reason(error: Exception, shown: str) -> str:
     if isinstance(error, TrackingError):
         return str(error)
     causes = list(_causes(error))
-    for cause in reversed(causes):  # the innermost is what the operating system said
+    for cause in reversed(causes):  # the innermost comes from the operating system
         if isinstance(cause, OSError) and (cause.errno or isinstance(cause, TimeoutError)):
             text = _lowered(cause.strerror or str(cause))
             return f"{cause.filename or f'{shown} does not answer'} ({text})"
@@ -54,7 +54,7 @@ def _reason(error: Exception, shown: str) -> str:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error, what it came from, what that came from, and so on."""
+    """Yield the error and its chain of causes."""
     seen: set[int] = set()
     current: BaseException | None = error
     while current is not None and id(current) not in seen:

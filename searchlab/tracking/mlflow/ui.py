@@ -1,4 +1,4 @@
-"""The MLflow UI on a directory's own store."""
+"""MLflow's UI on a directory's own store."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from searchlab.tracking.mlflow.address import redact, resolve_uri, sqlite_file
 
 
 def serve_ui(cwd: Path, port: int) -> int:
-    """Runs MLflow's UI until it is stopped; it listens on the loopback address only.
+    """Run MLflow's UI until it is stopped; it listens on the loopback address only.
 
     Args:
-        cwd: the directory whose `mlflow.db` is shown.
+        cwd: the directory of the `mlflow.db` to show.
         port: the port, which must be free.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Values on their way into a run: MLflow's types, and its limits."""
+"""Values for a run in MLflow's types and within its limits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def log_values(
     params: Mapping[str, Any] | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> None:
-    """Sends values in as few calls as MLflow's limits allow."""
+    """Send values in as few calls as MLflow's limits allow."""
     metrics = _metrics(points)
     settings, labels = _params(params or {}), _tags(tags or {})
     if settings or labels:
@@ -49,5 +49,5 @@ def _tags(tags: Mapping[str, str]) -> list[RunTag]:
 
 
 def milliseconds(seconds: float) -> int:
-    """MLflow's time of a time in seconds."""
+    """Convert seconds to MLflow's milliseconds."""
     return int(seconds * 1000)
