@@ -19,6 +19,7 @@ from searchlab.cli.printing import (
     warn_of_backlog,
 )
 from searchlab.cli.program import FAILED, INTERRUPTED, F, cli, errors_are_lines
+from searchlab.core.state import StudyState
 from searchlab.errors import StudyFileError
 
 if TYPE_CHECKING:
@@ -175,6 +176,6 @@ def _use_cluster(address: str, executor: str) -> None:
 
 
 def _exit_code(record: StudyRecord, interrupted: bool) -> int:
-    if interrupted and record.state not in ("finished", "failed"):
+    if interrupted and not record.state.ended:
         return INTERRUPTED
-    return FAILED if record.state == "failed" else 0
+    return FAILED if record.state is StudyState.FAILED else 0

@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from searchlab.backends.base import Problem
 from searchlab.core.codec import encode
 from searchlab.core.interrupt import Interrupt
+from searchlab.core.state import StudyState
 from searchlab.core.trial import (
     Decision,
     FailureKind,
@@ -116,7 +118,7 @@ def _refuse(name: str, changed: list[str]) -> None:
 
 def _complete(record: StudyRecord, spec: StudySpec) -> bool:
     """Whether there is nothing left to do within the budget that the file gives now."""
-    if record.budget is None or record.state not in ("finished", "failed"):
+    if record.budget is None or not record.state.ended:
         return False
     if record.stopped is not None and record.stopped.failed is not None:
         return spec.search.on_failure == "stop"
@@ -167,7 +169,7 @@ def _work(
                 start = time.monotonic()
                 search = Search(jobs, backend, answers, executor, recorder, interrupt)
                 search.run()
-                stopped = Stopped("failed", 0.0, record.best, failed=search.failed)
+                stopped = Stopped(StudyState.FAILED, 0.0, record.best, failed=search.failed)
                 if search.failed is None or interrupt.requested:
                     finish = Finish(jobs, executor, recorder, interrupt, say)
                     stopped = _stopped(record, finish, interrupt)
@@ -232,6 +234,7 @@ def run_to_end(
 def _started(files: _StudyFiles, summary: DataSummary, heritage: Heritage) -> Started:
     spec = files.study.spec
     return Started(
+        id=uuid4().hex,
         study=spec.as_dict(),
         text=files.study.text,
         file=str(files.study.path.resolve()),
@@ -254,14 +257,14 @@ def _stopped(record: StudyRecord, finish: Finish, interrupt: Interrupt) -> Stopp
     finished = None
     if not interrupt.requested and record.best is not None:
         finished = finish.run()
-    stopped = Stopped("interrupted", 0.0, record.best)
+    stopped = Stopped(StudyState.INTERRUPTED, 0.0, record.best)
     if interrupt.requested:
         return stopped
     if finished is None:
-        return replace(stopped, state="failed")
+        return replace(stopped, state=StudyState.FAILED)
     return replace(
         stopped,
-        state="finished",
+        state=StudyState.FINISHED,
         winner=finished.winner,
         epochs=finished.epochs,
         test=dict(finished.made.metrics),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from searchlab.core.state import StudyState
 from searchlab.core.trial import Failure, Known, Outcome, Report, Trial
 from searchlab.study.ending import Ending
 
@@ -15,6 +16,7 @@ class Started:
     """A study was created.
 
     Attributes:
+        id: what tells the study from all others, also those of its name, wherever it is shown.
         study: the study as plain values (`StudySpec.as_dict`).
         text: the study file as written.
         file: the study file's absolute path.
@@ -25,6 +27,7 @@ class Started:
         initial: the digest of the model with the initial weights and of its code, or "".
     """
 
+    id: str
     study: Mapping[str, Any]
     text: str
     file: str = ""
@@ -128,7 +131,7 @@ class Stopped:
     """A process left the study.
 
     Attributes:
-        state: "finished", "failed" (no trial completed, or `failed` is set) or "interrupted".
+        state: any but RUNNING.
         seconds: the time that this process spent on the study.
         best: the number of the trial with the best objective, or None.
         test: metrics of the study's model on the test rows; empty if there is none.
@@ -140,7 +143,7 @@ class Stopped:
         refit_error: why the refit failed, so that the winner's own model was used, or None.
     """
 
-    state: str
+    state: StudyState
     seconds: float
     best: int | None = None
     test: Mapping[str, float] = field(default_factory=dict)

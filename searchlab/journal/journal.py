@@ -1,8 +1,8 @@
 """The append-only record of a study, and reading it back.
 
-One line of JSON an event, each with a checksum. The loop writes an event before it acts on it,
-and forces it to the disk where losing it would lose a trial: at every ask and every outcome.
-The journal is the truth; what MLflow shows is made from it.
+One line of JSON an event, each with a checksum; the first has the version of the format, too. The
+loop writes an event before it acts on it, and forces it to the disk where losing it would lose a
+trial: at every ask and every outcome. The journal is the truth; what MLflow shows is made from it.
 
 A process killed in the middle of a write leaves a last line without its end. Nothing had been
 acknowledged by then, so reading ignores such a line and the next writer cuts it off. A broken
@@ -19,11 +19,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self, get_args
+from typing import Any, BinaryIO, Self, get_args
 
 from searchlab.core.codec import decode, encode
 from searchlab.errors import JournalError
-from searchlab.journal.events import Entry, Event, Reported
+from searchlab.journal.events import Entry, Event, Reported, Started
+
+FORMAT = 1
+"""The version of the format; it stands in the first line, and another one is refused."""
 
 _EVENTS = {kind.__name__: kind for kind in get_args(Event)}
 
@@ -107,11 +110,10 @@ def _whole_lines(path: Path) -> Iterator[bytes]:
 
 
 def _encode(entry: Entry) -> bytes:
-    body = json.dumps(
-        {"event": type(entry.event).__name__, "time": entry.time, **encode(entry.event)},
-        separators=(",", ":"),
-        ensure_ascii=False,
-    )
+    values = {"event": type(entry.event).__name__, "time": entry.time, **encode(entry.event)}
+    if isinstance(entry.event, Started):
+        values = {"format": FORMAT, **values}
+    body = json.dumps(values, separators=(",", ":"), ensure_ascii=False)
     return f'{body[:-1]},"crc":"{zlib.crc32(body.encode()):08x}"}}\n'.encode()
 
 
@@ -127,14 +129,21 @@ def _decode(path: Path, number: int, line: bytes) -> Entry:
             "anew under another --name"
         ) from None
     try:
-        values = json.loads(body)
-        kind, moment = _EVENTS[values.pop("event")], values.pop("time")
-        return Entry(decode(kind, values), moment)
+        return _entry(json.loads(body))
     except (ValueError, KeyError) as error:
         raise JournalError(
             f"{path}:{number}: was written by another version of searchlab ({error}); use that "
             "version, or start the study anew under another --name"
         ) from None
+
+
+def _entry(values: dict[str, Any]) -> Entry:
+    name, moment = values.pop("event"), values.pop("time")
+    if name not in _EVENTS:
+        raise ValueError(f"no event is called {name!r}")
+    if name == Started.__name__ and (found := values.pop("format", None)) != FORMAT:
+        raise ValueError(f"the journal has format {found}, and this version reads {FORMAT}")
+    return Entry(decode(_EVENTS[name], values), moment)
 
 
 def _unwritable(path: Path, error: OSError) -> JournalError:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
+from searchlab.core.state import StudyState
 from searchlab.core.trial import Outcome, Report, Trial, TrialState
 from searchlab.errors import JournalError
 from searchlab.journal.clock import Clock
@@ -127,6 +128,13 @@ class StudyRecord:
         self.clock.apply(event)
 
     @property
+    def id(self) -> str:
+        """The study's identity. Only there once it has been created."""
+        if self.started is None:
+            raise LookupError("the journal has no study yet")
+        return self.started.id
+
+    @property
     def spec(self) -> StudySpec:
         """The study, available once it has been created."""
         if self._spec is None:
@@ -134,9 +142,9 @@ class StudyRecord:
         return self._spec
 
     @property
-    def state(self) -> str:
-        """One of "finished", "failed", "interrupted" and "running" (also if its process died)."""
-        return "running" if self.stopped is None else self.stopped.state
+    def state(self) -> StudyState:
+        """The study's state."""
+        return StudyState.RUNNING if self.stopped is None else self.stopped.state
 
     @property
     def seconds(self) -> float:

@@ -11,10 +11,7 @@ from typing import TYPE_CHECKING
 from searchlab.errors import InputError, StudyLockedError
 from searchlab.journal.home import StudyHome, load_record, study_names
 from searchlab.journal.ids import Registration
-from searchlab.journal.journal import read_journal
-from searchlab.journal.layout import study_layout
 from searchlab.tracking.mlflow.address import redact
-from searchlab.tracking.mlflow.projection import study_identity
 from searchlab.tracking.mlflow.state import State, read_ids
 from searchlab.tracking.mlflow.tracker import registry
 
@@ -66,7 +63,7 @@ def promote_model(name: str, version: int | None, cwd: Path, uri: str) -> Promot
 
 
 def _of_study(name: str, cwd: Path, uri: str, made: Sequence[Version]) -> Version:
-    identity = _identity(name, cwd)
+    identity = load_record(name, cwd).id
     own = [each for each in made if each.study_id == identity]
     if own:
         return max(own, key=lambda each: (each.created, each.version))
@@ -105,14 +102,11 @@ def _there(made: Sequence[Version]) -> str:
     return f"there is: {', '.join(names) or 'none yet'}"
 
 
-def _identity(name: str, cwd: Path) -> str:
-    load_record(name, cwd)
-    return study_identity(next(read_journal(study_layout(name, cwd).journal)))
-
-
 def _remember(chosen: Version, cwd: Path, uri: str) -> None:
     """Record the promotion in the study, if it is one of this directory."""
-    if chosen.study not in study_names(cwd) or _identity(chosen.study, cwd) != chosen.study_id:
+    if chosen.study not in study_names(cwd):
+        return
+    if load_record(chosen.study, cwd).id != chosen.study_id:
         return
     home = StudyHome(chosen.study, cwd)
     with suppress(StudyLockedError), home.locked():  # the lock holder records it

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from searchlab.core.state import StudyState
 from searchlab.errors import SearchlabError
 from searchlab.journal.home import StudyHome, load_record, study_names
 from searchlab.journal.ids import StudyIds
@@ -86,6 +87,6 @@ def _note(standing: Standing) -> str:
     """Return a remark on anything that the study's record does not show, or ""."""
     if standing.running:
         return "" if standing.record is not None else "is being prepared"
-    if standing.record is None or standing.record.state == "running":
+    if standing.record is None or standing.record.state is StudyState.RUNNING:
         return standing.words or "its driver has ended: submit it again to resume it"
     return ""

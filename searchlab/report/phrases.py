@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from searchlab.core.state import StudyState
+from searchlab.core.trial import TrialState
 from searchlab.core.wording import confirmed_text, number_text, reason_text
 from searchlab.journal.events import Stopped
 from searchlab.journal.record import StudyRecord
 from searchlab.journal.standings import Standing
 from searchlab.study.spec import StudySpec
 
-STATE_STYLES = {
-    "COMPLETE": "green",
-    "PRUNED": "yellow",
-    "FAIL": "red",
-    "RUNNING": "cyan",
-    "finished": "green",
-    "interrupted": "yellow",
-    "failed": "red",
-    "running": "cyan",
+STATE_STYLES: Mapping[str, str] = {
+    TrialState.COMPLETE: "green",
+    TrialState.PRUNED: "yellow",
+    TrialState.FAIL: "red",
+    TrialState.RUNNING: "cyan",
+    StudyState.FINISHED: "green",
+    StudyState.INTERRUPTED: "yellow",
+    StudyState.FAILED: "red",
+    StudyState.RUNNING: "cyan",
 }
 """The colour of each trial state and study state, in the order in which they are listed."""
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from searchlab.core.space import Params
+from searchlab.core.state import StudyState
 from searchlab.core.trial import TrialState
 from searchlab.core.wording import reason_text
 from searchlab.journal.record import StudyRecord, TrialRecord
@@ -74,7 +75,7 @@ class StudyRow:
     data: str
     metric: str
     direction: str
-    state: str
+    state: StudyState
     trials: int
     best: float | None
     confirmed: float | None

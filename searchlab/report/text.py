@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.text import Text
 
 from searchlab.core.space import Scalar
+from searchlab.core.state import StudyState
 from searchlab.core.wording import duration_text, number_text, scalar_text
 from searchlab.journal.ids import Registration, StudyIds
 from searchlab.journal.record import StudyRecord
@@ -158,11 +159,11 @@ def _baseline_facts(record: StudyRecord) -> Iterator[tuple[str, str]]:
 
 def _next_steps(record: StudyRecord, file: Path | None) -> Iterator[tuple[str, str]]:
     name, run = record.spec.name, f"searchlab run {file or 'FILE'}"
-    if record.state == "interrupted":
+    if record.state is StudyState.INTERRUPTED:
         yield "next", f"{run}  (continues it)"
-    elif record.state == "running":
+    elif record.state is StudyState.RUNNING:
         yield "next", f"{run}  (continues it, if no process is at it any more)"
-    elif record.state == "failed":
+    elif record.state is StudyState.FAILED:
         yield "next", f"searchlab show {name}  (all its trials)"
     else:
         yield "next", f"searchlab predict {name} --input FILE, or searchlab report {name}"

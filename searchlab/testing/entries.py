@@ -1,10 +1,16 @@
-"""Journal entries of small studies, made by hand, for the tests of trackers."""
+"""The one builder of journal entries: events with few arguments, and whole small studies of them.
+
+Whoever tests what a journal comes to takes the events from here, so that a field that an event gets
+is given its value in one place.
+"""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
+from typing import Any
 
-from searchlab.core.space import Scalar
+from searchlab.core.state import StudyState
 from searchlab.core.trial import Failure, Outcome, Report, Suggestion, Trial, TrialState
 from searchlab.journal.events import (
     Asked,
@@ -14,15 +20,16 @@ from searchlab.journal.events import (
     Event,
     Reported,
     Resumed,
+    Retried,
     Started,
     Stopped,
     Told,
 )
+from searchlab.journal.record import StudyRecord
 from searchlab.study.ending import Ending
 from searchlab.study.spec import StudySpec
 
 BEGIN = 1_700_000_000.0
-RESUMED = Resumed(trials=4, seconds=None, executor="inline", workers=2)
 FAILURE = Failure("ValueError", "units must be above 0", "Traceback ...\nValueError: units")
 DATA = {
     "name": "california",
@@ -56,52 +63,111 @@ def spec(folds: int | None = None, name: str = "housing", maximize: bool = False
     )
 
 
-def timed(*events: Event, begin: float = BEGIN) -> list[Entry]:
-    """The events as entries, a second and a bit apart."""
-    return [Entry(event, begin + 1.25 * n) for n, event in enumerate(events)]
+def timed(*events: Event, begin: float = BEGIN, step: float = 1.25) -> list[Entry]:
+    """Make entries of the events, some seconds apart."""
+    return [Entry(event, begin + step * n) for n, event in enumerate(events)]
 
 
-def started(of: StudySpec, digest: str = str(DATA["digest"])) -> Started:
-    """The event that creates a study."""
-    return Started(of.as_dict(), f"name: {of.name}\n", data={**DATA, "digest": digest})
+def record(*events: Event, begin: float = 0.0, step: float = 1.0) -> StudyRecord:
+    """Return the record that these events add up to; they are a second apart, from second 0."""
+    return StudyRecord(timed(*events, begin=begin, step=step))
 
 
-def asked(number: int, **extra: int) -> Asked:
-    """A trial whose params depend on its number alone."""
-    params: dict[str, Scalar] = {
-        "units": 8 + number,
-        "rate": 0.001 * (number + 1),
-        "norm": (None, True)[number % 2],
-    }
-    if number % 3 == 2:
-        params |= {"norm": "batch", "momentum": 0.5}
-    return Asked(Trial(number, Suggestion(params, **{"epochs": 3, **extra}), seed=100 + number))
+def started(of: StudySpec, digest: str = str(DATA["digest"]), **changes: Any) -> Started:
+    """Begin a study; studies of one name are the same one unless `id` differs."""
+    values = {"id": f"id of {of.name}", "data": {**DATA, "digest": digest}, **changes}
+    return Started(study=of.as_dict(), **{"text": f"name: {of.name}\n", **values})
 
 
-def reported(number: int, epoch: int, fold: int = 0, loss: float | None = None) -> Reported:
-    """An epoch of a trial."""
+def resumed(trials: int | None = 4, seconds: float | None = None, **changes: Any) -> Resumed:
+    """Let a process take up a study."""
+    return Resumed(trials, seconds, **{"executor": "inline", "workers": 2, **changes})
+
+
+RESUMED = resumed()
+
+
+def asked(
+    number: int, params: Mapping[str, Any] | None = None, seed: int | None = None, **extra: int
+) -> Asked:
+    """Ask for a trial; its params, unless they are given, depend on its number alone."""
+    if params is None:
+        norm = "batch" if number % 3 == 2 else (None, True)[number % 2]
+        params = {"units": 8 + number, "rate": 0.001 * (number + 1), "norm": norm}
+        params |= {"momentum": 0.5} if norm == "batch" else {}
+    suggestion = Suggestion(params, **{"epochs": 3, **extra})
+    return Asked(Trial(number, suggestion, 100 + number if seed is None else seed))
+
+
+def reported(
+    number: int,
+    epoch: int,
+    fold: int = 0,
+    loss: float | None = None,
+    metrics: Mapping[str, float] | None = None,
+) -> Reported:
+    """Report an epoch of a trial: `loss` and `val_loss`, unless other metrics are given."""
     value = 1.0 / (epoch + number + fold) if loss is None else loss
-    return Reported(Report(number, fold, epoch, {"loss": value, "val_loss": 2 * value}))
+    found = {"loss": value, "val_loss": 2 * value} if metrics is None else metrics
+    return Reported(Report(number, fold, epoch, found))
 
 
-def told(number: int, state: str = "COMPLETE", value: float | None = 0.5) -> Told:
-    """The end of a trial of three epochs."""
+def retried(number: int, error: Failure = FAILURE) -> Retried:
+    """Let a training fail and begin anew."""
+    return Retried(number, error)
+
+
+def told(number: int, state: str = "COMPLETE", value: float | None = 0.5, **changes: Any) -> Told:
+    """End a trial of three epochs."""
     kind = TrialState(state)
-    error = FAILURE if kind is TrialState.FAIL else None
-    metrics = {}
-    if kind is TrialState.COMPLETE and value is not None:
-        metrics = {"val_loss": value, "val_mae(1)": 0.25}
-    return Told(Outcome(number, kind, value, metrics, epochs=3, seconds=1.5, error=error))
+    values: dict[str, Any] = {"epochs": 3, "seconds": 1.5}
+    if kind is TrialState.FAIL:
+        values["error"] = FAILURE
+    if kind is TrialState.COMPLETE:
+        values["metrics"] = {"val_loss": value, "val_mae(1)": 0.25}
+    return Told(Outcome(number, kind, value, **{**values, **changes}))
+
+
+def failed(number: int, message: str) -> Told:
+    """End a trial before its first epoch by an error with this message."""
+    error = Failure("ValueError", message, "...")
+    return told(number, "FAIL", None, error=error, epochs=0, seconds=0.0)
 
 
 def trial(
     number: int, state: str = "COMPLETE", value: float | None = 0.5, folds: int = 1
 ) -> list[Event]:
-    """All events of one trial."""
+    """List all events of one trial."""
     epochs: list[Event] = [
         reported(number, epoch, fold) for fold, epoch in itertools.product(range(folds), (1, 2, 3))
     ]
     return [asked(number), *epochs, told(number, state, value)]
+
+
+def confirmed(
+    number: int, seed: int, value: float | None, best_epochs: tuple[int, ...] = (2,), **changes: Any
+) -> Confirmed:
+    """Train a trial with another seed; without a value, the training fails."""
+    if value is None:
+        return Confirmed(seed, Outcome(number, TrialState.FAIL, error=FAILURE))
+    values = {"seconds": 1.0, **changes}
+    return Confirmed(seed, Outcome(number, TrialState.COMPLETE, value, **values), best_epochs)
+
+
+def finished(
+    seconds: float = 1.0,
+    best: int | None = None,
+    test: Mapping[str, float] | None = None,
+    model_path: str | None = None,
+    **changes: Any,
+) -> Stopped:
+    """Let a process leave the study at its end."""
+    return Stopped(StudyState.FINISHED, seconds, best, test or {}, model_path, **changes)
+
+
+def interrupted(seconds: float = 1.0, best: int | None = None) -> Stopped:
+    """Let a process leave the study before its end."""
+    return Stopped(StudyState.INTERRUPTED, seconds, best)
 
 
 def small_study(folds: int | None = None, model_path: str | None = None) -> list[Entry]:
@@ -111,15 +177,8 @@ def small_study(folds: int | None = None, model_path: str | None = None) -> list
     events += trial(1, "PRUNED", 0.9, folds=folds or 1)
     events += [asked(2), reported(2, 1, loss=float("nan")), told(2, "FAIL", None)]
     events += trial(3, value=0.25, folds=folds or 1)
-    events += [Stopped("finished", 20.0, 3, winner=3, test={"loss": 0.3}, model_path=model_path)]
+    events += [finished(20.0, 3, winner=3, test={"loss": 0.3}, model_path=model_path)]
     return timed(*events)
-
-
-def confirmed(number: int, seed: int, value: float | None) -> Confirmed:
-    """A trial's training with another seed; it fails without a value."""
-    if value is None:
-        return Confirmed(seed, Outcome(number, TrialState.FAIL, error=FAILURE))
-    return Confirmed(seed, Outcome(number, TrialState.COMPLETE, value, seconds=1.0), (2,))
 
 
 BASELINES = (
@@ -135,16 +194,15 @@ def ended_study(
     model: str | None = "houses",
     digest: str = str(DATA["digest"]),
     maximize: bool = False,
-    begin: float = BEGIN,
 ) -> list[Entry]:
     """Two trials of 0.5 and 0.25; the second is confirmed with these scores, and is the model."""
     ending = Ending(1, len(scores), refit=True, baselines=True, registered_model=model)
     events: list[Event] = [started(spec(name=name, maximize=maximize), digest)]
-    events += [Resumed(2, None, "inline", 2, ending)]
+    events += [resumed(2, ending=ending)]
     events += trial(0, value=0.25 if maximize else 0.5) + trial(1, value=0.5 if maximize else 0.25)
     events += BASELINES
     events += [confirmed(1, 8 + n, value) for n, value in enumerate(scores)]
     test = {"accuracy" if maximize else "loss": 0.3}
     path = "refit/model.keras"
-    events += [Stopped("finished", 20.0, 1, winner=1, epochs=2, test=test, model_path=path)]
-    return timed(*events, begin=begin)
+    events += [finished(20.0, 1, winner=1, epochs=2, test=test, model_path=path)]
+    return timed(*events)

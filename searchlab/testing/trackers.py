@@ -11,13 +11,15 @@ from typing import Any, get_args
 import pytest
 
 from searchlab.core.trial import TrialState
-from searchlab.journal.events import Entry, Event, Resumed, Retried, Stopped, Waited
+from searchlab.journal.events import Entry, Event, Resumed, Retried, Waited
 from searchlab.study.ending import Ending
 from searchlab.testing.entries import (
     BASELINES,
     FAILURE,
     asked,
     confirmed,
+    finished,
+    interrupted,
     reported,
     spec,
     started,
@@ -38,12 +40,12 @@ def every_kind() -> list[Entry]:
     events: list[Event] = [started(spec(folds=2)), begun]
     events += trial(0, value=0.5, folds=2)
     events += [asked(1), Waited(2), reported(1, 1, loss=infinite), told(1, "PRUNED", None)]
-    events += [Stopped("interrupted", 5.0, 0), begun]
+    events += [interrupted(5.0, 0), begun]
     events += [asked(2), reported(2, 1, loss=nan), Retried(2, FAILURE), reported(2, 1)]
     events += [told(2, TrialState.FAIL, None), *trial(3, value=0.25, folds=2)]
     events += [*BASELINES, confirmed(3, 8, 0.27), confirmed(3, 9, None)]
     test = {"loss": 0.3, "a metric (of mine)": nan}
-    events += [Stopped("finished", 20.0, 3, winner=3, test=test, memory=10**9, epochs=2)]
+    events += [finished(20.0, 3, winner=3, test=test, memory=10**9, epochs=2)]
     assert {type(event) for event in events} == set(get_args(Event))
     return timed(*events)
 

@@ -13,9 +13,10 @@ from searchlab.engine.loop import Interrupt, Search
 from searchlab.engine.recorder import Recorder
 from searchlab.engine.replay import replay
 from searchlab.errors import ReplayError
-from searchlab.journal.events import Asked, Resumed, Started, Told
+from searchlab.journal.events import Asked, Told
 from searchlab.journal.journal import Journal, read_journal
 from searchlab.journal.record import StudyRecord
+from searchlab.testing import entries as make
 from searchlab.testing.doubles import TrivialExecutor, bowl, study
 from searchlab.tracking.memory import MemoryTracker
 
@@ -42,8 +43,8 @@ class Process:
             with Journal(path) as journal:
                 recorder = Recorder(journal, record, self.tracker)
                 if record.started is None:
-                    recorder(Started(self.spec.as_dict(), ""))
-                recorder(Resumed(self.spec.search.trials, None, "trivial", 1))
+                    recorder(make.started(self.spec))
+                recorder(make.resumed(self.spec.search.trials, executor="trivial"))
                 jobs = Jobs(self.spec, Path(), self.directory)
                 Search(jobs, backend, answers, self.executor, recorder, self.interrupt).run()
         finally:

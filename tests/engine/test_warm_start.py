@@ -7,12 +7,12 @@ import pytest
 from searchlab.core.trial import Failure, Outcome, Suggestion, Trial, TrialState
 from searchlab.engine.warm_start import inherit
 from searchlab.errors import InputError
-from searchlab.journal.events import Asked, Resumed, Started, Stopped, Told
+from searchlab.journal.events import Asked, Told
 from searchlab.journal.home import StudyHome
 from searchlab.journal.journal import Journal, read_journal
 from searchlab.journal.layout import StudyLayout
 from searchlab.journal.record import StudyRecord
-from searchlab.study.ending import Ending
+from searchlab.testing import entries as make
 from searchlab.testing.doubles import STUDY_SPACE, study
 
 DATA = {"name": "iris", "digest": "d1"}
@@ -32,8 +32,8 @@ def write(cwd, name, trials=(), data=DATA, model_path=None, **changes):
     home = StudyHome(name, cwd)
     with Journal(home.paths.journal) as journal:
         file = str(cwd / f"{name}.yaml")
-        journal.append(Started(study(name=name, **changes).as_dict(), "", file, data))
-        journal.append(Resumed(9, None, "inline", 1, Ending()))
+        journal.append(make.started(study(name=name, **changes), file=file, data=data))
+        journal.append(make.resumed(9))
         for suggestion, outcome in trials:
             journal.append(Asked(Trial(outcome.number, suggestion, 42)))
             journal.append(Told(outcome))
@@ -41,7 +41,7 @@ def write(cwd, name, trials=(), data=DATA, model_path=None, **changes):
             (home.directory / model_path).parent.mkdir()
             (home.directory / model_path).write_bytes(b"a model")
             (home.directory / model_path).with_name("model.json").write_text("{}")
-            journal.append(Stopped("finished", 1.0, model_path=model_path))
+            journal.append(make.finished(model_path=model_path))
     return home
 
 
@@ -170,7 +170,7 @@ def test_a_resumed_study_knows_what_it_knew(tmp_path):
     known = warm(tmp_path, "a")
     spec = study(name="new", search={"warm_start": ["a"]})
     with Journal(tmp_path / "journal.jsonl") as journal:
-        journal.append(Started(spec.as_dict(), "", known=known))
+        journal.append(make.started(spec, known=known))
     shutil.rmtree(home.directory)
     started = StudyRecord(read_journal(tmp_path / "journal.jsonl")).started
     assert inherit(spec, DATA, StudyHome("new", tmp_path), started).known == known != ()
@@ -190,7 +190,7 @@ def test_the_other_studys_model_is_copied(tmp_path):
     copy = StudyLayout(home.directory).initial
     assert (copy / "model.keras").read_bytes() == b"a model"
     assert (copy / "code" / "nets" / "own.py").read_text() == "units = 3"
-    started = Started(WEIGHTS.as_dict(), "", initial=initial)
+    started = make.started(WEIGHTS, initial=initial)
     assert inherit(WEIGHTS, DATA, home, started).initial == initial
     for name in ("code/nets/own.py", "model.keras"):
         before = (copy / name).read_bytes()

@@ -16,9 +16,10 @@ from searchlab.engine.recorder import Recorder
 from searchlab.engine.replay import replay
 from searchlab.executors.fused import FusedExecutor
 from searchlab.executors.process import ProcessExecutor
-from searchlab.journal.events import Resumed, Retried, Started
+from searchlab.journal.events import Retried
 from searchlab.journal.journal import Journal, read_journal
 from searchlab.journal.record import StudyRecord
+from searchlab.testing import entries as make
 from searchlab.testing.doubles import STUDY_SPACE, study
 from searchlab.tracking.memory import MemoryTracker
 
@@ -69,8 +70,8 @@ def run(directory: Path, executor, factory: str, trials: int) -> StudyRecord:
     backend, record = plugins.backend("optuna")(Problem.of(spec, "multiclass")), StudyRecord()
     with Journal(directory / "journal.jsonl") as journal:
         recorder = Recorder(journal, record, MemoryTracker())
-        recorder(Started(spec.as_dict(), ""))
-        recorder(Resumed(trials, None, "process", 1))
+        recorder(make.started(spec))
+        recorder(make.resumed(trials, executor="process", workers=1))
         answers, jobs = replay(backend, []), Jobs(spec, directory, directory)
         Search(jobs, backend, answers, executor, recorder, Interrupt()).run()
     backend.close()

@@ -13,6 +13,7 @@ from faults.place import TRIALS, Place, one_line
 from searchlab.journal.home import StudyHome
 from searchlab.journal.journal import read_journal
 from searchlab.journal.record import StudyRecord
+from searchlab.testing import entries as make
 from searchlab.tracking.mlflow import outbox
 
 HOLD = (
@@ -105,9 +106,8 @@ def test_of_many_that_start_at_once_one_gets_the_study(place):
 
 def _journal(place: Place) -> bytes:
     """Return the beginning of a journal for a study of this name."""
-    from searchlab.journal.events import Entry, Started
     from searchlab.journal.journal import _encode
     from searchlab.study.file import load_study
 
     spec = load_study(place.cwd / "small.yaml").spec
-    return _encode(Entry(Started(spec.as_dict(), ""), 1.0))
+    return _encode(*make.timed(make.started(spec)))

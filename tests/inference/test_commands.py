@@ -19,7 +19,7 @@ from searchlab.inference.export import export_package
 from searchlab.inference.loading import load_package
 from searchlab.journal.journal import Journal
 from searchlab.registry.resolve import load_model
-from searchlab.testing import entries as study_entries
+from searchlab.testing import entries as make
 
 pytestmark = pytest.mark.keras
 
@@ -128,12 +128,9 @@ def test_an_exported_model_is_whole(place):
 
 def test_a_study_without_a_model_says_what_to_do(tmp_path):
     """An unfinished study is recognized, and the error says how to get its model."""
-    entries = study_entries.timed(
-        study_entries.started(study_entries.spec()), study_entries.RESUMED
-    )
     with Journal(tmp_path / ".searchlab" / "housing" / "journal.jsonl") as journal:
-        for entry in entries:
-            journal.append(entry.event)
+        journal.append(make.started(make.spec()))
+        journal.append(make.RESUMED)
     done = run(tmp_path, "predict", "housing", "--input", "rows.csv", code=2)
     assert "study housing has no model (it is running): run its study file" in done.stderr
 

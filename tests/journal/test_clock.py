@@ -2,19 +2,14 @@
 
 import pytest
 
-from searchlab.core.trial import Failure, Outcome, Report, Suggestion, Trial, TrialState
 from searchlab.journal.clock import Clock
-from searchlab.journal.events import Asked, Reported, Resumed, Retried, Told
-
-RESUMED = Resumed(None, None, "fused", 1)
-
-
-def asked(number: int) -> Asked:
-    return Asked(Trial(number, Suggestion({}, epochs=9), seed=1))
+from searchlab.journal.events import Reported
+from searchlab.testing import entries as make
+from searchlab.testing.entries import asked
 
 
 def reported(number: int, *epochs: int) -> list[Reported]:
-    return [Reported(Report(number, 0, epoch, {})) for epoch in epochs]
+    return [make.reported(number, epoch) for epoch in epochs]
 
 
 def at(*events) -> Clock:
@@ -26,7 +21,7 @@ def at(*events) -> Clock:
 
 def test_a_trial_starts_when_it_is_asked_for():
     """The time is that of the latest report, counted from the start of its trial."""
-    clock = at(RESUMED, asked(0), asked(1), *reported(0, 1, 2, 3), *reported(1, 1), asked(2))
+    clock = at(make.RESUMED, asked(0), asked(1), *reported(0, 1, 2, 3), *reported(1, 1), asked(2))
     assert [clock.start(number) for number in range(3)] == [0, 0, 3]
     assert clock.now == 3
     clock.apply(reported(2, 1)[0])
@@ -35,11 +30,11 @@ def test_a_trial_starts_when_it_is_asked_for():
 
 def test_reports_count_not_epochs():
     """A promoted trial begins at a late epoch and a second fold at epoch 1: each is one report."""
-    second = Reported(Report(0, 1, 1, {}))
+    second = make.reported(0, 1, fold=1)
     assert at(asked(0), *reported(0, 28, 29), second).now == 3
 
 
-@pytest.mark.parametrize("again", [RESUMED, Retried(0, Failure("OSError", "no"))])
+@pytest.mark.parametrize("again", [make.RESUMED, make.retried(0)])
 def test_an_attempt_that_begins_anew_keeps_its_start(again):
     """A retried attempt counts from its trial's start; time stands still until it has caught up."""
     clock = at(asked(0), *reported(0, 1), asked(1), *reported(0, 2, 3), again)
@@ -53,11 +48,11 @@ def test_an_attempt_that_begins_anew_keeps_its_start(again):
 
 def test_only_the_trial_that_is_retried_begins_anew():
     """A retry does not interrupt the count of the other running trials' reports."""
-    retried = Retried(0, Failure("OSError", "no"))
-    assert at(asked(0), asked(1), *reported(1, 1, 2), retried, *reported(1, 3)).now == 3
+    events = asked(0), asked(1), *reported(1, 1, 2), make.retried(0), *reported(1, 3)
+    assert at(*events).now == 3
 
 
 def test_an_outcome_takes_no_time():
-    """A trial asked for after an outcome starts at the last report before it."""
-    ended = Told(Outcome(0, TrialState.PRUNED))
+    """A trial that is asked for after an outcome starts with the last report before it."""
+    ended = make.told(0, "PRUNED")
     assert at(asked(0), *reported(0, 1, 2), ended, asked(1)).start(1) == 2

@@ -3,54 +3,36 @@
 import math
 
 import pytest
+from support import study
 
-from searchlab.core.trial import (
-    Failure,
-    FailureKind,
-    Known,
-    Outcome,
-    Report,
-    Suggestion,
-    Trial,
-    TrialState,
-)
+from searchlab.core.trial import Failure, FailureKind, Known
 from searchlab.errors import JournalError
-from searchlab.journal.events import (
-    Asked,
-    Reported,
-    Resumed,
-    Retried,
-    Started,
-    Stopped,
-    Told,
-    Waited,
-)
+from searchlab.journal import journal
+from searchlab.journal.events import Waited
 from searchlab.journal.journal import Journal, read_journal
+from searchlab.testing import entries as make
 
 EVENTS = [
-    Started(study={"name": "ä"}, text="name: ä\n", data={"digest": "1"}, versions={"keras": "3"}),
-    Resumed(trials=3, seconds=None, executor="inline", workers=1),
-    Asked(Trial(0, Suggestion({"x": 0.1, "b": True, "n": None, "s": "a\nb"}, epochs=3), seed=42)),
-    Reported(Report(0, 0, 1, {"loss": 0.1 + 0.2, "val_loss": 1e-300})),
-    Told(Outcome(0, TrialState.COMPLETE, 1 / 3, {"val_loss": 1 / 3}, (0.25, 0.5), 1, 0.5, "a")),
-    Asked(Trial(1, Suggestion({"x": 0.2}, epochs=9, initial_epoch=3, resume_from=0), seed=42)),
+    make.started(study(), text="name: ä\n", versions={"keras": "3"}),
+    make.resumed(3),
+    make.asked(0, {"x": 0.1, "b": True, "n": None, "s": "a\nb"}),
+    make.reported(0, 1, metrics={"loss": 0.1 + 0.2, "val_loss": 1e-300}),
+    make.told(0, value=1 / 3, metrics={"val_loss": 1 / 3}, scores=(0.25, 0.5), model_path="a"),
+    make.asked(1, epochs=9, initial_epoch=3, resume_from=0),
     Waited(2),
-    Told(Outcome(1, TrialState.FAIL, error=Failure("ValueError", "no", "Traceback"))),
-    Retried(0, Failure("WorkerKilled", "killed", "", FailureKind.WORKER_KILLED)),
-    Told(Outcome(2, TrialState.PRUNED, 0.5, unfused="its optimizer (Ftrl)")),
-    Started(
-        study={"name": "b"},
-        text="",
-        known=(Known("a", 3, {"x": 0.1, "b": True, "i": 1}, 0.5),),
-        initial="0",
-    ),
-    Stopped("finished", 1.5, best=0, test={"loss": 0.2}, model_path="best/model.keras"),
+    make.told(1, "FAIL", None),
+    make.retried(0, Failure("WorkerKilled", "killed", "", FailureKind.WORKER_KILLED)),
+    make.told(2, "PRUNED", unfused="its optimizer (Ftrl)"),
+    make.confirmed(0, 8, 0.5),
+    *make.BASELINES,
+    make.finished(1.5, best=0, test={"loss": 0.2}, model_path="best/model.keras"),
+    make.started(study(), known=(Known("a", 3, {"x": 0.1, "b": True, "i": 1}, 0.5),), initial="0"),
 ]
 
 
 def write(path, events):
-    with Journal(path) as journal:
-        return [journal.append(event) for event in events]
+    with Journal(path) as file:
+        return [file.append(event) for event in events]
 
 
 def test_every_event_comes_back_as_it_was_written(tmp_path):
@@ -61,7 +43,7 @@ def test_every_event_comes_back_as_it_was_written(tmp_path):
 
 def test_metrics_that_are_not_finite_come_back(tmp_path):
     """The nan and inf of a diverged training are recorded unchanged."""
-    write(tmp_path / "j", [Reported(Report(0, 0, 1, {"a": math.nan, "b": math.inf}))])
+    write(tmp_path / "j", [make.reported(0, 1, metrics={"a": math.nan, "b": math.inf})])
     (entry,) = read_journal(tmp_path / "j")
     assert math.isnan(entry.event.report.metrics["a"])
     assert entry.event.report.metrics["b"] == math.inf
@@ -78,6 +60,17 @@ def test_a_journal_cut_at_any_byte_keeps_its_whole_lines(tmp_path):
         assert list(read_journal(path)) == written[:kept]
         (added,) = write(path, [Waited(9)])
         assert list(read_journal(path)) == [*written[:kept], added]
+
+
+@pytest.mark.parametrize("found", [2, None])
+def test_a_journal_of_another_format_is_refused_in_one_line(tmp_path, monkeypatch, found):
+    """Its first line has the format; a later one, or none at all, is told with what to do."""
+    path = tmp_path / "j"
+    with monkeypatch.context() as patch:
+        patch.setattr(journal, "FORMAT", found)
+        write(path, EVENTS)
+    with pytest.raises(JournalError, match=f"j:1: .*format {found}, and this .*use that version"):
+        list(read_journal(path))
 
 
 def test_damage_inside_the_journal_is_refused_with_its_line(tmp_path):
@@ -106,15 +99,15 @@ def test_a_journal_that_cannot_be_written_says_so_in_one_line(tmp_path):
 def test_an_append_that_fails_leaves_the_journal_as_it_was(tmp_path, monkeypatch):
     """If the disk is full during an append, earlier acknowledged events stay readable."""
     path = tmp_path / "j"
-    with Journal(path) as journal:
-        first = journal.append(EVENTS[0])
+    with Journal(path) as file:
+        first = file.append(EVENTS[0])
 
         def full(_):
             raise OSError(28, "No space left on device")
 
         monkeypatch.setattr("os.fsync", full)
         with pytest.raises(JournalError, match="No space left"):
-            journal.append(EVENTS[1])
+            file.append(EVENTS[1])
         monkeypatch.undo()
-        second = journal.append(EVENTS[2])
+        second = file.append(EVENTS[2])
     assert list(read_journal(path)) == [first, second]

@@ -4,18 +4,12 @@ import math
 
 import pytest
 
-from searchlab.core.trial import Failure, Outcome, Report, Suggestion, Trial, TrialState
+from searchlab.core.state import StudyState
+from searchlab.core.trial import Report
 from searchlab.journal.events import (
-    Asked,
-    Confirmed,
-    Entry,
     Reported,
-    Resumed,
-    Started,
     Stopped,
-    Told,
 )
-from searchlab.journal.record import StudyRecord
 from searchlab.journal.standings import (
     best_epochs,
     best_trials,
@@ -27,17 +21,10 @@ from searchlab.journal.standings import (
     winner,
 )
 from searchlab.study.ending import Ending
+from searchlab.testing import entries as make
 from searchlab.testing.doubles import study
 
 TOP_TWO = Ending(top=2, seeds=2)
-
-
-def complete(number, value):
-    return Outcome(number, TrialState.COMPLETE, value, scores=(value,))
-
-
-def fail(number):
-    return Outcome(number, TrialState.FAIL, error=Failure("ValueError", "no"))
 
 
 def record_of(values, *events, ending=TOP_TWO, same=(), **changes):
@@ -46,20 +33,17 @@ def record_of(values, *events, ending=TOP_TWO, same=(), **changes):
     The trials in `same` have the params of trial 0.
     """
     spec = study(search={"trials": len(values), "seed": 7}, **changes)
-    found = [Started(spec.as_dict(), ""), Resumed(len(values), None, "inline", 1, ending)]
+    found = [make.started(spec), make.resumed(len(values), ending=ending)]
     for number, value in enumerate(values):
         params = {"n_hidden": 0 if number in same else number}
-        found.append(Asked(Trial(number, Suggestion(params, 9), 7)))
-        found.append(Told(fail(number) if value is None else complete(number, value)))
-    return StudyRecord(Entry(event, 0.0) for event in [*found, *events])
+        state = "FAIL" if value is None else "COMPLETE"
+        found += [make.asked(number, params, epochs=9), make.told(number, state, value)]
+    return make.record(*found, *events)
 
 
 def confirmed(number, *values, epochs=(5,)):
     """Return a trial's confirmations with seeds 8, 9, ...; None: FAIL."""
-    return [
-        Confirmed(8 + index, fail(number) if value is None else complete(number, value), epochs)
-        for index, value in enumerate(values)
-    ]
+    return [make.confirmed(number, 8 + n, value, epochs) for n, value in enumerate(values)]
 
 
 def test_the_best_trials_are_complete_and_distinct():
@@ -88,8 +72,8 @@ def test_what_is_missing_is_each_candidate_with_each_fresh_seed():
 def test_the_largest_seed_is_followed_by_the_first():
     """Seeds stay within the valid range of a study's seed."""
     spec = study(search={"trials": 1, "seed": 2**31 - 1})
-    events = [Started(spec.as_dict(), ""), Resumed(1, None, "inline", 1, TOP_TWO)]
-    assert fresh_seeds(StudyRecord(Entry(event, 0.0) for event in events)) == [1, 2]
+    record = make.record(make.started(spec), make.resumed(1, ending=TOP_TWO))
+    assert fresh_seeds(record) == [1, 2]
 
 
 def test_a_lucky_trial_loses_to_a_better_mean():
@@ -117,7 +101,7 @@ def test_the_standing_of_the_studys_model_is_that_of_its_trial():
     """It is known once the study has a model, and belongs to the trial of that model."""
     events = [*confirmed(0, 5.0, 7.0), *confirmed(1, 2.0, 4.0)]
     assert standing_of(record_of([1.0, 2.0], *events)) is None
-    stopped = Stopped("finished", 1.0, best=0, winner=1)
+    stopped = Stopped(StudyState.FINISHED, 1.0, best=0, winner=1)
     assert standing_of(record_of([1.0, 2.0], *events, stopped)).mean == 3.0
 
 
@@ -143,8 +127,7 @@ def test_the_refit_takes_the_median_of_the_best_epochs():
     record = record_of([1.0, 2.0], *events)
     assert epochs_of(record.trials[0], record) == 5
     spec = study(search={"trials": 1, "seed": 7})
-    searched = [Started(spec.as_dict(), ""), Resumed(1, None, "inline", 1)]
-    searched += [Asked(Trial(0, Suggestion({}, 9), 7))]
+    searched = [make.started(spec), make.resumed(1), make.asked(0, {}, epochs=9)]
     searched += [Reported(report) for report in reports(0, 3.0, 1.0, 2.0)]
-    record = StudyRecord(Entry(event, 0.0) for event in [*searched, Told(complete(0, 1.0))])
+    record = make.record(*searched, make.told(0, value=1.0))
     assert epochs_of(record.trials[0], record) == 2

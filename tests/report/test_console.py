@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from searchlab.core.trial import Failure, Outcome, Report, Suggestion, Trial, TrialState
-from searchlab.journal.events import Asked, Entry, Event, Reported, Resumed, Started, Stopped, Told
+from searchlab.core.trial import Suggestion, Trial
+from searchlab.journal.events import Asked, Entry, Event, Reported, Told
 from searchlab.journal.record import StudyRecord
 from searchlab.report.console import LiveTracker, PlainTracker
 from searchlab.report.live import Pace, live_view
 from searchlab.study.spec import StudySpec
+from searchlab.testing import entries as make
+from searchlab.testing.entries import failed
 
 
 def events(trials: int | None = 10, seconds: float | None = None, folds: int = 2) -> list[Event]:
@@ -29,33 +31,28 @@ def events(trials: int | None = 10, seconds: float | None = None, folds: int = 2
         "evaluation": {"folds": folds} if folds > 1 else {"holdout": 0.2},
     }
     study = StudySpec.model_validate_json(json.dumps(spec))
-    return [Started(study.as_dict(), ""), Resumed(trials, seconds, "inline", 1)]
+    return [make.started(study), make.resumed(trials, seconds, workers=1)]
 
 
 def asked(number: int) -> Asked:
     """Return the start of a trial of twenty epochs."""
     params = {"n_hidden": number % 4, "learning_rate": 0.0142523}
-    return Asked(Trial(number, Suggestion(params, 20), 1))
+    return make.asked(number, params, epochs=20)
 
 
 def reported(number: int, fold: int, epoch: int) -> Reported:
-    """Return the report of one epoch."""
-    return Reported(Report(number, fold, epoch, {"loss": 0.1, "val_loss": 0.25}))
+    """An epoch."""
+    return make.reported(number, epoch, fold, metrics={"loss": 0.1, "val_loss": 0.25})
 
 
 def complete(number: int, value: float) -> Told:
-    """Return the end of a COMPLETE trial."""
-    return Told(Outcome(number, TrialState.COMPLETE, value, epochs=40, seconds=12.3))
-
-
-def failed(number: int, message: str) -> Told:
-    """Return the end of a FAIL trial."""
-    return Told(Outcome(number, TrialState.FAIL, error=Failure("ValueError", message)))
+    """A COMPLETE trial."""
+    return make.told(number, value=value, epochs=40, seconds=12.3)
 
 
 def timed(*parts: Event) -> list[Entry]:
-    """Return entries one second apart, starting at second 0."""
-    return [Entry(event, float(time)) for time, event in enumerate(parts)]
+    """Entries a second apart, from second 0."""
+    return make.timed(*parts, begin=0.0, step=1.0)
 
 
 def view(entries: list[Entry], now: float, width: int = 80, before: int = 0) -> list[str]:
@@ -98,7 +95,7 @@ def test_view_before_the_first_entry() -> None:
 def test_view_tells_the_pace_of_this_process_only() -> None:
     """Trials and epochs of an earlier process count as done, but not toward the pace."""
     earlier = [*events(), asked(0), complete(0, 0.3), asked(1), complete(1, 0.2),
-               Stopped("interrupted", 5.0)]  # fmt: skip
+               make.interrupted(5.0)]  # fmt: skip
     here = [events()[1], asked(2), reported(2, 0, 1), complete(2, 0.4)]
     entries = timed(*earlier, *here)
     lines = view(entries, now=10.0 + 7.0, before=len(earlier))

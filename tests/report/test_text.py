@@ -14,15 +14,11 @@ from rich.console import Console, RenderableType
 
 from searchlab.core import wording
 from searchlab.core.space import Scalar
-from searchlab.core.trial import Failure, Outcome, Suggestion, Trial, TrialState
+from searchlab.core.state import StudyState
+from searchlab.core.trial import Failure, Outcome, TrialState
 from searchlab.journal.events import (
-    Asked,
     Compared,
-    Confirmed,
-    Entry,
     Event,
-    Resumed,
-    Started,
     Stopped,
     Told,
 )
@@ -34,6 +30,7 @@ from searchlab.report.tables import list_table, show_table
 from searchlab.report.text import _yaml, best_text, summary
 from searchlab.study.ending import Ending
 from searchlab.study.spec import StudySpec
+from searchlab.testing import entries as make
 
 DIRECTORY = Path("studies-home") / "tiny"
 PARAMS = {"n_hidden": 2, "learning_rate": 0.0123456789, "activation": "on"}
@@ -66,11 +63,10 @@ def record(*outcomes: Outcome, then: tuple[Event, ...] = (), running: int = 0) -
             }
         )
     )
-    events: list[Event] = [Started(spec.as_dict(), ""), Resumed(10, None, "inline", 1)]
+    events: list[Event] = [make.started(spec), make.resumed(10)]
     for number in range(len(outcomes) + running):
-        events.append(Asked(Trial(number, Suggestion(PARAMS, 20), 1)))
-    events += [Told(outcome) for outcome in outcomes]
-    return StudyRecord(Entry(event, float(time)) for time, event in enumerate([*events, *then]))
+        events.append(make.asked(number, PARAMS, epochs=20))
+    return make.record(*events, *map(Told, outcomes), *then)
 
 
 def complete(number: int, value: float) -> Outcome:
@@ -93,7 +89,7 @@ def rendered(renderable: RenderableType, width: int = 160) -> str:
 
 def test_json_has_the_study_with_its_best() -> None:
     """The JSON object has the best trial with exact params, and the paths of all files."""
-    stopped = Stopped("finished", 12.5, 0, {"loss": 0.25}, "best/model.keras", memory=3_000_000)
+    stopped = make.finished(12.5, 0, {"loss": 0.25}, "best/model.keras", memory=3_000_000)
     study = record(complete(0, 0.2), complete(1, 0.3), then=(stopped,))
     assert study_json(study, IDS, DIRECTORY) == {
         "name": "tiny",
@@ -134,7 +130,7 @@ def test_json_without_anything_yet_is_null_not_absent() -> None:
 def test_json_never_has_nan() -> None:
     """Values that are not finite become null, in trials and in the test."""
     pruned = Outcome(0, TrialState.PRUNED, math.nan, scores=(math.inf, 1.0))
-    stopped = Stopped("failed", 1.0, None, {"loss": math.nan})
+    stopped = Stopped(StudyState.FAILED, 1.0, None, {"loss": math.nan})
     values = show_json(record(pruned, then=(stopped,)), None, DIRECTORY)
     assert json.loads(json.dumps(values, allow_nan=False))["test"] == {"loss": None}
     assert (values["trials"][0]["value"], values["trials"][0]["scores"]) == (None, [None, 1.0])
@@ -156,7 +152,7 @@ def test_json_lists_the_trials_by_number() -> None:
 
 def test_summary_of_a_finished_study() -> None:
     """It has the best value and params, the test, the model and the next commands."""
-    stopped = Stopped("finished", 125.0, 0, {"loss": 0.25}, "best/model.keras")
+    stopped = make.finished(125.0, 0, {"loss": 0.25}, "best/model.keras")
     text = rendered(summary(record(complete(0, 0.2), then=(stopped,)), IDS, DIRECTORY))
     for part in (
         "study tiny finished",
@@ -177,19 +173,18 @@ def test_summary_of_a_finished_study() -> None:
 def confirmed_record() -> StudyRecord:
     """Return a study in which trial 1, second in the search, is best with fresh seeds."""
     spec = record().spec
-    events: list[Event] = [Started(spec.as_dict(), "")]
-    events.append(Resumed(2, None, "inline", 1, Ending(top=2, seeds=2)))
+    events: list[Event] = [make.started(spec), make.resumed(2, ending=Ending(top=2, seeds=2))]
     for number, value in enumerate((0.2, 0.3)):
         params = {**PARAMS, "n_hidden": number}
-        events.append(Asked(Trial(number, Suggestion(params, 20), 1)))
+        events.append(make.asked(number, params, epochs=20))
         events.append(Told(complete(number, value)))
     for number, seed, value in ((0, 43, 0.5), (0, 44, 0.7), (1, 43, 0.375), (1, 44, 0.125)):
-        events.append(Confirmed(seed, complete(number, value)))
+        events.append(make.confirmed(number, seed, value))
     events.append(Compared("linear", {"loss": 0.75}))
     events.append(Compared("boosting", error=Failure("MemoryError", "[red]too large")))
     path = "refit/model.keras"
-    events.append(Stopped("finished", 9.0, 0, {"loss": 0.28, "mae": 0.4}, path, winner=1, epochs=7))
-    return StudyRecord(Entry(event, float(time)) for time, event in enumerate(events))
+    events.append(make.finished(9.0, 0, {"loss": 0.28, "mae": 0.4}, path, winner=1, epochs=7))
+    return make.record(*events)
 
 
 def test_summary_has_search_confirmed_and_test_score_side_by_side() -> None:
@@ -210,7 +205,7 @@ def test_summary_has_search_confirmed_and_test_score_side_by_side() -> None:
 def test_summary_says_why_there_was_no_refit() -> None:
     """The reason has its own line, in the terminal as on the page."""
     error = Failure("FloatingPointError", "[red]diverged")
-    stopped = Stopped("finished", 1.0, 0, {"loss": 0.3}, "best/model.keras", refit_error=error)
+    stopped = make.finished(1.0, 0, {"loss": 0.3}, "best/model.keras", refit_error=error)
     study = record(complete(0, 0.2), then=(stopped,))
     assert "FloatingPointError: [red]diverged" in rendered(summary(study, None, DIRECTORY))
     assert "its refit failed: FloatingPointError: [red]diverged" in report_page(study)
@@ -235,7 +230,7 @@ def test_best_is_the_winners() -> None:
     assert "# confirmed: 0.25 ± 0.18 (2 seeds)" in text
 
 
-@pytest.mark.parametrize("then", [(Stopped("interrupted", 3.0),), ()])
+@pytest.mark.parametrize("then", [(make.interrupted(3.0),), ()])
 def test_summary_of_an_unfinished_study_says_how_to_continue(then: tuple[Event, ...]) -> None:
     """An interrupted study and one whose process died name the command that continues them."""
     study = record(complete(0, 0.2), running=1, then=then)
@@ -306,7 +301,7 @@ def test_list_has_each_study(width: int) -> None:
 
 def test_best_is_yaml_with_the_exact_params() -> None:
     """The output of `best` is YAML that reads back as the params, with types and all digits."""
-    stopped = Stopped("finished", 1.0, 0, {}, "best/model.keras")
+    stopped = make.finished(1.0, 0, {}, "best/model.keras")
     text = best_text(record(complete(0, 0.2), then=(stopped,)), DIRECTORY).plain
     assert yaml.safe_load(text) == PARAMS
     assert f"# model: {DIRECTORY / 'best/model.keras'}" in text

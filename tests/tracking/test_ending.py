@@ -9,7 +9,6 @@ import pytest
 from mlflow import MlflowClient
 from tracking.store_support import artifacts, history, runs, track
 
-from searchlab.journal.events import Resumed, Stopped
 from searchlab.journal.record import StudyRecord
 from searchlab.study.ending import Ending
 from searchlab.testing import entries as make
@@ -100,8 +99,8 @@ def test_a_study_that_is_no_longer_refitted_forgets_the_epochs(uri, home):
     entries = make.ended_study()
     track(uri, home, entries)
     ending = Ending(1, 2, refit=False, baselines=True)
-    later = Stopped("finished", 5.0, 1, winner=1, test={"loss": 0.4}, model_path="best/x.keras")
-    more = make.timed(Resumed(2, None, "inline", 2, ending), later, begin=entries[-1].time + 9)
+    later = make.finished(5.0, 1, winner=1, test={"loss": 0.4}, model_path="best/x.keras")
+    more = make.timed(make.resumed(2, ending=ending), later, begin=entries[-1].time + 9)
     track(uri, home, more, before=entries)
     run = runs(uri)["housing"]
     assert "searchlab.refit_epochs" not in run.data.tags

@@ -21,7 +21,6 @@ from tracking.store_support import artifacts, history, page, put_model, runs, tr
 
 from searchlab.data.preprocessing import load_preprocessing
 from searchlab.errors import TrackingError
-from searchlab.journal.events import Stopped
 from searchlab.report.html.report import report_page
 from searchlab.testing import entries as make
 from searchlab.tracking.mlflow.address import redact, resolve_uri
@@ -148,7 +147,7 @@ def test_a_call_whose_answer_is_lost_is_not_done_twice(uri, home, call, monkeypa
     """If the store accepts a call but its answer is lost, retrying stores nothing twice."""
     events = [make.started(make.spec()), make.RESUMED, make.asked(0), make.reported(0, 1)]
     events += [make.RESUMED, *make.trial(0)[1:], *make.trial(1)]
-    entries = make.timed(*events, Stopped("finished", 1.0, 0))
+    entries = make.timed(*events, make.finished(1.0, 0))
     track(uri, home, entries[:4])
     real, failed = getattr(MlflowClient, call), []
 
@@ -172,7 +171,12 @@ def test_a_call_whose_answer_is_lost_is_not_done_twice(uri, home, call, monkeypa
 def test_an_interrupted_trial_starts_anew_in_a_run_of_its_own(uri, home):
     """An interrupted run is KILLED and later replaced, so that only one attempt's curve shows."""
     first = [make.started(make.spec()), make.RESUMED, *make.trial(0)]
-    first += [make.asked(1), make.reported(1, 1), make.reported(1, 2), Stopped("interrupted", 5.0)]
+    first += [
+        make.asked(1),
+        make.reported(1, 1),
+        make.reported(1, 2),
+        make.interrupted(5.0),
+    ]
     entries = make.timed(*first)
     track(uri, home, entries)
     assert runs(uri)["trial-0001"].info.status == "KILLED"
@@ -189,10 +193,10 @@ def test_an_interrupted_trial_starts_anew_in_a_run_of_its_own(uri, home):
 def test_an_extended_study_shows_its_new_best(uri, home):
     """The params of the best are replaced, stale ones included; the data set stays a single one."""
     events = [make.started(make.spec()), make.RESUMED, *make.trial(2, value=0.5)]
-    entries = make.timed(*events, Stopped("finished", 3.0, 2))
+    entries = make.timed(*events, make.finished(3.0, 2))
     track(uri, home, entries)
     assert runs(uri)["housing"].data.tags["best.momentum"] == "0.5"
-    more = [make.RESUMED, *make.trial(3, value=0.1), Stopped("finished", 3.0, 3)]
+    more = [make.RESUMED, *make.trial(3, value=0.1), make.finished(3.0, 3)]
     track(uri, home, make.timed(*more, begin=entries[-1].time + 9), before=entries)
     run = runs(uri)["housing"]
     assert run.data.tags["searchlab.best_trial"] == "3"
@@ -203,11 +207,11 @@ def test_an_extended_study_shows_its_new_best(uri, home):
 
 
 def test_studies_of_one_name_have_runs_of_their_own(uri, tmp_path):
-    """A study of the same name in another directory is another study and stays unchanged."""
-    for place, begin in (("a", make.BEGIN), ("b", make.BEGIN + 5)):
+    """Another directory's study of the same name is another study, and stays as it is."""
+    for place in ("a", "b"):
         (tmp_path / place).mkdir()
-        events = [make.started(make.spec()), make.RESUMED, *make.trial(0)]
-        track(uri, tmp_path / place, make.timed(*events, begin=begin))
+        events = [make.started(make.spec(), id=place), make.RESUMED, *make.trial(0)]
+        track(uri, tmp_path / place, make.timed(*events))
     one, other = read_ids(tmp_path / "a"), read_ids(tmp_path / "b")
     assert one.run_id != other.run_id
     assert one.trials[0] != other.trials[0]
@@ -313,8 +317,8 @@ def test_processes_that_start_at_once_share_a_new_store(tmp_path):
     code = (
         "import sys; from pathlib import Path; from searchlab.testing import entries as make;"
         "from tracking.store_support import track; home = Path(sys.argv[2]); home.mkdir();"
-        "entries = make.timed(make.started(make.spec()), make.RESUMED, *make.trial(0),"
-        " begin=float(sys.argv[3]));"
+        "entries = make.timed(make.started(make.spec(), id=sys.argv[3]),"
+        " make.RESUMED, *make.trial(0));"
         "assert track(sys.argv[1], home, entries, drain_seconds=200).pending == 0"
     )
     uri = resolve_uri(f"sqlite:///{tmp_path}/mlflow.db", tmp_path)

@@ -20,7 +20,6 @@ from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
 from mlflow_server import Server
 from tracking.store_support import runs, track
 
-from searchlab.journal.events import Resumed
 from searchlab.journal.record import StudyRecord
 from searchlab.study.ending import Ending
 from searchlab.testing import entries as make
@@ -207,7 +206,7 @@ def test_an_extended_study_makes_another_version(uri, studies, light):
     entries = make.ended_study(name="first", scores=(0.28, 0.28))
     (home / "refit" / "model.keras").write_text("another")
     ending = Ending(1, 1, refit=True, registered_model="houses")
-    events = [Resumed(3, None, "inline", 2, ending), *make.trial(2, value=0.2)]
+    events = [make.resumed(3, ending=ending), *make.trial(2, value=0.2)]
     events += [make.confirmed(2, 8, 0.22), replace(entries[-1].event, best=2, winner=2)]
     track(uri, home, make.timed(*events, begin=entries[-1].time + 99), before=entries)
     assert registered(home) == ("2", "champion", "0.22 beats 0.28 of version 1")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from searchlab.core.state import StudyState
 from searchlab.core.wording import confirmed_text, duration_text, number_text
 from searchlab.journal.record import StudyRecord
 from searchlab.journal.standings import standing_of, standings
@@ -29,10 +30,13 @@ def headline(record: StudyRecord) -> str:
 def sentence(record: StudyRecord) -> str:
     """Return the sentence that explains the headline."""
     trial, counts, ended = chosen(record), record.counts(), record.ended
-    if record.state == "failed" and trial is None:
+    if record.state is StudyState.FAILED and trial is None:
         return f"All {ended} trials failed, so there is no model. The reasons stand below."
     if record.stopped is None or record.stopped.winner is None:
-        state = {"running": "is running, or its process died", "interrupted": "was interrupted"}
+        state = {
+            StudyState.RUNNING: "is running, or its process died",
+            StudyState.INTERRUPTED: "was interrupted",
+        }
         planned = planned_trials(record)
         total = "" if planned is None else f" of {planned}"
         return (

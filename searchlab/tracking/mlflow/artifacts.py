@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mlflow import MlflowClient
 
+from searchlab.core.state import StudyState
 from searchlab.journal.record import StudyRecord
 from searchlab.private.mlflow import table_tags
 from searchlab.tracking.base import Render
@@ -19,7 +20,11 @@ from searchlab.tracking.mlflow.table import as_csv, as_json, trials_table
 from searchlab.tracking.mlflow.tracked import TrackedStudy
 from searchlab.tracking.mlflow.values import log_values, milliseconds
 
-_STATUS = {"finished": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
+_STATUS = {
+    StudyState.FINISHED: "FINISHED",
+    StudyState.FAILED: "FAILED",
+    StudyState.INTERRUPTED: "KILLED",
+}
 _log = logging.getLogger(__name__)
 
 

@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 from searchlab.errors import TrackingError
-from searchlab.journal.events import Entry, Reported
+from searchlab.journal.events import Entry, Reported, Started
 from searchlab.tracking.mlflow.address import redact
-from searchlab.tracking.mlflow.projection import Batch, Planner, study_identity
+from searchlab.tracking.mlflow.projection import Batch, Planner
 from searchlab.tracking.mlflow.state import State
 from searchlab.tracking.mlflow.tracked import TrackedStudy
 from searchlab.tracking.mlflow.trouble import reason
@@ -176,7 +176,7 @@ class Outbox:
         from searchlab.tracking.mlflow.opening import open_store  # imports MLflow
         from searchlab.tracking.mlflow.store import MlflowStore
 
-        identity, uri = study_identity(self._waiting[0]), redact(self._study.uri)
+        identity, uri = _study_id(self._waiting[0]), redact(self._study.uri)
         state = State.load(self._study.directory, identity, uri)
         self._sent = self._known = min(state.sent, self._first)  # as far as known by now
         client, experiment = open_store(self._study.uri)
@@ -191,6 +191,12 @@ class Outbox:
         self._planner.plan(known)
         self._sent = self._known = len(known)
         return store
+
+
+def _study_id(first: Entry) -> str:
+    """The study's identity, which its journal begins with."""
+    assert isinstance(first.event, Started)  # noqa: S101 - a tracker is given whole journals
+    return first.event.id
 
 
 class _Guarded:

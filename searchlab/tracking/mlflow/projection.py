@@ -7,12 +7,11 @@ again therefore changes nothing, and an outage needs no bookkeeping point by poi
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from searchlab.core.trial import Outcome, Report, Trial, TrialState
@@ -32,9 +31,6 @@ from searchlab.journal.record import StudyRecord
 from searchlab.journal.standings import standing_of
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_\-. /:]")
-
-_NEW = ("known", "initial")
-"""What a study's first entry once did not have; nothing in it leaves the identity as it was."""
 
 
 @dataclass(frozen=True)
@@ -288,14 +284,6 @@ def study_params(started: Started, record: StudyRecord) -> dict[str, Any]:
     space = spec.as_dict()["space"]
     settings |= {f"space.{name}": _domain(values) for name, values in space.items()}
     return {name: value for name, value in settings.items() if value is not None}
-
-
-def study_identity(entry: Entry) -> str:
-    """What tells a study from all others, also those of its name: a hash of its first entry."""
-    values = asdict(entry.event)
-    event = {name: value for name, value in values.items() if value or name not in _NEW}
-    text = json.dumps([event, entry.time], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def metric_name(name: str) -> str:

@@ -25,7 +25,7 @@ class State:
     """The entries that have been sent so far, and their destination.
 
     Attributes:
-        study: the study's identity, which its name alone is not.
+        study: the study's identity, that of its journal.
         uri: the tracking URI, without its password.
         experiment_id: the experiment, or "" before it is known.
         run_id: the study's run, or "" before it is known.

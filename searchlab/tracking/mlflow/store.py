@@ -12,6 +12,7 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
+from searchlab.core.state import StudyState
 from searchlab.core.trial import Failure, TrialState
 from searchlab.journal.record import StudyRecord
 from searchlab.report.phrases import BASELINES
@@ -256,7 +257,7 @@ class MlflowStore:
 def _end_tags(update: TrialUpdate) -> dict[str, str]:
     """Return the tags that change when a trial ends or an interrupted process leaves it."""
     if update.outcome is None:
-        return {} if update.ended is None else {"searchlab.state": "interrupted"}
+        return {} if update.ended is None else {"searchlab.state": str(StudyState.INTERRUPTED)}
     tags = {"searchlab.state": str(update.outcome.state)}
     error = update.outcome.error
     if error is not None:

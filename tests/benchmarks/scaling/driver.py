@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from searchlab.backends.base import Problem
 from searchlab.core.interrupt import Interrupt
@@ -120,7 +121,7 @@ def hold(load: Load, directory: Path, tracker: Tracker) -> Held:
     with contextlib.closing(executor), contextlib.closing(backend), Journal(journal_file) as file:
         tracker.replay([])
         recorder = Recorder(file, StudyRecord(), tracker)
-        recorder(Started(spec.as_dict(), ""))
+        recorder(Started(uuid4().hex, spec.as_dict(), ""))
         recorder(Resumed(load.trials, None, "fused", load.workers))
         answers = replay(backend, [])
         jobs = Jobs(spec, directory, directory)

@@ -6,8 +6,7 @@ import json
 from dataclasses import replace
 from html.parser import HTMLParser
 
-from searchlab.core.trial import Failure, Outcome, TrialState
-from searchlab.journal.events import Compared, Confirmed, Event, Resumed, Stopped
+from searchlab.journal.events import Compared, Event
 from searchlab.journal.record import StudyRecord
 from searchlab.study.ending import Ending
 from searchlab.testing import entries as make
@@ -32,25 +31,19 @@ def many(**spec) -> StudyRecord:
     return record(*trials, make.trial(8, "PRUNED", None), make.trial(9, "FAIL", None), **spec)
 
 
-def confirmed(number: int, seed: int, value: float | None) -> Confirmed:
-    """A training with another seed; it failed if there is no value."""
-    if value is None:
-        error = Failure("ValueError", "no luck")
-        return Confirmed(seed, Outcome(number, TrialState.FAIL, error=error))
-    return Confirmed(seed, Outcome(number, TrialState.COMPLETE, value, epochs=3), (2,))
-
-
 def finished(**changes) -> StudyRecord:
     """The study of `many`, in which other seeds make trial 6 the winner and not trial 7.
 
     Args:
         **changes: of its last event.
     """
-    stopped = Stopped(
-        "finished", 60.0, best=7, winner=6, epochs=2, test={"loss": 0.4062, "mae": 0.51}
-    )
+    stopped = make.finished(60.0, best=7, winner=6, epochs=2, test={"loss": 0.4062, "mae": 0.51})
     then = [
-        *(confirmed(n, seed, value) for n, of in CONFIRMED.items() for seed, value in of.items()),
+        *(
+            make.confirmed(n, seed, value)
+            for n, of in CONFIRMED.items()
+            for seed, value in of.items()
+        ),
         *(Compared(name, {"loss": value}, 0.5) for name, value in BASELINES.items()),
         replace(stopped, **changes),
     ]
@@ -60,8 +53,12 @@ def finished(**changes) -> StudyRecord:
 def resumed() -> StudyRecord:
     """Two processes an hour apart, each of which worked for ten seconds."""
     first = [make.started(make.spec()), make.RESUMED, *make.trial(0, value=0.5)]
-    first += [Stopped("interrupted", 10.0)]
-    second = [Resumed(4, None, "inline", 2), *make.trial(1, value=0.25), Stopped("finished", 10.0)]
+    first += [make.interrupted(10.0)]
+    second = [
+        make.resumed(4),
+        *make.trial(1, value=0.25),
+        make.finished(10.0),
+    ]
     return StudyRecord(
         [*make.timed(*first), *make.timed(*second, begin=make.BEGIN + 3600)],
     )

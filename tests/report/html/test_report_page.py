@@ -8,13 +8,14 @@ from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
-from report.html.page_entries import CONFIRMED, Reader, confirmed, finished, many, record
+from report.html.page_entries import CONFIRMED, Reader, finished, many, record
 
 from searchlab.cli import cli
-from searchlab.core.trial import Failure, Outcome, Suggestion, Trial, TrialState
+from searchlab.core.state import StudyState
+from searchlab.core.trial import Failure, Outcome, TrialState
 from searchlab.core.wording import number_text
 from searchlab.errors import InputError
-from searchlab.journal.events import Compared, Started, Stopped
+from searchlab.journal.events import Compared, Stopped, Told
 from searchlab.journal.home import StudyHome
 from searchlab.journal.journal import Journal
 from searchlab.journal.record import StudyRecord
@@ -87,7 +88,7 @@ def test_the_highest_wins_where_higher_is_better():
     then = (
         Compared("dummy", {"accuracy": 0.5, "loss": 2.0}, 1.0),
         Compared("logistic", {"accuracy": 0.75, "loss": 1.0}, 1.0),
-        Stopped("finished", 9.0, 0, test={"accuracy": 0.9, "loss": 3.0}, winner=0),
+        make.finished(9.0, 0, test={"accuracy": 0.9, "loss": 3.0}, winner=0),
     )
     page = read(many(maximize=True, then=then))
     assert page.tables[0] == [
@@ -171,24 +172,23 @@ def nasty_study() -> StudyRecord:
     spec["data"] = {"dataset": NASTY}
     spec["model"] = NASTY
     spec["search"]["backend"] = NASTY
-    started = Started(
-        StudySpec.from_dict(spec).as_dict(),
-        NASTY,
+    started = make.started(
+        StudySpec.from_dict(spec),
+        text=NASTY,
         data={**make.DATA, "source": NASTY, "target": NASTY, "digest": NASTY},
         versions={NASTY: NASTY},
     )
     events = [started, replace(make.RESUMED, executor=NASTY, ending=Ending(1, 1, True, True))]
     for number in range(6):
         params = {"units": 8 + number, "rate": 0.01, "norm": (NASTY, "b")[number % 2]}
-        events.append(make.Asked(Trial(number, Suggestion(params, 3), 1)))
-        report = make.Report(number, 0, 1, {f"val_{NASTY}": 0.5})
-        events.append(make.Reported(report))
+        events += [make.asked(number, params)]
+        events += [make.reported(number, 1, metrics={f"val_{NASTY}": 0.5})]
         error = Failure(NASTY, NASTY, NASTY) if number == 5 else None
         state = TrialState.FAIL if error else TrialState.COMPLETE
         value = None if error else 0.1 * (number + 1)
-        events.append(make.Told(Outcome(number, state, value, error=error, unfused=NASTY)))
-    events += [confirmed(0, 8, 0.2), Compared(NASTY, {NASTY: 1.0}, 1.0, Failure(NASTY, NASTY))]
-    events += [Stopped("finished", 3.0, 0, test={NASTY: 0.5}, winner=0, epochs=1)]
+        events.append(Told(Outcome(number, state, value, error=error, unfused=NASTY)))
+    events += [make.confirmed(0, 8, 0.2), Compared(NASTY, {NASTY: 1.0}, 1.0, Failure(NASTY, NASTY))]
+    events += [make.finished(3.0, 0, test={NASTY: 0.5}, winner=0, epochs=1)]
     return StudyRecord(make.timed(*events))
 
 
@@ -216,30 +216,30 @@ STATES = {
     "no trial": (record(), "No trial is COMPLETE"),
     "running": (record(make.trial(0), [make.asked(1)]), "is running, or its process died: 1 of 4"),
     "interrupted": (
-        record(make.trial(0), [make.asked(1)], then=(Stopped("interrupted", 3.0, 0),)),
+        record(make.trial(0), [make.asked(1)], then=(make.interrupted(3.0, 0),)),
         "was interrupted: 1 of 4 trials",
     ),
     "failed": (
-        record(make.trial(0, "FAIL", None), then=(Stopped("failed", 3.0),)),
+        record(make.trial(0, "FAIL", None), then=(Stopped(StudyState.FAILED, 3.0),)),
         "All 1 trials failed",
     ),
     "one trial": (record(make.trial(0)), "Best so far: trial 0 with val_loss 0.5"),
     "pruned only": (record(make.trial(0, "PRUNED", 0.5)), "No trial is COMPLETE"),
     "NaN": (record(make.trial(0, "PRUNED", float("nan"))), "0 PRUNED -"),
     "unconfirmed": (
-        record(make.trial(0), then=(Stopped("finished", 3.0, 0, test={"loss": 1.0}, winner=0),)),
+        record(make.trial(0), then=(make.finished(3.0, 0, test={"loss": 1.0}, winner=0),)),
         "Not asked for: confirm is off.",
     ),
     "confirming": (
-        many(then=(confirmed(7, 8, 0.3),), ending=Ending(2, 3)),
+        many(then=(make.confirmed(7, 8, 0.3),), ending=Ending(2, 3)),
         "Under way: 1 trainings with other seeds are done.",
     ),
     "not yet confirming": (many(ending=Ending(2, 3)), "once the search is over"),
     "confirmation failed": (
         many(
             then=(
-                confirmed(7, 8, None),
-                Stopped("finished", 9.0, 7, test={"loss": float("nan")}, winner=7),
+                make.confirmed(7, 8, None),
+                make.finished(9.0, 7, test={"loss": float("nan")}, winner=7),
             ),
             ending=Ending(1, 1),
         ),
