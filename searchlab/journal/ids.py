@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from searchlab.core.verdict import Alias
+
 
 @dataclass(frozen=True)
 class Registration:
@@ -13,14 +15,14 @@ class Registration:
     Attributes:
         name: the registered model.
         version: its version, or "" if there is none.
-        alias: the alias that the version was given, "champion" or "candidate"; "" without one.
+        alias: the alias that the version was given, or None without one.
         reason: why it was given that alias, such as "0.281 beats 0.290 of version 2"; or why
             there is no version.
     """
 
     name: str
     version: str
-    alias: str
+    alias: Alias | None
     reason: str
 
 

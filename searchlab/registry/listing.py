@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import RenderableType
 from rich.text import Text
 
+from searchlab.core.verdict import Alias
 from searchlab.core.wording import confirmed_text, number_text
 from searchlab.report.tables import FirstThatFits, plain_table
 from searchlab.tracking.mlflow.tracker import registry
@@ -17,7 +18,7 @@ from searchlab.tracking.mlflow.tracker import registry
 if TYPE_CHECKING:
     from searchlab.tracking.mlflow.model_versions import Version
 
-_ALIAS_STYLES = {"champion": "green", "candidate": "yellow"}
+_ALIAS_STYLES = {Alias.CHAMPION.value: "green", Alias.CANDIDATE.value: "yellow"}
 _DIGEST = 8  # characters of a digest that people look at
 
 

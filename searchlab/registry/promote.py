@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from searchlab.core.verdict import Alias
 from searchlab.errors import InputError, StudyLockedError
 from searchlab.journal.home import StudyHome, load_record, study_names
 from searchlab.journal.ids import Registration
@@ -84,7 +85,7 @@ def _of_model(name: str, version: int | None, made: Sequence[Version]) -> Versio
     wanted = [
         each
         for each in own
-        if (each.version == version if version else "candidate" in each.aliases)
+        if (each.version == version if version else Alias.CANDIDATE in each.aliases)
     ]
     if not wanted:
         what = f"version {version}" if version else "candidate: give --version"
@@ -112,7 +113,9 @@ def _remember(chosen: Version, cwd: Path, uri: str) -> None:
     with suppress(StudyLockedError), home.locked():  # the lock holder records it
         state = State.load(home.directory, chosen.study_id, redact(uri))
         ours = replace(
-            state.registered or Registration("", "", "", ""), alias="champion", reason="promoted"
+            state.registered or Registration("", "", None, ""),
+            alias=Alias.CHAMPION,
+            reason="promoted",
         )
         if (ours.name, ours.version) == (chosen.name, str(chosen.version)):
             state.registered = ours

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from searchlab.core.space import Scalar
 from searchlab.core.state import StudyState
+from searchlab.core.verdict import Alias
 from searchlab.core.wording import duration_text, number_text, scalar_text
 from searchlab.journal.ids import Registration, StudyIds
 from searchlab.journal.record import StudyRecord
@@ -112,7 +113,7 @@ def _registered_facts(registered: Registration, record: StudyRecord) -> Iterator
         return
     text = f"{registered.name} version {registered.version}, {registered.alias}"
     yield "registered", f"{text}: {registered.reason}" if registered.reason else text
-    if registered.alias == "candidate":
+    if registered.alias is Alias.CANDIDATE:
         yield "", f"(searchlab promote {record.spec.name} makes it the champion all the same)"
 
 

@@ -159,17 +159,19 @@ def test_models_lists_what_searchlab_has_made(place, uri):
     scores = {name: found[1][name] for name in ("search", "confirmed", "spread", "test")}
     assert scores == {"search": 0.25, "confirmed": None, "spread": None, "test": 0.3}
     assert datetime.fromisoformat(found[0]["created"]).tzinfo is not None
+    assert found[0]["verdict"] == {"alias": "champion", "reason": "no other champion"}
 
 
 def test_a_spoilt_tag_is_as_one_that_is_not_there(place, uri):
     """If the tags were edited by hand, models are still listed and promoted."""
     place("first")
     client = MlflowClient(uri)
-    for tag in ("confirmed", "promoted", "trial"):
+    for tag in ("confirmed", "promoted", "trial", "verdict"):
         client.set_model_version_tag("houses", "1", f"searchlab.{tag}", "?")
     client.delete_model_version_tag("houses", "1", "searchlab.metric")
     (found,) = json.loads(searchlab("models", "--json").stdout)
     assert (found["confirmed"], found["promoted"], found["metric"]) == (None, None, "")
+    assert found["verdict"] is None
     assert searchlab("promote", "first").exit_code == 0
 
 
@@ -192,7 +194,7 @@ VERSION = Version(
     run_id="",
     created=1_700_000_000.0,
     promoted=None,
-    verdict="",
+    verdict=None,
 )
 
 

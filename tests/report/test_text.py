@@ -16,6 +16,7 @@ from searchlab.core import wording
 from searchlab.core.space import Scalar
 from searchlab.core.state import StudyState
 from searchlab.core.trial import Failure, Outcome, TrialState
+from searchlab.core.verdict import Alias
 from searchlab.journal.events import (
     Compared,
     Event,
@@ -43,7 +44,9 @@ IDS = StudyIds(
     trials={0: "run-zero"},
     sent=9,
     model_id="m-1",
-    registered=Registration("houses", "2", "candidate", "0.3 is no better than 0.25 of version 1"),
+    registered=Registration(
+        "houses", "2", Alias.CANDIDATE, "0.3 is no better than 0.25 of version 1"
+    ),
 )
 
 

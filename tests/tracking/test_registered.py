@@ -20,6 +20,7 @@ from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
 from mlflow_server import Server
 from tracking.store_support import runs, track
 
+from searchlab.core.verdict import Alias
 from searchlab.journal.record import StudyRecord
 from searchlab.study.ending import Ending
 from searchlab.testing import entries as make
@@ -287,7 +288,7 @@ def test_a_fault_at_any_call_doubles_and_loses_nothing(uri, monkeypatch, after):
         registry.lose(0, after)
         again = registry.register(second, 0.2, model)
         assert again.reason in ("0.2 beats 0.28 of version 1", "it had the alias already")
-        assert replace(again, reason="") == Registration(model, "2", "champion", "")
+        assert replace(again, reason="") == Registration(model, "2", Alias.CHAMPION, "")
         assert aliases(uri, model) == {"champion": 2}
         assert [each.version for each in made_versions(registry.client, model)] == [2, 1]
         if done is not None:

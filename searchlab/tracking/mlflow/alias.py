@@ -16,53 +16,54 @@ from datetime import UTC, datetime
 
 from mlflow import MlflowClient
 
+from searchlab.core.verdict import Alias, Verdict
 from searchlab.tracking.mlflow.model_versions import PREFIX, Version, aliases_of, made_versions
 
-CHAMPION, CANDIDATE = "champion", "candidate"
 _DIGITS = (4, 6, 9, 17)  # the last tells any two numbers apart
 
 
-def decide(client: MlflowClient, mine: Version) -> str:
+def decide(client: MlflowClient, mine: Version) -> Verdict:
     """Give a version its alias, unless it has one.
 
     Returns:
-        The alias and why, such as "champion: 0.281 beats 0.290 of version 2".
+        The alias and why.
 
     Raises:
         Exception: any error of MLflow's.
     """
-    if mine.verdict:
+    if mine.verdict is not None:
         return mine.verdict
     made = {each.version: each for each in made_versions(client, mine.name)}
-    number = aliases_of(client, mine.name).get(CHAMPION, 0)
+    number = aliases_of(client, mine.name).get(Alias.CHAMPION, 0)
     if number == mine.version:  # an interrupted attempt got here, or another process was faster
-        said = f"{CHAMPION}: it had the alias already"
+        said = Verdict(Alias.CHAMPION, "it had the alias already")
     elif number and number not in made:
-        said = f"{CANDIDATE}: version {number} was not made by searchlab"
+        said = Verdict(Alias.CANDIDATE, f"version {number} was not made by searchlab")
     else:
         said = verdict(mine, made.get(number))
-    if said.startswith(CHAMPION):
+    if said.alias is Alias.CHAMPION:
         crown(client, mine)
     else:
-        client.set_registered_model_alias(mine.name, CANDIDATE, str(mine.version))
-    _tag(client, mine, "verdict", said)
+        client.set_registered_model_alias(mine.name, Alias.CANDIDATE.value, str(mine.version))
+    _tag(client, mine, "verdict", str(said))
     return said
 
 
-def verdict(mine: Version, champion: Version | None) -> str:
+def verdict(mine: Version, champion: Version | None) -> Verdict:
     """Return the alias of a new version beside a champion that searchlab has made, and why."""
     if champion is None:
-        return f"{CHAMPION}: no other champion"
+        return Verdict(Alias.CHAMPION, "no other champion")
     obstacle = _incomparable(mine, champion)
-    if obstacle is not None or mine.confirmed is None or champion.confirmed is None:
-        return f"{CANDIDATE}: {obstacle}"
+    if obstacle is not None:
+        return Verdict(Alias.CANDIDATE, obstacle)
+    assert mine.confirmed is not None and champion.confirmed is not None  # noqa: S101, PT018 - no obstacle
     better = mine.confirmed < champion.confirmed
     if mine.direction == "maximize":
         better = mine.confirmed > champion.confirmed
     one, two = _apart(mine.confirmed, champion.confirmed)
     if better:
-        return f"{CHAMPION}: {one} beats {two} of version {champion.version}"
-    return f"{CANDIDATE}: {one} does not beat {two} of version {champion.version}"
+        return Verdict(Alias.CHAMPION, f"{one} beats {two} of version {champion.version}")
+    return Verdict(Alias.CANDIDATE, f"{one} does not beat {two} of version {champion.version}")
 
 
 def _incomparable(mine: Version, champion: Version) -> str | None:
@@ -89,21 +90,21 @@ def promote(client: MlflowClient, chosen: Version) -> int | None:
     Raises:
         Exception: any error of MLflow's.
     """
-    before = aliases_of(client, chosen.name).get(CHAMPION)
+    before = aliases_of(client, chosen.name).get(Alias.CHAMPION)
     if before != chosen.version:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         _tag(client, chosen, "promoted", now)
-        said = f"{CHAMPION}: promoted" + (f" over version {before}" if before else "")
-        _tag(client, chosen, "verdict", said)
+        over = f" over version {before}" if before else ""
+        _tag(client, chosen, "verdict", str(Verdict(Alias.CHAMPION, f"promoted{over}")))
     crown(client, chosen)
     return before
 
 
 def crown(client: MlflowClient, version: Version) -> None:
     """Make a version the champion and no longer a candidate."""
-    client.set_registered_model_alias(version.name, CHAMPION, str(version.version))
-    if aliases_of(client, version.name).get(CANDIDATE) == version.version:
-        client.delete_registered_model_alias(version.name, CANDIDATE)
+    client.set_registered_model_alias(version.name, Alias.CHAMPION.value, str(version.version))
+    if aliases_of(client, version.name).get(Alias.CANDIDATE) == version.version:
+        client.delete_registered_model_alias(version.name, Alias.CANDIDATE.value)
 
 
 def _tag(client: MlflowClient, version: Version, key: str, value: str) -> None:

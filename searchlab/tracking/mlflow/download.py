@@ -9,9 +9,9 @@ from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 from mlflow.exceptions import MlflowException
 
+from searchlab.core.verdict import Alias
 from searchlab.errors import PackageError
 from searchlab.tracking.mlflow.address import redact
-from searchlab.tracking.mlflow.alias import CHAMPION
 
 
 def download(uri: str, model: str, folder: Path) -> Path:
@@ -55,9 +55,9 @@ def champion_of(client: MlflowClient, name: str) -> str | None:
         if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             return None
         raise
-    if CHAMPION not in found.aliases:
+    if Alias.CHAMPION not in found.aliases:
         raise PackageError(
             f"the registered model {name} has no champion: name a version, as models:/{name}/1, "
             f"or searchlab promote {name}"
         )
-    return f"models:/{name}@{CHAMPION}"
+    return f"models:/{name}@{Alias.CHAMPION}"

@@ -11,6 +11,8 @@ from typing import Any
 
 from mlflow import MlflowClient
 
+from searchlab.core.verdict import Verdict
+
 PREFIX = "searchlab."
 _STUDY_ID = f"{PREFIX}study_id"
 
@@ -38,8 +40,7 @@ class Version:
         run_id: the study's run.
         created: when it was made, in seconds since the epoch.
         promoted: when it was last promoted by hand, in seconds since the epoch, or None.
-        verdict: which alias it was given and why, such as "champion: no other champion"; "" while
-            it was given none.
+        verdict: which alias it was given and why, or None while it was given none.
     """
 
     name: str
@@ -60,7 +61,7 @@ class Version:
     run_id: str
     created: float
     promoted: float | None
-    verdict: str
+    verdict: Verdict | None
 
 
 def made_versions(client: MlflowClient, name: str | None = None) -> list[Version]:
@@ -119,7 +120,7 @@ def _version(found: Any, aliases: Mapping[str, int]) -> Version:
         run_id=found.run_id or "",
         created=found.creation_timestamp / 1000,
         promoted=_time(tags, "promoted"),
-        verdict=tags.get("verdict", ""),
+        verdict=Verdict.read(tags.get("verdict", "")),
     )
 
 

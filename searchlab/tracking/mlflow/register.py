@@ -66,22 +66,22 @@ def register(client: MlflowClient, state: State, record: StudyRecord) -> Registr
 def _try(client: MlflowClient, name: str, state: State, record: StudyRecord) -> Registration:
     if not state.model_id:
         reason = "a fresh process cannot load its model, which is kept as files of the study's run"
-        return Registration(name, "", "", reason)
+        return Registration(name, "", None, reason)
     try:
         return _registered(client, name, state, record)
     except MlflowException as error:
         if error.error_code not in _HOPELESS:
             raise
         said = " ".join(str(error).split())[:300]
-        return Registration(name, "", "", f"the model registry refuses it ({said})")
+        return Registration(name, "", None, f"the model registry refuses it ({said})")
 
 
 def _registered(client: MlflowClient, name: str, state: State, record: StudyRecord) -> Registration:
     _make_registered_model(client, name)
     version = _find(client, name, state) or _make(client, name, state, record)
     _link(client, state.model_id, version)
-    alias, _, reason = decide(client, version).partition(": ")
-    return Registration(name, str(version.version), alias, reason)
+    verdict = decide(client, version)
+    return Registration(name, str(version.version), verdict.alias, verdict.reason)
 
 
 def _make_registered_model(client: MlflowClient, name: str) -> None:

@@ -1,0 +1,40 @@
+"""Which alias a version of a registered model was given, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+_BETWEEN = ": "
+
+
+class Alias(StrEnum):
+    """The aliases that searchlab gives."""
+
+    CHAMPION = "champion"
+    """The version with the best confirmed score on its data, or the one promoted since."""
+    CANDIDATE = "candidate"
+    """The latest version that did not take the champion's place."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The alias that a version was given once it was made, and why.
+
+    Attributes:
+        alias: the alias.
+        reason: one line, such as "0.281 beats 0.290 of version 2".
+    """
+
+    alias: Alias
+    reason: str
+
+    def __str__(self) -> str:
+        """Return the verdict as people read it in MLflow; `read` reads it again."""
+        return f"{self.alias}{_BETWEEN}{self.reason}"
+
+    @classmethod
+    def read(cls, text: str) -> Verdict | None:
+        """Return the verdict that a text tells, or None if it tells none."""
+        alias, between, reason = text.partition(_BETWEEN)
+        return cls(Alias(alias), reason) if between and alias in set(Alias) else None
