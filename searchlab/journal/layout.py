@@ -1,4 +1,7 @@
-"""Every path below `.searchlab/`: the only place that knows them. Light, and touches no file."""
+"""Every path below `.searchlab/`, and what takes its place on a cluster's node.
+
+Nothing else knows them. Light, and changes no file.
+"""
 
 from __future__ import annotations
 
@@ -77,6 +80,10 @@ class StudyLayout:
         """The weights of one fold of a trial."""
         return self.model(number) / f"fold-{fold}.npz"
 
+    def checkpoints(self, number: int) -> list[Path]:
+        """List the weights that there are of a trial, by fold as text."""
+        return sorted(self.model(number).glob("fold-*.npz"))
+
 
 def refit_data(data: Path) -> Path:
     """Return where prepared data have the arrays of a refit; see `data.prepare.prepare`."""
@@ -138,3 +145,43 @@ def submissions(cwd: Path) -> list[str]:
     """List the names of the submitted studies, in alphabetical order."""
     orders = (cwd / ROOT / ".submitted").glob("*/order.json")
     return sorted(path.parent.name for path in orders)
+
+
+@dataclass(frozen=True)
+class NodeLayout:
+    """The paths of a cluster's node, while a study's driver uses it.
+
+    Attributes:
+        root: the node's own directory, new for each driver.
+    """
+
+    root: Path
+
+    @property
+    def lock(self) -> Path:
+        """Held by the process that uses the directory."""
+        return self.root / "lock"
+
+    @property
+    def data(self) -> Path:
+        """The prepared data."""
+        return self.root / "data"
+
+    @property
+    def code(self) -> Path:
+        """The user's source."""
+        return self.root / "code"
+
+    @property
+    def initial(self) -> Path:
+        """The study's `StudyLayout.initial`, if it has one."""
+        return self.root / "initial"
+
+    @property
+    def workers(self) -> Path:
+        """What trainings printed."""
+        return self.root / "workers"
+
+    def job(self, number: int) -> StudyLayout:
+        """Return the paths of what a job has in the place of the study's directory."""
+        return StudyLayout(self.root / "jobs" / str(number))

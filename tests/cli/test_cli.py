@@ -14,6 +14,7 @@ from programs import run_fresh
 from support import write_study
 
 from searchlab.cli import cli
+from searchlab.journal.layout import study_layout
 
 STUDY = """\
 name: small
@@ -139,10 +140,10 @@ def test_run_prints_one_json_object(finished):
 def test_running_again_reports_the_finished_study(finished):
     """Running the same file again trains nothing and prints the same object."""
     directory, result = finished
-    journal = (directory / ".searchlab/small/journal.jsonl").read_bytes()
+    journal = study_layout("small", directory).journal.read_bytes()
     again = programs.run(directory, "run", "small.yaml", "--json")
     assert (again.returncode, json.loads(again.stdout)) == (0, result)
-    assert (directory / ".searchlab/small/journal.jsonl").read_bytes() == journal
+    assert study_layout("small", directory).journal.read_bytes() == journal
 
 
 @pytest.mark.keras
@@ -225,7 +226,7 @@ def test_a_factory_that_cannot_work_is_refused_before_trial_0(tmp_path):
     assert result.returncode == 2
     assert "bad.py:build returned a model that is not compiled" in result.stderr
     assert result.stderr.count("\n") == 1
-    assert not (tmp_path / ".searchlab" / "small").exists()
+    assert not study_layout("small", tmp_path).directory.exists()
 
 
 @pytest.mark.keras

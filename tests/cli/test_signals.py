@@ -17,6 +17,7 @@ from support import write_study
 from searchlab.journal.events import Told
 from searchlab.journal.home import load_record
 from searchlab.journal.journal import read_journal
+from searchlab.journal.layout import study_layout
 
 pytestmark = pytest.mark.keras
 
@@ -177,7 +178,7 @@ def continue_to_the_end(directory, *arguments) -> dict:
 
 
 def told(directory) -> list[int]:
-    journal = directory / ".searchlab" / "small" / "journal.jsonl"
+    journal = study_layout("small", directory).journal
     return [e.event.outcome.number for e in read_journal(journal) if isinstance(e.event, Told)]
 
 
@@ -226,7 +227,7 @@ def test_the_first_signal_does_not_wait_for_what_hangs(directory, phase):
     program.end(FIRST)
     assert program.orphans() == []
     if phase == "check":
-        assert not (directory / ".searchlab" / "small").exists()
+        assert not study_layout("small", directory).directory.exists()
     else:
         assert load_record("small", directory).state == "interrupted"
     if phase == "final":
@@ -263,7 +264,7 @@ def test_a_signal_before_the_first_trial_leaves_nothing_behind(directory, delay)
     program.signal(signal.SIGTERM, whole_group=False)
     program.end(FIRST)
     assert program.orphans() == []
-    assert not (directory / ".searchlab" / "small" / "data").exists()
+    assert not study_layout("small", directory).data.exists()
 
 
 @pytest.mark.parametrize("directory", ["alone"], indirect=True)

@@ -9,6 +9,7 @@ from support import write_study
 from searchlab.engine import plugins
 from searchlab.engine.loop import Interrupt
 from searchlab.engine.run import run_study
+from searchlab.journal.layout import study_layout
 from searchlab.study.file import load_study
 from searchlab.testing.doubles import STUDY_SPACE, study
 from searchlab.tracking.memory import MemoryTracker
@@ -139,7 +140,7 @@ def test_switching_the_backend_is_all_it_takes(place, run, backend):
     record = run({"search.backend": backend, "name": name, "search.trials": 3})
     assert record.state == "finished"
     assert sum(record.counts().values()) == 3
-    assert (place / ".searchlab" / record.spec.name / record.stopped.model_path).is_file()
+    assert (study_layout(record.spec.name, place).directory / record.stopped.model_path).is_file()
     assert set(record.stopped.test) == {"loss"}
     for trial in record.trials.values():
         assert record.spec.search_space.contains(trial.trial.suggestion.params)
@@ -170,7 +171,7 @@ def test_the_model_of_a_holdout_study_is_the_best_trials_own(place, run):
     prepare(record.spec, place, place / "data-again")
     data = open_data(place / "data-again")
     model = keras.saving.load_model(
-        place / ".searchlab" / record.spec.name / "best" / "model.keras", safe_mode=True
+        study_layout(record.spec.name, place).best / "model.keras", safe_mode=True
     )
     loss = model.evaluate(data.x_test, data.y_test, verbose=0)
     assert loss == pytest.approx(record.stopped.test["loss"], rel=1e-6)

@@ -11,6 +11,7 @@ import pytest
 from searchlab.engine import plugins
 from searchlab.engine.loop import Interrupt
 from searchlab.engine.run import run_study
+from searchlab.journal.layout import study_layout
 from searchlab.study.file import load_study
 from searchlab.tracking.memory import MemoryTracker
 
@@ -44,4 +45,4 @@ def test_a_ready_study_runs(path, tmp_path):
     assert len(record.trials) == 2
     assert record.best is not None
     assert {trial.outcome.unfused for trial in record.trials.values()} == {None}
-    assert (tmp_path / ".searchlab" / record.spec.name / "best" / "model.keras").is_file()
+    assert (study_layout(record.spec.name, tmp_path).best / "model.keras").is_file()

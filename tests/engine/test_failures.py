@@ -16,6 +16,7 @@ from searchlab.engine.run import run_study
 from searchlab.errors import DataError, ModelError, StorageError
 from searchlab.journal.events import Reported, Retried, Told
 from searchlab.journal.journal import read_journal
+from searchlab.journal.layout import study_layout
 from searchlab.journal.record import StudyRecord
 from searchlab.study.changes import differences
 from searchlab.study.file import load_study
@@ -236,7 +237,7 @@ def test_mlflow_has_one_run_a_trial_with_the_last_attempt_only(run, tmp_path):
     retry = {"search.on_failure": {"retry": 2}, "baselines": False}
     run(Flaky({1: 1, 3: 2}), tracker=tracker, **retry)
     assert made[0].pending == 0
-    runs = read_ids(tmp_path / ".searchlab" / "small").trials
+    runs = read_ids(study_layout("small", tmp_path).directory).trials
     with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as store:
         active = "select run_uuid from runs where lifecycle_stage = 'active'"
         assert len(store.execute(active).fetchall()) == 7

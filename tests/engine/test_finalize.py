@@ -13,6 +13,7 @@ from searchlab.engine.run import run_study
 from searchlab.errors import SearchlabError, StorageError
 from searchlab.journal.events import Compared, Confirmed, Stopped
 from searchlab.journal.journal import read_journal
+from searchlab.journal.layout import study_layout
 from searchlab.journal.standings import standings
 from searchlab.study.file import load_study
 from searchlab.testing.doubles import TrivialExecutor
@@ -76,7 +77,7 @@ def run(tmp_path, monkeypatch):
 
 
 def events(directory, kind):
-    entries = read_journal(directory / ".searchlab" / "small" / "journal.jsonl")
+    entries = read_journal(study_layout("small", directory).journal)
     return [entry.event for entry in entries if isinstance(entry.event, kind)]
 
 
@@ -137,7 +138,7 @@ def test_a_finished_study_whose_ending_changes_does_what_is_new(run):
 def test_wherever_it_is_interrupted_the_ending_is_the_same(run, tmp_path):
     """Journaled trainings are not repeated, and the winner and its epochs stay the same."""
     whole = run(Noting())
-    journal = tmp_path / ".searchlab" / "small" / "journal.jsonl"
+    journal = study_layout("small", tmp_path).journal
     lines = journal.read_bytes().splitlines(keepends=True)
     first = next(i for i, line in enumerate(lines) if b'"Compared"' in line or b'"Confi' in line)
     for cut in range(first, len(lines)):
@@ -187,7 +188,7 @@ def test_a_confirmation_that_fails_counts_against_its_trial(run, tmp_path):
 
     before = run(Noting())
     worst = before.trials[before.stopped.winner].trial.suggestion.params["n_neurons"]
-    (tmp_path / ".searchlab" / "small" / "journal.jsonl").unlink()
+    study_layout("small", tmp_path).journal.unlink()
     executor.value = value
     record = run(executor)
     assert [each.failed for each in standings(record)] == [0, 1]

@@ -12,6 +12,7 @@ from searchlab.engine import plugins
 from searchlab.errors import ModelError, StudyFileError
 from searchlab.executors.inline import InlineExecutor
 from searchlab.executors.process import ProcessExecutor
+from searchlab.journal.layout import study_layout
 from searchlab.study.file import load_study
 from searchlab.study.spec import StudySpec
 from searchlab.testing.doubles import study
@@ -217,4 +218,4 @@ def test_a_model_whose_check_hangs_is_refused_in_time(tmp_path):
     file = load_study(write_study(tmp_path / "a.yaml", text), {}, [plugins.check])
     with pytest.raises(ModelError, match=r"TimeLimit: .*training\.limits\.seconds"):
         run_study(file, tmp_path, lambda _: [], Interrupt(), lambda _: None)
-    assert not (tmp_path / ".searchlab" / "a").exists()
+    assert not study_layout("a", tmp_path).directory.exists()

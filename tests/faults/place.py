@@ -13,6 +13,7 @@ from support import write_study
 from searchlab.cli import cli
 from searchlab.core.trial import Trial
 from searchlab.engine import plugins
+from searchlab.journal.layout import study_layout
 from searchlab.testing.doubles import TrivialExecutor, bowl
 from searchlab.training.job import (
     BaselineJob,
@@ -89,7 +90,7 @@ class Place:
     @property
     def home(self) -> Path:
         """The study's directory."""
-        return self.cwd / ".searchlab" / "small"
+        return study_layout("small", self.cwd).directory
 
     @property
     def journal(self) -> Path:

@@ -20,6 +20,7 @@ from support import write_study
 from searchlab.errors import StorageError
 from searchlab.journal import journal
 from searchlab.journal.journal import read_journal
+from searchlab.journal.layout import ROOT
 from searchlab.journal.record import StudyRecord
 from searchlab.tracking.mlflow import outbox
 
@@ -105,7 +106,7 @@ def test_a_journal_that_cannot_grow_ends_the_process_and_nothing_else(place, und
 @pytest.mark.parametrize("trial", [0, 3])
 def test_a_full_disk_in_the_middle_of_a_study(place, undisturbed, trial):
     """A really full file system ends the study with one line; with free space it resumes."""
-    root = place.cwd / ".searchlab"
+    root = place.cwd / ROOT
     with mounted(root, "-t", "tmpfs", "-o", "size=1m", "tmpfs"):
         filler = root / "filler"
 
@@ -141,7 +142,7 @@ def test_a_read_only_directory(place, undisturbed, begun):
         place.at(2, 3, lambda: (_ for _ in ()).throw(KeyboardInterrupt))
         place.run()
         place.happening = lambda trial, epoch: None
-    root = place.cwd / ".searchlab"
+    root = place.cwd / ROOT
     root.mkdir(exist_ok=True)
     with mounted(root, "--bind", str(root)):
         subprocess.run(["mount", "-o", "remount,ro,bind", str(root)], check=True)
@@ -156,20 +157,20 @@ def test_a_read_only_directory(place, undisturbed, begun):
 
 def test_a_file_in_place_of_the_directory(place, undisturbed):
     """If `.searchlab` is a file, every command that needs it says so in one line."""
-    (place.cwd / ".searchlab").write_text("")
+    (place.cwd / ROOT).write_text("")
     result = place.run()
     assert result.exit_code == 2
     assert "small: cannot be written (Not a directory)" in one_line(result)
     for command in (["show", "small"], ["best", "small"], ["sync", "small"]):
         assert "there is no study 'small'" in one_line(place.searchlab(*command))
-    (place.cwd / ".searchlab").unlink()
+    (place.cwd / ROOT).unlink()
     assert_as_undisturbed(place, undisturbed)
 
 
 @pytest.mark.parametrize("tenth", range(10))
 def test_a_journal_cut_at_any_byte_goes_on(place, undisturbed, tenth):
     """A last line without its end was never acknowledged, so it is dropped and redone."""
-    source = Path(undisturbed._database).parent / ".searchlab/small/journal.jsonl"
+    source = Path(undisturbed._database).parent / ROOT / "small" / "journal.jsonl"
     whole = source.read_bytes()
     place.home.mkdir(parents=True)
     place.journal.write_bytes(whole[: len(whole) * tenth // 10 + 7])
@@ -204,7 +205,7 @@ def drop_ask(lines):
 @pytest.mark.parametrize("command", ["run", "show", "best", "list", "sync"])
 def test_a_damaged_journal_is_refused_and_stays_as_it_is(place, undisturbed, damage, told, command):
     """Each command names file, line and remedy, and nothing overwrites what may be repairable."""
-    home = Path(undisturbed._database).parent / ".searchlab/small"
+    home = Path(undisturbed._database).parent / ROOT / "small"
     lines = (home / "journal.jsonl").read_bytes().splitlines(keepends=True)
     damage(lines)
     place.home.mkdir(parents=True)
@@ -305,7 +306,7 @@ LONG = STUDY.replace("epochs: 5", "epochs: 40").replace("int: [0, 2]", "int: [1,
 @as_root
 def test_a_full_disk_under_real_trainings(tmp_path):
     """The program's disk fills up: one line, no orphan process; with space again it finishes."""
-    root = tmp_path / ".searchlab"
+    root = tmp_path / ROOT
     write_study(tmp_path / "small.yaml", LONG + "confirm: 0\nbaselines: false\n")
     journal_file = root / "small" / "journal.jsonl"
     command = ("run", "small.yaml", "--quiet")

@@ -11,6 +11,7 @@ from platformdirs import user_cache_path
 from searchlab.fused import kept
 from searchlab.fused.kept import keep_compiled
 from searchlab.journal.journal import read_journal
+from searchlab.journal.layout import study_layout
 from searchlab.journal.record import StudyRecord
 
 STUDY = """
@@ -116,7 +117,7 @@ def test_the_next_study_compiles_nothing_and_has_the_same_digits(home, tmp_path,
         (directory / "kept.yaml").write_text(STUDY)
         done = programs.run(directory, "run", "kept.yaml", "--quiet")
         assert done.returncode == 0, done.stderr
-        journal = read_journal(directory / ".searchlab" / "kept" / "journal.jsonl")
+        journal = read_journal(study_layout("kept", directory).journal)
         record = StudyRecord(journal)
         trials = [(each.reports, each.outcome.value) for each in record.trials.values()]
         files = {path: path.stat().st_mtime_ns for path in home.glob("*/*.pb")}

@@ -18,6 +18,7 @@ from packages import package_of, table
 from searchlab.inference.export import export_package
 from searchlab.inference.loading import load_package
 from searchlab.journal.journal import Journal
+from searchlab.journal.layout import study_layout
 from searchlab.registry.resolve import load_model
 from searchlab.testing import entries as make
 
@@ -128,7 +129,7 @@ def test_an_exported_model_is_whole(place):
 
 def test_a_study_without_a_model_says_what_to_do(tmp_path):
     """An unfinished study is recognized, and the error says how to get its model."""
-    with Journal(tmp_path / ".searchlab" / "housing" / "journal.jsonl") as journal:
+    with Journal(study_layout("housing", tmp_path).journal) as journal:
         journal.append(make.started(make.spec()))
         journal.append(make.RESUMED)
     done = run(tmp_path, "predict", "housing", "--input", "rows.csv", code=2)

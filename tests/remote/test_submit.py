@@ -11,6 +11,7 @@ from executors.ray_cluster import ENVIRONMENT, ON_A_CLUSTER, RayCluster, command
 from faults.compare import Finished
 
 from searchlab.journal.home import StudyHome, load_record
+from searchlab.journal.layout import sent_file
 
 pytestmark = ON_A_CLUSTER
 
@@ -154,6 +155,6 @@ def test_what_is_wrong_there_is_told_here(cluster, project):
 
 def test_a_cluster_that_is_gone_does_not_hide_the_studies_here(project):
     """`list` reports a cluster that does not answer, and lists the other studies."""
-    (project / ".searchlab").mkdir()
-    (project / ".searchlab" / ".sent.json").write_text('{"houses": "127.0.0.1:1"}')
+    sent_file(project).parent.mkdir()
+    sent_file(project).write_text('{"houses": "127.0.0.1:1"}')
     assert "there is no Ray cluster at 127.0.0.1:1" in searchlab(project, "list")

@@ -31,6 +31,7 @@ from searchlab.executors.cluster.capacity import Setup, devices_of
 from searchlab.executors.cluster.transfer import Files, on_node, pack, unpack
 from searchlab.executors.sources import Forked, Kind
 from searchlab.fused.messages import Declined, Drop, Ended, Submit
+from searchlab.journal.layout import NodeLayout, StudyLayout
 from searchlab.private.python import forget_main_module
 from searchlab.training.job import Job, Result
 
@@ -92,12 +93,12 @@ class Node:
         """Makes the node's directory, and removes what killed actors have left of theirs."""
         forget_main_module()
         _sweep()
-        self._root = Path(tempfile.mkdtemp(prefix=_PREFIX))
-        self._lock = FileLock(self._root / "lock")
+        self._paths = NodeLayout(Path(tempfile.mkdtemp(prefix=_PREFIX)))
+        self._lock = FileLock(self._paths.lock)
         self._lock.acquire()
         devices = devices_of(setup, _given())
         self._sources: dict[Kind, Forked] = {
-            kind: Forked(kind, setup.slots, self._root / "workers", setup.threads, devices)
+            kind: Forked(kind, setup.slots, self._paths.workers, setup.threads, devices)
             for kind in ("host", "worker")
         }
         self._entries: dict[int, _Entry] = {}
@@ -116,9 +117,9 @@ class Node:
         Returns:
             The versions of what results depend on.
         """
-        unpack(data, self._data)
-        unpack(code, self._code)
-        unpack(initial, self._initial)
+        unpack(data, self._paths.data)
+        unpack(code, self._paths.code)
+        unpack(initial, self._paths.initial)
         while not self._sources["host"].ready(_WAIT):
             pass
         return installed()
@@ -182,19 +183,7 @@ class Node:
             entry.child.stop()
         for source in self._sources.values():
             source.close()
-        shutil.rmtree(self._root, ignore_errors=True)
-
-    @property
-    def _data(self) -> Path:
-        return self._root / "data"
-
-    @property
-    def _code(self) -> Path:
-        return self._root / "code"
-
-    @property
-    def _initial(self) -> Path:
-        return self._root / "initial"
+        shutil.rmtree(self._paths.root, ignore_errors=True)
 
     # ---- the processes' threads
 
@@ -220,13 +209,13 @@ class Node:
     # ---- the jobs' directories
 
     def _take(self, entry: _Entry, key: int, job: Job, files: Files) -> Job:
-        directory = self._root / "jobs" / str(next(self._directories))
-        entry.jobs[key] = _JobDirectory(directory, frozenset(files))
-        unpack(files, directory)
-        if self._initial.exists():
-            directory.mkdir(parents=True, exist_ok=True)
-            (directory / self._initial.name).symlink_to(self._initial)
-        return on_node(job, self._code, self._data, directory)
+        paths = self._paths.job(next(self._directories))
+        entry.jobs[key] = _JobDirectory(paths.directory, frozenset(files))
+        unpack(files, paths.directory)
+        if self._paths.initial.exists():
+            paths.directory.mkdir(parents=True, exist_ok=True)
+            paths.initial.symlink_to(self._paths.initial)
+        return on_node(job, self._paths.code, self._paths.data, paths.directory)
 
     def _made(self, entry: _Entry, message: Any) -> Files:
         """The files that go with a message; a job that it ends is forgotten."""
@@ -249,7 +238,7 @@ class Node:
             return {}
         if isinstance(result, Outcome) and result.state is not TrialState.COMPLETE:
             return {}
-        (place.directory / self._initial.name).unlink(missing_ok=True)
+        StudyLayout(place.directory).initial.unlink(missing_ok=True)
         files = pack(place.directory)
         return {name: files[name] for name in files if name not in place.given}
 
@@ -268,5 +257,5 @@ def _given() -> list[str]:
 def _sweep() -> None:
     """Removes the directories of actors that are no more: their locks are free."""
     for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        with suppress(Timeout, OSError), FileLock(left / "lock", timeout=0):
+        with suppress(Timeout, OSError), FileLock(NodeLayout(left).lock, timeout=0):
             shutil.rmtree(left, ignore_errors=True)

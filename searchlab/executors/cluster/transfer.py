@@ -94,10 +94,9 @@ def needed(job: Job) -> Files:
             of = None
     if of is None:
         return {}
-    kept = StudyLayout(job.directory).model(of)
     return {
         path.relative_to(job.directory).as_posix(): np.fromfile(path, np.uint8)
-        for path in sorted(kept.glob("fold-*.npz"))
+        for path in StudyLayout(job.directory).checkpoints(of)
     }
 
 
