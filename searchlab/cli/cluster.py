@@ -38,12 +38,12 @@ def submit(
         cluster.submit(packed)
         remember(packed.name, cluster.address, Path.cwd())
         click.echo(f"sent {packed.name} to {cluster.address}; trying its model there ...")
-        standing = cluster.wait_for_begin(packed.name)
-    if standing.code == 0:
+        status = cluster.wait_for_begin(packed.name)
+    if status.code == 0:
         click.echo(f"{packed.name} is finished there; searchlab list shows it")
         return
-    state = "runs" if standing.begun else "is being prepared"
-    click.echo(f"{packed.name} {state} on {cluster.address} by itself, in {standing.home}")
+    state = "runs" if status.begun else "is being prepared"
+    click.echo(f"{packed.name} {state} on {cluster.address} by itself, in {status.home}")
     click.echo(f"searchlab list shows how it is, searchlab stop {packed.name} has it leave off")
 
 
@@ -57,6 +57,6 @@ def stop(name: str, address: str | None) -> None:
     from searchlab.remote.sent import sent
 
     with Cluster(address or sent(Path.cwd()).get(name)) as cluster:
-        standing = cluster.stop(name)
-    state = "not begun" if standing.record is None else standing.record.state
+        status = cluster.stop(name)
+    state = "not begun" if status.record is None else status.record.state
     click.echo(f"{name} is {state}; searchlab submit continues it")

@@ -10,7 +10,7 @@ from searchlab.engine import plugins
 from searchlab.errors import InputError, SearchlabError
 from searchlab.private.ray import is_head
 from searchlab.remote.bundle import Bundle
-from searchlab.remote.keeper import Keeper, Standing
+from searchlab.remote.keeper import Keeper, SubmissionStatus
 
 _ANSWER = 60.0  # seconds for the keeper to start and answer
 _BEGIN = 600.0  # seconds until a driver's first trial, which may include a download
@@ -61,7 +61,7 @@ class Cluster:
         if refused is not None:
             raise InputError(refused)
 
-    def wait_for_begin(self, name: str) -> Standing:
+    def wait_for_begin(self, name: str) -> SubmissionStatus:
         """Wait until a submitted study trains, its driver has ended, or a time limit has passed.
 
         Raises:
@@ -69,12 +69,12 @@ class Cluster:
             SearchlabError: if the cluster does not answer.
         """
         end = time.monotonic() + _BEGIN
-        standing = self._wait(name, lambda each: each.begun or time.monotonic() > end)
-        if not standing.running and standing.code:
-            raise InputError(f"on the cluster: {standing.words}")
-        return standing
+        status = self._wait(name, lambda each: each.begun or time.monotonic() > end)
+        if not status.running and status.code:
+            raise InputError(f"on the cluster: {status.words}")
+        return status
 
-    def stop(self, name: str) -> Standing:
+    def stop(self, name: str) -> SubmissionStatus:
         """Stop a study's driver and wait until it has ended.
 
         Raises:
@@ -82,27 +82,27 @@ class Cluster:
             SearchlabError: if the cluster does not answer.
         """
         if not self._ask("stop", name):
-            names = ", ".join(each.name for each in self.standings() if each.running)
+            names = ", ".join(each.name for each in self.statuses() if each.running)
             raise InputError(
                 f"no submitted study {name!r} is running on the cluster; running: {names or 'none'}"
             )
         return self._wait(name, lambda _: False)
 
-    def standings(self, names: list[str] | None = None) -> list[Standing]:
+    def statuses(self, names: list[str] | None = None) -> list[SubmissionStatus]:
         """Return the status of the named submitted studies, or of all, sorted by name.
 
         Raises:
             SearchlabError: if the cluster does not answer.
         """
-        found: list[Standing] = self._ask("standings", names)
+        found: list[SubmissionStatus] = self._ask("statuses", names)
         return found
 
-    def _wait(self, name: str, enough: Callable[[Standing], bool]) -> Standing:
+    def _wait(self, name: str, enough: Callable[[SubmissionStatus], bool]) -> SubmissionStatus:
         """Poll a study until `enough` accepts its status or its driver has ended."""
         while True:
-            (standing,) = self.standings([name])
-            if enough(standing) or not standing.running:
-                return standing
+            (status,) = self.statuses([name])
+            if enough(status) or not status.running:
+                return status
             time.sleep(_LOOK)
 
     def _ask(self, method: str, argument: Any) -> Any:

@@ -16,7 +16,7 @@ from searchlab.tracking.mlflow.state import read_ids
 
 
 @dataclass(frozen=True)
-class Standing:
+class SubmissionStatus:
     """The status of a submitted study.
 
     Attributes:
@@ -75,14 +75,14 @@ class Keeper:
         driver.stop()
         return True
 
-    def standings(self, names: list[str] | None = None) -> list[Standing]:
+    def statuses(self, names: list[str] | None = None) -> list[SubmissionStatus]:
         """Return the status of the named submitted studies, or of all, sorted by name."""
         wanted = sorted(self._drivers) if names is None else names
         begun = set(study_names(self._cwd))
         found = [self._drivers[name] for name in wanted if name in self._drivers]
-        return [self._standing(driver, driver.name in begun) for driver in found]
+        return [self._status(driver, driver.name in begun) for driver in found]
 
-    def _standing(self, driver: Driver, recorded: bool) -> Standing:
+    def _status(self, driver: Driver, recorded: bool) -> SubmissionStatus:
         home = StudyHome(driver.name, self._cwd).directory
         running, begun, words = driver.running, driver.begun, driver.words
         record, ids = None, None
@@ -91,4 +91,4 @@ class Keeper:
                 record, ids = load_record(driver.name, self._cwd), read_ids(home)
         except SearchlabError as error:
             words = str(error)
-        return Standing(driver.name, running, begun, driver.code, words, home, record, ids)
+        return SubmissionStatus(driver.name, running, begun, driver.code, words, home, record, ids)

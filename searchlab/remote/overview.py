@@ -16,7 +16,7 @@ from searchlab.remote.sent import sent
 from searchlab.tracking.mlflow.state import read_ids
 
 if TYPE_CHECKING:
-    from searchlab.remote.keeper import Standing
+    from searchlab.remote.keeper import SubmissionStatus
 
 
 @dataclass(frozen=True)
@@ -75,18 +75,18 @@ def _of_cluster(
     from searchlab.remote.client import Cluster
 
     with Cluster(address) as cluster:
-        standings = cluster.standings(names)
-    for each in standings:
+        statuses = cluster.statuses(names)
+    for each in statuses:
         if each.record is not None:
             yield Row(each.record, each.ids, each.home, cluster.address)
         if note := _note(each):
             warn(f"{each.name} at {cluster.address}: {note}")
 
 
-def _note(standing: Standing) -> str:
+def _note(status: SubmissionStatus) -> str:
     """Return a remark on anything that the study's record does not show, or ""."""
-    if standing.running:
-        return "" if standing.record is not None else "is being prepared"
-    if standing.record is None or standing.record.state is StudyState.RUNNING:
-        return standing.words or "its driver has ended: submit it again to resume it"
+    if status.running:
+        return "" if status.record is not None else "is being prepared"
+    if status.record is None or status.record.state is StudyState.RUNNING:
+        return status.words or "its driver has ended: submit it again to resume it"
     return ""

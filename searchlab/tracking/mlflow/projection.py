@@ -109,6 +109,9 @@ class Batch:
 class Planner:
     """A converter of entries, in their order, into batches.
 
+    It folds the journal by itself, as the engine does: the outbox sends entries later than they are
+    recorded, in another thread, and a batch is made of the study as of each of its entries.
+
     Attributes:
         record: the study as of the last planned entry.
     """
