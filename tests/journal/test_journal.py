@@ -3,7 +3,6 @@
 import math
 
 import pytest
-from support import study
 
 from searchlab.core.trial import Failure, FailureKind, Known
 from searchlab.errors import JournalError
@@ -11,6 +10,7 @@ from searchlab.journal import journal
 from searchlab.journal.events import Waited
 from searchlab.journal.journal import Journal, read_journal
 from searchlab.testing import entries as make
+from searchlab.testing.doubles import study
 
 EVENTS = [
     make.started(study(), text="name: ä\n", versions={"keras": "3"}),

@@ -1,8 +1,7 @@
 """What a study's beginning is in MLflow: the params of its run."""
 
-from support import study
-
 from searchlab.testing import entries as make
+from searchlab.testing.doubles import study
 from searchlab.tracking.mlflow.projection import study_params
 
 
