@@ -56,7 +56,8 @@ def verdict(mine: Version, champion: Version | None) -> Verdict:
     obstacle = _incomparable(mine, champion)
     if obstacle is not None:
         return Verdict(Alias.CANDIDATE, obstacle)
-    assert mine.confirmed is not None and champion.confirmed is not None  # noqa: S101, PT018 - no obstacle
+    assert mine.confirmed is not None  # noqa: S101 - or there is an obstacle
+    assert champion.confirmed is not None  # noqa: S101 - likewise
     better = mine.confirmed < champion.confirmed
     if mine.direction == "maximize":
         better = mine.confirmed > champion.confirmed
