@@ -12,12 +12,12 @@ from searchlab.cli.printing import (
     console,
     print_json,
 )
-from searchlab.cli.program import cli, errors_are_lines
+from searchlab.cli.program import cli, errors_are_lines, tracking_uri_option
 
 
 @cli.command()
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array.")
-@click.option("--tracking-uri", help="MLflow store or server [default: ./mlflow.db].")
+@tracking_uri_option
 @errors_are_lines
 def models(as_json: bool, tracking_uri: str | None) -> None:
     """List the registered models with their versions and scores."""
@@ -37,7 +37,7 @@ def models(as_json: bool, tracking_uri: str | None) -> None:
 @cli.command()
 @click.argument("name")
 @click.option("--version", type=click.IntRange(min=1), help="A version of the model NAME.")
-@click.option("--tracking-uri", help="MLflow store or server [default: ./mlflow.db].")
+@tracking_uri_option
 @errors_are_lines
 def promote(name: str, version: int | None, tracking_uri: str | None) -> None:
     """Make a study's model the champion, whatever its score.
@@ -60,7 +60,7 @@ def promote(name: str, version: int | None, tracking_uri: str | None) -> None:
     "--input", "source", required=True, type=click.Path(path_type=Path), help="Raw rows to predict."
 )
 @click.option("--output", type=click.Path(path_type=Path), help="Default: CSV on standard output.")
-@click.option("--tracking-uri", help="MLflow store or server [default: ./mlflow.db].")
+@tracking_uri_option
 @errors_are_lines
 def predict(model: str, source: Path, output: Path | None, tracking_uri: str | None) -> None:
     """Predict raw rows of a CSV, TSV, Parquet or NPZ file; for classes with probabilities.
@@ -85,7 +85,7 @@ def predict(model: str, source: Path, output: Path | None, tracking_uri: str | N
 @click.argument("model")
 @click.option("--data", required=True, help="A file with the target, or a data set's name.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--tracking-uri", help="MLflow store or server [default: ./mlflow.db].")
+@tracking_uri_option
 @errors_are_lines
 def evaluate(model: str, data: str, as_json: bool, tracking_uri: str | None) -> None:
     """Measure a model on rows whose target is known.
@@ -108,7 +108,7 @@ def evaluate(model: str, data: str, as_json: bool, tracking_uri: str | None) -> 
 @cli.command()
 @click.argument("model")
 @click.option("--port", type=click.IntRange(1, 65535), default=5001, show_default=True)
-@click.option("--tracking-uri", help="MLflow store or server [default: ./mlflow.db].")
+@tracking_uri_option
 @errors_are_lines
 def serve(model: str, port: int, tracking_uri: str | None) -> None:
     """Serve a model with MLflow's scoring server, on 127.0.0.1 only.
@@ -128,7 +128,7 @@ def serve(model: str, port: int, tracking_uri: str | None) -> None:
 @cli.command()
 @click.argument("model")
 @click.argument("directory", type=click.Path(path_type=Path))
-@click.option("--tracking-uri", help="MLflow store or server [default: ./mlflow.db].")
+@tracking_uri_option
 @errors_are_lines
 def export(model: str, directory: Path, tracking_uri: str | None) -> None:
     """Export a model to a new DIRECTORY: Keras, SavedModel, ONNX, and a model card.

@@ -15,6 +15,7 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from searchlab.journal.ids import StudyIds
     from searchlab.journal.record import StudyRecord
     from searchlab.tracking.base import Tracker
 
@@ -26,15 +27,10 @@ def complain(message: str) -> None:
 
 def tell_failure(record: StudyRecord) -> None:
     """Report the trial whose failure ended the study, if one did."""
-    from searchlab.core.wording import reason_text
+    from searchlab.report.reasons import fatal_failure
 
-    number = None if record.stopped is None else record.stopped.failed
-    outcome = None if number is None else record.trials[number].outcome
-    if outcome is not None and outcome.error is not None:
-        complain(
-            f"trial {number} failed, and search.on_failure is stop: {reason_text(outcome.error)}; "
-            "to go on without it, run again with --set search.on_failure=continue"
-        )
+    if message := fatal_failure(record):
+        complain(message)
 
 
 def warn_of_backlog(trackers: Iterable[Tracker], name: str, option: str | None) -> None:
@@ -55,18 +51,30 @@ def warn_of_backlog(trackers: Iterable[Tracker], name: str, option: str | None) 
 
 def print_study(record: StudyRecord, file: Path, output: TextIO | None, console: Console) -> None:
     """Write a study's results: as JSON to `output` if given, else in words."""
-    from searchlab.journal.home import StudyHome
     from searchlab.report.json import study_json
     from searchlab.report.text import summary
-    from searchlab.tracking.mlflow.state import read_ids
 
     if record.started is None:  # interrupted before the first trial
         return
-    home = StudyHome(record.spec.name, Path.cwd()).directory
+    ids, home = ids_of(record)
     if output is not None:
-        print_json(study_json(record, read_ids(home), home), output)
+        print_json(study_json(record, ids, home), output)
     else:
-        console.print(summary(record, read_ids(home), home, file), soft_wrap=True)
+        console.print(summary(record, ids, home, file), soft_wrap=True)
+
+
+def ids_of(record: StudyRecord) -> tuple[StudyIds | None, Path]:
+    """Return the place of a study in its tracking store, if it has one, and its directory."""
+    from searchlab.journal.home import StudyHome
+    from searchlab.tracking.mlflow.state import read_ids
+
+    home = StudyHome(record.spec.name, Path.cwd()).directory
+    return read_ids(home), home
+
+
+def print_step(line: str, console: Console) -> None:
+    """Write a line about a step that takes time."""
+    console.print(f"{line} ...", style="dim", markup=False)
 
 
 def print_json(value: Any, output: TextIO | None = None) -> None:

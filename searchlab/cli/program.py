@@ -28,6 +28,12 @@ garbage: with Python's default of 700, a command that needs Keras takes half as 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+tracking_uri_option = click.option(
+    "--tracking-uri", help="MLflow store or server [default: ./mlflow.db]."
+)
+"""The store of a command that needs one."""
+
+
 def main() -> None:
     """Run the `searchlab` command."""
     gc.set_threshold(_NEW_OBJECTS)

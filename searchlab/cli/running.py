@@ -12,13 +12,14 @@ import click
 
 from searchlab.cli.printing import (
     console,
+    print_step,
     print_study,
     standard_output,
     tell_failure,
     view,
     warn_of_backlog,
 )
-from searchlab.cli.program import FAILED, INTERRUPTED, F, cli, errors_are_lines
+from searchlab.cli.program import FAILED, INTERRUPTED, F, cli, errors_are_lines, tracking_uri_option
 from searchlab.core.state import StudyState
 from searchlab.errors import StudyFileError
 
@@ -56,7 +57,7 @@ def study_options(function: F) -> F:
 @study_options
 @click.option("--executor", help="fused, process, ray, inline, or another package's.")
 @click.option("--address", help="Head of the Ray cluster, for --executor ray [RAY_ADDRESS].")
-@click.option("--tracking-uri", help="MLflow store or server [default: ./mlflow.db].")
+@tracking_uri_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 @errors_are_lines
@@ -94,7 +95,7 @@ def run(
 
         def say(line: str) -> None:
             if views:
-                terminal.print(f"[dim]{line} ...")
+                print_step(line, terminal)
 
         record = run_study(file, Path.cwd(), trackers, interrupt, say)
         tell_failure(record)

@@ -6,8 +6,15 @@ from pathlib import Path
 
 import click
 
-from searchlab.cli.printing import complain, console, print_json, standard_output
-from searchlab.cli.program import FAILED, cli, errors_are_lines
+from searchlab.cli.printing import (
+    complain,
+    console,
+    ids_of,
+    print_json,
+    print_step,
+    standard_output,
+)
+from searchlab.cli.program import FAILED, cli, errors_are_lines, tracking_uri_option
 
 
 @cli.command("list")
@@ -40,20 +47,20 @@ def list_studies(address: str | None, as_json: bool) -> None:
 @errors_are_lines
 def show(name: str, as_json: bool) -> None:
     """Show a study with all of its trials."""
-    from searchlab.journal.home import StudyHome, load_record
+    from searchlab.journal.home import load_record
     from searchlab.report.json import show_json
     from searchlab.report.tables import show_table
     from searchlab.report.text import summary
-    from searchlab.tracking.mlflow.state import read_ids
 
-    record, home = load_record(name, Path.cwd()), StudyHome(name, Path.cwd()).directory
+    record = load_record(name, Path.cwd())
+    ids, home = ids_of(record)
     if as_json:
-        print_json(show_json(record, read_ids(home), home))
+        print_json(show_json(record, ids, home))
         return
     terminal = console()
     terminal.print(show_table(record))
     terminal.print()
-    terminal.print(summary(record, read_ids(home), home), soft_wrap=True)
+    terminal.print(summary(record, ids, home), soft_wrap=True)
 
 
 @cli.command()
@@ -62,14 +69,14 @@ def show(name: str, as_json: bool) -> None:
 @errors_are_lines
 def best(name: str, as_json: bool) -> None:
     """Show the best trial of a study: its value, its params, its model."""
-    from searchlab.journal.home import StudyHome, load_record
+    from searchlab.journal.home import load_record
     from searchlab.report.json import study_json
     from searchlab.report.text import best_text
-    from searchlab.tracking.mlflow.state import read_ids
 
-    record, home = load_record(name, Path.cwd()), StudyHome(name, Path.cwd()).directory
+    record = load_record(name, Path.cwd())
+    ids, home = ids_of(record)
     if as_json:
-        print_json(study_json(record, read_ids(home), home))
+        print_json(study_json(record, ids, home))
     else:
         console().print(best_text(record, home), soft_wrap=True)
     if record.best is None:
@@ -135,7 +142,7 @@ def reproduce(name: str, trial: int | None, as_json: bool) -> None:
 
         def say(line: str) -> None:
             if not as_json:
-                terminal.print(f"[dim]{line} ...")
+                print_step(line, terminal)
 
         result = reproduce_trial(name, Path.cwd(), trial, interrupt, say)
         if as_json:
@@ -147,7 +154,7 @@ def reproduce(name: str, trial: int | None, as_json: bool) -> None:
 
 @cli.command()
 @click.argument("name")
-@click.option("--tracking-uri", help="MLflow store or server [default: ./mlflow.db].")
+@tracking_uri_option
 @errors_are_lines
 def sync(name: str, tracking_uri: str | None) -> None:
     """Send the missing entries of a study to MLflow after an outage."""

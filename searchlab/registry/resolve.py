@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from searchlab.errors import PackageError
 from searchlab.journal.home import StudyHome, load_record, study_names
-from searchlab.tracking.mlflow.address import redact, resolve_uri, sqlite_file
+from searchlab.tracking.mlflow.address import missing_file, redact, resolve_uri
 from searchlab.tracking.mlflow.tracker import registry
 
 if TYPE_CHECKING:
@@ -110,8 +110,7 @@ def _downloaded(model: str, uri: str) -> Iterator[Path]:
 
 def _champion(name: str, uri: str) -> str | None:
     """Return the address of a registered model's champion; None without such a model or store."""
-    file = sqlite_file(uri)
-    if file is not None and not file.exists():
+    if missing_file(uri) is not None:
         return None
     with registry(uri) as client:
         from searchlab.tracking.mlflow.download import champion_of  # imports MLflow
@@ -120,8 +119,7 @@ def _champion(name: str, uri: str) -> str | None:
 
 
 def _check_there(uri: str, model: str) -> None:
-    file = sqlite_file(uri)
-    if file is not None and not file.exists():
+    if file := missing_file(uri):
         raise PackageError(
             f"{model} cannot be looked up, as there is no {file.name} here: give --tracking-uri, "
             "or go to the directory that has it"

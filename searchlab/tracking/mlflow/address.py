@@ -69,6 +69,22 @@ def sqlite_file(uri: str) -> Path | None:
     return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
 
 
+def missing_file(uri: str) -> Path | None:
+    """Return the file of a SQLite URI that does not exist yet, or None."""
+    file = sqlite_file(uri)
+    return None if file is None or file.exists() else file
+
+
+def refuse_missing(uri: str) -> None:
+    """Refuse a store that does not exist yet.
+
+    Raises:
+        TrackingError: if it is a file that does not exist.
+    """
+    if file := missing_file(uri):
+        raise TrackingError(f"there is no {file.name} here yet: searchlab run makes it")
+
+
 def _password(uri: str) -> str | None:
     """Return the password in the URI as it is written there; None if there is none.
 

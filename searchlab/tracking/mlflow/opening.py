@@ -18,7 +18,7 @@ from platformdirs import user_cache_path
 
 from searchlab.errors import TrackingError
 from searchlab.private.mlflow import fail_at_once, has_tables
-from searchlab.tracking.mlflow.address import sqlite_file
+from searchlab.tracking.mlflow.address import refuse_missing, sqlite_file
 
 
 def experiment_name() -> str:
@@ -65,9 +65,7 @@ def open_registry(uri: str) -> MlflowClient:
         TrackingError: if it is a file that does not exist.
     """
     _speak_up(uri)
-    file = sqlite_file(uri)
-    if file is not None and not file.exists():
-        raise TrackingError(f"there is no {file.name} here yet: searchlab run makes it")
+    refuse_missing(uri)
     return MlflowClient(uri)
 
 

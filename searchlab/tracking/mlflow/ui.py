@@ -9,7 +9,7 @@ from pathlib import Path
 
 from searchlab.core.loopback import HOST, refuse_taken
 from searchlab.errors import TrackingError
-from searchlab.tracking.mlflow.address import redact, resolve_uri, sqlite_file
+from searchlab.tracking.mlflow.address import redact, refuse_missing, resolve_uri, sqlite_file
 
 
 def serve_ui(cwd: Path, port: int) -> int:
@@ -33,8 +33,7 @@ def serve_ui(cwd: Path, port: int) -> int:
             f"MLFLOW_TRACKING_URI is {redact(uri)}: open that server's own page, or unset it to "
             "see this directory's store"
         )
-    if not file.exists():
-        raise TrackingError(f"there is no {file.name} here yet: searchlab run makes it")
+    refuse_missing(uri)
     refuse_taken(port)
     print(f"MLflow UI on http://{HOST}:{port} (Ctrl-C to stop)", flush=True)  # noqa: T201
     command = ["mlflow", "server", "--backend-store-uri", uri, "--host", HOST, "--port", str(port)]
