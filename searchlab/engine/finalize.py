@@ -1,7 +1,7 @@
-"""From the best trials to the study's model: confirm, refit, test once, and compare.
+"""From the best trials to the study's model: confirmation, refit, one test, and baselines.
 
-All of it runs on the executor that the search has used. What has come of it is in the journal as
-soon as it is known, so that a study which stops here goes on here.
+Everything runs on the search's executor. Results are journaled as soon as they are known, so that
+a study stopped here resumes here.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from searchlab.training.job import (
 )
 
 Say = Callable[[str], None]
-"""Takes a line about what is being done before the first trial and after the last."""
+"""A function that receives a line about the current step, before and after the search."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,10 @@ class Finished:
     """The study's model.
 
     Attributes:
-        winner: the trial that it was made of.
-        epochs: how many epochs it was refitted for, or None if it was not.
-        made: its metrics on the test rows, and where it is.
-        refit_error: why it could not be refitted, or None.
+        winner: the trial from which it was made.
+        epochs: epochs of its refit, or None if it was not refitted.
+        made: its metrics on the test rows, and its file.
+        refit_error: the reason why the refit failed, or None.
     """
 
     winner: int
@@ -61,7 +61,7 @@ class Finished:
 
 @dataclass
 class _Task:
-    """A job, its reports, and how often it was run before."""
+    """A job, its reports, and the number of its earlier runs."""
 
     job: Job
     reports: list[Report] = field(default_factory=list)
@@ -69,7 +69,7 @@ class _Task:
 
 
 class Finish:
-    """What one process does for a study once its search is over."""
+    """One process's end phase of a study, after the search."""
 
     def __init__(
         self,
@@ -79,14 +79,14 @@ class Finish:
         interrupt: Interrupt,
         say: Say,
     ) -> None:
-        """Puts it together.
+        """Set up the end phase.
 
         Args:
-            jobs: makes those of the study as its file is now; limits and budgets may have changed.
-            executor: idle.
-            recorder: its record has a best trial.
-            interrupt: is looked at after each epoch.
-            say: told what takes time.
+            jobs: the factory of the study's jobs; limits and budgets are those of its file now.
+            executor: an idle executor.
+            recorder: the recorder; its record has a best trial.
+            interrupt: checked after each epoch.
+            say: receives a line about each step that takes time.
         """
         self._jobs, self._executor, self._recorder = jobs, executor, recorder
         self._spec, self._interrupt, self._say = jobs.spec, interrupt, say
@@ -97,13 +97,13 @@ class Finish:
         self._refit_error: Failure | None = None
 
     def run(self) -> Finished | None:
-        """Makes the study's model.
+        """Make the study's model.
 
         Returns:
             The model, or None if the interrupt was set before it was made.
 
         Raises:
-            SearchlabError: if it could not be made; the trials are all kept.
+            SearchlabError: if it could not be made; all trials are kept.
         """
         if self._spec.baselines:
             self._compare()
@@ -122,7 +122,7 @@ class Finish:
         self._wait(FinalJob, RefitJob, BaselineJob)
         error = self._refit_error
         if error is not None and not self._interrupt.requested:
-            # Rows that were not among the training rows can be too much for it: outliers, say.
+            # Early-stopping rows may contain outliers that make the refit diverge.
             self._say("the refit failed; taking the trial's own model and testing it")
             jobs = self._jobs.without_refit()
             self._submit(jobs.final(self._number(), chosen.trial, scores, start=start))
@@ -134,7 +134,7 @@ class Finish:
         return Finished(chosen.trial.number, epochs, made, error)
 
     def _confirm(self) -> None:
-        """Has the best trials trained with seeds that the search has not seen."""
+        """Retrain the best trials with unseen seeds."""
         todo = list(missing(self._record))
         if todo:
             count, seeds = len(candidates(self._record)), self._spec.confirm.seeds
@@ -145,7 +145,7 @@ class Finish:
             self._submit(self._jobs.trial(again, self._number(), start=start))
 
     def _compare(self) -> None:
-        """Has the simple models fitted that have not been."""
+        """Fit the baselines that are not in the record yet."""
         best, started = self._record.best_trial, self._record.started
         assert best is not None and started is not None  # noqa: S101, PT018 - see __init__
         for name in baselines(started.data["task"]):
@@ -154,7 +154,7 @@ class Finish:
                 self._submit(self._jobs.baseline(self._number(), best.trial, name, start=start))
 
     def _number(self) -> int:
-        """Return a number for a job: one that no trial and no other job has."""
+        """Return a number for a job that neither a trial nor another job has."""
         number, self._next = self._next, self._next + 1
         return number
 
@@ -163,7 +163,7 @@ class Finish:
         self._executor.submit(job)
 
     def _wait(self, *kinds: type[Job]) -> None:
-        """Takes in what comes until no such job is left, or the interrupt is set."""
+        """Process results until no job of these kinds is left, or the interrupt is set."""
         while not self._interrupt.requested and any(
             isinstance(task.job, kinds) for task in self._tasks.values()
         ):
@@ -201,5 +201,5 @@ class Finish:
 
 
 def _from_scratch(of: TrialRecord, epochs: int, seed: int) -> Trial:
-    """Return a trial with other epochs and another seed that continues no other trial."""
+    """Return a trial with these epochs and this seed that continues no other trial."""
     return Trial(of.trial.number, Suggestion(of.trial.suggestion.params, epochs), seed)

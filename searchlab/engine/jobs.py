@@ -1,4 +1,4 @@
-"""Make the jobs of a study: the one place that knows where a job finds what it needs."""
+"""Construction of a study's jobs: the only code that knows where a job finds its inputs."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ class _Shared(TypedDict):
 
 
 class Jobs:
-    """Makes jobs of one study.
+    """A factory of one study's jobs.
 
     Attributes:
         spec: the study.
-        layout: the paths below the study's directory, with the prepared data.
+        layout: the paths below the study's directory, prepared data included.
     """
 
     def __init__(self, spec: StudySpec, base: Path, directory: Path) -> None:
-        """Take what all jobs share.
+        """Set the attributes shared by all jobs.
 
         Args:
             spec: the study.
@@ -41,7 +41,7 @@ class Jobs:
         self._base, self._directory = base, directory
 
     def check(self) -> CheckJob:
-        """Make the job that tries the study's model."""
+        """Return the job that tries the study's model."""
         return CheckJob(**self._shared(0, 0))
 
     def trial(
@@ -53,13 +53,13 @@ class Jobs:
         keep: bool = False,
         synchronous: bool = False,
     ) -> TrialJob:
-        """Make the job that trains a trial.
+        """Return the job that trains a trial.
 
         Args:
             trial: the trial.
-            number: the job's number, if it is not the trial's.
+            number: the job's number; the trial's if None.
             start: the logical time at which it starts.
-            keep: whether its weights are kept.
+            keep: whether its weights are saved.
             synchronous: whether it waits for a decision after each epoch.
         """
         shared = self._shared(trial.number if number is None else number, start)
@@ -68,23 +68,23 @@ class Jobs:
     def final(
         self, number: int, trial: Trial, scores: Mapping[str, float], *, start: int
     ) -> FinalJob:
-        """Make the job that makes a trial's own model."""
+        """Return the job that makes a trial's own model."""
         return FinalJob(**self._shared(number, start), trial=trial, scores=scores)
 
     def refit(
         self, number: int, trial: Trial, scores: Mapping[str, float], *, start: int
     ) -> RefitJob:
-        """Make the job that fits a trial to all rows but the test's."""
+        """Return the job that fits a trial to all rows but the test rows."""
         shared = self._shared(number, start, all_rows=True)
         return RefitJob(**shared, trial=trial, scores=scores)
 
     def baseline(self, number: int, trial: Trial, name: str, *, start: int) -> BaselineJob:
-        """Make the job that fits a simple model to the rows of the study's model."""
+        """Return the job that fits a baseline to the rows of the study's model."""
         shared = self._shared(number, start, all_rows=self.spec.refit)
         return BaselineJob(**shared, trial=trial, baseline=name)
 
     def without_refit(self) -> Jobs:
-        """Return the factory of the same study, had it not asked for a refit."""
+        """Return a factory for the same study without its refit."""
         own = self.spec.model_copy(update={"refit": False})
         return Jobs(own, self._base, self._directory)
 

@@ -1,4 +1,4 @@
-"""The loop: the only place that asks and tells a backend, and that writes the journal."""
+"""The search loop: the only code that asks and tells a backend and writes the journal."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from searchlab.journal.events import Asked, Reported, Retried, Told, Waited
 from searchlab.journal.standings import best_trials
 from searchlab.training.job import Result
 
-_TICK = 0.2  # seconds; how soon the loop notices Ctrl-C or the end of the time budget
-_PATIENCE = 4.0  # seconds that interrupted trainings have to reach the end of an epoch
-_GRACE = 10.0  # seconds that trainings have to do so once the time budget is used up
+_TICK = 0.2  # seconds until the loop notices Ctrl-C or the end of the time budget
+_PATIENCE = 4.0  # seconds for interrupted trainings to reach the end of an epoch
+_GRACE = 10.0  # seconds for the same once the time budget is used up
 
 
 class Search:
-    """One process' work on a study, from its first ask to its last outcome.
+    """One process's part of a search, from its first ask to its last outcome.
 
     Attributes:
-        failed: the trial whose failure ended the study, as `on_failure: stop` wants; or None.
-        memory: what it takes.
+        failed: the trial whose failure ended the study under `on_failure: stop`, or None.
+        memory: the peak memory so far.
     """
 
     def __init__(
@@ -41,15 +41,15 @@ class Search:
         recorder: Recorder,
         interrupt: Interrupt,
     ) -> None:
-        """Puts a study together.
+        """Set up the search.
 
         Args:
-            jobs: makes those of the study, whose data have been prepared.
-            backend: where the study's last process left it, by `replay`.
-            answers: the backend's, as `replay` returned them.
-            executor: with no jobs yet.
-            recorder: with the entries of earlier processes in its record.
-            interrupt: is looked at between events.
+            jobs: the factory of the study's jobs; its data have been prepared.
+            backend: the backend, brought by `replay` to the state of the study's last process.
+            answers: the backend's answers, as returned by `replay`.
+            executor: an executor without jobs.
+            recorder: the recorder; its record has the entries of earlier processes.
+            interrupt: checked between events.
         """
         self._jobs, self._backend, self._answers = jobs, backend, answers
         self._executor, self._recorder, self._interrupt = executor, recorder, interrupt
@@ -65,9 +65,9 @@ class Search:
         self._deadline = None if left is None else time.monotonic() + left
 
     def run(self) -> None:
-        """Runs trials until the budget is used up, or something else ends the search.
+        """Run trials until the budget is used up or something else ends the search.
 
-        That is the backend, the interrupt, or a failure if `on_failure` is `stop`.
+        That can be the backend, the interrupt, or a failure under `on_failure: stop`.
         """
         for trial in self._recorder.record.unfinished():
             self._submit(trial.trial)
@@ -86,7 +86,7 @@ class Search:
 
     @property
     def _leaving(self) -> bool:
-        """Whether trainings are to be abandoned, for another process to run them again."""
+        """Whether to abandon the trainings, so that another process runs them again."""
         return self._interrupt.requested or self.failed is not None
 
     @property
@@ -94,7 +94,7 @@ class Search:
         return self._past(0)
 
     def _past(self, grace: float) -> bool:
-        """Whether the time budget was used up so many seconds ago."""
+        """Return whether the time budget was used up at least `grace` seconds ago."""
         return self._deadline is not None and time.monotonic() >= self._deadline + grace
 
     @property
@@ -110,7 +110,7 @@ class Search:
         return (total is None or asked < total) and not self._out_of_time
 
     def _ask(self) -> None:
-        """Fills the free places with new trials."""
+        """Fill the free slots with new trials."""
         self._behind = False
         while self._room and self._wanted and not self._exhausted:
             number = len(self._recorder.record.trials)
@@ -135,7 +135,7 @@ class Search:
         )
 
     def _decide(self, report: Report) -> Decision:
-        """What a training does after an epoch."""
+        """Record a report and return the decision for its training."""
         if self._leaving:
             self._behind = True
             return Decision.ABANDON
@@ -144,11 +144,11 @@ class Search:
         return Decision.STOP if self._out_of_time else decision
 
     def _handle(self, results: Sequence[Result]) -> None:
-        """Takes in the outcomes of trials, of which all jobs here are.
+        """Process outcomes of trials, the only results here.
 
-        When the study is being left, the backend must still hear what it would hear if it went on.
-        So an outcome that comes after an abandoned report, or when another has left a place to be
-        asked for, is dropped: the next process runs its trial again.
+        While the study is being left, the backend must hear only what it would hear if it went on.
+        An outcome is therefore dropped if it follows an abandoned report, or if an earlier outcome
+        freed a slot that was not asked for; the next process runs its trial again.
         """
         for outcome in results:
             assert isinstance(outcome, Outcome)  # noqa: S101 - a trial's result
@@ -167,7 +167,7 @@ class Search:
                 self.failed = outcome.number if self.failed is None else self.failed
 
     def _retry(self, outcome: Outcome) -> bool:
-        """Begins a failed trial anew if it may be; otherwise its failure is its outcome."""
+        """Retry a failed trial if allowed; otherwise its failure is its outcome."""
         trial = self._recorder.record.trials[outcome.number]
         if outcome.error is None or self._out_of_time:
             return False
@@ -175,12 +175,12 @@ class Search:
         if trial.retries >= allowed:
             return False
         self._recorder(Retried(outcome.number, outcome.error))
-        if not self._leaving:  # else the next process finds it without an outcome
+        if not self._leaving:  # otherwise the next process finds it without an outcome
             self._submit(trial.trial)
         return True
 
     def _prune_the_slow(self) -> None:
-        """Ends trials whose epoch outlasts the time budget, with what they reported last."""
+        """Prune trials whose epoch outlasts the time budget, with their last reported value."""
         outcomes = []
         for number in sorted(self._running):
             self._executor.cancel(number)
@@ -195,15 +195,15 @@ class Search:
         self._handle(outcomes)
 
     def _wind_down(self) -> None:
-        """Lets running trainings end at an epoch, and records those that end on their own."""
+        """Let running trainings reach the end of an epoch; record those that end on their own."""
         until = time.monotonic() + _PATIENCE
         while not self._executor.idle and time.monotonic() < until:
             self._handle(self._executor.poll(self._decide, _TICK))
 
     def _tidy(self) -> None:
-        """Removes models that nothing can ask for any more.
+        """Delete models that can no longer be needed.
 
-        Only those that are there are ranked: a trial that was none of the best is so for ever.
+        Only trials whose model still exists are ranked: the others will never be among the best.
         """
         paths = self._jobs.layout
         if self._backend.resumes_weights or not paths.models.is_dir():
@@ -216,10 +216,10 @@ class Search:
 
 
 def refuse_lost(result: Result) -> None:
-    """A full disk is not the job's fault: without a result, it is run again on resume.
+    """Raise if the disk was full, so that the job has no result and runs again on resume.
 
     Raises:
-        StorageError: if the result says that something could not be written.
+        StorageError: if a file of the job could not be written.
     """
     if result.error is not None and result.error.kind is FailureKind.STORAGE:
         raise StorageError(result.error.message)

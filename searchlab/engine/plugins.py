@@ -1,4 +1,4 @@
-"""Names to code: the only place where the name of a backend, executor or tracker is resolved."""
+"""Name resolution: the only code that resolves names of backends, executors and trackers."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from searchlab.tracking.mlflow.address import resolve_uri
 
 @dataclass(frozen=True)
 class Plugin:
-    """Where the code of a name is.
+    """The location of a name's code.
 
     Attributes:
         target: "module:attribute".
         package: the library that it needs, as imported.
-        install: what to give to pip if that library is missing.
+        install: the pip argument that installs the library.
     """
 
     target: str
@@ -64,12 +64,12 @@ TRACKERS = {
 
 @dataclass(frozen=True)
 class _Kind:
-    """A kind of thing that has a name.
+    """A kind of named plugin.
 
     Attributes:
         name: one of `entry_points.GROUPS`.
-        own: searchlab's own, by name.
-        port: the members that an implementation must have.
+        own: searchlab's own plugins, by name.
+        port: the protocol whose members an implementation must have.
     """
 
     name: str
@@ -77,10 +77,10 @@ class _Kind:
     port: type
 
     def find(self, name: str) -> Offer | Plugin:
-        """Find where the code of a name is, without importing it.
+        """Find the code of a name without importing it.
 
         Raises:
-            InputError: if the name is unknown, or is not the only one of its kind.
+            InputError: if the name is unknown or ambiguous.
         """
         offer = find_offer(self.name, name, self.own)
         if offer is not None:
@@ -148,10 +148,10 @@ def trackers(
 
 
 def check(spec: StudySpec, path: Path) -> Iterator[tuple[str, str]]:
-    """Yield a dotted key and a message for each name of a study that cannot be used.
+    """Yield a dotted key and a message for each unusable name of a study.
 
-    Imports no user code and none of searchlab's own search libraries, but the backend, executor
-    and trackers of another package that the study names.
+    This imports neither user code nor searchlab's own search libraries, only the backend, executor
+    and trackers of other packages that the study names.
     """
     backends = yield from _problems("search.backend", _BACKEND, spec.search.backend)
     executors = yield from _problems("execution.executor", _EXECUTOR, spec.execution.executor)
@@ -171,7 +171,7 @@ def check(spec: StudySpec, path: Path) -> Iterator[tuple[str, str]]:
 
 
 def _problems(key: str, kind: _Kind, name: str) -> Generator[tuple[str, str], None, Any]:
-    """Yield what is wrong with a name; return its code if nothing is, or None."""
+    """Yield the problem with a name if there is one; return the name's code otherwise, or None."""
     try:
         found = kind.find(name)
         if isinstance(found, Plugin) and kind is not _BACKEND:
@@ -198,7 +198,7 @@ def _backend_problems(spec: StudySpec, found: type[Backend]) -> Iterator[tuple[s
 
 
 def _small_space(spec: StudySpec) -> Iterator[tuple[str, str]]:
-    """Tells of trials that could only repeat others: libraries drop them or train them again."""
+    """Report surplus trials, which could only repeat others: libraries drop or repeat them."""
     trials, points = spec.search.trials, spec.search_space.count
     if trials is not None and points is not None and points < trials:
         at_most = "at most " if spec.search_space.conditional else ""

@@ -1,7 +1,7 @@
-"""`searchlab reproduce`: a recorded trial, trained again from what the journal says of it.
+"""`searchlab reproduce`: retrain a trial from its record in the journal.
 
-The study is the one in the journal and not the file as it is now; data and factory are read from
-where they were, and must be what they were. All work is done in a temporary directory.
+The study is the journal's, not the current file's. Data and factory are read from their original
+paths and must be unchanged. Everything happens in a temporary directory.
 """
 
 from __future__ import annotations
@@ -41,26 +41,26 @@ if TYPE_CHECKING:
 def reproduce_trial(
     name: str, cwd: Path, number: int | None, interrupt: Interrupt, say: Say
 ) -> Reproduction:
-    """Trains a trial of a study again.
+    """Retrain a trial of a study.
 
     Args:
-        name: the study.
-        cwd: the working directory, where `.searchlab/` is.
-        number: the trial; None for the best.
-        interrupt: ends it at the next epoch when set.
-        say: told what takes time.
+        name: the study's name.
+        cwd: the working directory that contains `.searchlab/`.
+        number: the trial; the best one if None.
+        interrupt: ends the training at the next epoch when set.
+        say: receives a line about each step that takes time.
 
     Raises:
         KeyboardInterrupt: if the interrupt was set.
-        InputError: if there is no such study or trial, or data or factory are not what they were.
+        InputError: if there is no such study or trial, or its data or factory have changed.
         JournalError: if the journal is damaged.
         StorageError: if there is no room for the data or the weights.
     """
     record, home = load_record(name, cwd), StudyHome(name, cwd)
     trial = _chosen(record, number)
-    assert trial.outcome is not None  # noqa: S101 - _chosen refuses others
+    assert trial.outcome is not None  # noqa: S101 - _chosen rejects trials without one
     with tempfile.TemporaryDirectory(
-        dir=util.get_temp_dir(),  # which is removed however this process leaves
+        dir=util.get_temp_dir(),  # removed however this process ends
         ignore_cleanup_errors=True,
     ) as scratch:
         restored = _Restored(record, home, Path(scratch).resolve())
@@ -80,24 +80,24 @@ def reproduce_trial(
                 if again.error is not None:
                     break
     again = replace(again, number=trial.trial.number)
-    assert record.started is not None  # noqa: S101 - load_record returns no other
+    assert record.started is not None  # noqa: S101 - load_record returns only started studies
     return Reproduction(name, trial.outcome, again, _changed(record.started.versions))
 
 
 class _Restored:
-    """A study's data, factory and initial weights as they were, in a directory of its own."""
+    """A study's original data, factory and initial weights, in a directory of its own."""
 
     def __init__(self, record: StudyRecord, home: StudyHome, directory: Path) -> None:
-        assert record.started is not None  # noqa: S101 - load_record returns no other
+        assert record.started is not None  # noqa: S101 - load_record returns only started studies
         self.started, self.spec = record.started, record.spec
         self.base = Path(self.started.file).parent
         self.home, self.directory = home, directory
 
     def prepare(self, number: int) -> None:
-        """Makes them.
+        """Prepare the data and copy the initial weights.
 
         Raises:
-            InputError: if one of them is not what it was.
+            InputError: if the data, the factory or the weights have changed.
         """
         from searchlab.data.prepare import prepare  # imports pandas and scikit-learn
         from searchlab.training import initial  # imports NumPy
@@ -124,7 +124,7 @@ class _Restored:
 
 
 class _Executors:
-    """The executors that the trials of a study were trained by; each is made once."""
+    """The executors that originally trained the study's trials; each is created once."""
 
     def __init__(self, entries: Sequence[Entry], directory: Path, stack: ExitStack) -> None:
         self._directory, self._stack = directory, stack
@@ -140,7 +140,7 @@ class _Executors:
                     self._names[outcome.number] = "process" if alone else name
 
     def of(self, trial: TrialRecord) -> Executor:
-        """The executor of a trial; fused and ordinary training agree to rounding only."""
+        """Return the executor of a trial; fused and ordinary training agree only up to rounding."""
         name = self._names[trial.trial.number]
         if name not in self._made:
             executor = plugins.executor(name)(1, self._directory)
@@ -150,9 +150,9 @@ class _Executors:
 
 @contextlib.contextmanager
 def _temporary_files(directory: Path) -> Iterator[None]:
-    """Has the processes that start meanwhile put their temporary files into a directory.
+    """Redirect the temporary files of processes started meanwhile to a directory.
 
-    TensorFlow removes those of AutoGraph at the end of a process, and workers are killed.
+    TensorFlow deletes AutoGraph's files only when a process exits, but workers are killed.
     """
     before = os.environ.get("TMPDIR")
     os.environ["TMPDIR"] = str(directory)
@@ -186,7 +186,7 @@ def _chosen(record: StudyRecord, number: int | None) -> TrialRecord:
 
 
 def _chain(record: StudyRecord, trial: TrialRecord) -> list[TrialRecord]:
-    """A trial after those whose weights it continues, the first one first."""
+    """Return a trial preceded by those whose weights it continues, earliest first."""
     chain = [trial]
     while (earlier := chain[0].trial.suggestion.resume_from) is not None:
         chain.insert(0, record.trials[earlier])
@@ -196,7 +196,7 @@ def _chain(record: StudyRecord, trial: TrialRecord) -> list[TrialRecord]:
 def _train(
     restored: _Restored, executor: Executor, trial: TrialRecord, interrupt: Interrupt, *, keep: bool
 ) -> Outcome:
-    """Trains a trial; one that was told to stop is told so after as many reports."""
+    """Train a trial; one that was pruned is stopped after the same number of reports."""
     pruned = trial.state is TrialState.PRUNED
     left = len(trial.reports)
 

@@ -1,4 +1,4 @@
-"""`searchlab run`: a study from its file to its end, however many processes it takes."""
+"""`searchlab run`: a study from its file to its end, in one or several processes."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ if TYPE_CHECKING:
     from searchlab.executors.base import Executor
 
 MakeTrackers = Callable[[Path], Sequence[Tracker]]
-"""Makes the trackers of a study, given the study's directory."""
+"""A function that returns a study's trackers for the study's directory."""
 
 
 @dataclass(frozen=True)
 class _StudyFiles:
-    """Where a study is read from and where it lives."""
+    """A study's file and directories."""
 
     study: StudyFile
     base: Path
@@ -60,23 +60,23 @@ class _StudyFiles:
 def run_study(
     file: StudyFile, cwd: Path, trackers: MakeTrackers, interrupt: Interrupt, say: Say
 ) -> StudyRecord:
-    """Runs a study, continues it, or finds it finished.
+    """Start a study, continue it, or find it finished.
 
     Args:
         file: the study.
-        cwd: the working directory, where `.searchlab/` is.
-        trackers: what follows the study.
-        interrupt: leaves the study at the next epoch when set.
-        say: told what takes time.
+        cwd: the working directory that contains `.searchlab/`.
+        trackers: the factory of the study's trackers.
+        interrupt: interrupts the study at the next epoch when set.
+        say: receives a line about each step that takes time.
 
     Returns:
-        The study as it is when this returns; its `state` says how it ended.
+        The study's record on return; its `state` says how it ended.
 
     Raises:
         KeyboardInterrupt: if interrupted before there was anything to record.
         StudyLockedError: if another process holds the study.
-        StudyChangedError: if another study has this name.
-        SearchlabError: for everything else that the user can mend.
+        StudyChangedError: if a study of this name has another definition.
+        SearchlabError: for every other problem that the user can fix.
     """
     home = StudyHome(file.spec.name, cwd)
     files = _StudyFiles(file, file.path.resolve().parent, home)
@@ -93,11 +93,11 @@ def run_study(
                     _work(files, entries, record, tracker, interrupt, say)
             return record
         finally:
-            home.discard_if_empty()  # while it is ours: another process may be about to begin
+            home.discard_if_empty()  # under the lock: another process may be about to begin
 
 
 def _refuse_changes(files: _StudyFiles, record: StudyRecord) -> None:
-    """A name stands for one study: a resumed one must be made from the same file and factory."""
+    """Reject a resumed study whose file or factory differs from the recorded ones."""
     if record.started is None:
         return
     spec = files.study.spec
@@ -117,7 +117,7 @@ def _refuse(name: str, changed: list[str]) -> None:
 
 
 def _complete(record: StudyRecord, spec: StudySpec) -> bool:
-    """Whether there is nothing left to do within the budget that the file gives now."""
+    """Return whether nothing is left to do within the file's current budget."""
     if record.budget is None or not record.state.ended:
         return False
     if record.stopped is not None and record.stopped.failed is not None:
@@ -181,7 +181,7 @@ def _work(
 def _data(
     files: _StudyFiles, record: StudyRecord, interrupt: Interrupt, say: Say
 ) -> Iterator[DataSummary]:
-    """The prepared data, for as long as the study runs."""
+    """Prepare the data, and delete them when the study ends."""
     spec = files.study.spec
     say(f"preparing {spec.data.dataset or spec.data.path}")
     try:
@@ -197,9 +197,9 @@ def _data(
 
 
 def _try_model(jobs: Jobs, executor: Executor, interrupt: Interrupt) -> None:
-    """Refuses a factory that cannot be trained, before this process records anything.
+    """Reject a factory whose model cannot be trained, before this process records anything.
 
-    A resumed study is tried too: an executor learns from it how many trainings it can run at once.
+    A resumed study is checked too: its executor learns how many trainings it can run at once.
     """
     executor.submit(jobs.check())
     checked = run_to_end(executor, interrupt)
@@ -214,12 +214,12 @@ def run_to_end(
     interrupt: Interrupt,
     answer: Callable[[Report], Decision] = lambda _: Decision.CONTINUE,
 ) -> Result | None:
-    """Waits for the one job of an executor; None if the interrupt was set before its end.
+    """Wait for an executor's only job; return None if the interrupt was set before its end.
 
     Args:
-        executor: has one job.
-        interrupt: is looked at after each epoch.
-        answer: what is decided on a report.
+        executor: an executor with one job.
+        interrupt: checked after each epoch.
+        answer: returns the decision on a report.
     """
 
     def decide(report: Report) -> Decision:
@@ -253,7 +253,7 @@ def _resumed(spec: StudySpec) -> Resumed:
 
 
 def _stopped(record: StudyRecord, finish: Finish, interrupt: Interrupt) -> Stopped:
-    """Makes the study's model, unless the study was interrupted or nothing succeeded."""
+    """Make the study's model unless the study was interrupted or no trial succeeded."""
     finished = None
     if not interrupt.requested and record.best is not None:
         finished = finish.run()

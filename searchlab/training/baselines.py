@@ -1,8 +1,8 @@
-"""Simple models to compare with: is a tuned network worth it?
+"""Baselines: simple models that show whether a tuned network is worth its cost.
 
-They are scikit-learn's, fitted to the rows that the study's model is fitted to, and measured on the
-test rows with what the network is compiled with: its loss and its metrics. So each number stands
-beside the network's own of that name, but for the penalties of regularisers, which only it has.
+They are scikit-learn's, fitted to the rows of the study's model and measured on the test rows by
+the loss and metrics with which the network is compiled. Each number is thus comparable with the
+network's own of that name, except for regularization penalties, which only the network has.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from searchlab.training.build import build
 from searchlab.training.final import final_rows
 from searchlab.training.job import BaselineJob, Measured
 
-_SMALLEST = 1e-7  # Keras clips probabilities to it
+_SMALLEST = 1e-7  # Keras clips probabilities here
 _ON_DECISIONS = ("acc", "precision", "recall", "f1")  # metrics that need no probabilities
 
 
 def fit_baseline(job: BaselineJob, data: PreparedData) -> Measured:
-    """Fits the job's simple model.
+    """Fit the job's baseline.
 
     Args:
-        job: its trial is one whose model measures what the study's does.
+        job: the job; its trial's model has the metrics of the study's model.
         data: the prepared data.
 
     Returns:
@@ -66,14 +66,15 @@ def _estimator(name: str, task: str, seed: int) -> Any:
 
 
 def _flat(x: Array) -> Array:
-    """One row of numbers each, for images too."""
+    """Flatten each row, images included, to one dimension."""
     return np.asarray(x).reshape(len(x), -1)
 
 
 def _predicted(estimator: Any, x: Array, classes: int) -> tuple[Array, bool]:
-    """Quantities (n, 1), or probabilities (n, classes); and whether those are more than yes or no.
+    """Return quantities (n, 1) or probabilities (n, classes), and whether they are probabilities.
 
-    Every class has rows to fit, so the columns are the classes in the order of their numbers.
+    Every class occurs in the fitted rows, so the columns are the classes in order of their numbers.
+    Quantities count as probabilities, hard decisions do not.
     """
     if not classes:
         return estimator.predict(x).reshape(-1, 1), True
@@ -83,11 +84,11 @@ def _predicted(estimator: Any, x: Array, classes: int) -> tuple[Array, bool]:
 
 
 def _measured(predicted: Array, model: Any, data: PreparedData) -> dict[str, float]:
-    """What the network's loss and metrics say of predictions that are not its own."""
+    """Apply the network's loss and metrics to another model's predictions."""
     config = compiled_arguments(model)
     one_unit = tuple(model(np.asarray(data.x_test[:1])).shape[1:]) in ((), (1,))
     if data.summary.classes and one_unit:
-        predicted = predicted[:, 1:]  # of the second class
+        predicted = predicted[:, 1:]  # the second class
     if _from_logits(config["loss"]):
         likely = np.clip(predicted, _SMALLEST, 1 - _SMALLEST)
         predicted = np.log(likely) - (np.log1p(-likely) if one_unit else 0)
@@ -105,5 +106,5 @@ def _measured(predicted: Array, model: Any, data: PreparedData) -> dict[str, flo
 
 
 def _from_logits(loss: Any) -> bool:
-    """Whether a loss, as given to `compile`, wants logits; those given by name do not."""
+    """Return whether a loss passed to `compile` expects logits; losses given by name never do."""
     return hasattr(loss, "get_config") and bool(loss.get_config().get("from_logits"))

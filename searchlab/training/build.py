@@ -1,4 +1,4 @@
-"""A job's model, as its factory builds it."""
+"""Construction of a job's model by its factory."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from searchlab.training.job import BaselineJob, TrainingJob
 
 
 def build(job: TrainingJob | BaselineJob, data: PreparedData) -> Any:
-    """Builds a job's model, seeded, by calling the study's factory.
+    """Build a job's model, seeded, by calling the study's factory.
 
-    If the study wants initial weights, its first layers have them.
+    If the study has initial weights, they are copied into the first layers.
 
     Raises:
         ModelError: if the factory cannot be imported, or the initial weights do not fit.
@@ -25,7 +25,7 @@ def build(job: TrainingJob | BaselineJob, data: PreparedData) -> Any:
     """
     function = load_factory(job.spec.factory.factory, job.base)
     params = {**job.spec.factory.params, **job.trial.suggestion.params}
-    layers = initial_layers(job)  # before the seed, as it may load a model
+    layers = initial_layers(job)  # before seeding, because it may load a model
     reset_names()
     keras.utils.set_random_seed(job.trial.seed)
     given = {"input_shape": data.summary.input_shape, "meta": data.meta}
@@ -37,19 +37,19 @@ def build(job: TrainingJob | BaselineJob, data: PreparedData) -> Any:
 
 
 def make_weights(model: Any, data: PreparedData) -> None:
-    """Lets a model make its weights, if it has none yet."""
+    """Create a model's weights if it has none yet."""
     if not model.built:
-        model(keras.Input(data.summary.input_shape))  # symbolic: for any number of rows, as in fit
+        model(keras.Input(data.summary.input_shape))  # symbolic: for any number of rows, like `fit`
 
 
 def make_variables(model: Any, data: PreparedData) -> None:
-    """Lets a compiled model and its optimiser make their variables, if they have none yet."""
+    """Create the variables of a compiled model and its optimizer if they have none yet."""
     make_weights(model, data)
     model.optimizer.build(model.trainable_variables)
 
 
 def take_over(model: Any, checkpoint: Checkpoint, data: PreparedData) -> None:
-    """Gives a model another training's weights and the state of its optimiser.
+    """Copy another training's weights and optimizer state into a model.
 
     Raises:
         ModelError: if they do not fit the model.

@@ -1,4 +1,4 @@
-"""Trying a model factory before trial 0 trains, so that a mistake costs seconds and not a study."""
+"""The check of a model factory before trial 0, so that a mistake costs seconds, not a study."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ _FITTING = {
 
 
 def check_model(job: CheckJob, data: PreparedData) -> Checked:
-    """Builds the study's model for a point or two of its space and tries it on a few rows.
+    """Build the study's model for one or two points of its space and try it on a few rows.
 
     Raises:
-        ModelError: naming the factory, what is wrong with it, and the remedy.
+        ModelError: with the factory's name, the problem and the remedy.
     """
     spec, name = job.spec, job.spec.factory.factory
     for key, problem in factory_problems(spec, job.base):
@@ -52,7 +52,7 @@ def check_model(job: CheckJob, data: PreparedData) -> Checked:
     with _blaming(name, data):
         predicted = model(x)
     _check_loss(name, _loss_name(model.loss), predicted, data)
-    model.run_eagerly = True  # compiling takes a second, and is of no use for one batch
+    model.run_eagerly = True  # compiling takes a second and does not pay off for one batch
     with _blaming(name, data):
         metrics = model.evaluate(x, y, verbose=0, return_dict=True)
         model.train_on_batch(x, y)
@@ -63,7 +63,7 @@ def check_model(job: CheckJob, data: PreparedData) -> Checked:
 
 
 def _check_saved(name: str, model: Any) -> None:
-    """Refuses a model that Keras could not write at the end of the study."""
+    """Reject a model that Keras could not save at the end of the study."""
     try:
         json.dumps(keras.saving.serialize_keras_object(model))
     except Exception as error:
@@ -75,7 +75,7 @@ def _check_saved(name: str, model: Any) -> None:
 
 
 def probes(space: SearchSpace) -> Iterator[Params]:
-    """Two points of a space: the low end of each param, and the middle."""
+    """Yield two points of a space: the low end of each param, and its middle."""
     for place in (0.0, 0.5):
         yield space.active({name: _at(domain, place) for name, domain in space})
 
@@ -91,7 +91,7 @@ def _at(domain: Int | Float | Choice, place: float) -> Scalar:
 
 
 def _built(function: Any, spec: StudySpec, data: PreparedData) -> Any:
-    """A model; a factory that refuses some params is given a second chance with others."""
+    """Build a model; if the factory fails with some params, try others."""
     given = {"input_shape": data.summary.input_shape, "meta": data.meta}
     first: Exception | None = None
     for params in probes(spec.search_space):
@@ -109,7 +109,7 @@ def _built(function: Any, spec: StudySpec, data: PreparedData) -> Any:
 
 
 def _check_initial(job: CheckJob, function: Any, data: PreparedData) -> None:
-    """Refuses initial weights that fit no model, as far as some points of the space tell."""
+    """Reject initial weights that fit none of the sampled points of the space."""
     layers = initial_layers(job)
     given = {"input_shape": data.summary.input_shape, "meta": data.meta}
     misfits: list[ModelError] = []
@@ -121,22 +121,22 @@ def _check_initial(job: CheckJob, function: Any, data: PreparedData) -> None:
             return
         except ModelError as error:
             misfits.append(error)
-        except Exception:  # noqa: S112 - that the factory refuses these params, their trial will say
+        except Exception:  # noqa: S112 - the trial itself will report params that fail
             continue
     if misfits:
         raise misfits[0]
 
 
 def _points(space: SearchSpace) -> Iterator[Params]:
-    """The probes of a space, and more of its points, as widths and depths must fit together."""
+    """Yield the probes of a space and more points, because widths and depths must fit together."""
     yield from probes(space)
-    places = random.Random(1)  # noqa: S311 - places, not secrets
+    places = random.Random(1)  # noqa: S311 - points, not secrets
     for _ in range(_MORE_POINTS):
         yield space.active({name: _at(domain, places.random()) for name, domain in space})
 
 
 def _line(error: Exception, function: Any) -> str:
-    """Where in the factory's file an error was raised, if there."""
+    """Return the line of the factory's file that raised an error, or an empty string."""
     file = getattr(getattr(function, "__code__", None), "co_filename", None)
     line, place = None, error.__traceback__
     while place is not None:
@@ -147,7 +147,7 @@ def _line(error: Exception, function: Any) -> str:
 
 
 def _check_loss(name: str, loss: str, predicted: Any, data: PreparedData) -> None:
-    """Refuses a known loss that cannot mean what the target is; others are only tried."""
+    """Reject a known loss that does not fit the target; unknown losses are only tried."""
     task = data.summary.task
     fitting = _FITTING[task]
     if isinstance(predicted, dict | list | tuple):
@@ -193,7 +193,7 @@ def _loss_name(loss: Any) -> str:
 
 @contextmanager
 def _blaming(name: str, data: PreparedData) -> Iterator[None]:
-    """Turns what Keras says of a model that does not fit its data into one line."""
+    """Turn Keras' errors about a model that does not fit its data into one line."""
     try:
         yield
     except Exception as error:

@@ -1,10 +1,10 @@
-"""The models that a study leaves: what their jobs do before and after their one training.
+"""The models that a study leaves: the steps before and after their single training.
 
 A `FinalJob` makes the winner's own model, with early stopping. After cross-validation it is fitted
 to all training rows, which no fold's model has seen; after a hold-out it is the trial's own model,
-trained again if its checkpoint has been lost. A `RefitJob` fits the winner to the early-stopping
-rows too, with preprocessing that is fitted to them as well, for the number of epochs that its trial
-says. Only the study's model is measured on the test rows: the refitted one if there is one.
+retrained if its checkpoint has been lost. A `RefitJob` fits the winner to the early-stopping rows
+too, with preprocessing that is also fitted to them, for the number of epochs given by its trial.
+Only the study's model is measured on the test rows: the refitted one if there is one.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from searchlab.training.outcome import objective
 
 
 def final_rows(job: ModelJob | BaselineJob, data: PreparedData) -> Array:
-    """The numbers of the rows (n,) that a model is fitted to, counted within the training rows.
+    """Return the indices (n,) of the rows to fit, within the training rows.
 
-    Those are all of them, where the data are a refit's (see `layout.refit_data`) or no fold's model
-    has seen all.
+    They are all rows if the data are a refit's (see `layout.refit_data`), or if no fold's model has
+    seen all of them.
 
     Args:
         job: a job that fits one model.
@@ -41,15 +41,15 @@ def final_rows(job: ModelJob | BaselineJob, data: PreparedData) -> Array:
 
 
 def tests(job: ModelJob) -> bool:
-    """Whether the job's model is the study's, which is measured on the test rows.
+    """Return whether the job's model is the study's, which is measured on the test rows.
 
-    Any other model is measured on the early-stopping rows: the test rows are used once.
+    Any other model is measured on the early-stopping rows, because the test rows are used once.
     """
     return isinstance(job, RefitJob) or not job.spec.refit
 
 
 def own_checkpoint(job: ModelJob) -> Path | None:
-    """The winner's checkpoint where its model is the study's, or None: it must be trained."""
+    """Return the winner's checkpoint if its model is the study's, or None if it must be trained."""
     if not isinstance(job, FinalJob) or job.spec.evaluation.folds is not None:
         return None
     file = StudyLayout(job.directory).checkpoint(job.trial.number, 0)
@@ -59,17 +59,17 @@ def own_checkpoint(job: ModelJob) -> Path | None:
 def pack(
     job: ModelJob, data: PreparedData, model: object, metrics: Mapping[str, float], epochs: int
 ) -> Made:
-    """Packs a model with all that its use needs, and says what it is worth.
+    """Package a model with everything its use needs, and return its metrics.
 
     Args:
         job: the job that made it.
         data: the prepared data.
         model: the trained Keras model.
-        metrics: those on the rows that it is measured on, named `val_...`.
-        epochs: the epochs of the one training; 0 if the trial's checkpoint was taken.
+        metrics: its metrics on the measured rows, named `val_...`.
+        epochs: epochs of the training; 0 if the trial's checkpoint was used.
 
     Raises:
-        ModelError: if the model does not measure the objective.
+        ModelError: if the model lacks the objective's metric.
         FloatingPointError: if the objective is not finite.
         StorageError: if the package cannot be written.
     """

@@ -1,4 +1,4 @@
-"""One job from its first epoch to its last, in the process that calls `run`."""
+"""Execution of one job in the process that calls `run`."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ class _Rows:
 
     @classmethod
     def of(cls, data: PreparedData, rows: Array, x_score: Any, y_score: Any, w_score: Any) -> Self:
-        """Training rows to fit, by their numbers, and any rows to score."""
+        """Return training rows to fit, by their indices, and any rows to score."""
         return cls(*data.fitting(rows), x_score, y_score, w_score)
 
 
-class _Ended(Exception):  # noqa: N818 - a way out, not an error
-    """A training ended without a score."""
+class _Ended(Exception):  # noqa: N818 - control flow, not an error
+    """A training's end without a score."""
 
     def __init__(self, decision: Decision, epochs: int, last: Report | None) -> None:
         super().__init__(decision)
@@ -72,14 +72,14 @@ class _Ended(Exception):  # noqa: N818 - a way out, not an error
 
 
 def run(job: Job, emit: Emit) -> Result | None:
-    """Runs a job.
+    """Run a job.
 
     Args:
-        job: what to do.
-        emit: takes each epoch's report, in order, and answers what to do.
+        job: the job.
+        emit: receives each epoch's report, in order, and returns the decision.
 
     Returns:
-        The result, or None if the job was abandoned. Whatever the training raises becomes a
+        The result, or None if the job was abandoned. Any exception of the training becomes a
         result with an error.
     """
     start = time.monotonic()
@@ -90,7 +90,7 @@ def run(job: Job, emit: Emit) -> Result | None:
     except BaseException as error:  # sys.exit in a factory must not end the process of the loop
         result = failed(job, error)
     finally:
-        keras.backend.clear_session()  # collects garbage, too: models are cyclic and would pile up
+        keras.backend.clear_session()  # also collects garbage: models are cyclic and would pile up
     return None if result is None else replace(result, seconds=time.monotonic() - start)
 
 
@@ -144,7 +144,7 @@ def _final(job: ModelJob, data: PreparedData, emit: Emit) -> Made | None:
 def _fit(
     job: TrainingJob, data: PreparedData, rows: _Rows, fold: int, emit: Emit
 ) -> tuple[Any, Fitted]:
-    """Trains one model and scores it on rows that it has not seen."""
+    """Train one model and score it on unseen rows."""
     trial = job.trial
     model = build(job, data)
     first = 0
@@ -166,11 +166,11 @@ def _fit(
 def _epochs(
     model: Any, job: TrainingJob, data: PreparedData, rows: _Rows, first: int, reporter: Reporter
 ) -> Any:
-    """Trains a model after its first epochs, and returns it or the one that took its place."""
+    """Train a model for its remaining epochs, and return it or its unfrozen successor."""
     last, frozen = job.trial.suggestion.epochs, frozen_epochs(job.spec)
     if first < frozen:
         thaw = min(frozen, last)
-        make_variables(model, data)  # so that a promoted trial's optimiser is kept all the same
+        make_variables(model, data)  # before freezing: the optimizer's state covers all layers
         for layer in weighted_layers(model)[: len(initial_layers(job))]:
             layer.trainable = False
         _call_fit(model, job, data, rows, (first, thaw), [reporter])
@@ -182,15 +182,15 @@ def _epochs(
 
 
 def _watched(job: TrainingJob) -> bool:
-    """Whether there are early-stopping rows: a refit is fitted to them."""
+    """Return whether there are early-stopping rows, which a refit does not have."""
     return not isinstance(job, RefitJob)
 
 
 def _thawed(model: Any, job: TrainingJob, data: PreparedData) -> Any:
-    """A model with all of its layers trainable, and another's weights.
+    """Return a model with all layers trainable and the weights of another.
 
-    The factory builds and compiles it anew, as it alone can say how: a loss may be any function.
-    So the optimiser starts anew, too; what it had learnt of the frozen layers is nothing.
+    The factory builds and compiles it again because nobody else can: a loss may be any function.
+    The optimizer thus starts over, too; it has learned nothing about the frozen layers.
     """
     fresh = build(job, data)
     make_variables(fresh, data)
@@ -224,16 +224,16 @@ def _call_fit(
 
 
 def _whole_epochs(model: Any, rows: int, batch_size: int) -> None:
-    """Runs a whole epoch in one call of the compiled program, where the factory left that open.
+    """Run whole epochs in single calls of the compiled program unless the factory set this itself.
 
-    Losses stay the same to the last bit; only the time between batches goes away.
+    Losses stay identical to the last bit; only the overhead between batches disappears.
     """
     if model.steps_per_execution == 1 and not model.run_eagerly:
         model.steps_per_execution = max(1, math.ceil(rows / batch_size))
 
 
 def _evaluate(model: Any, x: Any, y: Any, w: Any, job: Job) -> dict[str, float]:
-    """The model's metrics on unseen rows, named `val_...` as in Keras' logs."""
+    """Return the model's metrics on unseen rows, named `val_...` as in Keras' logs."""
     batch_size = job.spec.training.batch_size
     values = model.evaluate(
         x, y, sample_weight=w, batch_size=batch_size, verbose=0, return_dict=True

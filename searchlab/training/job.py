@@ -1,4 +1,4 @@
-"""The jobs that an executor is given to run, one type for each kind of work, and their results."""
+"""The jobs that executors run, one type per kind of work, and their results."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from searchlab.study.spec import StudySpec
 
 @dataclass(frozen=True)
 class _Result:
-    """What all results but a trial's outcome have in common.
+    """The common part of all results except a trial's outcome.
 
     Attributes:
         number: the job's number.
-        seconds: the wall time of the job.
-        error: why it failed, or None.
+        seconds: the job's wall time.
+        error: the reason for its failure, or None.
     """
 
     number: int
@@ -27,7 +27,7 @@ class _Result:
 
     @classmethod
     def failed(cls, number: int, error: Failure, seconds: float = 0.0) -> Self:
-        """Make the result of a job that failed."""
+        """Return the result of a failed job."""
         return cls(number, seconds=seconds, error=error)
 
 
@@ -36,8 +36,8 @@ class Checked(_Result):
     """The result of a check.
 
     Attributes:
-        unfused: why the study's trials cannot be trained in fused programs, where that was asked
-            for; or None.
+        unfused: the reason why the study's trials cannot be trained in fused programs although
+            that was requested, or None.
     """
 
     unfused: str | None = None
@@ -48,9 +48,8 @@ class Made(_Result):
     """The result of making one of the models that a study leaves.
 
     Attributes:
-        metrics: the model's metrics on the rows that it is measured on, by name; see
-            `training.final`.
-        epochs: the epochs of its training; 0 if the trial's checkpoint was taken.
+        metrics: the model's metrics on the measured rows, by name; see `training.final`.
+        epochs: epochs of its training; 0 if the trial's checkpoint was used.
         model_path: the model's file, relative to the study's directory; None only if it failed.
     """
 
@@ -68,7 +67,7 @@ class Measured(_Result):
     """The result of a baseline.
 
     Attributes:
-        metrics: the study's metrics on the test rows, those that such a model has.
+        metrics: those of the study's metrics that the baseline has, on the test rows.
     """
 
     metrics: Mapping[str, float] = field(default_factory=dict)
@@ -76,12 +75,12 @@ class Measured(_Result):
 
 @dataclass(frozen=True, kw_only=True)
 class _Job:
-    """One piece of work, complete in itself: it can be sent to another process or machine.
+    """One self-contained piece of work, which can be sent to another process or machine.
 
     Attributes:
-        number: unlike that of any other job in flight; reports and the result carry it.
+        number: unique among the jobs in flight; reports and the result carry it.
         spec: the study.
-        base: the directory of the study file, from which its relative paths start.
+        base: the directory of the study file, to which its paths are relative.
         data: the directory of the prepared data.
         directory: the study's directory; trained weights go to `models/7/fold-0.npz` for trial 7,
             the winner's own model to `best/`, the refitted one to `refit/`.
@@ -98,17 +97,17 @@ class _Job:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckJob(_Job):
-    """Build the study's model and try it on a few rows, before trial 0 trains."""
+    """A job that builds the study's model and tries it on a few rows before trial 0."""
 
     gives: ClassVar = Checked
 
 
 @dataclass(frozen=True, kw_only=True)
 class _TrialsJob(_Job):
-    """Work on the model of one trial.
+    """A job on the model of one trial.
 
     Attributes:
-        trial: with which params, epochs and seed; its number is that of the study's trial.
+        trial: the params, epochs and seed; its number is that of the study's trial.
     """
 
     trial: Trial
@@ -116,10 +115,10 @@ class _TrialsJob(_Job):
 
 @dataclass(frozen=True, kw_only=True)
 class TrialJob(_TrialsJob):
-    """Train a trial on each fold (or the hold-out's rest) and score it.
+    """A job that trains a trial on each fold (or outside the hold-out) and scores it.
 
     Attributes:
-        keep: whether the trained weights are written.
+        keep: whether the trained weights are saved.
         synchronous: whether the training waits for a decision after each epoch.
     """
 
@@ -130,10 +129,10 @@ class TrialJob(_TrialsJob):
 
 @dataclass(frozen=True, kw_only=True)
 class FinalJob(_TrialsJob):
-    """Make the winner's own model, with early stopping, and measure it; see `training.final`.
+    """A job that makes the winner's own model, with early stopping; see `training.final`.
 
     Attributes:
-        scores: what is known of the trial: see `package.manifest.Manifest`.
+        scores: the trial's scores so far, see `package.manifest.Manifest`.
     """
 
     gives: ClassVar = Made
@@ -142,10 +141,10 @@ class FinalJob(_TrialsJob):
 
 @dataclass(frozen=True, kw_only=True)
 class RefitJob(_TrialsJob):
-    """Fit the winner to all rows but the test's, and measure its model on the test rows.
+    """A job that fits the winner to all rows but the test rows, on which it is measured.
 
     Attributes:
-        scores: what is known of the trial: see `package.manifest.Manifest`.
+        scores: the trial's scores so far, see `package.manifest.Manifest`.
     """
 
     gives: ClassVar = Made
@@ -154,10 +153,10 @@ class RefitJob(_TrialsJob):
 
 @dataclass(frozen=True, kw_only=True)
 class BaselineJob(_TrialsJob):
-    """Fit a simple model to the rows of the study's model, and measure it on the test rows.
+    """A job that fits a baseline to the rows of the study's model and measures it on the test rows.
 
     Attributes:
-        baseline: which simple model, one of `baselines`.
+        baseline: its name, one of `baselines`.
     """
 
     gives: ClassVar = Measured
@@ -165,7 +164,7 @@ class BaselineJob(_TrialsJob):
 
 
 ModelJob = FinalJob | RefitJob
-"""The jobs that make a model which the study leaves."""
+"""The jobs that make one of the models that a study leaves."""
 
 TrainingJob = TrialJob | ModelJob
 """The jobs that train networks, epoch by epoch."""
@@ -174,7 +173,7 @@ Job = CheckJob | TrainingJob | BaselineJob
 """All jobs."""
 
 Result = Outcome | Checked | Made | Measured
-"""All results; `gives` names each job's."""
+"""All results; a job's `gives` is the type of its result."""
 
 
 def waits(job: Job) -> bool:
@@ -183,14 +182,14 @@ def waits(job: Job) -> bool:
 
 
 def fits_all(job: Job) -> bool:
-    """Return whether a job fits all rows but the test's, so that its data are `refit_data`'s.
+    """Return whether a job fits all rows but the test rows, so that its data are `refit_data`'s.
 
-    If the study's model is refitted, baselines are fitted to the rows of the refit.
+    If the study's model is refitted, baselines are fitted to the refit's rows.
     """
     return isinstance(job, RefitJob) or (isinstance(job, BaselineJob) and job.spec.refit)
 
 
 def baselines(task: str) -> tuple[str, ...]:
-    """Return the simple models that fit a task: "regression", "binary" or "multiclass"."""
+    """Return the baselines for a task: "regression", "binary" or "multiclass"."""
     linear = ("linear",) if task == "regression" else ("logistic", "perceptron")
     return ("dummy", *linear, "boosting")

@@ -1,4 +1,4 @@
-"""What comes of a training, however its epochs are run: scores, and why it has none."""
+"""Outcomes and failures of trainings, independent of how their epochs are run."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from searchlab.training.job import Job, Result, TrialJob
 
 @dataclass(frozen=True)
 class Fitted:
-    """One training that ran to its end.
+    """The result of one complete training.
 
     Attributes:
-        metrics: its score on unseen rows, named `val_...` as in Keras' logs.
-        epochs: how many epochs it was trained for.
+        metrics: its metrics on unseen rows, named `val_...` as in Keras' logs.
+        epochs: number of epochs.
     """
 
     metrics: Mapping[str, float]
@@ -30,14 +30,14 @@ class Fitted:
 
 
 def complete(job: TrialJob, fitted: Sequence[Fitted]) -> Outcome:
-    """The outcome of a trial of which all folds ran to their end.
+    """Return the outcome of a trial whose folds all ran to their end.
 
     Args:
         job: the trial's job.
-        fitted: what came of each fold, in order; at least one.
+        fitted: the result of each fold, in order; at least one.
 
     Raises:
-        ModelError: if the model does not measure the objective.
+        ModelError: if the model lacks the objective's metric.
         FloatingPointError: if the objective is not finite.
     """
     metric = job.spec.objective.metric
@@ -58,12 +58,12 @@ def complete(job: TrialJob, fitted: Sequence[Fitted]) -> Outcome:
 
 
 def pruned(job: TrialJob, last: Report | None, epochs: int) -> Outcome:
-    """The outcome of a trial that was told to stop.
+    """Return the outcome of a trial that was told to stop.
 
     Args:
         job: the trial's job.
-        last: the report that was answered so, or None if there was none.
-        epochs: the epochs trained until then, over all folds.
+        last: the report answered with STOP, or None if there was none.
+        epochs: epochs trained so far, over all folds.
     """
     value = None if last is None else last.metrics.get(job.spec.objective.metric)
     return Outcome(job.number, TrialState.PRUNED, value=value, epochs=epochs)
@@ -84,7 +84,7 @@ def failure_of(error: BaseException) -> Failure:
 
 
 def _kind(error: BaseException) -> FailureKind:
-    """Return the kind of a failure by the error's class itself: its name may be anybody's."""
+    """Return the kind of a failure by the error's class, because anybody can use its name."""
     match error:
         case ModelError():
             return FailureKind.REFUSED
@@ -95,11 +95,11 @@ def _kind(error: BaseException) -> FailureKind:
 
 
 def objective(metrics: Mapping[str, float], metric: str) -> float:
-    """The objective among the metrics of a training.
+    """Return the objective's value among the metrics of a training.
 
     Raises:
-        ModelError: if the model does not measure it.
-        FloatingPointError: if it is not finite.
+        ModelError: if the model lacks this metric.
+        FloatingPointError: if the value is not finite.
     """
     if metric not in metrics:
         raise ModelError(
@@ -110,13 +110,13 @@ def objective(metrics: Mapping[str, float], metric: str) -> float:
 
 
 def check_weights(weights: Iterable[tuple[str, Any]]) -> None:
-    """Refuses a training that has spoilt its weights.
+    """Reject weights that training has made infinite or NaN.
 
     Args:
         weights: the path and the array of each weight.
 
     Raises:
-        FloatingPointError: if one of them is not finite.
+        FloatingPointError: if a weight is not finite.
     """
     for path, weight in weights:
         values = np.asarray(weight)
@@ -125,12 +125,12 @@ def check_weights(weights: Iterable[tuple[str, Any]]) -> None:
 
 
 def diverged_error(name: str, epoch: int, fold: int) -> FloatingPointError:
-    """The error of a training with a metric that is not finite.
+    """Return the error of a training with a metric that is not finite.
 
     Args:
         name: the metric.
-        epoch: after how many epochs, counted from 1.
-        fold: in which fold.
+        epoch: the number of epochs so far, counted from 1.
+        fold: the fold.
     """
     return FloatingPointError(
         f"{name} was not finite after epoch {epoch} of fold {fold}: the training diverged"
