@@ -2,7 +2,7 @@
 
 from searchlab.testing import entries as make
 from searchlab.testing.doubles import study
-from searchlab.tracking.mlflow.projection import study_params
+from searchlab.tracking.mlflow.params import study_params
 
 
 def test_what_a_study_builds_on_is_in_its_params():

@@ -7,14 +7,10 @@ again therefore changes nothing, and an outage needs no bookkeeping point by poi
 
 from __future__ import annotations
 
-import json
-import math
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from searchlab.core.trial import Outcome, Report, Trial, TrialState
+from searchlab.core.trial import Outcome, Trial, TrialState
 from searchlab.journal.events import (
     Asked,
     Compared,
@@ -29,18 +25,15 @@ from searchlab.journal.events import (
 )
 from searchlab.journal.record import StudyRecord
 from searchlab.journal.standings import standing_of
-
-_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_\-. /:]")
-
-
-@dataclass(frozen=True)
-class Point:
-    """One value of a metric; `time` in seconds since the epoch."""
-
-    name: str
-    value: float
-    time: float
-    step: int = 0
+from searchlab.tracking.mlflow.points import (
+    Point,
+    confirmed_points,
+    finite_points,
+    first_non_finite,
+    metric_name,
+    outcome_points,
+    report_points,
+)
 
 
 @dataclass
@@ -184,7 +177,7 @@ class Planner:
         update = self._update(batch, outcome.number)
         update.outcome, update.ended = outcome, time
         update.points += outcome_points(outcome, time)
-        update.non_finite = _non_finite(
+        update.non_finite = first_non_finite(
             self.record.trials[outcome.number].reports, self.record.spec.evaluation.trainings
         )
 
@@ -192,7 +185,7 @@ class Planner:
         batch.stopped = True
         for record in self.record.unfinished():
             self._update(batch, record.trial.number).ended = time
-        batch.points += _finite(
+        batch.points += finite_points(
             Point(metric_name(name), float(value), time, self._processes)
             for name, value in self._totals(event).items()
         )
@@ -226,96 +219,3 @@ class Planner:
             "confirmed/spread": None if standing is None else standing.spread,
         }
         return {name: value for name, value in scores.items() if value is not None}
-
-
-def report_points(report: Report, time: float, folds: int) -> list[Point]:
-    """Return the finite metrics of an epoch: `val_loss`, or `fold_0/val_loss` with folds."""
-    return _finite(
-        Point(_curve(name, report.fold, folds), value, time, report.epoch)
-        for name, value in report.metrics.items()
-    )
-
-
-def outcome_points(outcome: Outcome, time: float) -> list[Point]:
-    """Return the numbers of a finished trial; `duration` in seconds."""
-    values: dict[str, float] = {"duration": outcome.seconds, "epochs": float(outcome.epochs)}
-    if outcome.value is not None:
-        values["objective"] = outcome.value
-    values |= {metric_name(f"score/{name}"): value for name, value in outcome.metrics.items()}
-    if len(outcome.scores) > 1:
-        values |= {f"fold_{fold}/objective": score for fold, score in enumerate(outcome.scores)}
-    return _finite(Point(name, value, time) for name, value in values.items())
-
-
-def confirmed_points(confirmed: Confirmed, time: float) -> list[Point]:
-    """Return the result of a trial's training with another seed; the seed is the step."""
-    value = confirmed.outcome.value
-    name = f"confirmed/trial_{confirmed.outcome.number}"
-    return [] if value is None else _finite([Point(name, value, time, confirmed.seed)])
-
-
-def baseline_points(update: BaselineUpdate) -> list[Point]:
-    """Return the numbers of a baseline; `duration` in seconds."""
-    metrics = update.compared.metrics
-    values = {"duration": update.compared.seconds}
-    values |= {metric_name(f"test/{name}"): value for name, value in metrics.items()}
-    return _finite(Point(name, value, update.ended) for name, value in values.items())
-
-
-def study_params(started: Started, record: StudyRecord) -> dict[str, Any]:
-    """Return the settings of a study that never change, as params of its run."""
-    spec = record.spec
-    settings: dict[str, Any] = {
-        "backend": spec.search.backend,
-        "trials": spec.search.trials,
-        "seconds": spec.search.seconds,
-        "seed": spec.search.seed,
-        "objective": spec.objective.metric,
-        "direction": spec.objective.way,
-        "epochs": spec.training.epochs,
-        "batch_size": spec.training.batch_size,
-        "folds": spec.evaluation.folds,
-        "holdout": spec.evaluation.holdout,
-        "model": spec.factory.factory,
-        "warm_start": ", ".join(spec.search.warm_start) or None,
-        "initial_weights": None if spec.factory.initial is None else spec.factory.initial.study,
-        "dataset": started.data.get("name"),
-    }
-    if spec.training.early_stopping is not None:
-        settings["patience"] = spec.training.early_stopping.patience
-    settings |= {f"model.{name}": value for name, value in spec.factory.params.items()}
-    space = spec.as_dict()["space"]
-    settings |= {f"space.{name}": _domain(values) for name, values in space.items()}
-    return {name: value for name, value in settings.items() if value is not None}
-
-
-def metric_name(name: str) -> str:
-    """Return the name with `_` for each character that MLflow does not allow."""
-    return _NOT_IN_NAMES.sub("_", name)
-
-
-def _domain(values: Mapping[str, Any]) -> str:
-    """Return a param of the study file in one line, without its defaults."""
-    given = {key: value for key, value in values.items() if value not in (None, False)}
-    if given.get("step") == 1:
-        del given["step"]
-    return json.dumps(given, ensure_ascii=False)
-
-
-def _curve(name: str, fold: int, folds: int) -> str:
-    return metric_name(name if folds == 1 else f"fold_{fold}/{name}")
-
-
-def _finite(points: Any) -> list[Point]:
-    """Drop infinite points, as MLflow stores infinity as 1.797e308, which spoils every axis."""
-    return [point for point in points if math.isfinite(point.value)]
-
-
-def _non_finite(reports: Sequence[Report], folds: int) -> dict[str, int]:
-    """Return the first epoch at which each metric was NaN or infinite."""
-    first: dict[str, int] = {}
-    for report in reports:
-        for name, value in report.metrics.items():
-            if not math.isfinite(value):
-                first.setdefault(_curve(name, report.fold, folds), report.epoch)
-    return first

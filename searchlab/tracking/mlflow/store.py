@@ -5,28 +5,29 @@ MLflow is imported (1 to 3 seconds) when the first store is opened, in the outbo
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Iterator
 from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from searchlab.core.state import StudyState
 from searchlab.core.trial import Failure, TrialState
 from searchlab.journal.record import StudyRecord
-from searchlab.report.phrases import BASELINES
 from searchlab.tracking.mlflow.artifacts import finish
-from searchlab.tracking.mlflow.dataset import dataset_input, dataset_label
+from searchlab.tracking.mlflow.dataset import dataset_input
 from searchlab.tracking.mlflow.description import description
-from searchlab.tracking.mlflow.projection import (
-    BaselineUpdate,
-    Batch,
-    TrialUpdate,
-    baseline_points,
-    study_params,
-)
+from searchlab.tracking.mlflow.params import study_params
+from searchlab.tracking.mlflow.points import baseline_points
+from searchlab.tracking.mlflow.projection import BaselineUpdate, Batch, TrialUpdate
 from searchlab.tracking.mlflow.state import State, TrialRun
+from searchlab.tracking.mlflow.tags import (
+    baseline_tags,
+    budget_tags,
+    common_tags,
+    end_tags,
+    error_tag,
+    trial_tags,
+)
 from searchlab.tracking.mlflow.tracked import TrackedStudy
 from searchlab.tracking.mlflow.values import log_values, milliseconds
 
@@ -124,7 +125,7 @@ class MlflowStore:
                 log_values(self._client, run_id, params=study_params(started, record))
             self._client.update_run(run_id, status="RUNNING")
         tags = {"searchlab.state": record.state, "mlflow.note.content": description(record)}
-        tags |= _budget_tags(record)
+        tags |= budget_tags(record)
         best, stopped = record.best_trial, record.stopped
         if batch.improved and best is not None:
             params = best.trial.suggestion.params
@@ -152,28 +153,14 @@ class MlflowStore:
     def _create_study(self, batch: Batch, record: StudyRecord) -> None:
         spec = record.spec
         own = {"searchlab.kind": "study", "searchlab.seed": str(spec.search.seed)}
+        tags = {**common_tags(self.state.study, record), **own}
         run = self._client.create_run(
             self.state.experiment_id,
             start_time=milliseconds(batch.created),
-            tags={**self._common(record), **own},
+            tags=tags,
             run_name=spec.name,
         )
         self.state.run_id = run.info.run_id
-
-    def _common(self, record: StudyRecord) -> dict[str, str]:
-        """Return the tags of every run."""
-        spec = record.spec
-        return {
-            "searchlab.id": self.state.study,
-            "searchlab.study": spec.name,
-            "searchlab.backend": spec.search.backend,
-            "searchlab.dataset": ""
-            if record.started is None
-            else dataset_label(record.started.data),
-            "mlflow.user": _user(),
-            "mlflow.source.name": "searchlab",
-            "mlflow.source.type": "LOCAL",
-        }
 
     def _trial(self, update: TrialUpdate, record: StudyRecord) -> None:
         known = self.state.trials.get(update.trial.number)
@@ -187,7 +174,7 @@ class MlflowStore:
                 self._client.delete_run(known.run_id)
             known = self._create_trial(update, record)
         params = update.trial.suggestion.params if update.fresh or missing else {}
-        log_values(self._client, known.run_id, update.points, params, _end_tags(update))
+        log_values(self._client, known.run_id, update.points, params, end_tags(update))
         if update.ended is None:
             return
         self._traceback(known.run_id, None if update.outcome is None else update.outcome.error)
@@ -198,8 +185,8 @@ class MlflowStore:
         error = update.compared.error
         run_id = self.state.baselines.get(update.compared.baseline)
         run_id = run_id or self._create_baseline(update, record)
-        tags = {} if error is None else _error_tag(error)
-        log_values(self._client, run_id, baseline_points(update), tags=tags)
+        tags = {} if error is None else error_tag(error)
+        log_values(self._client, run_id, baseline_points(update.compared, update.ended), tags=tags)
         self._traceback(run_id, error)
         status = "FINISHED" if error is None else "FAILED"
         self._client.set_terminated(run_id, status, milliseconds(update.ended))
@@ -207,12 +194,9 @@ class MlflowStore:
     def _create_baseline(self, update: BaselineUpdate, record: StudyRecord) -> str:
         name = update.compared.baseline
         tags = {
-            **self._common(record),
+            **common_tags(self.state.study, record),
+            **baseline_tags(name),
             "mlflow.parentRunId": self.state.run_id,
-            "mlflow.note.content": f"scikit-learn, on the rows of the study's model: "
-            f"{BASELINES.get(name, name)}.",
-            "searchlab.kind": "baseline",
-            "searchlab.baseline": name,
         }
         run = self._client.create_run(
             self.state.experiment_id,
@@ -228,62 +212,18 @@ class MlflowStore:
             self._client.log_text(run_id, error.traceback, "error.txt")
 
     def _create_trial(self, update: TrialUpdate, record: StudyRecord) -> TrialRun:
-        trial, suggestion = update.trial, update.trial.suggestion
+        number = update.trial.number
         tags = {
-            **self._common(record),
+            **common_tags(self.state.study, record),
+            **trial_tags(update, record),
             "mlflow.parentRunId": self.state.run_id,
-            "searchlab.kind": "trial",
-            "searchlab.trial": str(trial.number),
-            "searchlab.attempt": str(update.attempt),
-            "searchlab.state": str(TrialState.RUNNING),
-            "searchlab.seed": str(trial.seed),
         }
-        if suggestion.epochs != record.spec.training.epochs or suggestion.initial_epoch:
-            tags["searchlab.epochs"] = str(suggestion.epochs)
-            tags["searchlab.initial_epoch"] = str(suggestion.initial_epoch)
-        if suggestion.resume_from is not None:
-            tags["searchlab.resume_from"] = str(suggestion.resume_from)
         run = self._client.create_run(
             self.state.experiment_id,
             start_time=milliseconds(update.started),
             tags=tags,
-            run_name=f"trial-{trial.number:04d}",
+            run_name=f"trial-{number:04d}",
         )
         created = TrialRun(run.info.run_id, update.attempt)
-        self.state.trials[trial.number] = created
+        self.state.trials[number] = created
         return created
-
-
-def _end_tags(update: TrialUpdate) -> dict[str, str]:
-    """Return the tags that change when a trial ends or an interrupted process leaves it."""
-    if update.outcome is None:
-        return {} if update.ended is None else {"searchlab.state": str(StudyState.INTERRUPTED)}
-    tags = {"searchlab.state": str(update.outcome.state)}
-    error = update.outcome.error
-    if error is not None:
-        tags |= _error_tag(error)
-    if update.non_finite:
-        since = (f"{name} from step {step}" for name, step in update.non_finite.items())
-        tags["searchlab.non_finite"] = "; ".join(since)[:1000]
-    return tags
-
-
-def _error_tag(error: Failure) -> dict[str, str]:
-    return {"searchlab.error": f"{error.type}: {error.message}"[:1000]}
-
-
-def _budget_tags(record: StudyRecord) -> dict[str, str]:
-    """Return the budget of the latest process, and its work after the search."""
-    if record.budget is None:
-        return {}
-    values = {**vars(record.budget), **vars(record.budget.ending)}
-    del values["ending"]
-    values["confirm"] = f"top {values.pop('top')}, {values.pop('seeds')} seeds"
-    return {f"searchlab.{key}": str(value) for key, value in values.items() if value is not None}
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        return "unknown"

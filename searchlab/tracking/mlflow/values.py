@@ -8,7 +8,7 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 
-from searchlab.tracking.mlflow.projection import Point, metric_name
+from searchlab.tracking.mlflow.points import Point, metric_name
 
 _METRICS, _OTHERS = 1000, 100  # in one call; all together at most 1000
 _SHARED = _METRICS - 2 * _OTHERS
