@@ -1,1 +1,1 @@
-"""Executors: where trainings run."""
+"""Executors: the places where trainings run."""

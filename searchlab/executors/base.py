@@ -10,10 +10,10 @@ from searchlab.core.trial import Decision, FailureKind, Report
 from searchlab.training.job import Job, Result
 
 Decide = Callable[[Report], Decision]
-"""What the loop answers to a report. An executor asks it from the thread that calls `poll`."""
+"""A function that returns the loop's decision on a report; called in the thread of `poll`."""
 
 RERUNS = {FailureKind.WORKER_KILLED: 1, FailureKind.NODE_LOST: 5}
-"""How often a job is run again after a failure of a kind that need not be its own.
+"""Number of reruns of a job after each kind of failure that may not be its own fault.
 
 A training that is too large is killed by the kernel each time, and may take its machine with it.
 """
@@ -22,57 +22,57 @@ A training that is too large is killed by the kernel each time, and may take its
 class Executor(Protocol):
     """A place where trainings run, one or many at a time.
 
-    The laws, which `searchlab.testing.ExecutorContract` holds every implementation to:
+    The laws, to which `searchlab.testing.ExecutorContract` holds every implementation:
 
-    * Each submitted job ends in exactly one result, of the type that its `gives` names, whatever
-      its training does, unless it was abandoned (the decision ABANDON, `cancel`, or `close`).
-      Reports and the result carry the job's number.
+    * Each submitted job ends in exactly one result, of the type named by its `gives`, whatever its
+      training does, unless it was abandoned (the decision ABANDON, `cancel`, or `close`). Reports
+      and the result carry the job's number.
     * Reports of one job come in order of fold and epoch, before its result, and each is decided
-      on once. A `TrialJob` that is `synchronous` waits for each decision; any other job learns of
-      a decision other than CONTINUE at one of its next epochs. STOP ends a `TrialJob` PRUNED, and
+      once. A `TrialJob` that is `synchronous` waits for each decision; any other job learns of a
+      decision other than CONTINUE at one of its next epochs. STOP ends a `TrialJob` PRUNED, and
       any other job without a result.
-    * A job that goes beyond the study's `training.limits` is ended and fails, where the executor
-      enforces limits.
-    * The same job gives the same result (but for `seconds`) wherever and whenever it runs.
+    * A job that exceeds the study's `training.limits` is killed and fails, if the executor enforces
+      limits.
+    * The same job gives the same result (except for `seconds`) wherever and whenever it runs.
     """
 
     enforces_limits: ClassVar[bool]
-    """Whether it can end a training that does not end by itself."""
+    """Whether the executor can kill a training that does not end by itself."""
 
     counts_resources: ClassVar[bool]
-    """Whether it gives each training what the study's `training.resources` say."""
+    """Whether each training is given the resources of the study's `training.resources`."""
 
     def __init__(self, workers: int, directory: Path) -> None:
-        """Makes ready for jobs.
+        """Get ready for jobs.
 
         Args:
-            workers: how many jobs run at once, or are in flight at least.
+            workers: number of jobs that run at once, or the minimum in flight.
             directory: the study's directory.
 
         Raises:
-            SearchlabError: if there is no place where they can run.
+            SearchlabError: if there is no place for jobs to run.
         """
 
     @property
     def free(self) -> int:
-        """How many more jobs can be submitted now without waiting for another to end."""
+        """Number of jobs that can be submitted now without waiting for another to end."""
 
     @property
     def idle(self) -> bool:
         """Whether no job is running or queued."""
 
     def submit(self, job: Job) -> None:
-        """Starts a job, or queues it if no place is free."""
+        """Start a job, or queue it if no slot is free."""
 
     def poll(self, decide: Decide, timeout: float) -> list[Result]:
-        """Waits for something to happen, at most `timeout` seconds, and handles it.
+        """Wait at most `timeout` seconds for events, and handle them.
 
         Returns:
             The results of jobs that ended, possibly none.
         """
 
     def cancel(self, number: int) -> None:
-        """Ends a job at once, wherever it is; it has no result."""
+        """Kill a job at once, whatever its state; it has no result."""
 
     def close(self) -> None:
-        """Ends at once whatever still runs. Nothing is left behind: no process, no thread."""
+        """Kill all running jobs at once, and leave no process or thread behind."""

@@ -1,4 +1,4 @@
-"""A process for trainings that is forked from the fork server, and how it ended."""
+"""A training process forked from the fork server, and the reason for its end."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from searchlab.errors import SearchlabError
 from searchlab.executors.worker import Serve, enter
 from searchlab.private.python import reading_end, without_module_list
 
-_GRACE = 1.0  # seconds that a worker has to end whose pipe is closed
+_GRACE = 1.0  # seconds for a worker to end once its pipe is closed
 _DUMP = 0.3  # seconds to write down where a training is
-_WORDS = 4000  # characters of what a worker printed that are kept
+_WORDS = 4000  # characters of a worker's output that are kept
 
 
 @dataclass(frozen=True)
 class ChildSettings:
-    """Where a worker belongs.
+    """The settings of a training process.
 
     Attributes:
         index: its number, from 0.
-        logs: the directory for what trainings print.
-        lifeline: breaks when the process that supervises it ends.
-        threads: how many it may use, or None for TensorFlow's own choice.
-        devices: the GPUs that it sees, as `CUDA_VISIBLE_DEVICES` has them; all if None.
+        logs: the directory for the output of trainings.
+        lifeline: a pipe that breaks when the supervising process ends.
+        threads: its number of threads, or None for TensorFlow's own choice.
+        devices: the GPUs visible to it, in the form of `CUDA_VISIBLE_DEVICES`; all if None.
     """
 
     index: int
@@ -40,10 +40,10 @@ class ChildSettings:
 
 
 class Child:
-    """A process that is forked from the fork server, and all that is left of it when it is gone.
+    """A process forked from the fork server, with its connection and its log.
 
     Attributes:
-        connection: the pipe to it.
+        connection: the pipe to the process.
     """
 
     def __init__(
@@ -53,10 +53,10 @@ class Child:
         kind: str,
         serve: Serve,
     ) -> None:
-        """Starts a process.
+        """Start a process.
 
         Raises:
-            SearchlabError: if there can be none.
+            SearchlabError: if it cannot be started.
         """
         self._kind = kind
         self._log = settings.logs / f"{kind}-{settings.index}.log"
@@ -81,17 +81,17 @@ class Child:
             line.close()
 
     def stop(self) -> None:
-        """Ends the process at once; who listens to it hears that, and sees to the rest."""
+        """Kill the process; whoever listens to it notices that and does the rest."""
         self._process.kill()
 
     def kill(self) -> None:
-        """Ends the process at once, wherever it is."""
+        """Kill the process, whatever it is doing, and close its connection."""
         self.connection.close()
         self._process.kill()
         self._process.join()
 
     def death(self) -> Failure:
-        """Why a process is gone that nobody has ended."""
+        """Return the reason why a process ended that nobody killed."""
         self._process.join(_GRACE)
         self.kill()
         if self._process.exitcode == -signal.SIGKILL:
@@ -101,30 +101,30 @@ class Child:
         return Failure(name, self._end(), self._last_words(), kind)
 
     def dump(self) -> str:
-        """Ends the process; where its training was, and the last that it printed."""
+        """Kill the process; return its training's stack and the end of its output."""
         if self._process.pid is not None and self._process.is_alive():
-            os.kill(self._process.pid, signal.SIGUSR1)  # see worker.enter
+            os.kill(self._process.pid, signal.SIGUSR1)  # see worker._print_to
             self._process.join(_DUMP)
         self._process.kill()
         self._process.join()
         return self._last_words()
 
     def memory(self) -> int:
-        """Resident memory in bytes; 0 if the process is gone, which is noticed elsewhere."""
+        """Return the resident memory in bytes; 0 if it is gone, which is noticed elsewhere."""
         try:
             return int(psutil.Process(self._process.pid).memory_info().rss)
         except psutil.Error:
             return 0
 
     def _end(self) -> str:
-        """How the process ended, in words."""
+        """Describe how the process ended."""
         code = self._process.exitcode or 0
         if code < 0:
             return f"the {self._kind} process was killed by {signal.Signals(-code).name}"
         return f"the {self._kind} process ended with exit code {code}"
 
     def _last_words(self) -> str:
-        """The end of what the process printed."""
+        """Return the end of the process's output."""
         try:
             text = self._log.read_text(errors="replace")
         except OSError:

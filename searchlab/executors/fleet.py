@@ -1,4 +1,4 @@
-"""The hosts of fused trainings: which job is at which, what they say, and what if one dies."""
+"""The hosts of fused trainings: assignment of jobs, messages, and replacement after a death."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ from searchlab.fused.messages import (
 )
 from searchlab.training.job import waits
 
-_LOOK = 0.2  # seconds until what could not be sent or started is tried again
-_AT_ONCE = 100  # messages taken from one host before the others have their turn
-_DEATHS = 2  # hosts that may die under a job before the job is to blame
+_LOOK = 0.2  # seconds until a failed send or start is tried again
+_AT_ONCE = 100  # messages taken from one host before the others get their turn
+_DEATHS = 2  # hosts that may die under a job before it is blamed
 
 _LEAD = 4
-"""Jobs that a host may have more than another and still get those that are akin to its own, where
-hosts have so many on average: the loop hears of all jobs at the pace of the slowest."""
+"""Maximum lead, in jobs, of a host that still gets jobs similar to its own; less if hosts have
+fewer jobs on average, because the loop hears of all jobs at the pace of the slowest."""
 
 
 class _Host:
-    """A host with the flights that are at it, by the ids of their submissions.
+    """A host and the flights assigned to it, by the ids of their submissions.
 
     Attributes:
-        building: the submission whose factory runs, as far as one can tell from here.
-        worn: whether it wants no new jobs.
+        building: the submission whose factory is running, as far as is known.
+        worn: whether it accepts no new jobs.
     """
 
     def __init__(self, process: Process, index: int) -> None:
@@ -55,9 +55,9 @@ class _Host:
         self.flush()
 
     def flush(self) -> None:
-        """Sends what can be sent without waiting for a host that is stuck in a factory.
+        """Send as many messages as possible without waiting for a host that is stuck in a factory.
 
-        While a socket counts as writable, there is room for many messages.
+        A socket that counts as writable has room for many messages.
         """
         if not self._outbox:
             return
@@ -66,22 +66,22 @@ class _Host:
         while self._outbox and poller.poll(0):
             try:
                 self.process.connection.send(self._outbox[0])
-            except OSError:  # it is gone, which is noticed when it is listened to
+            except OSError:  # the host is gone, which is noticed when its messages are read
                 return
             self._outbox.popleft()
 
     def release(self, number: int) -> Flight | None:
-        """Takes a submission off; None if it has been dropped before."""
+        """Remove and return a submission; return None if it was dropped before."""
         if self.building == number:
             self.building = None
         return self.flights.pop(number, None)
 
 
 class Fleet:
-    """All hosts: at most so many that take new jobs, and those that end their last ones."""
+    """All hosts: a limited number that take new jobs, and those that finish their last ones."""
 
     def __init__(self, source: Source) -> None:
-        """Has no host until there is a job."""
+        """Begin without hosts, which start with the first job."""
         self._source = source
         self._hosts: list[_Host] = []
         self._queue: deque[Flight] = deque()
@@ -89,17 +89,17 @@ class Fleet:
         self._homes: dict[Hashable, _Host] = {}
 
     def run(self, flight: Flight) -> None:
-        """Sends a flight to the host with the fewest, as soon as there is one."""
+        """Send a flight to the host with the fewest flights, as soon as there is one."""
         self._queue.append(flight)
         self._dispatch()
 
     def go_on(self, flight: Flight) -> None:
-        """Tells a host that the reports delivered so far have been answered CONTINUE."""
+        """Tell a host that the reports delivered so far were answered with CONTINUE."""
         if (at := self._at(flight)) is not None:
             at.say(Decided(flight.id, flight.events.delivered))
 
     def drop(self, flight: Flight) -> None:
-        """Ends a flight that has reported: its host is told to forget it."""
+        """End a flight that has reported, and tell its host to forget it."""
         if flight in self._queue:  # its host has died
             self._queue.remove(flight)
         if (at := self._at(flight)) is not None:
@@ -107,7 +107,7 @@ class Fleet:
             at.say(Drop(flight.id))
 
     def cancel(self, flight: Flight) -> None:
-        """Ends a flight wherever it is: a host that is in its factory can hear of nothing."""
+        """End a flight in any state: a host that is in its factory cannot receive messages."""
         at = self._at(flight)
         if at is not None and at.building == flight.id:
             at.release(flight.id)
@@ -116,10 +116,10 @@ class Fleet:
             self.drop(flight)
 
     def listen(self, timeout: float, others: list[Channel]) -> list[tuple[Flight, str]]:
-        """Waits for the hosts or one of `others` to say something, and puts it into the lines.
+        """Wait for messages from the hosts or from one of `others`, and process those of the hosts.
 
         Returns:
-            The flights that hosts have declined, and why.
+            The flights that hosts have declined, with the reasons.
         """
         self._dispatch()
         hosts = {each.process.connection: each for each in self._hosts}
@@ -134,14 +134,14 @@ class Fleet:
         return declined
 
     def end(self) -> None:
-        """Ends all hosts at once; may be called twice."""
+        """Kill all hosts at once; safe to call twice."""
         for each in self._hosts:
             each.process.kill()
         self._hosts.clear()
         self._queue.clear()
 
     def close(self) -> None:
-        """Ends all hosts and lets no more come."""
+        """Kill all hosts and start no more."""
         self.end()
         self._source.close()
 
@@ -161,10 +161,10 @@ class Fleet:
             found.say(Submit(flight.id, flight.job))
 
     def _place(self, flight: Flight) -> _Host | None:
-        """The host for a job: where its kin are, unless another has none or much less to do.
+        """Choose the host for a job: its kin's, unless another has none or far fewer jobs.
 
-        Kin share programs, which take a second to compile. There is a new host if all have jobs
-        and there may be more.
+        Kin share programs, which take a second to compile. A new host is started if all have jobs
+        and another is allowed.
         """
         fresh = [each for each in self._hosts if not each.worn]
         least = min(fresh, key=lambda each: len(each.flights), default=None)
@@ -184,7 +184,7 @@ class Fleet:
         return least
 
     def _hear(self, at: _Host) -> list[tuple[Flight, str]]:
-        """What a host has said so far; the flights that it declines."""
+        """Process a host's messages so far; return the flights that it declines."""
         declined: list[tuple[Flight, str]] = []
         for _ in range(_AT_ONCE):
             try:
@@ -198,7 +198,7 @@ class Fleet:
                 if (flight := at.release(message.id)) is not None:
                     declined.append((flight, message.reason))
             elif isinstance(message, Building) and message.id not in at.flights:
-                self._scrap(at)  # it was cancelled as the factory was called: it may be stuck
+                self._scrap(at)  # cancelled while its factory was called, which may be stuck
                 break
             else:
                 self._take(at, message)
@@ -221,7 +221,7 @@ class Fleet:
                 if flight.received > flight.events.known:
                     flight.events.report(report, last)
                 elif waits(flight.job) and flight.received <= flight.events.delivered:
-                    self.go_on(flight)  # it was decided on when another host reported it
+                    self.go_on(flight)  # already decided when another host reported it
             case Ended(number, result):
                 if (ended := at.release(number)) is not None:
                     ended.events.end(result)
@@ -229,7 +229,7 @@ class Fleet:
                 at.worn = True
 
     def _lost(self, at: _Host) -> None:
-        """A host has died: whose factory was running pays for it, or who sees it too often."""
+        """Handle a host's death: fail the job in the factory, or jobs that saw too many deaths."""
         failure, blamed = at.process.death(), at.building
         if failure.kind is FailureKind.NODE_LOST:
             blamed = None
@@ -250,6 +250,6 @@ class Fleet:
         self._replace(at)
 
     def _replace(self, at: _Host) -> None:
-        """Queues again, before all others, what was at a host that is no more."""
+        """Queue a lost host's flights again, ahead of all others."""
         self._hosts.remove(at)
         self._queue.extendleft(reversed(at.flights.values()))

@@ -1,4 +1,4 @@
-"""A job that is in flight in fused training, at whatever host."""
+"""A job in flight in fused training, independent of its host."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from searchlab.core.trial import Failure
 from searchlab.executors.order import JobEvents
 from searchlab.training.job import CheckJob, Job
 
-_ALIKE = 16  # whole numbers that differ by less are alike; widths are padded to multiples of it
+_ALIKE = 16  # integers that differ by less are similar; widths are padded to multiples of it
 
 
 @dataclass(eq=False)
 class Flight:
-    """A job that is in flight.
+    """A job in flight.
 
     Attributes:
         job: the job.
-        events: what has come of it.
-        id: of its latest submission to a host.
-        received: the reports of that submission, also those that an earlier one had made.
-        deaths: how many hosts have died under it with nobody else to blame.
-        losses: how many machines it has been lost with.
-        since: when its training began, or before that, when its model began to be built.
+        events: its reports and result so far.
+        id: the id of its latest submission to a host.
+        received: the reports of that submission, including those made by an earlier one.
+        deaths: number of hosts that died under it with no other job to blame.
+        losses: number of machines that were lost with it.
+        since: the time when its training began or, before that, when its model began to be built.
         began: whether the training has begun.
-        reason: why it is trained by itself, if it is.
-        kin: what its params have in common with those of jobs that may share its programs.
+        reason: the reason why it is trained alone, if it is.
+        kin: the part of its params that it shares with jobs that can share its programs.
     """
 
     job: Job
@@ -49,21 +49,21 @@ class Flight:
 
     @property
     def seconds(self) -> float:
-        """How long it has taken so far."""
+        """Its duration so far."""
         return time.monotonic() - self.since
 
     def note(self, began: bool) -> None:
-        """Notes the time at which its model is built or its training begins, the first time."""
+        """Record, the first time, when its model is built or its training begins."""
         if not self.began:
             self.since, self.began = time.monotonic(), began
 
     def fail(self, failure: Failure) -> None:
-        """Ends it as the death of its host does."""
+        """End the flight with the failure of its host."""
         self.events.end(self.job.gives.failed(self.job.number, failure, self.seconds))
 
 
 def _kin(params: Mapping[str, Scalar]) -> Iterator[tuple[str, str]]:
-    """What makes two trials' models alike: names, and whole numbers in steps; floats do not."""
+    """Yield the params that make models similar: names, and integers in steps, but not floats."""
     for name, value in params.items():
         if isinstance(value, int) and not isinstance(value, bool):
             yield name, str(value if value < _ALIKE // 2 else -(-value // _ALIKE))

@@ -1,4 +1,4 @@
-"""The process that workers are forked from: it has imported Keras, and nothing has run in it."""
+"""A clean process from which workers are forked: it has imported Keras and run nothing."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from searchlab.core.quiet import quiet
 from searchlab.private.python import fork_server_pid, start_fork_server, start_resource_tracker
 
 _PRELOAD = "searchlab.executors.preload"
-"""The module that imports what a worker needs."""
+"""The module that imports everything a worker needs."""
 
 _imported: set[int] = set()
-"""The servers that this process has had and that have done their imports, by process id."""
+"""Process ids of this process's servers that have finished their imports."""
 
 
 class ForkServer:
-    """Python's fork server, started without waiting for what it imports.
+    """Python's fork server, started without waiting for its imports.
 
     Attributes:
-        context: where processes are made; starting one waits until the server is ready.
+        context: the context that creates processes; starting one waits until the server is ready.
         lifeline: the reading end of a pipe that breaks when this process ends, or at `close`; for
             processes that must not outlive it.
     """
 
     def __init__(self) -> None:
-        """Starts the server, or takes the one that this process has already."""
+        """Start the server, or use the one that this process already has."""
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload([_PRELOAD])
         self.lifeline, self._line = os.pipe()
@@ -42,14 +42,14 @@ class ForkServer:
         threading.Thread(target=self._try, name="searchlab-forkserver", daemon=True).start()
 
     def wait(self, timeout: float) -> bool:
-        """Waits for the imports, at most `timeout` seconds; whether they are done."""
+        """Wait at most `timeout` seconds for the imports; return whether they are done."""
         return self._ready.wait(timeout)
 
     def close(self) -> None:
-        """Breaks the lifeline, and ends the server if it is still importing; may be called twice.
+        """Break the lifeline, and kill the server if it is still importing; safe to call twice.
 
-        It would only notice after its imports that nobody needs it any more. A server that is
-        ready ends by itself with this process.
+        An importing server would only notice afterwards that it is not needed any more. A server
+        that is ready ends by itself with this process.
         """
         if self._line < 0:
             return
@@ -58,12 +58,12 @@ class ForkServer:
         self._line, pid = -1, fork_server_pid()
         if not self._ready.is_set() and pid is not None:
             os.kill(pid, signal.SIGKILL)
-            if hasattr(os, "waitid"):  # as long as it can be found, nobody starts another
+            if hasattr(os, "waitid"):  # while it can be found, no other is started
                 os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
 
     def _try(self) -> None:
-        """Starts a process that does nothing, which succeeds once the imports are done."""
-        with contextlib.suppress(OSError, EOFError):  # the first worker will tell
+        """Start a process that does nothing, which succeeds once the imports are done."""
+        with contextlib.suppress(OSError, EOFError):  # the first worker will report the problem
             process = self.context.Process(target=_nothing, daemon=True)
             process.start()
             process.join()
@@ -79,9 +79,9 @@ def _nothing() -> None:
 
 @contextlib.contextmanager
 def _without_signals() -> Iterator[None]:
-    """What is started inside does not hear Ctrl-C and SIGTERM, which reach a whole group.
+    """Shield processes started inside from Ctrl-C and SIGTERM, which reach a whole group.
 
-    It is for the process of the loop to act on them.
+    Only the process of the loop acts on them.
     """
     start_resource_tracker()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})

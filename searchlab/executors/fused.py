@@ -1,20 +1,20 @@
 """Trainings in fused programs: many trials at once in each of a few host processes.
 
-Hosts (`training/fused/host.py`) run the epochs of all trials in flight in whatever order is quick.
-What the loop hears of them does not depend on that: reports and outcomes are delivered in logical
-time (`executors/order.py`), each only when no trial in flight can still have an earlier one. An
-outcome ends a `poll`, so that the loop has asked for new trials before it hears of anything later.
-Together with results that do not depend on what runs beside them, a study is then the same whatever
-the machine and however many workers.
+Hosts (`fused/host.py`) run the epochs of all trials in flight in whatever order is fast. The loop
+does not notice that order: reports and outcomes are delivered in logical time
+(`executors/order.py`), each only when no trial in flight can still have an earlier one. An outcome
+ends a `poll`, so that the loop asks for new trials before it hears of anything later. Since results
+do not depend on concurrent trainings either, a study is the same on any machine and with any number
+of workers.
 
-Hosts are children of the fork server, supervised like workers. One that dies costs the trial whose
-factory it was calling; the others begin anew on another host, and what they had reported before is
-skipped.
+Hosts are children of the fork server, supervised like workers. A host that dies costs the trial
+whose factory it was calling; the others start over on another host, and reports that they made
+before are skipped.
 
-Trials whose model cannot be stacked are trained by a `ProcessExecutor`, and baselines are fitted
-there. They are exempt from the order: their reports are decided on as they come, and they hold
-nobody back. If the study's model itself cannot be stacked, or the study has limits, all its trials
-are trained that way.
+Trials whose model cannot be stacked are trained by a `ProcessExecutor`, which also fits baselines.
+They are exempt from the order: their reports are decided as they come, and they hold nothing back.
+If the study's model itself cannot be stacked, or the study has limits, all its trials are trained
+that way.
 """
 
 from __future__ import annotations
@@ -37,22 +37,22 @@ from searchlab.training.job import BaselineJob, Checked, Job, Result, TrialJob, 
 from searchlab.training.outcome import pruned
 
 IN_FLIGHT = 64
-"""Trials in flight, whatever the machine: what a backend is asked depends on it."""
+"""Trials in flight on any machine, because the backend's suggestions depend on this number."""
 
 LIMITS = "training.limits are kept by training each trial in a process of its own"
-"""Why the trials of a study with limits are not fused."""
+"""The reason why the trials of a study with limits are not fused."""
 
 _MOST_HOSTS = 8
-"""Hosts without being asked for more: each core runs best what no other core has a hand in, but
-each host compiles programs of its own and holds some 500 MB."""
+"""The default maximum of hosts: a core works best undisturbed, but each host compiles its own
+programs and uses some 500 MB."""
 
 _AT_ONCE = 256  # reports delivered in one `poll`
 
 
 class FusedExecutor:
-    """Many jobs at a time, in `workers` processes or one a core, if that is more.
+    """Many jobs at a time, in `workers` processes or one per core, whichever is more.
 
-    There are up to `IN_FLIGHT`, or as many as workers if those are more.
+    Up to `IN_FLIGHT` jobs are in flight, or as many as there are workers if that is more.
     """
 
     enforces_limits: ClassVar = True
@@ -65,13 +65,13 @@ class FusedExecutor:
         source: Source | None = None,
         processes: Callable[[int, Path], ProcessExecutor] = ProcessExecutor,
     ) -> None:
-        """Starts the fork server in the background; returns at once.
+        """Start the fork server in the background without waiting for it.
 
         Args:
-            workers: how many processes share the machine at least.
-            directory: the study's directory; what trainings print goes to `workers/` in it.
-            source: where hosts come from and how many, if not from the fork server.
-            processes: makes the executor of jobs that cannot be fused.
+            workers: minimum number of processes that share the machine.
+            directory: the study's directory; trainings' output goes to its `workers/`.
+            source: the source of hosts; the fork server if None.
+            processes: creates the executor of jobs that cannot be fused.
         """
         self._workers, self._directory, self._make = workers, directory, processes
         hosts = max(workers, min(cores(), _MOST_HOSTS))
@@ -86,7 +86,7 @@ class FusedExecutor:
 
     @property
     def free(self) -> int:
-        """How many more jobs can be in flight."""
+        """Number of further jobs that can be in flight."""
         if self._reason is not None:
             return self._by_process().free
         return max(0, max(IN_FLIGHT, self._workers) - len(self._flights) - len(self._alone))
@@ -97,7 +97,7 @@ class FusedExecutor:
         return not self._flights and (self._processes is None or self._processes.idle)
 
     def submit(self, job: Job) -> None:
-        """Hands a job to a host, or to a process of its own if it cannot be fused."""
+        """Pass a job to a host, or to a process of its own if it cannot be fused."""
         limits = job.spec.training.limits
         if self._reason is None and not (limits.seconds is None and limits.memory is None):
             self._stop_fusing(LIMITS)
@@ -110,10 +110,10 @@ class FusedExecutor:
             self._fleet.run(flight)
 
     def poll(self, decide: Decide, timeout: float) -> list[Result]:
-        """Waits, if nothing can be delivered yet, and delivers up to the next result."""
+        """Wait only if nothing can be delivered yet, and deliver events up to the next result."""
         if not self._flights:
             return self._poll_alone(decide, timeout)
-        if self._order.first() is None:  # to listen to many hosts takes a while
+        if self._order.first() is None:  # listening to many hosts takes a while
             others = [] if self._processes is None else self._processes.connections
             for flight, reason in self._fleet.listen(timeout, others):
                 self._leave(flight.events.number)
@@ -121,7 +121,7 @@ class FusedExecutor:
         return self._poll_alone(decide, 0) or self._deliver(decide)
 
     def cancel(self, number: int) -> None:
-        """Ends a job; a host that may be stuck in its factory is replaced."""
+        """Cancel a job; replace its host if that may be stuck in the job's factory."""
         flight = self._leave(number)
         if flight is not None:
             self._fleet.cancel(flight)
@@ -130,7 +130,7 @@ class FusedExecutor:
             self._processes.cancel(number)
 
     def close(self) -> None:
-        """Ends all hosts and processes, running or not."""
+        """Kill all hosts and processes, busy or idle."""
         self._flights.clear()
         self._alone.clear()
         self._fleet.close()
@@ -138,7 +138,7 @@ class FusedExecutor:
             self._processes.close()
 
     def _deliver(self, decide: Decide) -> list[Result]:
-        """Delivers what the order allows, up to the first result."""
+        """Deliver the events that the order allows, up to the first result."""
         for _ in range(_AT_ONCE):
             line = self._order.first()
             if line is None:
@@ -151,9 +151,9 @@ class FusedExecutor:
         return []
 
     def _answer(self, flight: Flight, report: Report, decision: Decision) -> Outcome | None:
-        """Does what was decided on a report; the outcome of a trial that is told to stop."""
+        """Carry out the decision on a report; return the outcome of a trial that is stopped."""
         if decision is Decision.STOP and report.diverged is not None:
-            return None  # its host says next that it is a FAIL
+            return None  # its host will report the FAIL next
         if decision not in (Decision.STOP, Decision.ABANDON):
             if waits(flight.job):
                 self._fleet.go_on(flight)
@@ -172,7 +172,7 @@ class FusedExecutor:
         return result
 
     def _leave(self, number: int) -> Flight | None:
-        """Takes a trial out of those in flight, if it is one of them."""
+        """Remove a job from those in flight, and return its flight if it was one of them."""
         self._order.remove(number)
         return self._flights.pop(number, None)
 
@@ -184,7 +184,7 @@ class FusedExecutor:
         return self._processes
 
     def _stop_fusing(self, reason: str) -> None:
-        """Trains all that has no outcome, and all that comes, by itself."""
+        """Train alone all jobs without a result, and all later ones."""
         self._reason = reason
         self._fleet.end()
         for number, flight in list(self._flights.items()):
@@ -205,7 +205,7 @@ class FusedExecutor:
             flight = self._alone.get(report.number)
             if flight is not None:
                 flight.received += 1
-                if flight.received <= flight.events.delivered:  # decided on when a host reported it
+                if flight.received <= flight.events.delivered:  # decided when a host reported it
                     return Decision.CONTINUE
             decision = decide(report)
             if decision is Decision.ABANDON:
@@ -221,7 +221,7 @@ class FusedExecutor:
 
 
 def _with_reason(result: Result, reason: str | None) -> Result:
-    """Note why a trial, or a check, was not fused."""
+    """Add the reason why a trial or a check was not fused."""
     if isinstance(result, Outcome | Checked):
         return replace(result, unfused=reason)
     return result

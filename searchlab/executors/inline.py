@@ -1,4 +1,4 @@
-"""Trainings in the process of the search loop, one at a time: for debugging and for tests."""
+"""Trainings in the process of the search loop, one at a time, for debugging and for tests."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from searchlab.training.job import Job, Result
 
 
 class InlineExecutor:
-    """Runs each job inside of `poll`, so that a debugger stops in the factory's own lines."""
+    """An executor that runs jobs inside `poll`, so that debuggers stop in the factory itself."""
 
     enforces_limits: ClassVar = False
     counts_resources: ClassVar = False
 
-    def __init__(self, workers: int, directory: Path) -> None:  # noqa: ARG002 - the port's form
-        """Makes the executor; `workers` and `directory` are for executors with processes."""
+    def __init__(self, workers: int, directory: Path) -> None:  # noqa: ARG002 - part of the port
+        """Ignore `workers` and `directory`, which only executors with processes need."""
         self._queue: deque[Job] = deque()
 
     @property
     def free(self) -> int:
-        """One place."""
+        """1 if no job is queued, else 0."""
         return 0 if self._queue else 1
 
     @property
@@ -33,11 +33,11 @@ class InlineExecutor:
         return not self._queue
 
     def submit(self, job: Job) -> None:
-        """Queues a job for the next `poll`."""
+        """Queue a job for the next `poll`."""
         self._queue.append(job)
 
     def poll(self, decide: Decide, timeout: float) -> list[Result]:  # noqa: ARG002
-        """Runs the next job to its end; `timeout` does not bound a training."""
+        """Run the next job to its end; `timeout` does not limit the training."""
         with quiet():
             from searchlab.training.fit import run
 
@@ -46,7 +46,7 @@ class InlineExecutor:
         troubles: list[Exception] = []
 
         def answer(report: Report) -> Decision:
-            # What the loop raises (its disk is full) must not pass for the training's own error.
+            # The loop's own exception, such as a full disk, must not become the training's error.
             try:
                 return decide(report)
             except Exception as error:
@@ -62,9 +62,9 @@ class InlineExecutor:
         return [] if result is None else [result]
 
     def cancel(self, number: int) -> None:
-        """Forgets a queued job; between two polls none is running."""
+        """Remove a queued job; none is running between two polls."""
         self._queue = deque(job for job in self._queue if job.number != number)
 
     def close(self) -> None:
-        """Forgets the queued jobs."""
+        """Discard the queued jobs."""
         self._queue.clear()

@@ -1,8 +1,8 @@
-"""What the fork server imports before it forks anything; importing it starts nothing.
+"""The fork server's imports, made before it forks anything; importing this starts nothing.
 
-None of the million objects that these imports make is garbage, and none will be. Collections that
-look through them again and again cost a second while they are imported and, in a process that
-traces programs, several more.
+None of the million objects that these imports create will ever be garbage. Garbage collections that
+scan them repeatedly cost a second during the imports and, in a process that traces programs,
+several more.
 """
 
 import gc

@@ -1,13 +1,13 @@
 """Trainings in supervised worker processes.
 
-Workers come from a fork server that has imported Keras once, so a new one is there in a third of
-a second. A fork server is a clean process: TensorFlow has not run in it, which is what makes
-forking it safe. Each worker talks to the loop over a pipe of its own; the loop waits for all
-pipes and for the workers' ends at once, so a worker that is killed is noticed immediately, costs
-only the trial it was at, and is replaced. A worker that goes beyond `training.limits` is killed.
+Workers come from a fork server that has imported Keras once, so that a new one takes a third of a
+second. A fork server is a clean process: TensorFlow has not run in it, which makes forking safe.
+Each worker talks to the loop over a pipe of its own; the loop waits for all pipes and for the
+workers' ends at once, so that a killed worker is noticed immediately, costs only its current
+trial, and is replaced. A worker that exceeds `training.limits` is killed.
 
-A worker also holds the reading end of a lifeline, a pipe that only the process of the loop holds
-open. When that process dies, however it dies, the lifeline breaks and the worker ends itself.
+A worker also holds the reading end of a lifeline, a pipe that only the process of the loop keeps
+open. When that process dies for any reason, the lifeline breaks and the worker exits.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from searchlab.executors.worker import READY, share
 from searchlab.journal.layout import StudyLayout
 from searchlab.training.job import Job, Result
 
-_LOOK = 0.2  # seconds between two looks at the limits
-_AT_ONCE = 100  # messages taken from one worker before the others have their turn
+_LOOK = 0.2  # seconds between two checks of the limits
+_AT_ONCE = 100  # messages taken from one worker before the others get their turn
 
 
 class ProcessExecutor:
@@ -36,12 +36,12 @@ class ProcessExecutor:
     counts_resources: ClassVar = False
 
     def __init__(self, workers: int, directory: Path, source: Source | None = None) -> None:
-        """Starts the fork server in the background; returns at once.
+        """Start the fork server in the background without waiting for it.
 
         Args:
-            workers: how many trainings run at once.
-            directory: the study's directory; what trainings print goes to `workers/` in it.
-            source: where workers come from and how many, if not from the fork server.
+            workers: number of trainings at once.
+            directory: the study's directory; trainings' output goes to its `workers/`.
+            source: the source of workers; the fork server if None.
         """
         threads = share(workers) if workers > 1 else None
         self._source = source or Forked("worker", workers, StudyLayout(directory).workers, threads)
@@ -50,7 +50,7 @@ class ProcessExecutor:
 
     @property
     def free(self) -> int:
-        """Places without a job."""
+        """Number of slots without a job."""
         busy = sum(worker.job is not None for worker in self._workers)
         return max(0, self._source.size - busy - len(self._queue))
 
@@ -61,16 +61,16 @@ class ProcessExecutor:
 
     @property
     def connections(self) -> list[Channel]:
-        """What says something when `poll` has something to do, apart from limits."""
+        """The channels that become readable when `poll` has work, apart from limits."""
         return [worker.process.connection for worker in self._workers if worker.job is not None]
 
     def submit(self, job: Job) -> None:
-        """Hands a job to an idle worker, or queues it."""
+        """Pass a job to an idle worker, or queue it."""
         self._queue.append(job)
         self._dispatch()
 
     def poll(self, decide: Decide, timeout: float) -> list[Result]:
-        """Waits for reports and ends, answers the reports, and sees to the limits."""
+        """Wait for reports and results, answer the reports, and enforce the limits."""
         self._dispatch()
         busy = {each.process.connection: each for each in self._workers if each.job is not None}
         if self._queue and not busy:
@@ -85,7 +85,7 @@ class ProcessExecutor:
         return results
 
     def cancel(self, number: int) -> None:
-        """Kills the worker that is at a trial, or forgets the trial's job."""
+        """Kill the worker that runs a job, or remove the job from the queue."""
         self._queue = deque(job for job in self._queue if job.number != number)
         for worker in list(self._workers):
             if worker.job is not None and worker.job.number == number:
@@ -93,7 +93,7 @@ class ProcessExecutor:
                 worker.process.kill()
 
     def close(self) -> None:
-        """Ends all workers, running or not."""
+        """Kill all workers, busy or idle."""
         for worker in self._workers:
             worker.process.kill()
         self._workers.clear()
@@ -121,7 +121,7 @@ class ProcessExecutor:
         return worker
 
     def _receive(self, worker: Worker, decide: Decide) -> list[Result]:
-        """What a worker has said so far."""
+        """Process a worker's messages so far."""
         for _ in range(_AT_ONCE):
             try:
                 if not worker.process.connection.poll():
@@ -139,18 +139,18 @@ class ProcessExecutor:
         return []
 
     def _release(self, worker: Worker) -> None:
-        """Makes a worker idle, or ends it if it has grown old; a new one costs little."""
+        """Make a worker idle, or kill it if it is worn; a new one costs little."""
         worker.job = None
         if worker.worn:
             self._workers.remove(worker)
             worker.process.kill()
 
     def _lost(self, worker: Worker) -> Result:
-        """The outcome of a job whose worker died."""
+        """Return the result of a job whose worker died."""
         self._workers.remove(worker)
         return worker.died()
 
     def _kill(self, worker: Worker, failure: Failure) -> Result:
-        """The outcome of a job that went beyond its limits."""
+        """Kill a worker and return the result of its job, which exceeded its limits."""
         self._workers.remove(worker)
         return worker.killed(failure)

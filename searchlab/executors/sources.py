@@ -1,4 +1,4 @@
-"""The processes in which trainings run, and where they come from."""
+"""The processes in which trainings run, and their sources."""
 
 from __future__ import annotations
 
@@ -13,82 +13,82 @@ from searchlab.executors.forkserver import ForkServer
 from searchlab.executors.worker import host, work
 
 Kind = Literal["host", "worker"]
-"""A host has many fused trainings, a worker one training at a time."""
+"""The kind of process: a host runs many fused trainings, a worker one training at a time."""
 
 
 class Channel(Protocol):
-    """The loop's end of what it and a process talk over; `Connection` is one."""
+    """The loop's end of a connection to a process; `Connection` is one."""
 
     def fileno(self) -> int:
-        """What becomes readable when something can be received or the process is gone."""
+        """Return a descriptor that is readable once a message waits or the process is gone."""
 
     def poll(self) -> bool:
-        """Whether `recv` will not wait."""
+        """Return whether `recv` would return without waiting."""
 
     def recv(self) -> Any:
-        """The next message.
+        """Receive the next message.
 
         Raises:
-            EOFError: if the process is gone; so does OSError.
+            EOFError: if the process is gone; OSError can mean the same.
         """
 
     def send(self, obj: Any, /) -> None:
-        """Sends a message.
+        """Send a message.
 
         Raises:
             OSError: if the process is gone.
         """
 
     def close(self) -> None:
-        """Ends the conversation."""
+        """Close the connection."""
 
 
 def wait(channels: Iterable[Channel], timeout: float) -> list[Channel]:
-    """Those over which something can be received, after at most `timeout` seconds."""
-    waited: list[Any] = list(channels)  # anything with a fileno() will do
+    """Return the channels with messages, waiting at most `timeout` seconds for one."""
+    waited: list[Any] = list(channels)  # anything with a fileno() is accepted
     ready: list[Any] = connection.wait(waited, timeout)
     return ready
 
 
 class Process(Protocol):
-    """A process for trainings; `handle.Child` is one."""
+    """A process for trainings; `child.Child` is one."""
 
     @property
     def connection(self) -> Channel:
-        """What it is talked to over."""
+        """The channel to the process."""
 
     def kill(self) -> None:
-        """Ends it at once."""
+        """Kill the process at once."""
 
     def death(self) -> Failure:
-        """Why it is gone that nobody has ended."""
+        """Return the reason why the process ended if nobody killed it."""
 
     def dump(self) -> str:
-        """Ends it; where its training was, and the last that it printed."""
+        """Kill the process; return its training's stack and the end of its output."""
 
     def memory(self) -> int:
-        """Its resident memory in bytes; 0 if it is gone, which is noticed elsewhere."""
+        """Return its resident memory in bytes; 0 if it is gone, which is noticed elsewhere."""
 
 
 class Source(Protocol):
-    """Where processes come from."""
+    """A source of processes."""
 
     @property
     def size(self) -> int:
-        """How many there should be at most; it may change at any time."""
+        """The maximum number of processes; it may change at any time."""
 
     def ready(self, timeout: float) -> bool:
-        """Waits until one can be started, at most `timeout` seconds; whether it can."""
+        """Wait at most `timeout` seconds until a process can be started; return whether it can."""
 
     def start(self, index: int) -> Process:
-        """Starts one; `index` is a number that no other living one has."""
+        """Start a process; `index` is a number that no other living one has."""
 
     def close(self) -> None:
-        """Starts no more; may be called twice."""
+        """Start no more processes; safe to call twice."""
 
 
 class Forked:
-    """Processes from the fork server, which end when the process that made this does."""
+    """Processes from the fork server, which end with the process that created this source."""
 
     def __init__(
         self,
@@ -98,15 +98,15 @@ class Forked:
         threads: int | None,
         devices: Sequence[str] = (),
     ) -> None:
-        """Starts the fork server in the background.
+        """Start the fork server in the background.
 
         Args:
-            kind: of the processes.
-            size: how many.
-            logs: the directory for what trainings print.
-            threads: how many each may use, or None for TensorFlow's own choice.
-            devices: the GPUs that each sees, as `CUDA_VISIBLE_DEVICES` has them, in turn; all
-                see all if empty.
+            kind: the kind of processes.
+            size: their number.
+            logs: the directory for the output of trainings.
+            threads: number of threads of each, or None for TensorFlow's own choice.
+            devices: the GPUs visible to each in turn, in the form of `CUDA_VISIBLE_DEVICES`; all
+                GPUs are visible to all if empty.
         """
         self._kind, self._logs, self._size = kind, logs, size
         self._threads, self._devices = threads, devices
@@ -114,18 +114,18 @@ class Forked:
 
     @property
     def size(self) -> int:
-        """As given."""
+        """The number of processes given at creation."""
         return self._size
 
     def ready(self, timeout: float) -> bool:
-        """Whether the fork server has done its imports."""
+        """Wait for the fork server's imports; return whether they are done."""
         return self._server.wait(timeout)
 
     def start(self, index: int) -> Child:
-        """Starts a process.
+        """Start a process.
 
         Raises:
-            SearchlabError: if there can be none.
+            SearchlabError: if it cannot be started.
         """
         devices = self._devices[index % len(self._devices)] if self._devices else None
         settings = ChildSettings(index, self._logs, self._server.lifeline, self._threads, devices)
@@ -133,5 +133,5 @@ class Forked:
         return Child(self._server.context, settings, self._kind, serve)
 
     def close(self) -> None:
-        """Breaks the lifeline."""
+        """Break the lifeline."""
         self._server.close()

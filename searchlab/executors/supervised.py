@@ -1,4 +1,4 @@
-"""A worker as the loop's side sees it: its job, its limits, its end."""
+"""A worker from the loop's side: its job, its limits, its end."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from searchlab.core.trial import Failure, FailureKind
 from searchlab.executors.sources import Process
 from searchlab.training.job import Job, Result
 
-LIFETIME = 50  # jobs; TensorFlow keeps 1 to 2 MB of each training, whatever is cleared
+LIFETIME = 50  # jobs; TensorFlow leaks 1 to 2 MB per training, whatever is cleared
 
 
 class Worker:
-    """One process with the job that it is at.
+    """One process with its current job.
 
     Attributes:
         process: the process.
@@ -22,7 +22,7 @@ class Worker:
     """
 
     def __init__(self, process: Process, index: int) -> None:
-        """Has no job yet."""
+        """Begin without a job."""
         self.process, self.index = process, index
         self.job: Job | None = None
         self._jobs = 0
@@ -30,7 +30,7 @@ class Worker:
         self._begun = time.monotonic()
 
     def start(self, job: Job) -> bool:
-        """Sends a job; False if the worker is not there any more."""
+        """Send a job; return False if the worker is gone."""
         try:
             self.process.connection.send(job)
         except OSError:
@@ -41,22 +41,22 @@ class Worker:
 
     @property
     def worn(self) -> bool:
-        """Whether the process has run so many jobs that a new one is due."""
+        """Whether the process has run so many jobs that it should be replaced."""
         return self._jobs >= LIFETIME
 
     def answer(self, decision: object) -> None:
-        """Answers a report; a worker that is gone is noticed at the next receive."""
+        """Answer a report; if the worker is gone, the next receive notices it."""
         try:
             self.process.connection.send(decision)
         except OSError:
             return
 
     def began(self) -> None:
-        """Notes that the worker has started up; a job's time does not count before."""
+        """Record that the worker has started up, from which a job's time counts."""
         self._ready, self._begun = True, time.monotonic()
 
     def breach(self) -> Failure | None:
-        """The limit that the job has gone beyond, if any."""
+        """Return the failure for the limit that the job exceeds, if any."""
         if self.job is None or not self._ready:
             return None
         limits = self.job.spec.training.limits
@@ -78,17 +78,17 @@ class Worker:
         return None
 
     def died(self) -> Result:
-        """The outcome of the job of a worker that is gone."""
+        """Return the result of the job of a worker that is gone."""
         return self._failed(self.process.death())
 
     def killed(self, failure: Failure) -> Result:
-        """Kills the process for a reason; the outcome says where its training was."""
+        """Kill the process; return its job's result, which says where its training was."""
         words = self.process.dump()
         self.process.kill()
         return self._failed(replace(failure, traceback=words))
 
     def _failed(self, failure: Failure) -> Result:
-        assert self.job is not None  # noqa: S101 - only busy workers have outcomes
+        assert self.job is not None  # noqa: S101 - only busy workers have results
         return self.job.gives.failed(self.job.number, failure, self._seconds())
 
     def _seconds(self) -> float:

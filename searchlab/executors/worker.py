@@ -1,4 +1,4 @@
-"""What runs in a worker process: jobs from a pipe, one after the other, or fused with others."""
+"""The code of a worker process: jobs from a pipe, one after another or fused with others."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from searchlab.fused.kept import keep_compiled
 from searchlab.training.job import Job, waits
 
 READY = "ready"
-"""A worker's first message: it has started up."""
+"""A worker's first message, sent when it has started up."""
 
 
 Serve = Callable[[Connection, int | None], None]
-"""What a process does, given its pipe and how many threads it may use: `work` or `host`."""
+"""A process's main function, given its pipe and number of threads: `work` or `host`."""
 
 
 def enter(
@@ -32,15 +32,15 @@ def enter(
     threads: int | None,
     devices: str | None,
 ) -> None:
-    """A process from its start to its end.
+    """Run a process from its start to its end.
 
     Args:
-        serve: what it does.
+        serve: its main function.
         connection: its pipe.
-        lifeline: breaks when the process of the loop dies.
-        log: the file for all that trainings print.
-        threads: how many it may use, or None for TensorFlow's own choice.
-        devices: the GPUs that it sees, as `CUDA_VISIBLE_DEVICES` has them; all if None.
+        lifeline: a pipe that breaks when the process of the loop dies.
+        log: the file for all output of trainings.
+        threads: its number of threads, or None for TensorFlow's own choice.
+        devices: the GPUs visible to it, in the form of `CUDA_VISIBLE_DEVICES`; all if None.
     """
     _set_up(lifeline, log)
     if serve is host:
@@ -50,12 +50,12 @@ def enter(
 
 
 def work(connection: Connection, threads: int | None) -> None:  # noqa: ARG001 - as a `Serve`
-    """Runs jobs until the pipe is closed.
+    """Run jobs until the pipe is closed.
 
     Args:
-        connection: jobs come in; READY, reports and outcomes (None for an abandoned job) go out;
-            after each report of a synchronous job a decision comes in.
-        threads: how many TensorFlow has been given already.
+        connection: receives jobs; sends READY, reports and results (None for an abandoned job);
+            receives a decision for each report.
+        threads: TensorFlow's number of threads, which is already set.
     """
     from searchlab.training.fit import run
 
@@ -72,11 +72,11 @@ def work(connection: Connection, threads: int | None) -> None:  # noqa: ARG001 -
 
 
 def host(connection: Connection, threads: int | None) -> None:
-    """Runs fused trainings until the pipe is closed.
+    """Run fused trainings until the pipe is closed.
 
     Args:
-        connection: `fused.messages.ToHost` come in, `fused.messages.FromHost` go out.
-        threads: so many epochs run at once; one a core if None.
+        connection: receives `fused.messages.ToHost` and sends `fused.messages.FromHost`.
+        threads: number of epochs run at once; one per core if None.
     """
     from searchlab.fused.host import serve
 
@@ -84,10 +84,10 @@ def host(connection: Connection, threads: int | None) -> None:
 
 
 class _Conversation:
-    """One job's reports out, decisions in.
+    """One job's reports and their decisions.
 
-    Every report is answered. A job that is not synchronous goes on without waiting and picks the
-    answers up as they come; the first that is not CONTINUE counts.
+    Every report is answered. A job that is not synchronous continues without waiting and takes the
+    answers as they come; the first that is not CONTINUE counts.
     """
 
     def __init__(self, connection: Connection, job: Job) -> None:
@@ -96,7 +96,7 @@ class _Conversation:
         self._open = 0
 
     def emit(self, report: Report) -> Decision:
-        """Sends a report and returns the decision that is known by now."""
+        """Send a report and return the decision known so far."""
         self._connection.send(report)
         self._open += 1
         decision = Decision.CONTINUE
@@ -107,7 +107,7 @@ class _Conversation:
         return decision
 
     def settle(self) -> None:
-        """Takes the answers that are still on their way, so that the next job finds none."""
+        """Receive all pending answers, so that the next job finds none."""
         while self._open:
             self._receive()
 
@@ -118,17 +118,17 @@ class _Conversation:
 
 
 def _set_up(lifeline: Connection, log: Path) -> None:
-    """What every process for trainings does first."""
+    """Set up a process for trainings before anything else runs in it."""
     _leave_signals_to_the_loop()
     threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
     _print_to(log)
 
 
 def _leave_signals_to_the_loop() -> None:
-    """Does nothing on Ctrl-C and SIGTERM, which reach a whole group of processes.
+    """Ignore Ctrl-C and SIGTERM, which reach a whole group of processes.
 
-    Processes that a training starts hear them as usual: a handler ends with exec, unlike SIG_IGN,
-    and is taken back after a fork.
+    Processes that a training starts receive them as usual: unlike SIG_IGN, a handler ends with
+    exec, and it is removed after a fork.
     """
     ours = (signal.SIGINT, signal.SIGTERM)
 
@@ -146,7 +146,7 @@ def _leave_signals_to_the_loop() -> None:
 
 
 def _end_with(lifeline: Connection) -> None:
-    """Ends this process at once when the lifeline breaks, wherever the training is."""
+    """Exit at once when the lifeline breaks, whatever the training is doing."""
     try:
         lifeline.recv_bytes()
     except (EOFError, OSError):
@@ -161,25 +161,25 @@ def _print_to(log: Path) -> None:
     os.dup2(file, 2)
     os.close(file)
     faulthandler.enable()
-    faulthandler.register(signal.SIGUSR1)  # before it is killed: where is it?
+    faulthandler.register(signal.SIGUSR1)  # dumps the stack before the process is killed
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """Return how many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def share(workers: int) -> int:
-    """One worker's share of the machine, in cores."""
+    """Return one worker's share of the machine, in cores."""
     return max(1, cores() // workers)
 
 
 def _share_machine(threads: int | None, devices: str | None) -> None:
-    """Keeps TensorFlow to so many threads, if not None, and lets workers share a GPU's memory."""
+    """Limit TensorFlow to `threads` unless None, and let workers share a GPU's memory."""
     if devices is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = devices  # it is read when GPUs are first listed
+        os.environ["CUDA_VISIBLE_DEVICES"] = devices  # read when GPUs are first listed
     import tensorflow as tf
 
     if threads is not None:

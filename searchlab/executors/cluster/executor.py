@@ -1,13 +1,13 @@
-"""Trainings on a Ray cluster: fused ones and others, in processes on all of its nodes.
+"""Trainings on a Ray cluster, fused or not, in processes on all of its nodes.
 
-The processes are those of a single machine, and so is all that is done with them here: what a host
-or a worker says reaches the loop's process through an actor on its node, and everything else is
-the `FusedExecutor`'s. So a study hears the same of its trials, in the same logical order, wherever
-they are trained. What dies with a process, an actor or a node is trained again elsewhere.
+The processes are those of a single machine and are handled in the same way: messages from a host or
+a worker reach the loop's process through an actor on its node, and everything else is left to the
+`FusedExecutor`. A study thus hears the same of its trials, in the same logical order, wherever they
+are trained. Trainings that die with a process, an actor or a node are run again elsewhere.
 
-The prepared data and the user's code are sent to each node once. What a trial leaves comes back
-with its outcome, and goes out again with a trial that starts from it: a node needs no other's files
-and none of the driver's.
+The prepared data and the user's code are sent to each node once. A trial's files come back with its
+outcome, and are sent out again with a trial that starts from them: a node needs no files of another
+node or of the driver.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from searchlab.training.job import Job
 
 
 class RayExecutor(FusedExecutor):
-    """As many processes as have room on the nodes of a cluster, which may come and go."""
+    """As many processes as fit on the nodes of a cluster, which may join and leave."""
 
     counts_resources: ClassVar = True
 
     def __init__(self, workers: int, directory: Path) -> None:
-        """Connects to the cluster that `RAY_ADDRESS` names.
+        """Connect to the cluster named by `RAY_ADDRESS`.
 
         Args:
-            workers: how many jobs are in flight at least.
+            workers: minimum number of jobs in flight.
             directory: the study's directory.
 
         Raises:
-            SearchlabError: if there is none that can be used.
+            SearchlabError: if there is no usable cluster.
         """
         self._nodes = nodes = Nodes()
 
@@ -44,11 +44,11 @@ class RayExecutor(FusedExecutor):
         super().__init__(workers, directory, NodeSource(nodes, "host"), processes)
 
     def submit(self, job: Job) -> None:
-        """Hands a job to a node, as soon as there is one."""
+        """Pass a job to a node as soon as there is one."""
         self._nodes.load(job)
         super().submit(job)
 
     def close(self) -> None:
-        """Ends all that is on the nodes."""
+        """Kill all processes on the nodes, and leave the cluster."""
         super().close()
         self._nodes.close()

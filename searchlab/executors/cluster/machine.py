@@ -1,4 +1,4 @@
-"""A node of the cluster as the driver sees it."""
+"""A node of the cluster from the driver's side."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from searchlab.training.job import Job, Result
 from searchlab.training.outcome import failure_of
 
 _SILENCE = 30.0  # seconds without a sign of life after which a node is given up
-_ANSWER = 5.0  # seconds for a node to answer where its answer can be done without
+_ANSWER = 5.0  # seconds for an answer that is not essential
 _HEAR = "hear"
 
 
 @dataclass(frozen=True)
 class Cargo:
-    """What each node is sent once: references into Ray's object store.
+    """The inputs sent to each node once: references into Ray's object store.
 
     Attributes:
         data: the prepared data.
         code: the user's source.
-        initial: the model that gives the initial weights, if any.
-        directory: the study's directory, where what trainings make goes to.
-        need: what one training has.
+        initial: the model that provides the initial weights, if any.
+        directory: the study's directory, which receives the files of trainings.
+        need: the resources of one training.
     """
 
     data: Any
@@ -48,14 +48,14 @@ class Cargo:
 
 
 class Machine:
-    """One node with the actor on it; a thread listens to it.
+    """One node with its actor, to which a thread listens.
 
     Attributes:
-        address: of the node.
-        setup: how it is used.
+        address: the node's address.
+        setup: the node's setup.
         ready: whether processes can be started.
-        lost: whether it is of no use any more.
-        refused: why it is not used though it is there, or None.
+        lost: whether it can no longer be used.
+        refused: the reason why a living node is not used, or None.
     """
 
     def __init__(
@@ -65,13 +65,13 @@ class Machine:
         cargo: Cargo,
         changed: Callable[[], None],
     ) -> None:
-        """Has an actor started on a node; returns at once.
+        """Start an actor on a node without waiting for it.
 
         Args:
-            node: as `ray.nodes()` describes it.
-            setup: how it is used.
-            cargo: what it is sent.
-            changed: called when it has become ready or was lost.
+            node: its description by `ray.nodes()`.
+            setup: the node's setup.
+            cargo: the inputs to send to it.
+            changed: called when it becomes ready or is lost.
         """
         self.address: str = node["NodeManagerAddress"]
         self.setup, self._cargo, self._changed = setup, cargo, changed
@@ -86,11 +86,11 @@ class Machine:
         self._thread.start()
 
     def living(self, kind: Kind) -> int:
-        """How many processes of a kind it has."""
+        """Return the number of its processes of a kind."""
         return sum(link.kind == kind for link in list(self._links.values()))
 
     def start(self, kind: Kind) -> Link:
-        """Has a process started."""
+        """Start a process."""
         link = Link(next(self._numbers), kind, self)
         with self._lock:
             if self.lost:
@@ -101,7 +101,7 @@ class Machine:
         return link
 
     def tell(self, number: int, message: Any) -> None:
-        """Passes a message on to a process, with the files that its job needs."""
+        """Forward a message to a process, with the files that its job needs."""
         files: Files = {}
         if isinstance(message, Submit):
             files = needed(message.job)
@@ -110,12 +110,12 @@ class Machine:
         self._actor.tell.remote(number, message, files)
 
     def kill(self, number: int) -> None:
-        """Has a process ended."""
+        """Kill a process."""
         if self._links.pop(number, None) is not None:
             self._actor.kill.remote(number)
 
     def dump(self, number: int) -> str:
-        """Has a process ended; where its training was, if the node answers in time."""
+        """Kill a process; return where its training was if the node answers in time."""
         import ray
 
         with suppress(Exception):
@@ -123,19 +123,19 @@ class Machine:
         return ""
 
     def close(self) -> None:
-        """Begins to end all that is on the node; see `wait`."""
+        """Begin to kill everything on the node; see `wait`."""
         self._closed = True
         self._closing = self._actor.close.remote()
 
     def wait(self) -> None:
-        """Waits until that is done, and ends the actor."""
+        """Wait until the node is closed, and kill the actor."""
         import ray
 
-        with suppress(Exception):  # it is gone already, or starting
+        with suppress(Exception):  # already gone, or still starting
             ray.get(self._closing, timeout=_ANSWER)
         with suppress(Exception):
             ray.kill(self._actor)
-        self._thread.join(_SILENCE)  # Ray ends a process in which it is asked while it shuts down
+        self._thread.join(_SILENCE)  # Ray aborts a process that calls it during its shutdown
 
     # ---- the thread
 
@@ -152,7 +152,7 @@ class Machine:
                 while not self._closed:
                     hear = self._actor.hear.options(concurrency_group=_HEAR).remote()
                     self._take(ray.get(hear, timeout=_SILENCE))
-        except Exception:  # whatever it is, there is nothing more to hear
+        except Exception:  # whatever the error, there is nothing more to hear
             self.ready = False
         self._lose()
 
@@ -170,7 +170,7 @@ class Machine:
                     link.gone(failure)
 
     def _stored(self, message: Any, files: Files) -> Any:
-        """A message, once the files that came with it are in the study's directory."""
+        """Return a message after storing its files in the study's directory."""
         try:
             unpack_made(files, self._cargo.directory)
         except StorageError as error:
@@ -191,7 +191,7 @@ class Machine:
         for link in links:
             link.gone(self._loss())
         if not self._closed:
-            with suppress(Exception):  # it may be there and only out of reach
+            with suppress(Exception):  # it may be alive and only out of reach
                 ray.kill(self._actor)
             self._changed()
 
@@ -201,7 +201,7 @@ class Machine:
 
 
 def _failed(result: Result, failure: Failure) -> Result:
-    """Return the result of the same job, had it failed."""
+    """Return a failed result of the same job."""
     return type(result).failed(result.number, failure, result.seconds)
 
 
@@ -216,7 +216,7 @@ def _actor(node: str, setup: Setup, need: ResourcesSpec) -> Any:
 
 
 def _differences(address: str, theirs: Mapping[str, str]) -> str | None:
-    """How a node's libraries differ from the driver's; results would, too."""
+    """Describe how a node's libraries differ from the driver's, which would change results."""
     for name, ours in installed().items():
         if theirs.get(name, ours) != ours:  # a machine with GPUs has another tensorflow package
             return f"the node {address} has {name} {theirs[name]}, and this machine has {ours}"

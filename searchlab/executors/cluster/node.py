@@ -1,11 +1,11 @@
-"""What runs on each node: an actor with the node's fork server and processes for trainings.
+"""The actor on each node, with the node's fork server and processes for trainings.
 
-The processes are those of a single machine, supervised in the same way, with the same lifeline:
+The processes are those of a single machine, supervised in the same way and with the same lifeline:
 they end when the actor does, and the actor ends with its driver. Each has one thread that listens
-to it and one that talks to it, as a process that is stuck in a factory must not hold up the others.
+to it and one that talks to it, because a process stuck in a factory must not hold up the others.
 
-A job that comes in gets a directory of its own in place of the study's, with the weights that it
-starts from. When it is done, what it has written there goes back with its outcome.
+A job gets a directory of its own in place of the study's, with the weights that it starts from. The
+files that it writes there are sent back with its result.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ from searchlab.training.job import Job, Result
 
 _WAIT = 1.0  # seconds that `hear` waits for news; no news is a sign of life, too
 _AT_ONCE = 500  # pieces of news
-_LOOK = 0.2  # seconds between two looks at the memory
+_LOOK = 0.2  # seconds between two measurements of memory
 _PREFIX = "searchlab-node-"
 
 
 @dataclass(frozen=True)
 class Said:
-    """What a process has said, with the files that it has made."""
+    """A message from a process, with the files that it has made."""
 
     id: int
     message: Any
@@ -52,7 +52,7 @@ class Said:
 
 @dataclass(frozen=True)
 class Gone:
-    """A process is no more."""
+    """The end of a process."""
 
     id: int
     failure: Failure
@@ -68,7 +68,7 @@ class Heard:
 
 @dataclass(frozen=True)
 class _JobDirectory:
-    """The directory of a job, and what lay in it before the job began."""
+    """The directory of a job, and the files in it before the job began."""
 
     directory: Path
     given: frozenset[str]
@@ -76,7 +76,7 @@ class _JobDirectory:
 
 @dataclass(eq=False)
 class _Entry:
-    """A process with what is on its way to it, and the places of the jobs that are at it."""
+    """A process with the messages queued for it, and the directories of its jobs."""
 
     id: int
     kind: Kind
@@ -87,10 +87,10 @@ class _Entry:
 
 
 class Node:
-    """The actor. `hear` is called beside the other methods, which are called in order."""
+    """The actor. Its methods are called in order, except `hear`, which runs concurrently."""
 
     def __init__(self, setup: Setup) -> None:
-        """Makes the node's directory, and removes what killed actors have left of theirs."""
+        """Create the node's directory, and delete those left by killed actors."""
         forget_main_module()
         _sweep()
         self._paths = NodeLayout(Path(tempfile.mkdtemp(prefix=_PREFIX)))
@@ -107,7 +107,7 @@ class Node:
         self._looked = 0.0
 
     def open(self, data: Files, code: Files, initial: Files) -> dict[str, str]:
-        """Takes in what a study's jobs need, and waits until processes can be started.
+        """Unpack the inputs of a study's jobs, and wait until processes can be started.
 
         Args:
             data: the prepared data.
@@ -115,7 +115,7 @@ class Node:
             initial: the study's `initial/`, if it has one.
 
         Returns:
-            The versions of what results depend on.
+            The versions of the libraries on which results depend.
         """
         unpack(data, self._paths.data)
         unpack(code, self._paths.code)
@@ -125,7 +125,7 @@ class Node:
         return installed()
 
     def start(self, number: int, kind: Kind) -> None:
-        """Starts a process and gives it a number."""
+        """Start a process under a number."""
         taken = {each.slot for each in self._entries.values() if each.kind == kind}
         slot = next(slot for slot in count() if slot not in taken)
         try:
@@ -140,7 +140,7 @@ class Node:
         threading.Thread(target=self._listen, args=(entry, talker), daemon=True).start()
 
     def tell(self, number: int, message: Any, files: Files) -> None:
-        """Passes a message on to a process, with the files that its job needs."""
+        """Forward a message to a process, with the files that its job needs."""
         entry = self._entries.get(number)
         if entry is None:
             return
@@ -154,17 +154,17 @@ class Node:
         entry.outbox.put(message)
 
     def kill(self, number: int) -> None:
-        """Ends a process at once."""
+        """Kill a process at once."""
         if (entry := self._entries.get(number)) is not None:
             entry.child.stop()
 
     def dump(self, number: int) -> str:
-        """Ends a process; where its training was, and the last that it printed."""
+        """Kill a process; return its training's stack and the end of its output."""
         entry = self._entries.get(number)
         return "" if entry is None else entry.child.dump()
 
     def hear(self) -> Heard:
-        """What there is to say; waits a second for it."""
+        """Return the news, waiting up to a second for some."""
         news: list[Said | Gone] = []
         with suppress(queue.Empty):
             news.append(self._news.get(timeout=_WAIT))
@@ -178,7 +178,7 @@ class Node:
         return Heard(news, memory)
 
     def close(self) -> None:
-        """Ends all processes and removes the node's directory."""
+        """Kill all processes and delete the node's directory."""
         for entry in list(self._entries.values()):
             entry.child.stop()
         for source in self._sources.values():
@@ -218,7 +218,7 @@ class Node:
         return on_node(job, self._paths.code, self._paths.data, paths.directory)
 
     def _made(self, entry: _Entry, message: Any) -> Files:
-        """The files that go with a message; a job that it ends is forgotten."""
+        """Return the files that belong to a message, and forget the job that it ends."""
         files: Files = {}
         match message:
             case Ended(key, result):
@@ -248,14 +248,14 @@ class Node:
 
 
 def _given() -> list[str]:
-    """The GPUs that Ray has given to the actor."""
+    """Return the GPUs that Ray assigned to the actor."""
     import ray
 
     return [str(number) for number in ray.get_gpu_ids()]
 
 
 def _sweep() -> None:
-    """Removes the directories of actors that are no more: their locks are free."""
+    """Delete the directories of dead actors, whose locks are free."""
     for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         with suppress(Timeout, OSError), FileLock(NodeLayout(left).lock, timeout=0):
             shutil.rmtree(left, ignore_errors=True)

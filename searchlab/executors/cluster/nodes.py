@@ -1,4 +1,4 @@
-"""All nodes of the cluster: those that come are used, those that go are let go."""
+"""All nodes of the cluster: new ones are used, and lost ones are given up."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ from searchlab.journal.layout import StudyLayout
 from searchlab.study.limits import ResourcesSpec
 from searchlab.training.job import Job
 
-_LOOK = 2.0  # seconds between two looks at which nodes there are
-_FIRST = 30.0  # seconds within which there must be a node with room for a training
-_TOGETHER = 10.0  # seconds that the first node to be ready waits for the others, once
-_LONGEST = 60.0  # seconds; the pause after which an actor is started again grows up to it
+_LOOK = 2.0  # seconds between two looks at the cluster's nodes
+_FIRST = 30.0  # seconds within which a node must have room for a training
+_TOGETHER = 10.0  # seconds that the first ready node waits for the others, once
+_LONGEST = 60.0  # seconds; the maximum pause before an actor is started again
 
 
 class Nodes:
     """The nodes that take part in a study."""
 
     def __init__(self) -> None:
-        """Connects to the cluster.
+        """Connect to the cluster.
 
         Raises:
-            SearchlabError: if that is not possible; InputError if for something that was given.
+            InputError: if the address cannot be used.
+            SearchlabError: if the connection fails for another reason.
         """
         self._connection = Connection()
         self._machines: dict[str, Machine] = {}
@@ -43,10 +44,10 @@ class Nodes:
         self._until: float | None = None
 
     def load(self, job: Job) -> None:
-        """Begins to send the nodes what a study's jobs need, at its first job.
+        """Begin to send the nodes the inputs of a study's jobs, at the first job.
 
         Raises:
-            SearchlabError: if there is no room for it in Ray's object store.
+            SearchlabError: if Ray's object store has no room for them.
         """
         if self._cargo is not None:
             return
@@ -67,14 +68,14 @@ class Nodes:
         self._thread.start()
 
     def size(self) -> int:
-        """How many processes of each kind there are to be."""
+        """Return the current number of processes of each kind."""
         return sum(each.setup.slots for each in self._ready())
 
     def wait(self, kind: Kind, timeout: float) -> bool:
-        """Waits until a process can be started; whether it can.
+        """Wait until a process can be started; return whether it can.
 
         Raises:
-            SearchlabError: if there is no node that can be used.
+            SearchlabError: if no node can be used.
         """
         with self._changed:
             found = self._changed.wait_for(lambda: self._best(kind) is not None, timeout)
@@ -83,12 +84,12 @@ class Nodes:
         return found
 
     def start(self, kind: Kind) -> Link:
-        """Starts a process on the node with the most room; `wait` has just said that it can."""
+        """Start a process on the node with the most room; `wait` has just returned True."""
         best = self._best(kind) or next(iter(self._machines.values()))
         return best.start(kind)
 
     def close(self) -> None:
-        """Ends all that is on the nodes, and leaves the cluster; may be called twice."""
+        """Kill all processes on the nodes, and leave the cluster; safe to call twice."""
         if self._closed.is_set():
             return
         self._closed.set()
@@ -114,7 +115,7 @@ class Nodes:
         )
 
     def _gathered(self) -> bool:
-        """Whether trainings may begin: the first node that is ready would get all of them."""
+        """Return whether trainings may begin; else the first ready node would get all of them."""
         machines = list(self._machines.values())
         if self._until is None and self._ready():
             self._until = time.monotonic() + _TOGETHER
@@ -123,7 +124,7 @@ class Nodes:
         return self._until is not None and time.monotonic() > self._until
 
     def _refuse(self) -> None:
-        """Tells of a cluster that cannot run any training."""
+        """Raise if the cluster cannot run any training."""
         refused = [each.refused for each in list(self._machines.values()) if each.refused]
         if refused:
             raise SearchlabError(
@@ -160,7 +161,7 @@ class Nodes:
                 self._machines[node["NodeID"]] = machine
 
     def _again(self, node: str, machine: Machine) -> bool:
-        """Whether an actor that was lost on a living node is to be replaced now."""
+        """Return whether to replace now an actor that was lost on a living node."""
         if not machine.lost or machine.refused:
             return False
         times, since = self._losses.get(node, (0, 0.0))
@@ -177,23 +178,23 @@ class Nodes:
 
 
 class NodeSource:
-    """A `sources.Source`: processes of a kind on all nodes."""
+    """A `sources.Source` of one kind of processes on all nodes."""
 
     def __init__(self, nodes: Nodes, kind: Kind) -> None:
         self._nodes, self._kind = nodes, kind
 
     @property
     def size(self) -> int:
-        """As many as have room now."""
+        """As many as fit now."""
         return self._nodes.size()
 
     def ready(self, timeout: float) -> bool:
-        """Whether there is a node."""
+        """Wait for a node; return whether there is one."""
         return self._nodes.wait(self._kind, timeout)
 
-    def start(self, index: int) -> Link:  # noqa: ARG002 - each node counts its own
-        """Starts one where there is the most room."""
+    def start(self, index: int) -> Link:  # noqa: ARG002 - each node numbers its own
+        """Start a process on the node with the most room."""
         return self._nodes.start(self._kind)
 
     def close(self) -> None:
-        """Does nothing: the nodes are closed by whom they belong to."""
+        """Do nothing: the owner of the nodes closes them."""

@@ -1,4 +1,4 @@
-"""Files on their way between the driver and the nodes, as bytes in memory."""
+"""Transfer of files between the driver and the nodes, as bytes in memory."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from searchlab.training.checkpoint import moved_to
 from searchlab.training.job import FinalJob, Job, TrialJob
 
 Files = Mapping[str, np.ndarray[Any, np.dtype[np.uint8]]]
-"""The content of files by their paths, with slashes, relative to a directory that goes unsaid.
+"""The content of files by path, with slashes, relative to an implied directory.
 
-Arrays of bytes go through Ray's object store without being copied.
+Arrays of bytes pass through Ray's object store without being copied.
 """
 
-_OTHER = 1_000_000  # bytes; a larger file beside the factory is data, and not a part of its code
+_OTHER = 1_000_000  # bytes; a larger file beside the factory is data, not part of its code
 _MOST_FILES, _MOST_BYTES = 5_000, 100_000_000
 _LOOKED_AT = 50_000
 
 
 def pack(directory: Path) -> Files:
-    """All files in a directory and those below, but for hidden ones."""
+    """Read all files in a directory and below, except hidden ones."""
     paths = [path for path in sorted(directory.rglob("*")) if path.is_file()]
     names = {path: path.relative_to(directory) for path in paths}
     return {
@@ -41,10 +41,10 @@ def pack(directory: Path) -> Files:
 
 
 def unpack(files: Files, directory: Path) -> None:
-    """Writes files; each is there whole or not at all.
+    """Write files, each atomically.
 
     Raises:
-        StorageError: if one cannot be written.
+        StorageError: if a file cannot be written.
         ValueError: if a path leads out of the directory.
     """
     for name, content in files.items():
@@ -56,12 +56,12 @@ def unpack(files: Files, directory: Path) -> None:
 
 
 def unpack_made(files: Files, directory: Path) -> None:
-    """Writes what a job has made into the study's directory.
+    """Write a job's files into the study's directory.
 
-    A model's package is there whole or not at all; any other file is by itself.
+    A model's package is written atomically as a whole, every other file by itself.
 
     Raises:
-        StorageError: if it cannot be written.
+        StorageError: if a file cannot be written.
         ValueError: if a path leads out of the directory.
     """
     rest = dict(files)
@@ -84,7 +84,7 @@ def unpack_made(files: Files, directory: Path) -> None:
 
 
 def needed(job: Job) -> Files:
-    """The kept weights that a job starts from, relative to the study's directory."""
+    """Read the saved weights that a job starts from, relative to the study's directory."""
     match job:
         case TrialJob():
             of = job.trial.suggestion.resume_from
@@ -104,13 +104,13 @@ def needed(job: Job) -> Files:
 
 
 def pack_code(reference: str, base: Path) -> Files:
-    """The source of a model factory and what it may import, relative to the root "/".
+    """Read the source of a model factory and its possible imports, relative to the root "/".
 
-    Those are all Python files in the factory's directory and below, and small files of any other
-    kind, such as a vocabulary. A factory that is installed is expected to be so on all nodes.
+    They are all Python files in the factory's directory and below, and small files of any other
+    kind, such as a vocabulary. An installed factory is expected to be installed on all nodes.
 
     Raises:
-        InputError: if they are so many that they cannot be meant.
+        InputError: if there are too many files to be plausible.
     """
     if reference in BUILT_IN:
         return {}
@@ -128,13 +128,13 @@ def pack_code(reference: str, base: Path) -> Files:
 
 
 def on_node(job: Job, code: Path, data: Path, directory: Path) -> Job:
-    """A job with its paths as they are on a node.
+    """Return a job with the paths of a node.
 
     Args:
-        job: as the driver has it.
-        code: where the node has unpacked what `pack_code` gave.
-        data: where it has the prepared data.
-        directory: what takes the place of the study's directory.
+        job: the driver's job.
+        code: the node's directory with the files from `pack_code`.
+        data: its directory with the prepared data.
+        directory: its replacement for the study's directory.
     """
     base = code / rooted(job.base)
     base.mkdir(parents=True, exist_ok=True)
@@ -143,13 +143,13 @@ def on_node(job: Job, code: Path, data: Path, directory: Path) -> Job:
 
 
 def _moved(spec: StudySpec, base: Path) -> StudySpec:
-    """The study with its factory named relative to where it was read."""
+    """Return the study with its factory named relative to its original directory."""
     reference = relative_reference(spec.factory.factory, base)
     return spec.model_copy(update={"model": spec.factory.model_copy(update={"factory": reference})})
 
 
 def relative_reference(reference: str, base: Path) -> str:
-    """A factory named by its absolute path, as one relative to a directory; others as they are."""
+    """Make an absolute factory reference relative to a directory; return others unchanged."""
     place, colon, function = reference.rpartition(":")
     if not place.startswith("/"):
         return reference
@@ -157,7 +157,7 @@ def relative_reference(reference: str, base: Path) -> str:
 
 
 def rooted(path: Path) -> str:
-    """A path relative to the root "/", links resolved."""
+    """Return a path relative to the root "/", with links resolved."""
     return path.resolve().relative_to(path.resolve().anchor).as_posix()
 
 
@@ -169,7 +169,7 @@ def _too_many(root: Path) -> InputError:
 
 
 def _sources(root: Path) -> Iterator[Path]:
-    """Python files and small other ones, but none that are hidden or of a virtual environment."""
+    """Yield Python files and other small ones, except in hidden or virtual environments."""
     looked_at = 0
     for directory, below, names in os.walk(root):
         here = Path(directory)
