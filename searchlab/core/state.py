@@ -1,4 +1,4 @@
-"""Where a study is in its life."""
+"""The state of a study."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from enum import StrEnum
 
 
 class StudyState(StrEnum):
-    """How the last process left a study, or that none has left it."""
+    """The state in which the last process left a study; RUNNING if none has left it."""
 
     RUNNING = "running"
-    """A process is at it, or died at it."""
+    """A process runs it, or died while running it."""
     FINISHED = "finished"
     FAILED = "failed"
-    """No trial completed, or a trial's failure ended the study as `on_failure: stop` wants."""
+    """No trial completed, or a trial's failure ended the study under `on_failure: stop`."""
     INTERRUPTED = "interrupted"
 
     @property
     def ended(self) -> bool:
-        """Whether the study came to its own end, within the budget that it had then."""
+        """Whether the study ended by itself, within its budget at that time."""
         return self in (StudyState.FINISHED, StudyState.FAILED)

@@ -1,4 +1,4 @@
-"""Which alias a version of a registered model was given, and why."""
+"""The alias given to a version of a registered model, with the reason."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _BETWEEN = ": "
 
 
 class Alias(StrEnum):
-    """The aliases that searchlab gives."""
+    """The aliases that searchlab sets."""
 
     CHAMPION = "champion"
     """The version with the best confirmed score on its data, or the one promoted since."""
@@ -19,7 +19,7 @@ class Alias(StrEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """The alias that a version was given once it was made, and why.
+    """The alias given to a new version, with the reason.
 
     Attributes:
         alias: the alias.
@@ -30,11 +30,11 @@ class Verdict:
     reason: str
 
     def __str__(self) -> str:
-        """Return the verdict as people read it in MLflow; `read` reads it again."""
+        """Return the verdict as text for people in MLflow, which `read` parses."""
         return f"{self.alias}{_BETWEEN}{self.reason}"
 
     @classmethod
     def read(cls, text: str) -> Verdict | None:
-        """Return the verdict that a text tells, or None if it tells none."""
+        """Parse a verdict from text; return None if the text is none."""
         alias, between, reason = text.partition(_BETWEEN)
         return cls(Alias(alias), reason) if between and alias in set(Alias) else None

@@ -1,10 +1,10 @@
-"""A process' fused programs: many trials at once, an epoch of some of them at a time.
+"""A process's fused programs: many trials at once, with one epoch of some of them at a time.
 
-The thread that calls `serve` builds models, one after the other, because factories draw from
-generators that all threads share. Lanes, one a core, do the rest: whichever lane is free takes the
-program whose trainings are furthest behind, puts as many of its trainings as are ready into the
-slots, and runs one epoch. So a training that ends frees its slot at once, and the next one joins at
-the next epoch. It makes no difference to a training in which slot it is and beside which others.
+The thread that calls `serve` builds models one after another, because factories draw from
+generators that all threads share. Lanes, one per core, do the rest: a free lane takes the program
+whose trainings are furthest behind, puts as many of its ready trainings as possible into the slots,
+and runs one epoch. A training that ends thus frees its slot at once, and the next one joins at the
+next epoch. A training's result does not depend on its slot or on the trainings beside it.
 """
 
 from __future__ import annotations
@@ -49,29 +49,29 @@ from searchlab.training.job import BaselineJob, Checked, CheckJob, Job, TrialJob
 from searchlab.training.outcome import failed
 
 _LIFETIME = 64
-"""Programs that a process compiles before it wants to be replaced: XLA keeps all of them, at 20 to
-40 MB each."""
+"""Programs that a process compiles before it asks for a replacement: XLA keeps all of them, at 20
+to 40 MB each."""
 
 Say = Callable[[FromHost], None]
-"""Takes a message for the executor, from any thread."""
+"""A function that sends a message to the executor, from any thread."""
 
 _Task = Callable[[], None]
 _Pair = tuple[Run, Fold]
 
 
 def serve(connection: Connection, lanes: int) -> None:
-    """Runs what comes over a connection until it is closed; does not return.
+    """Run submissions from a connection until it is closed; never return.
 
     Args:
-        connection: `messages.ToHost` come in, `messages.FromHost` go out.
-        lanes: how many epochs run at once.
+        connection: receives `messages.ToHost` and sends `messages.FromHost`.
+        lanes: number of epochs run at once.
     """
     outgoing: queue.Queue[FromHost] = queue.Queue()
     threading.Thread(target=_send, args=(connection, outgoing), daemon=True).start()
 
     def say(message: FromHost) -> None:
         outgoing.put(message)
-        if isinstance(message, Building | Built):  # else another would pay for a death
+        if isinstance(message, Building | Built):  # else another job would be blamed for a death
             outgoing.join()
 
     host = Host(lanes, say)
@@ -89,20 +89,20 @@ class Host:
     """Submissions, programs, and the lanes that run them.
 
     Attributes:
-        pending: submissions whose models have not been built.
+        pending: submissions whose models are not built yet.
     """
 
     def __init__(self, lanes: int, say: Say) -> None:
-        """Starts the lanes.
+        """Start the lanes.
 
         Args:
-            lanes: how many.
-            say: takes what there is to say.
+            lanes: number of lanes.
+            say: sends a message to the executor.
         """
         self.pending: deque[Submit] = deque()
         self._say = say
         self._studies: dict[tuple[Path, int], tuple[PreparedData, Programs]] = {}
-        self._changed = threading.Condition()  # guards all below
+        self._changed = threading.Condition()  # guards all attributes below
         self._runs: dict[int, Run] = {}
         self._making: set[Hashable] = set()
         self._worn = False
@@ -111,7 +111,7 @@ class Host:
             threading.Thread(target=self._lane, name=name, daemon=True).start()
 
     def receive(self, message: ToHost) -> None:
-        """Does what a message says; a submission is queued for `build`."""
+        """Process a message; a submission is queued for `build`."""
         match message:
             case Submit():
                 self.pending.append(message)
@@ -127,7 +127,7 @@ class Host:
                         self._runs.pop(number).dropped = True
 
     def build(self) -> None:
-        """Builds the model of the next submission, and lets the lanes have it."""
+        """Build the model of the next submission and pass it to the lanes."""
         submit = self.pending.popleft()
         self._say(Building(submit.id))
         try:
@@ -156,7 +156,7 @@ class Host:
             check_model(job, data)
             try:
                 return prepare_run(submit, _probe(job), data, programs)
-            except Exception as error:  # the trials will tell which params the factory refuses
+            except Exception as error:  # the trials themselves will report params that fail
                 return f"it cannot be built with the middle of the space: {error}"
 
     def _study(self, job: Job) -> tuple[PreparedData, Programs]:
@@ -181,12 +181,12 @@ class Host:
                     self._changed.wait()
             try:
                 task()
-            except BaseException:  # what waits for this task would wait for ever
+            except BaseException:  # otherwise whatever depends on this task would wait forever
                 traceback.print_exc()
                 os._exit(1)
 
     def _pick(self) -> _Task | None:
-        """The most urgent task, which is the one whose training is furthest behind."""
+        """Return the most urgent task: the one whose training is furthest behind."""
         waiting: list[tuple[int, int, _Task, Hashable]] = []
         ready: defaultdict[Hashable, list[tuple[int, int, int, _Pair]]] = defaultdict(list)
         for run in self._runs.values():
@@ -223,7 +223,7 @@ class Host:
             self._changed.notify_all()
 
     def _place(self) -> None:
-        """Gives programs to the runs that have been waiting for one that is now there."""
+        """Assign programs to the runs whose programs are now compiled."""
         for number, run in list(self._runs.items()):
             programs = run.programs
             if run.folds or programs.missing(run.structure, run.sizes) is not None:
@@ -240,7 +240,7 @@ class Host:
                 self._say(Began(number))
 
     def _advance(self, program: Program, pairs: list[_Pair]) -> None:
-        """One epoch of some trainings, and their scores if it was their last."""
+        """Train some folds for one epoch, and score those for which it was the last."""
         try:
             _epoch(program, [fold for _, fold in pairs])
             _score(program, [pair for pair in pairs if pair[1].trained and not pair[1].over])
@@ -272,7 +272,7 @@ class Host:
 
 
 def _epoch(program: Program, folds: list[Fold]) -> None:
-    """Trains those that have not had their last epoch."""
+    """Train the folds that have epochs left."""
     training = [fold for fold in folds if not fold.trained]
     if not training:
         return
@@ -288,7 +288,7 @@ def _epoch(program: Program, folds: list[Fold]) -> None:
 
 
 def _score(program: Program, pairs: list[_Pair]) -> None:
-    """Scores those that have had it."""
+    """Score the folds that have none left."""
     if not pairs:
         return
     folds = [fold for _, fold in pairs]
@@ -304,7 +304,7 @@ def _stacked(program: Program, folds: list[Fold]) -> tuple[Checkpoint, np.ndarra
 
 
 def _probe(job: CheckJob) -> TrialJob:
-    """Return the trial in the middle of the space, which tells whether others can be stacked."""
+    """Return the trial in the middle of the space, which shows whether others can be stacked."""
     *_, middle = probes(job.spec.search_space)
     trial = Trial(job.number, Suggestion(middle, epochs=1), job.spec.search.seed)
     return TrialJob(
@@ -319,9 +319,9 @@ def _probe(job: CheckJob) -> TrialJob:
 
 
 def _send(connection: Connection, outgoing: queue.Queue[FromHost]) -> None:
-    """Sends from a thread of its own: a lane must not wait for the executor to read."""
+    """Send messages from a separate thread: a lane must not wait for the executor to read."""
     while True:
         message = outgoing.get()
-        with contextlib.suppress(OSError):  # the executor is gone, and `serve` notices
+        with contextlib.suppress(OSError):  # the executor is gone, which `serve` notices
             connection.send(message)
         outgoing.task_done()

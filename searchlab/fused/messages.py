@@ -1,7 +1,7 @@
-"""What an executor and a host of fused programs say to each other. Light: imports no Keras.
+"""The messages between an executor and a host of fused programs; importing this needs no Keras.
 
-Every submission has an id of its own, so that what a host still says of one that was dropped is
-told apart from the next attempt at the same trial.
+Every submission has its own id, so that a host's late messages about a dropped one are not mistaken
+for those of the next attempt at the same trial.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from searchlab.training.job import Job, Result
 
 @dataclass(frozen=True)
 class Submit:
-    """To the host: run this job. Answered by `Building`, then `Declined` or what comes of it."""
+    """To the host: run this job. Answered by `Building`, then `Declined` or the job's messages."""
 
     id: int
     job: Job
@@ -22,11 +22,11 @@ class Submit:
 
 @dataclass(frozen=True)
 class Decided:
-    """To the host: so many reports of a synchronous job have been answered CONTINUE.
+    """To the host: this many reports of a synchronous job have been answered with CONTINUE.
 
     Attributes:
-        id: of the submission.
-        reports: how many, from the job's first on, over all folds.
+        id: the submission's id.
+        reports: their number, counted from the job's first over all folds.
     """
 
     id: int
@@ -35,14 +35,14 @@ class Decided:
 
 @dataclass(frozen=True)
 class Drop:
-    """To the host: forget this submission; nothing more need be said of it."""
+    """To the host: forget this submission; no more messages about it are needed."""
 
     id: int
 
 
 @dataclass(frozen=True)
 class Building:
-    """From the host: the user's factory is called now. If the host dies here, this is why."""
+    """From the host: the user's factory is being called and to blame if the host dies now."""
 
     id: int
 
@@ -56,7 +56,7 @@ class Built:
 
 @dataclass(frozen=True)
 class Began:
-    """From the host: there is a program for the model, and its training begins."""
+    """From the host: the model has a program, and its training begins."""
 
     id: int
 
@@ -66,9 +66,9 @@ class Epoch:
     """From the host: one epoch of one fold has ended.
 
     Attributes:
-        id: of the submission.
-        report: what the epoch came to; reports come in order of fold and epoch.
-        last: whether nothing but the result follows, unless the answer is not CONTINUE.
+        id: the submission's id.
+        report: the epoch's report; reports come in order of fold and epoch.
+        last: whether only the result follows, unless the answer is not CONTINUE.
     """
 
     id: int
@@ -86,11 +86,11 @@ class Ended:
 
 @dataclass(frozen=True)
 class Declined:
-    """From the host: the trial's model cannot be stacked; train it the ordinary way.
+    """From the host: the trial's model cannot be stacked and must be trained alone.
 
     Attributes:
-        id: of the submission.
-        reason: why, in a few words for the user.
+        id: the submission's id.
+        reason: the reason in a few words, for the user.
     """
 
     id: int
@@ -99,7 +99,7 @@ class Declined:
 
 @dataclass(frozen=True)
 class Worn:
-    """From the host: it has compiled so many programs that a fresh one should take new jobs."""
+    """From the host: it has compiled so many programs that a new host should take new jobs."""
 
 
 ToHost = Submit | Decided | Drop

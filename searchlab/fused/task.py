@@ -1,4 +1,4 @@
-"""One submission of a host: a trial with the trainings of its folds, and what is said of it."""
+"""One submission of a host: a trial with the trainings of its folds, and its messages."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ class Run:
 
     Attributes:
         submit: the submission.
-        job: what is trained; of a check, a trial that never begins.
+        job: the trained job; for a check, a trial that never begins.
         data: the prepared data.
-        programs: those of the study.
+        programs: the study's programs.
         model: the Keras model, until its programs have been found.
-        structure: of the model.
-        starts: the variables that each training starts from; one for all if they are the same.
-        first: the epochs that its trainings have behind them.
-        parts: the rows to fit, in the order of an epoch, and to score of each training, int32.
-        begun: when it was submitted, by the monotonic clock.
+        structure: the model's structure.
+        starts: the initial variables of each training; a single entry if all are the same.
+        first: number of epochs that its trainings already have.
+        parts: for each training the rows to fit, in an epoch's order, and to score, int32.
+        begun: the time of submission, by the monotonic clock.
         folds: its trainings, once there are programs for them.
-        decided: how many reports have been answered CONTINUE.
-        dropped: whether nobody wants to hear of it any more.
+        decided: number of reports answered with CONTINUE.
+        dropped: whether no more messages about it are wanted.
     """
 
     submit: Submit
@@ -70,11 +70,11 @@ class Run:
 
     @property
     def sizes(self) -> list[int]:
-        """How many rows an epoch has, of each training that differs in it."""
+        """The distinct numbers of rows per epoch among its trainings."""
         return sorted({len(rows) for rows, _ in self.parts})
 
     def start(self, programs: Mapping[int, Program]) -> None:
-        """Makes the trainings, once there is a program for each of `sizes`."""
+        """Create the trainings, once there is a program for each of `sizes`."""
         job, suggestion = self.job, self.job.trial.suggestion
         constants = constants_of(self.model.optimizer)
         starts = self.starts * len(self.parts) if len(self.starts) == 1 else self.starts
@@ -98,21 +98,21 @@ class Run:
         self.model, self.starts = None, []
 
     def ready(self) -> Iterator[Fold]:
-        """The trainings that may have another epoch, or their score, now."""
+        """Yield the trainings that may run another epoch, or be scored, now."""
         if self.dropped:
             return
         for fold in self.folds:
             if not (fold.running or fold.over) and (not waits(self.job) or self._all_decided):
                 yield fold
             if waits(self.job) and not fold.over:
-                return  # a trial that may be pruned trains its folds one after the other
+                return  # a trial that may be pruned trains one fold after another
 
     def time(self, fold: Fold) -> int:
-        """The logical time of a training's last epoch, roughly: those that are behind go first."""
+        """Return the approximate logical time of a training's last epoch; earliest goes first."""
         return self.job.start + len(fold.reports)
 
     def score(self, fold: Fold, metrics: dict[str, float]) -> None:
-        """Takes in a training's score, and keeps what should be kept of it."""
+        """Record a training's score, and save its weights if requested."""
         try:
             state = unpad(fold.state, fold.narrow)
             weights = (*state.trainable, *state.non_trainable)
@@ -126,7 +126,7 @@ class Run:
             fold.error = error
 
     def news(self) -> Iterator[FromHost]:
-        """What can be said by now, in order; each thing once."""
+        """Yield the messages that are now due, in order and each only once."""
         for fold in self.folds:
             for report in fold.reports[fold.sent :]:
                 fold.sent += 1
@@ -141,10 +141,10 @@ class Run:
             yield from self._end(self._complete(self.job))
 
     def final(self) -> Iterator[FromHost]:
-        """Writes the model that the one training of a `ModelJob` has made."""
+        """Write the model of a `ModelJob`, whose only training is over."""
         fold, job = self.folds[0], self.job
-        assert isinstance(job, ModelJob)  # noqa: S101 - only those are asked for it
-        assert fold.fitted is not None  # noqa: S101 - asked for once the training is over
+        assert isinstance(job, ModelJob)  # noqa: S101 - called only for these jobs
+        assert fold.fitted is not None  # noqa: S101 - called once the training is over
         try:
             model = build(job, self.data)
             take_over(model, unpad(fold.state, fold.narrow), self.data)
@@ -173,13 +173,13 @@ class Run:
 def prepare_run(
     submit: Submit, job: TrainingJob, data: PreparedData, programs: Programs
 ) -> Run | str:
-    """Builds the model of a submission, and reads what each of its trainings starts from.
+    """Build the model of a submission, and read the initial variables of each of its trainings.
 
     Returns:
-        The run, or why its model cannot be stacked.
+        The run, or the reason why its model cannot be stacked.
 
     Raises:
-        Exception: what the factory raises, or ModelError of kept weights that do not fit.
+        Exception: whatever the factory raises, or ModelError if saved weights do not fit.
     """
     suggestion = job.trial.suggestion
     if frozen_epochs(job.spec):
@@ -205,7 +205,7 @@ def prepare_run(
 
 
 def _kept(job: TrainingJob, folds: int) -> tuple[list[Path], int]:
-    """The checkpoints that a job starts from, if any, and the epochs behind them."""
+    """Return the checkpoints that a job starts from, if any, and the number of their epochs."""
     suggestion = job.trial.suggestion
     if not isinstance(job, TrialJob):
         own = own_checkpoint(job)
@@ -226,7 +226,7 @@ def _parts(job: TrainingJob, data: PreparedData, programs: Programs) -> Folds:
 
 
 def _raised(job: TrainingJob, error: BaseException) -> Result:
-    """The result of a training with an error, which gets the traceback of being raised."""
+    """Return the failed result of a training, whose error gets a traceback by being raised."""
     try:
         raise error
     except BaseException as raised:

@@ -1,4 +1,4 @@
-"""Where a study and its model are found in a tracking store."""
+"""The ids of a study and its model in a tracking store."""
 
 from __future__ import annotations
 

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 
 class Rung(NamedTuple):
-    """Which epochs a trial of Hyperband is to train.
+    """The epochs that a trial of Hyperband trains.
 
     Attributes:
         epochs: the number of its last epoch.
-        initial_epoch: how many epochs the trial that it continues has had.
+        initial_epoch: the number of epochs of the trial that it continues.
         trial_id: the trial whose weights it continues, or None.
     """
 
@@ -74,7 +74,7 @@ def begin_with(oracle: Any, known: Iterable[Mapping[str, Any]]) -> None:
 
 
 def rung_of(values: Mapping[str, Any]) -> Rung:
-    """Return which epochs the trial with these values is to train.
+    """Return the epochs that the trial with these values is to train.
 
     Touches: the names of the values that Hyperband adds, seen in Keras Tuner 1.4.8.
     Public: only the oracle's own tuner reads them.

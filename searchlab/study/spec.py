@@ -211,7 +211,7 @@ class EvaluationSpec(Part):
 
 
 class ExecutionSpec(Part):
-    """Where trainings run, which does not change their results.
+    """The place where trainings run, which does not change their results.
 
     Attributes:
         executor: the executor that runs the trainings.

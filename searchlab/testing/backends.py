@@ -1,4 +1,4 @@
-"""The laws of backends: a test class of a backend inherits from `BackendContract`."""
+"""The laws of backends: the test class of a backend inherits from `BackendContract`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ Make = Callable[..., Backend]
 
 
 def value(params: Params) -> float:
-    """A deterministic objective on `SPACE`, lower is better."""
+    """Return a deterministic objective on `SPACE`; lower is better."""
     rate, hidden = params["learning_rate"], params["n_hidden"]
     assert isinstance(rate, float)
     assert isinstance(hidden, int)
@@ -44,12 +44,12 @@ def value(params: Params) -> float:
 
 
 def complete(number: int, score: float, folds: int = 2) -> Outcome:
-    """A COMPLETE outcome, the same in all folds."""
+    """Return a COMPLETE outcome with the same score in all folds."""
     return Outcome(number, TrialState.COMPLETE, score, scores=(score,) * folds)
 
 
 def fail(number: int) -> Outcome:
-    """A FAIL outcome."""
+    """Return a FAIL outcome."""
     return Outcome(number, TrialState.FAIL, error=Failure("ValueError", "made to fail"))
 
 
@@ -61,10 +61,10 @@ def drive(
     failing: Collection[int] = (),
     score: Callable[[Params], float] = value,
 ) -> list[Call]:
-    """Runs a study of `trials` trials, `parallel` at once, the newest told first.
+    """Run a study of `trials` trials, `parallel` at once, and tell the newest first.
 
     Returns:
-        All calls that had an effect, in order. A Suggestion stands for the question it answers.
+        All calls that had an effect, in order. A Suggestion stands for the ask that it answers.
     """
     calls: list[Call] = []
     running: list[tuple[int, Suggestion]] = []
@@ -110,7 +110,7 @@ def _end(
 
 
 def replay(backend: Backend, calls: list[Call]) -> None:
-    """Feeds a backend what another one was fed, and checks that it answers the same."""
+    """Repeat another backend's calls on a backend, and check that its suggestions are the same."""
     number = 0
     for call in calls:
         match call:
@@ -124,13 +124,13 @@ def replay(backend: Backend, calls: list[Call]) -> None:
 
 
 def suggestions(calls: list[Call]) -> list[Suggestion]:
-    """The suggestions among the calls."""
+    """Return the suggestions among the calls."""
     return [call for call in calls if isinstance(call, Suggestion)]
 
 
 def known(trials: int = 30) -> tuple[Known, ...]:
-    """What a study on `SPACE` found that drew its params evenly, best first."""
-    places = random.Random(3)  # noqa: S311 - places, not secrets
+    """Return the trials of a study on `SPACE` that sampled its params evenly, best first."""
+    places = random.Random(3)  # noqa: S311 - points, not secrets
 
     def draw(domain: Domain) -> Scalar:
         if isinstance(domain, Choice):
@@ -149,9 +149,9 @@ class BackendContract:
     """The laws of `searchlab.backends.base.Backend`.
 
     Attributes:
-        backend: the class that the laws are for.
+        backend: the class to test.
         options: its `search.options` in all tests.
-        no_pruning: the options with which it prunes no trial, where it can prune.
+        no_pruning: options under which it prunes no trial, if it can prune.
     """
 
     backend: ClassVar[type[Backend]]
@@ -187,21 +187,21 @@ class BackendContract:
             }
 
     def test_the_seed_decides(self, make: Make) -> None:
-        """The same seed gives the same suggestions, another one gives others."""
+        """The same seed gives the same suggestions, and another seed gives others."""
         first, again, other = (suggestions(drive(make(seed=s), 20)) for s in (7, 7, 8))
         assert first == again
         assert [s.params for s in first] != [s.params for s in other]
 
     @pytest.mark.parametrize("parallel", [1, 4])
     def test_replays_a_journal(self, make: Make, parallel: int) -> None:
-        """A fresh backend, fed with a run with failures, asks for what the first would ask."""
+        """A fresh backend, replaying a run with failures, asks for what the first asks for next."""
         first, second = make(trials=60), make(trials=60)
         calls = drive(first, 35, parallel=parallel, failing={0, 9, 17, 18})
         replay(second, calls)
         assert first.ask(35) == second.ask(35) != None  # noqa: E711 - a chain of comparisons
 
     def test_more_trials_continue_the_same_search(self, make: Make) -> None:
-        """A study with a raised number of trials first repeats those it had."""
+        """A study whose number of trials is raised repeats the trials it had."""
         calls = drive(make(trials=10), 10)
         raised = make(trials=20)
         replay(raised, calls)
@@ -211,7 +211,7 @@ class BackendContract:
         "failing", [{0}, {1, 2, 3, 4}, set(range(40))], ids=["first", "four", "all"]
     )
     def test_failures_do_not_starve_it(self, make: Make, failing: set[int]) -> None:
-        """Failed trials, even all of them, leave as many trials as were asked for."""
+        """Failed trials, even all of them, leave as many trials as requested."""
         assert len(suggestions(drive(make(), 40, failing=failing))) == 40
 
     def test_many_open_at_once(self, make: Make) -> None:
@@ -224,7 +224,7 @@ class BackendContract:
         assert backend.ask(10) is not None
 
     def test_its_attributes_tell_the_truth(self, make: Make) -> None:
-        """Epochs, weights and pruning are only used by backends that say so."""
+        """Only backends that declare it set epochs, continue weights or prune."""
         backend = make()
         done: dict[int, Suggestion] = {}
         for number, suggestion in enumerate(suggestions(drive(backend, 40))):
@@ -238,7 +238,7 @@ class BackendContract:
                 assert suggestion.initial_epoch == 0
 
     def test_only_a_backend_that_learns_bounds_the_open_trials(self, make: Make) -> None:
-        """With `at_once`, outcomes decide what is new to be tried; without, they do not."""
+        """With `at_once` outcomes influence new suggestions; without it they do not."""
         backend = make()
         runs = [drive(backend, 40), drive(make(), 40, score=lambda params: 10 - value(params))]
         new = [[s.params for s in suggestions(run) if s.resume_from is None] for run in runs]
@@ -247,7 +247,7 @@ class BackendContract:
         assert backend.at_once is None or backend.at_once > 1
 
     def test_only_pruning_backends_stop_a_trial(self, make: Make) -> None:
-        """A hopeless trial is stopped if, and only if, the backend prunes."""
+        """A hopeless trial is stopped if and only if the backend prunes."""
         backend = make()
         drive(backend, 8)
         backend.ask(8)
@@ -261,7 +261,7 @@ class BackendContract:
         assert backend.report(Report(0, 0, 1, {"loss": 1.0})) is Decision.CONTINUE
 
     def test_higher_can_be_better(self, make: Make) -> None:
-        """A maximized objective drives the search through negated values alike."""
+        """A maximized objective drives the search like its negative minimized."""
         low = suggestions(drive(make(), 30, failing={3}))
         high = drive(
             make(maximize=True, options={**self.options, **self.no_pruning}),
@@ -274,7 +274,7 @@ class BackendContract:
         assert len(low) == 30
 
     def test_known_params_are_tried_first_or_learnt_from(self, make: Make) -> None:
-        """What other studies found is tried first, best first; or decides what is tried next."""
+        """Known params are tried first, in order of their value, or influence the suggestions."""
         found = known()
         first = suggestions(drive(make(known=found), 20))
         plain = suggestions(drive(make(), 20))
@@ -288,7 +288,7 @@ class BackendContract:
             assert drawn == [each.params for each in plain[: len(drawn)]]
 
     def test_fewer_known_params_than_it_would_try(self, make: Make) -> None:
-        """A single known point is tried once, and then what would have been first."""
+        """A single known point is tried once, followed by the usual first suggestions."""
         single = known()[:1]
         first = [each.params for each in suggestions(drive(make(known=single), 6))]
         plain = [each.params for each in suggestions(drive(make(), 5))]
@@ -297,7 +297,7 @@ class BackendContract:
 
     @pytest.mark.parametrize("parallel", [1, 4])
     def test_a_search_with_known_params_replays(self, make: Make, parallel: int) -> None:
-        """The same known params give the same search; a fresh backend replays it, and goes on."""
+        """The same known params give the same search; a fresh backend replays it and continues."""
         first, again, raised = make(known=known()), make(known=known()), make(known=known())
         calls = drive(first, 30, parallel=parallel, failing={0, 9, 17})
         assert drive(again, 30, parallel=parallel, failing={0, 9, 17}) == calls
@@ -305,14 +305,14 @@ class BackendContract:
         assert raised.ask(30) == first.ask(30) != None  # noqa: E711 - a chain of comparisons
 
     def test_more_trials_continue_a_search_with_known_params(self, make: Make) -> None:
-        """How many known params are tried does not depend on the number of trials."""
+        """The number of known params that are tried does not depend on the number of trials."""
         calls = drive(make(known=known(), trials=3), 3)
         raised = make(known=known(), trials=20)
         replay(raised, calls)
         assert raised.ask(3) is not None
 
     def test_options_are_checked(self) -> None:
-        """An option that the backend does not have is refused."""
+        """An option that the backend does not have is rejected."""
         with pytest.raises(ValueError, match="nonsense"):
             self.backend.Options.model_validate({"nonsense": 1})
 

@@ -44,7 +44,7 @@ DATA = {
 
 
 def spec(folds: int | None = None, name: str = "housing", maximize: bool = False) -> StudySpec:
-    """A study with a conditional param; a hold-out unless `folds` is given."""
+    """Return a study with a conditional param, and a hold-out unless `folds` is given."""
     return StudySpec.from_dict(
         {
             "name": name,

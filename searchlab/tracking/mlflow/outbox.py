@@ -194,7 +194,7 @@ class Outbox:
 
 
 def _study_id(first: Entry) -> str:
-    """The study's identity, which its journal begins with."""
+    """Return the study's identity, which is in the first entry of its journal."""
     assert isinstance(first.event, Started)  # noqa: S101 - a tracker is given whole journals
     return first.event.id
 
