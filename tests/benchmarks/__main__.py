@@ -1,9 +1,9 @@
-"""Measures searchlab beside plain scripts of the libraries, and writes the table to docs/speed.md.
+"""Measure searchlab beside plain scripts of the libraries, and write the table to docs/speed.md.
 
     python -m tests.benchmarks
 
 Run it from the root of the repository on a quiet machine. docs/speed.md is written only if all rows
-were measured in full; the plain scripts take most of the time, so `--reuse` takes their numbers
+were measured in full. The plain scripts take most of the time, so `--reuse` takes their numbers
 from an earlier run, and the table says so.
 """
 
@@ -35,13 +35,13 @@ ROWS: dict[str, Callable[[Bench], list[Row]]] = {
     "memory": memory.rows,
     "overhead": overhead.rows,
 }
-"""What can be measured, by the names that `--only` takes, in the order of the table."""
+"""The rows that can be measured, by their names for `--only`, in the order of the table."""
 
 _RESULTS = Path(__file__).parent / "results"
 
 
 def main() -> None:
-    """Runs the benchmark."""
+    """Run the benchmark."""
     given = _arguments()
     with tempfile.TemporaryDirectory(prefix="searchlab-benchmark-") as directory:
         place = Path(directory)
@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def measure(bench: Bench, names: Sequence[str]) -> tuple[list[Row], list[str]]:
-    """The rows of these names, and what went wrong; one that fails does not stop the others."""
+    """Return the rows of these names, and the failures, which do not stop other rows."""
     rows: list[Row] = []
     failures = []
     for name in names:
@@ -95,7 +95,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def names(text: str) -> list[str]:
-    """The rows that a text such as "book,limit" names, in the order of the table.
+    """Parse a list such as "book,limit" to names of rows, in the order of the table.
 
     Raises:
         ArgumentTypeError: if there is no such row.

@@ -1,4 +1,4 @@
-"""What several rows need, measured once: the book's studies, their plain script, bare training."""
+"""Measurements shared by several rows: the book's studies, their plain script, bare training."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from .studies import Ran
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is run.
+    """The extent of the benchmark.
 
     Attributes:
-        epochs: the most epochs of a training.
-        book: the candidates of the book's search.
+        epochs: maximum epochs of a training.
+        book: candidates of the book's search.
         plain_book: how many of them the plain script tries; all take it a quarter of an hour.
-        hundred: those of the longer one.
+        hundred: candidates of the longer search.
         optuna: trials of the Optuna study.
         plain_optuna: how many of them the plain script runs.
         plain_hyperband: how many trials of Hyperband the plain script runs; of 100 epochs, the
             first bracket has 148.
         equal: trials of one model that fill the slots of its program.
-        early, late: after how many small trials memory is looked at.
+        early, late: numbers of small trials after which memory is measured.
     """
 
     epochs: int = 100
@@ -57,7 +57,7 @@ class Bare:
     Attributes:
         seconds: from the first job to the last outcome.
         epochs: model-epochs of each trial, over its folds.
-        steps: the batches of one epoch.
+        steps: batches per epoch.
     """
 
     seconds: float
@@ -66,19 +66,19 @@ class Bare:
 
     @property
     def rate(self) -> float:
-        """Model-epochs a second."""
+        """Model-epochs per second."""
         return sum(self.epochs) / self.seconds
 
 
 @dataclass
 class Bench:
-    """What the rows are given.
+    """The settings and shared measurements of all rows.
 
     Attributes:
         executor: the name of the executor.
-        repeat: how often searchlab's studies are run; the median counts.
-        scale: how much is run.
-        directory: where things may be run, each in a directory that is new.
+        repeat: number of runs of each study, of which the median counts.
+        scale: the extent of the benchmark.
+        directory: a directory for runs, each in a new subdirectory.
         peers: the plain scripts.
     """
 
@@ -89,7 +89,7 @@ class Bench:
     peers: Peers
 
     def study(self, name: str, changes: Mapping[str, Any]) -> Ran:
-        """Runs the book's study with changes (see `studies.book`), the median of `repeat` runs."""
+        """Run the book's study with changes (see `studies.book`); return the median of the runs."""
         changes = {"name": name, "training.epochs": self.scale.epochs, **changes}
         study = studies.book(changes, self.executor)
         return studies.median(study, self.directory / name, self.repeat)
@@ -101,7 +101,7 @@ class Bench:
 
     @cached_property
     def ended(self) -> Ran:
-        """The book's search, and all that follows one by default."""
+        """The book's search with the default end phase."""
         ending = {"confirm": {"top": 3, "seeds": 3}, "refit": True, "baselines": True}
         return self.study("ended", {"search.trials": self.scale.book, **ending})
 
@@ -120,7 +120,7 @@ class Bench:
         """The trainings of `hundred` without a search around them.
 
         Raises:
-            BenchmarkError: if they were not the very same.
+            BenchmarkError: if they were not identical.
         """
         bare = self.bare(self.hundred.file, self.hundred.trials, "bare-hundred")
         if bare.epochs != tuple(outcome.epochs for outcome in self.hundred.outcomes):
@@ -128,7 +128,7 @@ class Bench:
         return bare
 
     def bare(self, file: Path, trials: Sequence[Trial], name: str) -> Bare:
-        """Trains the trials of a study, and nothing else; the median of `repeat` runs."""
+        """Train a study's trials and do nothing else; return the median of the runs."""
         runs = []
         for number in range(self.repeat):
             directory = self.directory / name / str(number)

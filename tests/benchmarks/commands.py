@@ -1,4 +1,4 @@
-"""Runs a program in a directory of its own, and measures it from outside."""
+"""Execution of programs in directories of their own, measured from outside."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from typing import Any
 import psutil
 
 ROOT = Path(__file__).parents[2]
-_LAST_WORDS = 3000  # characters of what a failed program printed
+_LAST_WORDS = 3000  # characters of a failed program's output
 
 
 class BenchmarkError(Exception):
-    """A program that was to be measured failed, or did something else than it should."""
+    """A measured program failed or did something unexpected."""
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A program that ended well.
+    """A program that succeeded.
 
     Attributes:
         seconds: its wall time, from the start of the process to its end.
-        output: what it wrote to standard output.
+        output: its standard output.
     """
 
     seconds: float
@@ -42,14 +42,14 @@ class Finished:
 
 
 def run(command: Sequence[str | Path], directory: Path) -> Finished:
-    """Runs a program with this Python to its end.
+    """Run a program with this Python to its end.
 
     Args:
-        command: what follows `python`.
-        directory: where it runs.
+        command: the arguments of `python`.
+        directory: the working directory.
 
     Raises:
-        BenchmarkError: if it fails; says its last words.
+        BenchmarkError: if it fails, with the end of its output.
     """
     start = time.perf_counter()
     with start_program(command, directory) as program:
@@ -60,7 +60,7 @@ def run(command: Sequence[str | Path], directory: Path) -> Finished:
 
 
 def start_program(command: Sequence[str | Path], directory: Path) -> subprocess.Popen[bytes]:
-    """Starts a program with this Python; what it prints goes to files in its directory."""
+    """Start a program with this Python; its output goes to files in its directory."""
     directory.mkdir(parents=True, exist_ok=True)
     environment = {name: v for name, v in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
     environment |= {
@@ -81,7 +81,7 @@ def start_program(command: Sequence[str | Path], directory: Path) -> subprocess.
 
 
 def check(command: Sequence[str | Path], directory: Path, code: int) -> None:
-    """Raises BenchmarkError with a program's last words if its exit code is not 0."""
+    """Raise BenchmarkError with the end of a program's output if its exit code is not 0."""
     if code:
         words = (directory / "errors").read_text(errors="replace")[-_LAST_WORDS:]
         raise BenchmarkError(f"{' '.join(map(str, command))}: exit code {code}\n{words}")
@@ -89,11 +89,11 @@ def check(command: Sequence[str | Path], directory: Path, code: int) -> None:
 
 @dataclass(frozen=True)
 class Memory:
-    """Resident memory at a moment, in bytes.
+    """Resident memory at one moment, in bytes.
 
     Attributes:
-        driver: of the program itself.
-        workers: of all processes below it, together.
+        driver: memory of the program itself.
+        workers: total memory of all processes below it.
     """
 
     driver: int
@@ -101,11 +101,11 @@ class Memory:
 
 
 def memories(program: subprocess.Popen[bytes], interval: float) -> Iterator[Memory]:
-    """What a running program and the processes below it hold, until it ends.
+    """Yield the memory of a running program and the processes below it, until it ends.
 
     Args:
         program: the program.
-        interval: seconds between two looks.
+        interval: seconds between two measurements.
     """
     process = psutil.Process(program.pid)
     while program.poll() is None:

@@ -1,4 +1,4 @@
-"""The plain scripts of the libraries: running them, and keeping what they took."""
+"""The plain scripts of the libraries: their runs, and their stored measurements."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SCRIPTS = Path(__file__).parent / "plain"
 
 @dataclass(frozen=True)
 class Plain:
-    """What a plain script did.
+    """The measurements of a plain script.
 
     Attributes:
         wall: seconds from the start of its process to its end.
@@ -26,8 +26,8 @@ class Plain:
         epochs: model-epochs of all trainings.
         params: the params that it tried, in order.
         values: the objective of each; None for a pruned trial.
-        date: when this was measured.
-        kept: whether it was measured by an earlier run of the benchmark.
+        date: the date of measurement.
+        kept: whether an earlier run of the benchmark measured it.
     """
 
     wall: float
@@ -40,23 +40,23 @@ class Plain:
 
     @property
     def rate(self) -> float:
-        """Model-epochs a second of the search alone."""
+        """Model-epochs per second of the search alone."""
         return self.epochs / self.searching
 
     @property
     def remark(self) -> str:
-        """What the table has to say of an old measurement."""
+        """The table's remark about an old measurement."""
         return f"; plain script measured on {self.date}" if self.kept else ""
 
 
 @dataclass(frozen=True)
 class Peers:
-    """Runs plain scripts, or looks up what they took before.
+    """Plain scripts, run or looked up.
 
     Attributes:
-        directory: where they run, each in a new directory.
-        store: the directory of what was measured.
-        reuse: whether a measurement that is there is taken.
+        directory: where they run, each in a new subdirectory.
+        store: the directory of stored measurements.
+        reuse: whether to use stored measurements.
     """
 
     directory: Path
@@ -64,12 +64,12 @@ class Peers:
     reuse: bool
 
     def run(self, script: str, trials: int, epochs: int) -> Plain:
-        """Runs a script of `plain/`.
+        """Run a script of `plain/`.
 
         Args:
             script: its name, without `.py`.
-            trials: how many trials (candidates) it tries.
-            epochs: the most epochs of a training.
+            trials: number of trials (candidates) that it tries.
+            epochs: maximum epochs of a training.
         """
         name = f"{script}-{trials}-{epochs}"
         file = self.store / f"{name}.json"
@@ -84,13 +84,13 @@ class Peers:
 
 
 def of_results(results: Mapping[str, Any], wall: float) -> Plain:
-    """What a script printed, with the wall time of its process."""
+    """Combine a script's printed results with the wall time of its process."""
     searching = results["seconds"]
     return Plain(wall, searching, results["epochs"], results["params"], results["values"])
 
 
 def alike(ours: Sequence[Mapping[str, Scalar]], plain: Sequence[Mapping[str, Scalar]]) -> int:
-    """How many candidates are the same in both, from the first on."""
+    """Return how many candidates are the same in both, counted from the first."""
     count = 0
     for left, right in zip(ours, plain, strict=False):
         if left.keys() != right.keys() or not all(_equal(left[k], right[k]) for k in left):

@@ -1,4 +1,4 @@
-"""The studies that are measured, and what `searchlab run` makes of them."""
+"""The measured studies, and the results of `searchlab run`."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _FILE = "study.yaml"
 
 @dataclass(frozen=True)
 class Ran:
-    """A study that `searchlab run` has finished in a fresh directory.
+    """A study that `searchlab run` has finished in a new directory.
 
     Attributes:
         seconds: wall time of the command: start-up, search, model, journal, MLflow.
-        searching: wall time of the search alone, by the journal: from its beginning to the last
+        searching: wall time of the search alone, by the journal: from its start to the last
             outcome.
-        trials: what was asked for, by number.
-        outcomes: how each ended, by number.
-        directory: where it ran.
+        trials: the trials, by number.
+        outcomes: their outcomes, by number.
+        directory: its working directory.
     """
 
     seconds: float
@@ -55,7 +55,7 @@ class Ran:
 
     @property
     def rate(self) -> float:
-        """Model-epochs a second of the whole command."""
+        """Model-epochs per second of the whole command."""
         return self.epochs / self.seconds
 
     @property
@@ -65,16 +65,16 @@ class Ran:
 
     @property
     def values(self) -> list[float | None]:
-        """The objective of all trials, by number; None where there is none."""
+        """The objective of all trials, by number; None where it is missing."""
         return [outcome.value for outcome in self.outcomes]
 
 
 PLAIN: Mapping[str, Any] = {"confirm": 0, "refit": False, "baselines": False}
-"""What leaves out all that a plain script does not do once its search is over."""
+"""Settings that turn off everything that a plain script does not do after its search."""
 
 
 def book(changes: Mapping[str, Any], executor: str) -> dict[str, Any]:
-    """The book's study (`studies/california_housing.yaml`) with parts of it changed, and `PLAIN`.
+    """Return the book's study (`studies/california_housing.yaml`) with changes and `PLAIN`.
 
     Args:
         changes: whole values by dotted key, such as `{"search.trials": 100}`.
@@ -91,7 +91,7 @@ def book(changes: Mapping[str, Any], executor: str) -> dict[str, Any]:
 
 
 def write(study: Mapping[str, Any], directory: Path) -> Path:
-    """Writes a study file (JSON is YAML) into a directory that is made for it."""
+    """Write a study file (JSON is YAML) into a new directory."""
     directory.mkdir(parents=True)
     file = directory / _FILE
     file.write_text(json.dumps(study, indent=1))
@@ -99,21 +99,21 @@ def write(study: Mapping[str, Any], directory: Path) -> Path:
 
 
 def run(study: Mapping[str, Any], directory: Path) -> Ran:
-    """Runs a study with the command line in a directory that is made for it."""
+    """Run a study with the command line in a new directory."""
     file = write(study, directory)
     finished = commands.run(["-m", "searchlab", "run", file.name, "--quiet"], directory)
     return read(study["name"], directory, finished.seconds)
 
 
 def median(study: Mapping[str, Any], directory: Path, repeat: int) -> Ran:
-    """Runs a study so many times, each in a fresh directory; the one of median wall time."""
+    """Run a study `repeat` times, each in a new directory; return the run of median wall time."""
     ran = [run(study, directory / str(number)) for number in range(repeat)]
     middle = statistics.median_low(each.seconds for each in ran)
     return next(each for each in ran if each.seconds == middle)
 
 
 def read(name: str, directory: Path, seconds: float) -> Ran:
-    """What the journal of a finished study says of it.
+    """Read a finished study from its journal.
 
     Raises:
         BenchmarkError: if a trial has no outcome.
@@ -124,7 +124,7 @@ def read(name: str, directory: Path, seconds: float) -> Ran:
 
 
 def of_journal(entries: list[Entry], directory: Path, seconds: float) -> Ran:
-    """See `read`."""
+    """Convert a journal's entries; see `read`."""
     trials = {e.event.trial.number: e.event.trial for e in entries if isinstance(e.event, Asked)}
     told = [(e.time, e.event.outcome) for e in entries if isinstance(e.event, Told)]
     outcomes = {outcome.number: outcome for _, outcome in told}
@@ -142,7 +142,7 @@ def of_journal(entries: list[Entry], directory: Path, seconds: float) -> Ran:
 
 
 def ended(name: str, directory: Path) -> int:
-    """How many trials of a running study have ended."""
+    """Return how many trials of a running study have ended."""
     try:
         journal = StudyHome(name, directory).paths.journal.read_bytes()
     except FileNotFoundError:
@@ -151,5 +151,5 @@ def ended(name: str, directory: Path) -> int:
 
 
 def today() -> str:
-    """The date, as the table writes it."""
+    """Return the date in the table's format."""
     return time.strftime("%Y-%m-%d")

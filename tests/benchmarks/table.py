@@ -1,4 +1,4 @@
-"""The table: in the terminal, and in docs/speed.md."""
+"""The table, in the terminal and in docs/speed.md."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _HEADINGS = ("what", "searchlab", "compared with", "result")
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table; all are texts.
+    """A row of the table; all attributes are text.
 
     Attributes:
-        what: what was measured.
-        ours: what searchlab took.
-        other: what it is compared with.
+        what: the measured quantity.
+        ours: searchlab's value.
+        other: the value to compare with.
         result: the ratio.
     """
 
@@ -41,7 +41,7 @@ class Row:
 
 
 def show(rows: Sequence[Row], remark: str) -> None:
-    """Prints the table to the terminal."""
+    """Print the table to the terminal."""
     table = Table(*_HEADINGS, show_lines=True)
     for row in rows:
         table.add_row(*row.cells)
@@ -51,13 +51,13 @@ def show(rows: Sequence[Row], remark: str) -> None:
 
 
 def markdown(rows: Sequence[Row], remark: str) -> str:
-    """The table as docs/speed.md has it."""
+    """Format the table for docs/speed.md."""
     lines = [" | ".join(_HEADINGS), "---|---|---|---:", *(" | ".join(row.cells) for row in rows)]
     return "\n".join([*(f"| {line} |" for line in lines), "", remark])
 
 
 def with_table(text: str, table: str) -> str:
-    """A text with the table between its markers, whatever was there.
+    """Return a text with the table between its markers, replacing their content.
 
     Raises:
         ValueError: if the markers are missing.
@@ -72,19 +72,19 @@ def with_table(text: str, table: str) -> str:
 
 
 def remark(executor: str, repeat: int) -> str:
-    """On what the table was measured."""
+    """Describe the conditions under which the table was measured."""
     libraries = ", ".join(f"{name} {version(name)}" for name in ("keras", "tensorflow"))
     repeats = f"; searchlab's times are medians of {repeat} runs" if repeat > 1 else ""
     return f"{measured()} with the {executor} executor, {libraries}{repeats}."
 
 
 def measured() -> str:
-    """When and on which machine."""
+    """Describe the date and the machine."""
     return f"Measured on {today()} on {os.cpu_count()} cores of {_processor()}"
 
 
 def _processor() -> str:
-    """The processor's name, as far as the system tells."""
+    """Return the processor's name as far as the system reveals it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -94,25 +94,25 @@ def _processor() -> str:
 
 
 def seconds(value: float) -> str:
-    """A time; tenths of a second where they matter."""
+    """Format a duration, with tenths of a second where they matter."""
     return f"{value:,.0f} s" if value >= 100 else f"{value:.1f} s"
 
 
 def rate(value: float) -> str:
-    """Model-epochs a second."""
+    """Format model-epochs per second."""
     return f"{value:,.0f}/s" if value >= 100 else f"{value:.2f}/s"
 
 
 def score(value: float) -> str:
-    """An objective."""
+    """Format an objective."""
     return f"{value:.4f}"
 
 
 def percent(value: float) -> str:
-    """A fraction."""
+    """Format a fraction."""
     return f"{100 * value:.0f} %"
 
 
 def megabytes(value: int) -> str:
-    """A size in bytes."""
+    """Format a size in bytes."""
     return f"{value / 1e6:,.0f} MB"

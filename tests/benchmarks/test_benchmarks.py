@@ -1,4 +1,4 @@
-"""What the benchmark reads, divides and writes, on recorded numbers."""
+"""The benchmark's input, ratios and output, on recorded numbers."""
 
 from argparse import ArgumentTypeError
 from dataclasses import replace
@@ -21,7 +21,7 @@ PLAIN = peers.of_results(
 
 
 def journal() -> list[Entry]:
-    """Two trials of 400 and 200 model-epochs, told in the wrong order, in 16 seconds of search."""
+    """Return two trials of 400 and 200 model-epochs, told in reverse, in 16 seconds of search."""
     trials = [Trial(n, Suggestion(params, 100), 42) for n, params in enumerate(PARAMS)]
     outcomes = [
         Outcome(0, TrialState.COMPLETE, 0.5, epochs=400),
@@ -42,7 +42,7 @@ OURS = studies.of_journal(journal(), Path("study"), seconds=20.0)
 
 
 class Recorded(Bench):
-    """A benchmark that has been run."""
+    """A benchmark with recorded measurements."""
 
     book = hundred = OURS
     ended = replace(OURS, seconds=30.0)
@@ -57,20 +57,20 @@ def bench(tmp_path):
 
 
 def test_a_journal_tells_what_a_study_took():
-    """Trials come by number, epochs are summed, the search ends with the last outcome."""
+    """Trials are sorted by number, epochs are summed, and the search ends with the last outcome."""
     assert OURS.params == PARAMS
     assert OURS.values == [0.5, 0.4]
     assert (OURS.epochs, OURS.rate, OURS.searching) == (600, 30.0, 16.0)
 
 
 def test_a_study_that_has_not_ended_is_not_measured():
-    """A journal with a trial without an outcome is refused."""
+    """A journal with a trial without an outcome is rejected."""
     with pytest.raises(BenchmarkError, match="not every trial"):
         studies.of_journal(journal()[:-1], Path("study"), 20.0)
 
 
 def test_ended_trials_are_counted_while_the_study_runs(tmp_path):
-    """Only outcomes count, and a study that has no journal yet has none."""
+    """Only outcomes count, and a study without a journal has none."""
     from searchlab.journal.home import StudyHome
     from searchlab.journal.journal import Journal
 
@@ -82,7 +82,7 @@ def test_ended_trials_are_counted_while_the_study_runs(tmp_path):
 
 
 def test_a_study_is_the_books_but_for_its_changes():
-    """A change replaces a whole value and leaves its neighbours as the book has them."""
+    """A change replaces a whole value and leaves its neighbors as in the book."""
     changes = {"search.trials": 3, "evaluation": {"holdout": 0.2}}
     study = studies.book(changes, "process")
     assert study["search"] == {"backend": "randomized", "trials": 3, "seed": 42}
@@ -96,20 +96,20 @@ def test_a_study_is_the_books_but_for_its_changes():
     [(book, "6.0 x"), (ending, "90.0 x"), (hundred, "10.0 x"), (overhead, "25 % more")],
 )
 def test_ratios(bench, module, result):
-    """120 s are 6 times 20 s, 900 s 90 times 10 s, 30 a second 10 times 3, 16 s 25 % over 12.8."""
+    """120 s are 6 times 20 s, 900 s 90 times 10 s, 30/s 10 times 3/s, 16 s 25 % over 12.8 s."""
     (row,) = module.rows(bench)
     assert row.result == result
 
 
 def test_the_books_row_shows_both_winners(bench):
-    """The best candidate and its score stand for both, and how many candidates are the same."""
+    """It has the best candidate and score of both, and the number of identical candidates."""
     (row,) = book.rows(bench)
     assert row.ours == "20.0 s; best is candidate 1, CV 0.4000"
     assert "120 s; best is candidate 1, CV 0.4000; 2 of 2 candidates are the same" in row.other
 
 
 def test_part_of_a_plain_script_is_compared_by_its_rate():
-    """The row says how many trials the script ran, and divides model-epochs a second."""
+    """The row says how many trials the script ran, and compares model-epochs per second."""
     pruned = replace(OURS.outcomes[1], state=TrialState.PRUNED)
     row = partly.compared("X", "x", replace(OURS, outcomes=(OURS.outcomes[0], pruned)), PLAIN)
     assert "2 trials, 1 pruned" in row.what
@@ -118,7 +118,7 @@ def test_part_of_a_plain_script_is_compared_by_its_rate():
 
 
 def test_candidates_are_alike_until_the_first_that_differs():
-    """A difference in the twelfth digit is none, one in the sixth is, and types count."""
+    """The sixth digit makes a difference but not the twelfth; types do."""
     rate = PARAMS[0]["learning_rate"]
     near = [{**PARAMS[0], "learning_rate": rate * (1 + 1e-12)}, {"n_hidden": 0}]
     far = [{**PARAMS[0], "learning_rate": rate * (1 + 1e-6)}, {"n_hidden": 0}]
@@ -129,7 +129,7 @@ def test_candidates_are_alike_until_the_first_that_differs():
 
 
 def test_a_plain_script_is_run_unless_its_numbers_are_to_be_reused(tmp_path, monkeypatch):
-    """A kept measurement is taken on request only, and the table then says of when it is."""
+    """A stored measurement is used only on request, and the table then gives its date."""
     ran = []
     results = {"seconds": 1.0, "epochs": 4, "params": PARAMS, "values": [0.5, None]}
 
@@ -155,7 +155,7 @@ def test_a_plain_script_is_run_unless_its_numbers_are_to_be_reused(tmp_path, mon
 
 
 def test_bare_training_must_be_of_the_very_same_trials(tmp_path, monkeypatch):
-    """Other numbers of epochs than the study's are refused."""
+    """Numbers of epochs that differ from the study's are rejected."""
     bench = Bench("fused", 1, Scale(), tmp_path, peers.Peers(tmp_path, tmp_path, False))
     bench.hundred = OURS
     for epochs in ((400, 200), (400, 199)):
@@ -176,7 +176,7 @@ def test_the_limit_weighs_models_by_their_epochs():
 
 
 def test_memory_is_looked_at_between_two_trials():
-    """Neither a sample before nor one after the search counts."""
+    """Samples before and after the search do not count."""
     samples = [(n, Memory(n, 2 * n)) for n in (0, 40, 60, 500, 990, 1000, 1000)]
     early, late = memory.pick(samples, early=50)
     assert (early[0], late[0]) == (60, 990)
@@ -185,7 +185,7 @@ def test_memory_is_looked_at_between_two_trials():
 
 
 def test_the_table_goes_between_its_markers():
-    """What stands around the markers stays, what stood between them goes; without them: no."""
+    """The text around the markers stays, the text between them is replaced; both are required."""
     rows = [Row("a", "1 s", "2 s", "2.0 x")]
     text = f"before\n{table.BEGIN}\nold\n{table.END}\nafter\n"
     written = table.with_table(text, table.markdown(rows, "On this."))
@@ -198,12 +198,12 @@ def test_the_table_goes_between_its_markers():
 
 
 def test_the_page_on_speed_has_a_place_for_the_table():
-    """The markers stand in docs/speed.md, in their order."""
+    """docs/speed.md contains the markers in order."""
     table.with_table((__main__.ROOT / "docs" / "speed.md").read_text(), "table")
 
 
 def test_a_row_that_fails_does_not_stop_the_others(bench, monkeypatch):
-    """Its error is told and the others are there."""
+    """Its error is reported, and the other rows are complete."""
 
     def fails(_bench):
         raise BenchmarkError("no such thing")
@@ -215,14 +215,14 @@ def test_a_row_that_fails_does_not_stop_the_others(bench, monkeypatch):
 
 
 def test_rows_are_chosen_by_name():
-    """They come in the order of the table, and an unknown one is refused."""
+    """They keep the order of the table, and an unknown one is rejected."""
     assert __main__.names("overhead,book") == ["book", "overhead"]
     with pytest.raises(ArgumentTypeError, match="choose from"):
         __main__.names("book,books")
 
 
 def test_a_program_that_fails_is_no_measurement(tmp_path):
-    """Its exit code and its last words are told; one that ends well gives its last line."""
+    """Its exit code and last output are reported; a success returns its last line."""
     good = run(["-c", "print('x'); print('{\"seconds\": 2}')"], tmp_path / "good")
     assert good.results == {"seconds": 2}
     with pytest.raises(BenchmarkError, match=r"exit code 3\nbad luck"):

@@ -1,4 +1,4 @@
-"""Simulated workers: a real driver hears of them what it would hear of real ones."""
+"""Simulated workers, which look like real ones to a real driver."""
 
 import pytest
 from benchmarks.scaling import stores
@@ -16,7 +16,7 @@ WAITING = {
     "backend": "optuna",
     "options": {"sampler": "random", "pruner": {"name": "threshold", "lower": -1}},
 }
-"""Stops no trial, but each epoch waits to hear that."""
+"""Options that stop no trial although each epoch waits for a decision."""
 
 
 def record(directory) -> StudyRecord:
@@ -25,7 +25,7 @@ def record(directory) -> StudyRecord:
 
 @pytest.mark.parametrize("search", [RANDOM, WAITING])
 def test_a_simulated_study_is_the_study(tmp_path, search):
-    """Three workers train each trial that the backend asks for to the values that it has."""
+    """Three workers train each trial that the backend asks for to the expected values."""
     load = Load(3, 12, 0.002, search)
     held = hold(load, tmp_path, Trackers([]))
     trials = record(tmp_path).trials
@@ -43,19 +43,19 @@ def test_a_simulated_study_is_the_study(tmp_path, search):
 
 
 def test_only_the_best_model_is_left(tmp_path):
-    """What simulated trainings leave on the disk is taken away as it is in any study."""
+    """Files of simulated trainings are deleted as in any study."""
     hold(Load(3, 12, 0.001, RANDOM), tmp_path, Trackers([]))
     assert [path.name for path in (tmp_path / "models").iterdir()] == [str(record(tmp_path).best)]
 
 
 def test_the_rate_is_that_of_the_middle_of_a_search():
-    """Ten events a second are ten, however slowly they begin and end."""
+    """Ten events per second are ten, however slowly they start and end."""
     times = [0.0, *(2.0 + n / 10 for n in range(60)), 10.0]
     assert middle_rate(times) == pytest.approx(10.0, rel=0.02)
 
 
 def test_a_store_is_asked_how_many_trials_have_come(tmp_path):
-    """What it lacks at the end of the search and what it has by then are all trials."""
+    """The missing trials at the end of the search and those present then add up to all."""
     (tmp_path / "study").mkdir()
     with stores.sqlite(tmp_path) as store:
         _, kept = stores.follow(Load(3, 12, 0.002, RANDOM), tmp_path / "study", store)

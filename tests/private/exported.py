@@ -1,10 +1,10 @@
-"""Where a library offers something to everybody."""
+"""The public names of a library's objects."""
 
 import sys
 
 
 def exported(library: str, thing: object) -> list[str]:
-    """The public names of a thing in the modules of a library that have been imported."""
+    """Return the public names of an object in a library's imported modules."""
     names = [name for name in sys.modules if name.split(".")[0] == library]
     public = [
         name for name in names if not any(p == "src" or p.startswith("_") for p in name.split("."))

@@ -34,14 +34,14 @@ ALLOWED = {
 
 
 def dotted(name: str) -> bool:
-    """Whether a dotted name is private by itself or by its place."""
+    """Return whether a dotted name is private by itself or by its module."""
     own = name.split(".", maxsplit=1)[0] in ("searchlab", "__future__")
     parts = [part for part in name.split(".") if part.startswith("_")]
     return not own and (bool(parts) or f"{name}.".startswith(tuple(f"{p}." for p in PRIVATE)))
 
 
 def imported(tree: ast.AST) -> Iterator[tuple[str, str]]:
-    """All names that imports bind, and what they stand for."""
+    """Yield all names that imports bind, with their targets."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
@@ -52,7 +52,7 @@ def imported(tree: ast.AST) -> Iterator[tuple[str, str]]:
 
 
 def root(node: ast.AST) -> str | None:
-    """The name that an expression such as `a.b[c].d` or `vars(a)["b"]` begins with."""
+    """Return the first name of an expression such as `a.b[c].d` or `vars(a)["b"]`."""
     while True:
         match node:
             case ast.Name(name):
@@ -66,7 +66,7 @@ def root(node: ast.AST) -> str | None:
 
 
 def sets(node: ast.AST) -> bool:
-    """Whether an expression sets an attribute."""
+    """Return whether an expression sets an attribute."""
     match node:
         case ast.Attribute(ctx=ast.Store() | ast.Del()):
             return True
@@ -76,7 +76,7 @@ def sets(node: ast.AST) -> bool:
 
 
 def touches(source: str) -> set[str]:
-    """What a module touches of others that is private, and what it replaces of theirs."""
+    """Return the private names of other packages that a module uses, and those it replaces."""
     tree = ast.parse(source)
     names = dict(imported(tree))
     foreign = {name for name, target in names.items() if not target.startswith("searchlab")}
@@ -105,7 +105,7 @@ def test_the_rest_of_the_package_touches_nothing_private():
 
 
 def test_exceptions_are_needed():
-    """What the list allows is somewhere in the package."""
+    """Each exception in the list occurs somewhere in the package."""
     text = "\n".join(file.read_text() for file in FILES)
     assert [name for name in ALLOWED if name.rpartition(".")[2] not in text] == []
 
@@ -129,7 +129,7 @@ def test_exceptions_are_needed():
     ],
 )
 def test_every_kind_of_touch_is_found(source):
-    """The test above would find each of these."""
+    """The test above finds each of these."""
     assert touches(source)
 
 
@@ -144,7 +144,7 @@ def test_every_kind_of_touch_is_found(source):
     ],
 )
 def test_ordinary_code_is_let_through(source):
-    """Nothing is found where there is nothing."""
+    """Ordinary code gives no findings."""
     assert touches(source) == set()
 
 
@@ -160,9 +160,9 @@ FUNCTIONS = [
 
 @pytest.mark.parametrize(("module", "name"), FUNCTIONS)
 def test_each_function_says_what_it_touches_and_has_a_canary(module, name):
-    """Its docstring has the name, the version and both reasons, and a test of the library uses it.
+    """Its docstring has the name, the version and both reasons, and its library's test uses it.
 
-    The version is the one that is tested: after an update, somebody looks at all of them again.
+    The version is the tested one, so that every touch is reviewed after an update.
     """
     text = inspect.getdoc(getattr(importlib.import_module(f"searchlab.private.{module}"), name))
     words = " ".join(text.split())
@@ -184,7 +184,7 @@ TITLES = {
 
 
 def version(module: str) -> str:
-    """The version that searchlab is tested with; Python's own in its first two numbers."""
+    """Return the version that searchlab is tested with; for Python its first two numbers."""
     if module == "python":
         return "3.11"
     pins = (ROOT.parent / "constraints.txt").read_text()

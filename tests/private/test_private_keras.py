@@ -1,4 +1,4 @@
-"""Canaries: what searchlab touches of Keras works as it should, and is needed."""
+"""Canaries: searchlab's touches of Keras' private parts work and are still needed."""
 
 import threading
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.keras
 
 
 def functional():
-    """A functional model that uses one layer twice."""
+    """Return a functional model that uses one layer twice."""
     import keras
 
     layer = keras.layers.Dense(3, kernel_regularizer="l2")
@@ -34,7 +34,7 @@ def test_exports_are_found():
 
 
 def test_reset_names():
-    """Keras counts up names, this starts anew, and the public way hits other threads as well."""
+    """Keras numbers names; this restarts the count, and the public way affects other threads."""
     import keras
     from keras.src.backend.common import global_state
     from keras.src.utils.naming import reset_uids
@@ -84,7 +84,7 @@ def test_shuffled_batches():
 
 
 def test_all_layers():
-    """A layer inside of a user's own layer is there, and `layers` has it not."""
+    """A layer inside a user's own layer is included, but not in `layers`."""
     import keras
 
     class Own(keras.layers.Layer):
@@ -116,7 +116,7 @@ def test_is_functional():
 
 
 def test_made_tensors():
-    """Both outputs of a shared layer are found; the public `output` is that of its first call."""
+    """Both outputs of a shared layer are found; the public `output` is only its first call's."""
     model = functional()
     layer = model.layers[-1]
     made = {id(each) for each in private.made_tensors(layer)}
@@ -126,7 +126,7 @@ def test_made_tensors():
 
 
 def test_compiled_arguments():
-    """A loss that is a function is the function; in the public configuration it is a name."""
+    """A loss given as a function is the function; in the public configuration it is a name."""
 
     def loss(y, predicted):
         return (y - predicted) ** 2
@@ -137,7 +137,7 @@ def test_compiled_arguments():
 
 
 def test_compiled_loss():
-    """It is the mean over a batch by the rows' weights; the public one has penalties in it."""
+    """It is a batch's mean by the rows' weights; the public one includes penalties."""
     model = compiled()
     y, predicted, w = np.ones((2, 3)), np.array([[1.0] * 3, [3.0] * 3]), np.array([1.0, 0.5])
     assert float(private.compiled_loss(model, y, predicted, w)) == pytest.approx(1.0)
@@ -146,7 +146,7 @@ def test_compiled_loss():
 
 
 def test_loss_tracker():
-    """It is the metric that `fit` reports as the loss; a metric of the user's may be called so."""
+    """It is the metric that `fit` reports as the loss; a user's metric may have the same name."""
     import keras
 
     model = compiled(metrics=[keras.metrics.MeanAbsoluteError(name="loss")])

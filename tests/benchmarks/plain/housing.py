@@ -1,4 +1,4 @@
-"""What the plain scripts share, as a user has it in a file of their own: the data, the model."""
+"""The data and the model shared by the plain scripts, as in a user's own module."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PATIENCE = 10
 
 
 def arguments(description: str) -> argparse.Namespace:
-    """How much of its search a script runs: `trials` and `epochs`."""
+    """Parse the extent of a script's search: `trials` and `epochs`."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--trials", type=int, required=True)
     parser.add_argument("--epochs", type=int, default=100)
@@ -23,7 +23,7 @@ def arguments(description: str) -> argparse.Namespace:
 
 
 def housing():
-    """Scaled rows: (X_train, y_train), (X_valid, y_valid), float32 as Keras trains on them."""
+    """Return scaled rows: (X_train, y_train), (X_valid, y_valid), float32 as Keras expects."""
     X, y = fetch_california_housing(return_X_y=True)
     y = y.astype("float32")
     X_full, _, y_full, _ = train_test_split(X, y, random_state=SEED)
@@ -34,7 +34,7 @@ def housing():
 
 
 def build_model(n_hidden=1, n_neurons=30, learning_rate=3e-3):
-    """The book's model: a stack of equal layers, trained with plain SGD."""
+    """Build the book's model: a stack of equal layers, trained with plain SGD."""
     model = keras.models.Sequential([keras.layers.InputLayer(shape=[8])])
     for _ in range(n_hidden):
         model.add(keras.layers.Dense(n_neurons, activation="relu"))
@@ -44,12 +44,12 @@ def build_model(n_hidden=1, n_neurons=30, learning_rate=3e-3):
 
 
 def early_stopping():
-    """Ends a training that has not become better for a while."""
+    """Return the callback that ends a training without recent improvement."""
     return keras.callbacks.EarlyStopping(patience=PATIENCE)
 
 
 class CountEpochs(keras.callbacks.Callback):
-    """Counts the epochs of all trainings of the script: `CountEpochs.epochs`."""
+    """A counter of the epochs of all trainings of the script: `CountEpochs.epochs`."""
 
     epochs = 0
 

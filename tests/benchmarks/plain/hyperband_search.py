@@ -15,7 +15,7 @@ X_fit, X_score, y_fit, y_score = train_test_split(X, y, test_size=0.2, random_st
 
 
 class Follow(keras.callbacks.Callback):
-    """Logs each epoch to MLflow."""
+    """A callback that logs each epoch to MLflow."""
 
     def on_epoch_end(self, epoch, logs=None):
         mlflow.log_metrics(logs, step=epoch)

@@ -15,7 +15,7 @@ X_fit, X_score, y_fit, y_score = train_test_split(X, y, test_size=0.2, random_st
 
 
 class Follow(keras.callbacks.Callback):
-    """Logs each epoch to MLflow, and asks the pruner whether the trial is worth going on."""
+    """A callback that logs each epoch to MLflow and asks the pruner whether to continue."""
 
     def __init__(self, trial):
         super().__init__()

@@ -1,10 +1,10 @@
-"""Measures how fast one core multiplies the matrices of a training; prints seconds a model-step.
+"""Measure how fast one core multiplies a training's matrices; print the seconds of a model-step.
 
     python -m tests.benchmarks.programs.multiply '{"batch": 32, "widths": [[8, 64, 64, 1]]}'
 
-A training step of a Dense layer is three products: the outputs, the kernel's gradient and, but for
-the first layer, the inputs' gradient. Many models are multiplied at once, as batches of matrices,
-in a program that XLA compiles.
+A training step of a Dense layer takes three products: the outputs, the kernel's gradient and,
+except for the first layer, the inputs' gradient. Many models are multiplied at once, as batches of
+matrices, in a program that XLA compiles.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
-_MODELS = (8, 16, 32)  # at once; which is fastest depends on the widths and the processor's caches
+_MODELS = (8, 16, 32)  # at once; the fastest depends on the widths and the processor's caches
 _STEPS = 100
 _REPEATS = 4
 
 
 def main(batch: int, widths: Sequence[Sequence[int]]) -> list[float]:
-    """Seconds that a step of one model takes, for each list of widths (inputs first)."""
+    """Return the seconds that one model's step takes, for each list of widths (inputs first)."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     import tensorflow as tf
 
@@ -52,7 +52,7 @@ def _program(tf: Any) -> Callable[[Any], Any]:
     @tf.function(jit_compile=True)
     def program(layers: Any) -> Any:
         def step(number: Any, layers: Any) -> Any:
-            # What a step computes is what the next one multiplies: nothing can be left out.
+            # Each step multiplies the results of the last, so that nothing is optimized away.
             return number + 1, [_products(tf, *layer, index) for index, layer in enumerate(layers)]
 
         return tf.while_loop(lambda number, _: number < _STEPS, step, (0, layers))[1]

@@ -1,4 +1,4 @@
-"""The book's search, whole command against whole script."""
+"""The book's search: the whole command against the whole script."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from ..table import Row, score, seconds
 
 
 def rows(bench: Bench) -> list[Row]:
-    """10 candidates x 3 folds, from the start of the process to its end."""
+    """Measure 10 candidates x 3 folds, from the start of the process to its end."""
     ours, plain = bench.book, bench.plain_book
     same, tried = alike(ours.params, plain.params), len(plain.params)
     whole = tried == len(ours.trials)
-    # Where the script has run in part, the rest is reckoned at the rate of its search.
+    # If only part of the script has run, the rest is extrapolated at the rate of its search.
     took = plain.wall if whole else ours.epochs / plain.rate
     part = "" if whole else f"the first {tried} candidates took {seconds(plain.wall)}, all would: "
     return [
@@ -27,7 +27,7 @@ def rows(bench: Bench) -> list[Row]:
 
 
 def _best(values: list[float | None]) -> str:
-    """The best candidate and its mean squared error over the folds."""
+    """Return the best candidate and its mean squared error over the folds."""
     known = {number: value for number, value in enumerate(values) if value is not None}
     best = min(known, key=known.__getitem__)
     return f"best is candidate {best}, CV {score(known[best])}"

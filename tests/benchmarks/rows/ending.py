@@ -1,4 +1,4 @@
-"""What follows the search: what it adds to the book's study, and what a script would take."""
+"""The end phase: its cost for the book's study, and a script's estimated time for the same."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ..table import Row, seconds
 
 
 def rows(bench: Bench) -> list[Row]:
-    """The book's whole command with confirmation, refit and baselines against the one without."""
+    """Compare the book's whole command with and without confirmation, refit and baselines."""
     bare, ended = bench.book, bench.ended
     added = ended.seconds - bare.seconds
     trainings = 3 * 3 * 3  # candidates, seeds, folds

@@ -7,7 +7,7 @@ from ..table import Row, rate, seconds
 
 
 def rows(bench: Bench) -> list[Row]:
-    """Model-epochs a second of the whole command, and of the plain script's search."""
+    """Compare model-epochs per second of the whole command and of the plain script's search."""
     ours, plain = bench.hundred, bench.plain_book
     return [
         Row(

@@ -8,7 +8,7 @@ from .partly import compared
 
 
 def rows(bench: Bench) -> list[Row]:
-    """One iteration over all brackets, scored on a hold-out."""
+    """Measure one iteration over all brackets, scored on a hold-out."""
     scale = bench.scale
     ours = bench.study(
         "hyperband",

@@ -1,4 +1,4 @@
-"""How near training comes to what the machine can multiply."""
+"""The speed of training as a share of the machine's multiplication limit."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LOWEST, _HIGHEST = 3e-4, 3e-2  # learning rates
 
 
 def rows(bench: Bench) -> list[Row]:
-    """Bare training of one model and of the book's mix, as parts of the multiplication limit."""
+    """Compare bare training of one model and of the book's mix with the multiplication limit."""
     changes = {"training.epochs": bench.scale.epochs}
     file = studies.write(studies.book(changes, bench.executor), bench.directory / "equal-study")
     equal = _equal(bench.scale.equal, bench.scale.epochs)
@@ -37,7 +37,7 @@ def rows(bench: Bench) -> list[Row]:
 
 
 def _equal(count: int, epochs: int) -> tuple[Trial, ...]:
-    """Trials of the model 2 x 64 that differ in their learning rate."""
+    """Return trials of the model 2 x 64 that differ in their learning rate."""
     ratio = (_HIGHEST / _LOWEST) ** (1 / max(1, count - 1))
     return tuple(
         Trial(
@@ -68,7 +68,7 @@ def _row(what: str, trials: Sequence[Trial], bare: Bare, directory: Path) -> Row
 
 
 def _shapes(trial: Trial) -> list[tuple[int, ...]]:
-    """The widths of a trial's layers, and those padded to what a processor multiplies faster."""
+    """Return the widths of a trial's layers, and those padded for faster multiplication."""
     params = trial.suggestion.params
     hidden, neurons = params["n_hidden"], params["n_neurons"]
     padded = math.ceil(neurons / _ALIGNED) * _ALIGNED
@@ -76,12 +76,12 @@ def _shapes(trial: Trial) -> list[tuple[int, ...]]:
 
 
 def limit_rate(a_step: Sequence[float], bare: Bare, cores: int) -> float:
-    """Model-epochs a second that the cores' matrix products allow.
+    """Return the model-epochs per second that the cores' matrix products allow.
 
     Args:
         a_step: seconds that one core multiplies for a step of each trial's model.
-        bare: the trials, with the epochs that each was trained.
-        cores: how many cores there are.
+        bare: the trials, with the epochs of each.
+        cores: number of cores.
     """
     pairs = zip(a_step, bare.epochs, strict=True)
     multiplying = math.fsum(seconds * bare.steps * epochs for seconds, epochs in pairs)

@@ -1,4 +1,4 @@
-"""Whether memory grows with the trials."""
+"""The growth of memory with the number of trials."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _INTERVAL = 0.25  # seconds
 
 
 def rows(bench: Bench) -> list[Row]:
-    """Resident memory of the driver and of its workers, early in a long study and at its end."""
+    """Measure resident memory of driver and workers, early in a long study and at its end."""
     scale = bench.scale
     changes = {
         "name": _NAME,
@@ -50,17 +50,17 @@ def rows(bench: Bench) -> list[Row]:
 def pick(
     samples: Sequence[tuple[int, Memory]], early: int
 ) -> tuple[tuple[int, Memory], tuple[int, Memory]]:
-    """The first sample after so many trials, and the last before the end of the search.
+    """Return the first sample after `early` trials, and the last before the end of the search.
 
     Args:
-        samples: the trials that had ended, and the memory then, in the order of time.
-        early: how many trials.
+        samples: the number of ended trials with the memory at that time, in order of time.
+        early: a number of trials.
 
     Raises:
-        BenchmarkError: if the study went too fast to see both.
+        BenchmarkError: if the study was too fast to see both.
     """
     total = samples[-1][0] if samples else 0
-    # Afterwards the study's model is made and workers end: that is not what trials leave behind.
+    # Afterwards the study's model is made and workers end, which says nothing about trials.
     during = [sample for sample in samples if early <= sample[0] < total]
     if len(during) < 2:
         raise BenchmarkError(f"memory was not seen twice after {early} of {total} trials")

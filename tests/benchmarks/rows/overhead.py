@@ -1,4 +1,4 @@
-"""What a search costs beyond its trainings."""
+"""The cost of a search beyond its trainings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ..table import Row, percent, seconds
 
 
 def rows(bench: Bench) -> list[Row]:
-    """The search phase of a whole command against the bare training of the very same trials."""
+    """Compare a whole command's search phase with bare training of the same trials."""
     ours, bare = bench.hundred, bench.bare_hundred
     return [
         Row(

@@ -1,4 +1,4 @@
-"""A whole study of ours beside the first trials of a plain script that would take too long."""
+"""Comparison of a whole study with the first trials of a plain script that takes too long."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..table import Row, rate, seconds
 
 
 def compared(what: str, library: str, ours: Ran, plain: Plain) -> Row:
-    """Compares by model-epochs a second: of our whole command, of the plain script's search."""
+    """Compare model-epochs per second of our whole command and the plain script's search."""
     trials = len(plain.params)
     pruned = sum(outcome.state == "PRUNED" for outcome in ours.outcomes)
     also = f", {pruned} pruned" if pruned else ""

@@ -8,7 +8,7 @@ from .partly import compared
 
 
 def rows(bench: Bench) -> list[Row]:
-    """Trials of one training each, scored on a hold-out and pruned by the median."""
+    """Measure trials of one training each, scored on a hold-out and pruned by the median."""
     scale = bench.scale
     ours = bench.study(
         "optuna",
