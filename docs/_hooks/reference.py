@@ -247,7 +247,8 @@ def table_of_rooms() -> dict[str, set[str]]:
     tree = ast.parse((ROOT / "tests" / "test_architecture.py").read_text(encoding="utf-8"))
     for node in tree.body:
         if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "ROOMS" and node.value:
-            return _evaluated(node.value)
+            table: dict[str, set[str]] = _evaluated(node.value)
+            return table
     raise LookupError("tests/test_architecture.py has no table ROOMS")
 
 
@@ -305,7 +306,7 @@ _LETTER = 6.2  # the width of a small letter, on average
 
 def _drawing(levels: list[list[str]]) -> str:
     step = _HEIGHT + _GAP
-    shapes = []
+    shapes: list[str] = []
     for row, names in enumerate(levels):
         y = _GAP + row * step
         wide = (_WIDTH - 2 * _LEFT - _GAP * (len(names) - 1)) / len(names)
