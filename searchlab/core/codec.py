@@ -217,7 +217,7 @@ def _number(name: Any) -> int:
     try:
         return int(name)
     except ValueError:
-        raise CodecError("is no whole number") from None
+        raise CodecError("is not a whole number") from None
 
 
 def _within(name: str, decoder: _Decoder, value: Any) -> Any:

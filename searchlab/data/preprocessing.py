@@ -79,7 +79,7 @@ class ColumnPreprocessing:
         if isinstance(raw, np.ndarray):
             if raw.shape[1:] != (len(self.kinds),):
                 raise DataError(
-                    f"the rows have the shape {raw.shape[1:]} instead of ({len(self.kinds)},): "
+                    f"the rows have shape {raw.shape[1:]} instead of ({len(self.kinds)},): "
                     f"give the columns {', '.join(self.kinds)}"
                 )
             raw = pd.DataFrame(raw, columns=list(self.kinds))
@@ -121,7 +121,7 @@ class ImagePreprocessing:
         """Transform rows; see `Preprocessing`."""
         images = np.asarray(raw)
         if images.shape[1:] != self.shape:
-            raise DataError(f"the rows have the shape {images.shape[1:]} instead of {self.shape}")
+            raise DataError(f"the rows have shape {images.shape[1:]} instead of {self.shape}")
         x = images.astype(np.float32)
         x -= np.float32(self.offset)
         x /= np.float32(self.scale)

@@ -257,12 +257,12 @@ def check_arrays(
     """
     if X.ndim < 2 or 0 in X.shape[1:]:  # noqa: PLR2004
         raise DataError(
-            f"{source}: {key} has the shape {X.shape}: give it (rows, features) or more"
+            f"{source}: {key} has shape {X.shape}: it needs (rows, features) or more dimensions"
         )
     for name, values in columns.items():
         if values.shape not in {(values.size,), (values.size, 1)}:
             raise DataError(
-                f"{source}: {name} has the shape {values.shape}: give it one value a row"
+                f"{source}: {name} has shape {values.shape}: it needs one value per row"
             )
         if len(X) != len(values):
             raise DataError(

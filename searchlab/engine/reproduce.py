@@ -111,13 +111,13 @@ class _Restored:
             raise InputError(f"{trial}: {error}") from None
         if factory != self.started.factory:
             raise InputError(
-                f"{trial}: the source of {self.spec.factory.factory} is not what it was when the "
-                "study began; take the change back"
+                f"{trial}: the source of {self.spec.factory.factory} has changed since the study "
+                "began; undo the change"
             )
         if summary.digest != self.started.data["digest"]:
             raise InputError(
-                f"{trial}: the content of {summary.source} is not what it was when the study "
-                "began; put the old data back"
+                f"{trial}: the content of {summary.source} has changed since the study began; "
+                "restore the old data"
             )
         if self.started.initial:
             initial.keep(StudyLayout(self.home.directory).initial, self.directory)

@@ -111,8 +111,8 @@ def _refuse(name: str, changed: list[str]) -> None:
     if changed:
         more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
         raise StudyChangedError(
-            f"study {name} was begun with something else ({changed[0]}{more}): take the change "
-            f"back to continue it, or run this one under another --name"
+            f"study {name} has another definition ({changed[0]}{more}): undo the change to "
+            f"continue it, or run this one under another --name"
         )
 
 

@@ -87,7 +87,7 @@ def locate_factory(reference: str, base: Path) -> Factory:
         file = base / place
         if not file.is_file():
             raise ModelError(
-                f"the model factory's file {place} is not there; a relative path starts at the "
+                f"the model factory's file {place} does not exist; a relative path starts at the "
                 "study file's directory"
             )
         return Factory(reference, file.resolve(), function, None, file.resolve().parent)

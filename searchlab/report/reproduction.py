@@ -61,7 +61,7 @@ class Reproduction:
         yield f"  result    {self._verdict()}"
         for number, (name, (then, now)) in enumerate(self.versions.items()):
             label = "" if number else "versions"
-            yield f"  {label:8}  {name} was {then or 'not there'}, is {now or 'not there'}"
+            yield f"  {label:8}  {name} was {then or 'missing'}, is {now or 'missing'}"
 
     def _verdict(self) -> str:
         error = self.again.error

@@ -109,7 +109,7 @@ def _facts(
 
 def _registered_facts(registered: Registration, record: StudyRecord) -> Iterator[tuple[str, str]]:
     if not registered.version:
-        yield "model", f"is no version of {registered.name}: {registered.reason}"
+        yield "model", f"not registered as {registered.name}: {registered.reason}"
         return
     text = f"{registered.name} version {registered.version}, {registered.alias}"
     yield "registered", f"{text}: {registered.reason}" if registered.reason else text

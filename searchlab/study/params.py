@@ -118,7 +118,7 @@ ParamSpec = Annotated[
     Annotated[IntSpec, Tag("<int>")]
     | Annotated[FloatSpec, Tag("<float>")]
     | Annotated[ChoiceSpec, Tag("<choice>")],
-    Discriminator(_kind, custom_error_type="param_kind", custom_error_message="is no param"),
+    Discriminator(_kind, custom_error_type="param_kind", custom_error_message="is not a param"),
 ]
 """One param of the space."""
 

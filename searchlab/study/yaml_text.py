@@ -200,5 +200,5 @@ def _syntax(path: Path, text: str, error: yaml.YAMLError) -> str:
         line = text[mark.index - mark.column : mark.index]  # up to the colon
         what = _SECOND_COLON if ": " in line else what
     if "\\t" in what:
-        return f"{where}: a tab is used where YAML wants spaces: indent with spaces"
+        return f"{where}: a tab is used where YAML needs spaces: indent with spaces"
     return f"{where}: is not valid YAML: {_WORDS.get(what, what)}; check quotes and indentation"

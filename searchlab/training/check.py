@@ -158,7 +158,7 @@ def _check_loss(name: str, loss: str, predicted: Any, data: PreparedData) -> Non
         raise ModelError(f"{name}: loss {loss} does not fit a continuous target: use {fitting!r}")
     if task != "regression" and loss == "categorical_crossentropy":
         raise ModelError(
-            f"{name}: loss {loss} wants one-hot rows, but the target is a class number: use "
+            f"{name}: loss {loss} needs one-hot rows, but the target is a class number: use "
             "'sparse_categorical_crossentropy'"
         )
     classes = len(data.summary.classes)

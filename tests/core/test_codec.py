@@ -174,7 +174,7 @@ OUTER = encode(
         ({"way": "left"}, "way: is 'left' instead of one of up, down"),
         ({"many": {}}, "many: is {} instead of an array"),
         ({"many": [OUTER["inner"], None]}, "many.1: is None instead of an object"),
-        ({"numbered": {"one": OUTER["inner"]}}, "numbered.one: is no whole number"),
+        ({"numbered": {"one": OUTER["inner"]}}, "numbered.one: is not a whole number"),
         ({"named": {"x": []}}, "named.x: is [] instead of text or a whole number or a number"),
         ({"inner": {**OUTER["inner"], "color": "green"}}, "inner.color: is 'green' instead of one"),
         ({"inner": {**OUTER["inner"], "pair": [1]}}, "inner.pair: has 1 items instead of 2"),

@@ -225,7 +225,7 @@ def test_rows_unlike_the_fitted_ones_are_refused(tmp_path: Path) -> None:
         loaded.transform(pd.DataFrame({"n": ["five"], "b": [True]}))
     with pytest.raises(DataError, match="row 0: column 'n' is inf"):
         loaded.transform(pd.DataFrame({"n": [np.inf], "b": [True]}))
-    with pytest.raises(DataError, match=r"the rows have the shape \(3,\) instead of \(2,\)"):
+    with pytest.raises(DataError, match=r"the rows have shape \(3,\) instead of \(2,\)"):
         loaded.transform(np.ones((1, 3)))
     assert loaded.transform(np.array([[1.0, 0.0]])).shape == (1, 2)
 
@@ -287,7 +287,7 @@ def test_images_are_scaled_by_one_pair_of_numbers(scale: str, tmp_path: Path) ->
     np.testing.assert_allclose(data.meta["variance"], np.var(data.x_train, dtype=float), rtol=1e-5)
     loaded = load_preprocessing(tmp_path / "data" / "preprocessing.skops")
     np.testing.assert_array_equal(loaded.transform(X_test), data.x_test)
-    with pytest.raises(DataError, match=r"the rows have the shape \(2, 2\) instead of \(8, 8\)"):
+    with pytest.raises(DataError, match=r"the rows have shape \(2, 2\) instead of \(8, 8\)"):
         loaded.transform(np.ones((1, 2, 2)))
 
 

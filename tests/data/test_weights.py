@@ -128,7 +128,7 @@ def test_a_missing_column_of_weights_is_answered_with_the_nearest(tmp_path):
 
 @pytest.mark.parametrize(
     ("weights", "says"),
-    [(np.ones(4), "X has 5 rows and w has 4"), (np.ones((5, 2)), r"w has the shape \(5, 2\)")],
+    [(np.ones(4), "X has 5 rows and w has 4"), (np.ones((5, 2)), r"w has shape \(5, 2\)")],
 )
 def test_an_array_of_weights_fits_its_rows(tmp_path, weights, says):
     """An array of weights of the wrong length or shape is rejected."""

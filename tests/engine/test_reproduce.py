@@ -169,9 +169,9 @@ def test_other_versions_are_told_and_do_not_hinder(studies, tmp_path):
     found = again(tmp_path, "drawn")
     assert found.same
     told = [line.removeprefix("  versions").strip() for line in list(found.lines())[-3:]]
-    assert told[0] == f"keras was not there, is {now}"
+    assert told[0] == f"keras was missing, is {now}"
     assert told[1].startswith("numpy was 1.0, is ")
-    assert told[2] == "old was 2, is not there"
+    assert told[2] == "old was 2, is missing"
 
 
 @pytest.mark.parametrize(
@@ -180,18 +180,18 @@ def test_other_versions_are_told_and_do_not_hinder(studies, tmp_path):
         (
             "rows.csv",
             lambda file: file.write_text(file.read_text() + "9,9,9\n"),
-            "the content of rows.csv is not what it was",
+            "the content of rows.csv has changed since",
         ),
         ("rows.csv", lambda file: file.unlink(), "rows.csv: no such file"),
         (
             "models.py",
             lambda file: file.write_text(file.read_text() + "\n"),
-            "the source of models.py:build is not what it was",
+            "the source of models.py:build has changed since",
         ),
         (
             "models.py",
             lambda file: file.unlink(),
-            "the model factory's file models.py is not there",
+            "the model factory's file models.py does not exist",
         ),
     ],
     ids=["other data", "no data", "other factory", "no factory"],

@@ -25,7 +25,7 @@ def problems(reference, **changes):
     [
         ("mpl", "did you mean mlp?"),
         ("resnet", "your own is written path/to/file.py:build_model"),
-        ("nowhere.py:build", "the model factory's file nowhere.py is not there"),
+        ("nowhere.py:build", "the model factory's file nowhere.py does not exist"),
         (f"{FILE}:boko", f"{FILE} has no function boko: did you mean book?"),
         ("no_such_package.sub:build", "there is no module no_such_package.sub"),
         (f"{FILE}:fewer", "fewer takes no argument n_neurons"),
@@ -138,7 +138,7 @@ def test_factories_as_people_write_them_pass(data, reference, dataset):
         ("not_compiled", "iris", "not compiled: call model.compile in it"),
         ("forgot_return", "iris", "returned NoneType, not a Keras model: end it with `return"),
         ("returns_text", "iris", "returned str, not a Keras model"),
-        ("one_hot", "iris", "wants one-hot rows, but the target is a class number: use 'sparse"),
+        ("one_hot", "iris", "needs one-hot rows, but the target is a class number: use 'sparse"),
         ("two_units", "iris", "2 units for 3 classes: give it 3 units with a softmax"),
         ("squared", "iris", "loss mse does not fit 3 classes"),
         ("binary_for_three", "iris", "loss binary_crossentropy does not fit 3 classes"),

@@ -22,7 +22,7 @@ _TEXT = [
     whole("utf-16", GOOD.encode("utf-16"), 1, "", "is not UTF-8 text: save it as UTF-8"),
     whole("a nul byte", GOOD.replace("iris", "ir\0is"), 2, "", "U+0000 has no place"),
     whole("an escape", GOOD.replace("iris", "ir\x1bis"), 2, "", "U+001B has no place"),
-    edit("a tab", "  epochs: 3", "\tepochs: 3", 16, "", "a tab is used where YAML wants spaces"),
+    edit("a tab", "  epochs: 3", "\tepochs: 3", 16, "", "a tab is used where YAML needs spaces"),
     edit("unclosed quote", "name: small", 'name: "small', 1, "", "never closed"),
     edit(
         "unclosed list", "[relu, elu]", "[relu, elu", ACTIVATION, "", "never closed, or a comma is"

@@ -93,7 +93,7 @@ def test_overrides_win_over_the_file(tmp_path):
         ("name: digits", "name: &a digits", 1, "anchors, aliases and tags are not used"),
         ("name: digits", "name: !!python/object:os.system digits", 1, "tags are not used"),
         ("name: digits", "name: [", 1, "is not valid YAML"),
-        ("  n_hidden", "\tn_hidden", 5, "a tab is used where YAML wants spaces"),
+        ("  n_hidden", "\tn_hidden", 5, "a tab is used where YAML needs spaces"),
     ],
 )
 def test_a_mistake_is_told_with_file_line_key_and_remedy(tmp_path, old, new, line, message):

@@ -119,7 +119,7 @@ def _make(client: MlflowClient, name: str, state: State, record: StudyRecord) ->
     )
     version = _find(client, name, state)
     if version is None:
-        raise MlflowException(f"the version that was made of {name} is not there")
+        raise MlflowException(f"the version created for {name} does not exist")
     return version
 
 
