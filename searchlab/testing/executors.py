@@ -233,7 +233,7 @@ class ExecutorContract:
         spec = bench.spec.model_copy(update={"refit": refit, "model": "mlp"})
         executor.submit(bench.job(0, kind=FinalJob, spec=spec))
         outcome = collect(executor)[1][0]
-        model = keras.models.load_model(bench.directory / "best" / "model.keras")
+        model = keras.models.load_model(bench.directory / "best" / "model.keras", safe_mode=True)
         rows = (data.x_validation, data.y_validation) if refit else (data.x_test, data.y_test)
         measured = model.evaluate(*rows, verbose=0, return_dict=True)
         assert outcome.metrics == pytest.approx(measured, rel=1e-5)

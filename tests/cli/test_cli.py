@@ -7,11 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import programs
 import pytest
 from click.testing import CliRunner
-from programs import run_fresh
-from support import write_study
+from support import programs
+from support.programs import run_fresh
+from support.studies import write_study
 
 from searchlab.cli import cli
 from searchlab.journal.layout import study_layout

@@ -10,9 +10,9 @@ import subprocess
 import sys
 
 import documents
-import programs
 import pytest
 import workplace
+from support import programs
 
 pytestmark = [pytest.mark.keras, pytest.mark.slow]
 

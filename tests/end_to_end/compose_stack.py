@@ -15,7 +15,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from mlflow_server import free_port
+from support.mlflow_server import free_port
 
 FILE = Path(__file__).parents[2] / "docker" / "compose.yaml"
 PROJECT = "searchlab-test"

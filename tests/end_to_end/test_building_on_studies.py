@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import run_here, write_study
+from support.studies import run_here, write_study
 
 from searchlab.errors import InputError, ModelError
 from searchlab.journal.home import StudyHome, load_record

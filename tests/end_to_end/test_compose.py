@@ -13,8 +13,8 @@ import urllib.request
 import psutil
 import pytest
 from end_to_end.compose_stack import Stack, why_not
-from executors.ray_cluster import actors_below, trainings_of, until
-from faults.compare import Finished
+from support.finished import Finished
+from support.ray_cluster import actors_below, trainings_of, until
 
 _WHY_NOT = why_not()
 pytestmark = [

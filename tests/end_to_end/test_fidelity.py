@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import write_study
+from support.studies import write_study
 
 from searchlab.engine import plugins
 from searchlab.engine.loop import Interrupt

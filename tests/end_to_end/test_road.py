@@ -19,9 +19,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import programs
 import pytest
-from mlflow_server import free_port
+from support import programs
+from support.mlflow_server import free_port
 
 pytestmark = [pytest.mark.keras, pytest.mark.slow]
 

@@ -5,8 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from engine.test_failures import Flaky, retried
-from engine.test_loop import BACKENDS, Process
+from engine.process import BACKENDS, Flaky, Process, retried
 
 from searchlab.core.trial import Outcome, TrialState
 from searchlab.journal.events import Asked, Told

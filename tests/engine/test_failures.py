@@ -6,15 +6,15 @@ from collections import Counter
 from functools import partial
 
 import pytest
-from engine.test_loop import BACKENDS, Process, picture
-from support import write_study
+from engine.process import BACKENDS, Flaky, Process, picture, retried
+from support.studies import write_study
 
 from searchlab.core.interrupt import Interrupt
 from searchlab.core.trial import FailureKind, TrialState
 from searchlab.engine import loop, plugins
 from searchlab.engine.run import run_study
 from searchlab.errors import DataError, ModelError, StorageError
-from searchlab.journal.events import Reported, Retried, Told
+from searchlab.journal.events import Reported, Told
 from searchlab.journal.journal import read_journal
 from searchlab.journal.layout import study_layout
 from searchlab.journal.record import StudyRecord
@@ -33,24 +33,6 @@ search: {backend: optuna, trials: 6, options: {pruner: none}}
 training: {epochs: 3}
 evaluation: {holdout: 0.2}
 """
-
-
-class Flaky:
-    """The formula, except that the first attempts at some trials fail at their fifth epoch."""
-
-    def __init__(self, failures: dict[int, int]):
-        self.failures = Counter(failures)
-
-    def __call__(self, trial, epoch):
-        if epoch == min(5, trial.suggestion.epochs) and self.failures[trial.number] > 0:
-            self.failures[trial.number] -= 1
-            raise OSError("the file system hiccuped")
-        return bowl(trial, epoch)
-
-
-def retried(directory) -> list[int]:
-    events = [entry.event for entry in read_journal(directory / "journal.jsonl")]
-    return [event.number for event in events if isinstance(event, Retried)]
 
 
 @pytest.mark.parametrize(

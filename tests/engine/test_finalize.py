@@ -4,7 +4,7 @@ The loop, the backend and the journal are real; a formula replaces trainings.
 """
 
 import pytest
-from support import write_study
+from support.studies import write_study
 
 from searchlab.core.interrupt import Interrupt
 from searchlab.core.trial import Failure, FailureKind

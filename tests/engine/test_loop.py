@@ -1,63 +1,18 @@
 """The loop with simulated trainings and real backends: budgets, replay, interruption."""
 
 import time
-from pathlib import Path
+from itertools import count
+from unittest.mock import Mock
 
 import pytest
+from engine.process import BACKENDS, Process, picture
 
-from searchlab.backends.base import Problem
 from searchlab.core.trial import TrialState
-from searchlab.engine import plugins
-from searchlab.engine.jobs import Jobs
-from searchlab.engine.loop import Interrupt, Search
-from searchlab.engine.recorder import Recorder
-from searchlab.engine.replay import replay
 from searchlab.errors import ReplayError
 from searchlab.journal.events import Asked, Told
-from searchlab.journal.journal import Journal, read_journal
-from searchlab.journal.record import StudyRecord
-from searchlab.testing import entries as make
+from searchlab.journal.journal import read_journal
 from searchlab.testing.doubles import TrivialExecutor, bowl, study
 from searchlab.tracking.memory import MemoryTracker
-
-BACKENDS = ["optuna", "randomized", pytest.param("hyperband", marks=pytest.mark.keras)]
-
-
-class Process:
-    """One process's work on a study in `directory`."""
-
-    def __init__(self, directory: Path, spec, workers=1, value=bowl):
-        self.directory, self.spec = directory, spec
-        self.executor = TrivialExecutor(workers, value)
-        self.interrupt = Interrupt()
-        self.tracker = MemoryTracker()
-
-    def run(self) -> StudyRecord:
-        path = self.directory / "journal.jsonl"
-        entries = list(read_journal(path))
-        backend = self.backend()
-        try:
-            answers = replay(backend, entries)
-            record = StudyRecord(entries)
-            self.tracker.replay(entries)
-            with Journal(path) as journal:
-                recorder = Recorder(journal, record, self.tracker)
-                if record.started is None:
-                    recorder(make.started(self.spec))
-                recorder(make.resumed(self.spec.search.trials, executor="trivial"))
-                jobs = Jobs(self.spec, Path(), self.directory)
-                Search(jobs, backend, answers, self.executor, recorder, self.interrupt).run()
-        finally:
-            backend.close()
-        return record
-
-    def backend(self):
-        return plugins.backend(self.spec.search.backend)(Problem.of(self.spec, "multiclass"))
-
-
-def picture(record: StudyRecord) -> list:
-    """Return everything that must not depend on how often a study was stopped."""
-    return [(trial.trial, trial.outcome, trial.reports) for trial in record.trials.values()]
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -157,20 +112,18 @@ def test_an_interrupted_trial_is_run_again(tmp_path):
     assert len(record.trials[2].reports) == 9
 
 
-def test_the_time_budget_stops_running_trials_at_an_epoch(tmp_path):
+def test_the_time_budget_stops_running_trials_at_an_epoch(tmp_path, monkeypatch):
     """When the seconds are used up, no trial begins and running ones end PRUNED."""
     spec = study(
-        search={"backend": "optuna", "seconds": 0.2, "options": {"pruner": "none"}},
+        search={"backend": "optuna", "seconds": 20, "options": {"pruner": "none"}},
         training={"epochs": 1000},
     )
-
-    def value(trial, epoch):
-        time.sleep(0.005)
-        return bowl(trial, epoch)
-
-    record = Process(tmp_path, spec, workers=2, value=value).run()
+    clock = count()
+    ticking = Mock(wraps=time, monotonic=lambda: next(clock))  # a second each time it is read
+    monkeypatch.setattr("searchlab.engine.loop.time", ticking)
+    record = Process(tmp_path, spec, workers=2).run()
     assert [trial.state for trial in record.trials.values()] == ["PRUNED", "PRUNED"]
-    assert all(0 < len(trial.reports) < 1000 for trial in record.trials.values())
+    assert all(0 < len(trial.reports) < 20 for trial in record.trials.values())
 
 
 def test_a_backend_that_disagrees_with_its_journal_is_refused(tmp_path):

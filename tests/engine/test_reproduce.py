@@ -6,9 +6,9 @@ import json
 import shutil
 from pathlib import Path
 
-import programs
 import pytest
-from support import run_here, write_study
+from support import programs
+from support.studies import run_here, write_study
 
 from searchlab.core.interrupt import Interrupt
 from searchlab.core.trial import Failure, Outcome, TrialState

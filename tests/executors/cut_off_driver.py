@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from executors.ray_cluster import until
+from support.ray_cluster import until
 
 from searchlab.core.trial import Decision
 from searchlab.executors.cluster.executor import RayExecutor

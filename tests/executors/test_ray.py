@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from executors.ray_cluster import ENVIRONMENT, ON_A_CLUSTER, RayCluster, kill, until
+from support.ray_cluster import ENVIRONMENT, ON_A_CLUSTER, RayCluster, kill, until
 
 from searchlab.core.trial import Decision, Suggestion, Trial, TrialState
 from searchlab.executors.fused import FusedExecutor

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from executors.ray_cluster import ENVIRONMENT, ON_A_CLUSTER, until
+from support.ray_cluster import ENVIRONMENT, ON_A_CLUSTER, until
 
 pytestmark = [
     *ON_A_CLUSTER,

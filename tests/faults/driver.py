@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from programs import preload
+from support.programs import preload
 
 TESTS = Path(__file__).parents[1]
 _PRELOADED = [
@@ -30,7 +30,7 @@ _PRELOADED = [
         "searchlab.tracking.mlflow.tracker",
         "searchlab.tracking.mlflow.store",
     ),
-    *("searchlab.report.html.report", "searchlab.data.prepare", "faults.points", "support"),
+    *("searchlab.report.html.report", "searchlab.data.prepare", "faults.points"),
 ]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner, Result
-from support import write_study
+from support.studies import write_study
 
 from searchlab.cli import cli
 from searchlab.core.trial import Trial

@@ -1,21 +1,21 @@
 """Full or read-only disks and damaged files: one line is printed, and nothing is lost."""
 
 import json
-import os
 import resource
 import shutil
 import subprocess
 import time
 import zlib
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import programs
 import psutil
 import pytest
-from faults.compare import Finished
+from faults.disks import as_root, fill, mounted
 from faults.place import STUDY, TRIALS, Place, one_line
-from support import write_study
+from support import programs
+from support.finished import Finished
+from support.processes import wait_until_gone
+from support.studies import write_study
 
 from searchlab.errors import StorageError
 from searchlab.journal import journal
@@ -23,8 +23,6 @@ from searchlab.journal.journal import read_journal
 from searchlab.journal.layout import ROOT
 from searchlab.journal.record import StudyRecord
 from searchlab.tracking.mlflow import outbox
-
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounting a file system needs root")
 
 
 @pytest.fixture
@@ -56,20 +54,6 @@ def limit_files(size: int) -> None:
     """Limit this process' files to `size` bytes: a write is cut short, then refused."""
     hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-
-
-@contextmanager
-def mounted(directory: Path, *options: str):
-    """Mount a temporary file system."""
-    directory.mkdir(exist_ok=True)
-    try:
-        subprocess.run(["mount", *options, str(directory)], check=True, capture_output=True)
-    except subprocess.CalledProcessError as error:
-        pytest.skip(f"this machine does not let root mount: {error.stderr.decode().strip()}")
-    try:
-        yield directory
-    finally:
-        subprocess.run(["umount", "--lazy", str(directory)], check=True)
 
 
 def assert_as_undisturbed(place: Place, undisturbed: Finished) -> None:
@@ -317,11 +301,11 @@ def test_a_full_disk_under_real_trainings(tmp_path):
             time.sleep(0.02)
         children = psutil.Process(program.pid).children(recursive=True)
         fill(root / "filler")
-        told = program.communicate(timeout=120)[1].splitlines()
+        told = program.communicate()[1].splitlines()
         assert program.returncode == 2
         assert "No space left on device" in told[-1]
         assert not any("Traceback" in line for line in told)
-        assert psutil.wait_procs(children, timeout=10)[1] == []
+        wait_until_gone(children)
         kept = journal_file.read_bytes()
         (root / "filler").unlink()
         assert programs.run(tmp_path, *command).returncode == 0
@@ -329,10 +313,3 @@ def test_a_full_disk_under_real_trainings(tmp_path):
         record = StudyRecord(read_journal(journal_file))
     assert record.state == "finished"
     assert record.counts() == {"COMPLETE": TRIALS}
-
-
-def fill(file: Path) -> None:
-    """Use up all free space on a disk."""
-    with file.open("wb", buffering=0) as filler, suppress(OSError):
-        while True:
-            filler.write(bytes(4096))

@@ -24,6 +24,7 @@ from searchlab.testing.doubles import STUDY_SPACE, study
 from searchlab.tracking.memory import MemoryTracker
 
 pytestmark = pytest.mark.keras
+LONG = pytest.mark.long
 
 FACTORIES = Path(__file__).with_name("dying_factories.py")
 TRIALS = {"process": 5, "fused": 12}  # 8 fused ones are open at once, the rest can be pruned
@@ -33,17 +34,17 @@ RETRIED, UNNOTICED = [FailureKind.WORKER_KILLED], []
 """Failures of attempts; in fused training, only a factory's death is a trial's failure."""
 
 MOMENTS = [
-    ("process", "in_the_factory", RETRIED),
+    pytest.param("process", "in_the_factory", RETRIED, marks=LONG),
     ("process", "in_an_epoch", RETRIED),
-    ("process", "model_written_not_moved", RETRIED),
+    pytest.param("process", "model_written_not_moved", RETRIED, marks=LONG),
     ("process", "model_moved_not_told", RETRIED),
-    ("process", "told_to_stop", RETRIED),
-    ("fused", "in_the_factory", RETRIED),
+    pytest.param("process", "told_to_stop", RETRIED, marks=LONG),
+    pytest.param("fused", "in_the_factory", RETRIED, marks=LONG),
     ("fused", "in_a_fused_epoch", UNNOTICED),
-    ("fused", "model_written_not_moved", UNNOTICED),
-    ("fused", "model_moved_not_told", UNNOTICED),
+    pytest.param("fused", "model_written_not_moved", UNNOTICED, marks=LONG),
+    pytest.param("fused", "model_moved_not_told", UNNOTICED, marks=LONG),
     ("fused", "ended_not_told", UNNOTICED),
-    ("fused", "told_to_forget", UNNOTICED),
+    pytest.param("fused", "told_to_forget", UNNOTICED, marks=LONG),
 ]
 
 
@@ -113,7 +114,7 @@ def test_a_killed_worker_costs_no_trial(tmp_path, executors, unbroken, name, mom
     assert set(files) <= {"fold-0.npz"}, "nothing half written stays"
 
 
-@pytest.mark.parametrize("name", EXECUTORS)
+@pytest.mark.parametrize("name", ["process", pytest.param("fused", marks=LONG)])
 def test_a_trial_that_always_loses_its_worker_is_tried_twice(tmp_path, executors, name):
     """A second SIGKILL is a FAIL, because an out-of-memory kill would recur forever."""
     record = run(tmp_path, executors[name], "always", trials=5)

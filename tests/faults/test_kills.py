@@ -8,13 +8,14 @@ import shutil
 from pathlib import Path
 
 import pytest
-from faults.compare import Finished
 from faults.driver import Death, Life, Server
 from faults.points import POINTS
+from support.finished import Finished
 
 from searchlab.journal.home import load_record, study_names
 
 pytestmark = pytest.mark.keras
+LONG = pytest.mark.long
 
 STUDY = """\
 name: small
@@ -88,7 +89,7 @@ def unbroken(server, database, tmp_path_factory):
     return make
 
 
-@pytest.mark.parametrize("seed", range(STUDIES))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=LONG) for n in range(1, STUDIES))])
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_driver_killed_at_random_moments_loses_nothing(
     tmp_path, server, database, unbroken, record_property, backend, seed
@@ -152,7 +153,7 @@ def test_a_driver_killed_between_two_steps_loses_nothing(
     assert broken.mlflow_picture() == whole.mlflow_picture()
 
 
-@pytest.mark.parametrize("share", [0.2, 0.4, 0.6, 0.8])
+@pytest.mark.parametrize("share", [0.4, *(pytest.param(n, marks=LONG) for n in (0.2, 0.6, 0.8))])
 def test_a_database_is_whole_although_its_maker_was_killed(tmp_path, server, unbroken, share):
     """If a life is killed in the seconds of creating MLflow's tables, the next completes them."""
     place = Place(tmp_path, server, "optuna", 6)

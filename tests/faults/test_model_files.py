@@ -4,7 +4,7 @@ import subprocess
 from dataclasses import replace
 
 import pytest
-from faults.test_disk import as_root, mounted
+from faults.disks import as_root, mounted
 
 from searchlab.core.trial import FailureKind, TrialState
 from searchlab.data.prepare import prepare

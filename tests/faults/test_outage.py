@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from faults.compare import Finished
 from faults.place import TRIALS, Place, one_line
-from mlflow_server import Server, free_port
+from support.finished import Finished
+from support.mlflow_server import Server, free_port
 
 from searchlab.tracking.mlflow import opening, outbox
 from searchlab.tracking.mlflow.opening import open_store

@@ -15,8 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 from faults.place import Place
-from mlflow_server import Server, free_port
-from programs import run_fresh
+from support.mlflow_server import Server, free_port
+from support.programs import run_fresh
 
 from searchlab.tracking.mlflow import outbox
 from searchlab.tracking.mlflow.address import redact, scrub

@@ -24,7 +24,7 @@ WEIGHTED = {"path": "t.csv", "target": "y", "weight": "w"}
 @pytest.fixture(scope="module")
 def benches(tmp_path_factory):
     """Create each study once: `benches(data, folds=2)`."""
-    from fused.fused_support import EPOCHS, Bench
+    from support.fused import EPOCHS, Bench
 
     made = {}
 
@@ -110,10 +110,18 @@ EQUAL = {  # the study, the factory's params, and the fastest correct method
 }
 
 
-@pytest.mark.parametrize("case", EQUAL)
+REPRESENTATIVE = {  # one for every way in which a program is made, and every kind of model
+    *("clipnorm-max_norm", "rmsprop-selu-normalization", "huber-convolution", "auc-dropout"),
+    *("batch_norm", "skip-add", "subclassed", "weights-folds"),
+}
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(c, marks=[] if c in REPRESENTATIVE else pytest.mark.long) for c in EQUAL]
+)
 def test_fused_training_equals_fit(benches, case):
     """All epochs' reports, the scores and the epoch counts equal those of ordinary training."""
-    from fused.fused_support import Driver, assert_same, run_alone
+    from support.fused import Driver, assert_same, run_alone
 
     where, params, method = EQUAL[case]
     job = benches(**where).job(**params)
@@ -126,7 +134,7 @@ def test_fused_training_equals_fit(benches, case):
 @pytest.mark.parametrize("layer", ["", "dropout"])
 def test_neighbours_and_slots_change_no_bit(benches, layer):
     """A job's result is the same alone and among others, in any order, on any number of lanes."""
-    from fused.fused_support import plain, run_fused
+    from support.fused import plain, run_fused
 
     bench = benches(folds=2)
     job = bench.job(0, layer=layer, optimizer="Adam")
@@ -152,7 +160,7 @@ def test_neighbours_and_slots_change_no_bit(benches, layer):
 
 def test_a_neighbour_that_diverges_harms_nobody(benches):
     """A diverging job becomes FAIL with its reason; the others' results keep every bit."""
-    from fused.fused_support import Driver, plain, run_fused
+    from support.fused import Driver, plain, run_fused
 
     bench = benches()
     good = [bench.job(number, rate=0.01 * number) for number in (1, 2)]
@@ -169,7 +177,7 @@ def test_a_neighbour_that_diverges_harms_nobody(benches):
 
 def test_verification_sees_through_a_tiny_learning_rate(benches):
     """Verification notices that sigmoid(0) is not 0 even if the first trial hardly moves."""
-    from fused.fused_support import Driver, assert_same, run_alone
+    from support.fused import Driver, assert_same, run_alone
 
     driver = Driver()
     jobs = [
@@ -181,10 +189,10 @@ def test_verification_sees_through_a_tiny_learning_rate(benches):
     assert_same(results[1], run_alone(jobs[1]))
 
 
-@pytest.mark.parametrize("restore", [True, False])
+@pytest.mark.parametrize("restore", [True, pytest.param(False, marks=pytest.mark.long)])
 def test_early_stopping_is_keras_own(benches, restore):
     """Trainings stop after the same epochs as in fit, with the same score."""
-    from fused.fused_support import EPOCHS, assert_same, run_alone, run_fused
+    from support.fused import EPOCHS, assert_same, run_alone, run_fused
 
     bench = benches().early(patience=2, restore_best_weights=restore)
     jobs = [bench.job(number, rate=0.002 * 50**number, optimizer="Adam") for number in (0, 1)]
@@ -195,7 +203,7 @@ def test_early_stopping_is_keras_own(benches, restore):
 
 def test_a_promotion_goes_on_as_in_fit(benches):
     """Both parts of a promotion match fit's reports, scores and variables, unpadded."""
-    from fused.fused_support import Driver, assert_same, promoted, run_alone
+    from support.fused import Driver, assert_same, promoted, run_alone
 
     from searchlab.training.checkpoint import load_checkpoint
 
@@ -225,7 +233,7 @@ def test_a_promotion_goes_on_as_in_fit(benches):
 def test_the_studys_model_can_be_loaded_and_is_worth_what_is_said(benches, folds, lost):
     """best/model.keras, kept or retrained, has the outcome's metrics on the test rows."""
     import keras
-    from fused.fused_support import EPOCHS, Driver
+    from support.fused import EPOCHS, Driver
 
     from searchlab.data.prepare import open_data
     from searchlab.package.write import model_file
@@ -250,10 +258,12 @@ def test_the_studys_model_can_be_loaded_and_is_worth_what_is_said(benches, folds
         np.testing.assert_allclose(outcome.metrics[name], value, rtol=1e-5)
 
 
-@pytest.mark.parametrize("data", [None, WEIGHTED], ids=["iris", "weighted"])
+@pytest.mark.parametrize(
+    "data", [pytest.param(None, marks=pytest.mark.long), WEIGHTED], ids=["iris", "weighted"]
+)
 def test_a_refit_is_fits_on_all_rows_but_the_tests(benches, data):
     """A refit trains for all its epochs, without early stopping, on the early-stopping rows too."""
-    from fused.fused_support import Driver, assert_same, run_alone
+    from support.fused import Driver, assert_same, run_alone
 
     bench = benches(data, class_weight="balanced").early(patience=1, min_delta=9.0)
     job = as_job(RefitJob, bench.job(1, epochs=12, optimizer="Adam"))
@@ -270,7 +280,7 @@ def test_a_refit_is_fits_on_all_rows_but_the_tests(benches, data):
 
 def test_a_synchronous_job_waits_for_each_decision(benches):
     """It never runs ahead of the last decided epoch, however long its neighbour trains."""
-    from fused.fused_support import Driver, Ended, Epoch
+    from support.fused import Driver, Ended, Epoch
 
     bench = benches(folds=2)
     driver = Driver()
@@ -310,7 +320,7 @@ def test_a_synchronous_job_waits_for_each_decision(benches):
 )
 def test_what_cannot_be_stacked_is_declined(benches, factory, params, reason):
     """The host gives the reason and trains nothing."""
-    from fused.fused_support import Declined, run_fused
+    from support.fused import Declined, run_fused
 
     reports, end = run_fused([benches().job(0, factory, **params)])[0]
     assert isinstance(end, Declined)
@@ -320,7 +330,7 @@ def test_what_cannot_be_stacked_is_declined(benches, factory, params, reason):
 
 def test_trials_share_programs(benches):
     """Similar widths and different constants share one program; another penalty needs a second."""
-    from fused.fused_support import Driver
+    from support.fused import Driver
 
     bench, driver = benches(), Driver()
     jobs = [
@@ -335,7 +345,7 @@ def test_trials_share_programs(benches):
 
 def test_metrics_are_named_alike_in_all_models(benches):
     """The second model's AUC is not `auc_1`, a name that no objective or program knows."""
-    from fused.fused_support import Driver
+    from support.fused import Driver
 
     bench, driver = benches(data=CANCER, batch=32), Driver()
     jobs = [bench.job(number, loss=BINARY, rate=0.01 + number, epochs=1) for number in range(3)]
@@ -349,7 +359,7 @@ def test_metrics_are_named_alike_in_all_models(benches):
 def test_rows_come_in_the_order_of_fit(rows):
     """Every epoch of a real `fit` sees the rows in the order that `order` returns."""
     import keras
-    from fused.fused_support import seen_by_fit
+    from support.fused import seen_by_fit
 
     from searchlab.fused.tensors import order
 

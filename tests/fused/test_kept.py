@@ -107,7 +107,7 @@ def test_the_oldest_make_room_but_nothing_that_may_be_in_use(home, monkeypatch):
 @pytest.mark.keras
 def test_the_next_study_compiles_nothing_and_has_the_same_digits(home, tmp_path, monkeypatch):
     """A second identical study writes no executable, reads all of them, and has equal results."""
-    import programs
+    from support import programs
 
     monkeypatch.delenv("TF_XLA_FLAGS")
     results = []

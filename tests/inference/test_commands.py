@@ -10,10 +10,10 @@ import urllib.request
 
 import numpy as np
 import pandas as pd
-import programs
 import pytest
-from mlflow_server import free_port
-from packages import package_of, table
+from support import programs
+from support.mlflow_server import free_port
+from support.packages import package_of, table
 
 from searchlab.inference.export import export_package
 from searchlab.inference.loading import load_package

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from packages import package_of, table
+from support.packages import package_of, table
 
 from searchlab.data.example import load_example
 from searchlab.data.preprocessing import load_preprocessing

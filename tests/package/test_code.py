@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from packages import table
+from support.packages import table
 
 from searchlab.errors import PackageError
 from searchlab.package.code import copy_code, imported_packages
@@ -20,7 +20,7 @@ TRAIN = """
 import sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from packages import package_of, table
+from support.packages import package_of, table
 package_of(Path("."), table(), "model_factories.py:subclassed")
 """
 PREDICT = """

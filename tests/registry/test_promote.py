@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from mlflow import MlflowClient
 from rich.console import Console
-from tracking.store_support import track
+from support.stores import track
 
 from searchlab.cli import cli
 from searchlab.journal.home import StudyHome

@@ -7,8 +7,8 @@ import sys
 
 import psutil
 import pytest
-from executors.ray_cluster import ENVIRONMENT, ON_A_CLUSTER, RayCluster, command_of, kill, until
-from faults.compare import Finished
+from support.finished import Finished
+from support.ray_cluster import ENVIRONMENT, ON_A_CLUSTER, RayCluster, command_of, kill, until
 
 from searchlab.journal.home import StudyHome, load_record
 from searchlab.journal.layout import sent_file

@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from packages import package_of
+from support.packages import package_of
 
 from searchlab.package import write
 from searchlab.tracking.mlflow.address import resolve_uri

@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 from rich.console import Console
-from tracking.store_support import history, runs
+from support.stores import history, runs
 
 from searchlab.report.console import LiveTracker, PlainTracker
 from searchlab.testing import TrackerContract

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
-from tracking.store_support import artifacts, history, runs, track
+from support.stores import artifacts, history, runs, track
 
 from searchlab.journal.record import StudyRecord
 from searchlab.study.ending import Ending

@@ -17,8 +17,8 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
-from mlflow_server import Server
-from tracking.store_support import runs, track
+from support.mlflow_server import Server
+from support.stores import runs, track
 
 from searchlab.core.verdict import Alias
 from searchlab.journal.record import StudyRecord

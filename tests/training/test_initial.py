@@ -327,7 +327,7 @@ def test_any_loss_can_be_frozen(place, other):
 
 def test_fused_trainings_begin_with_the_same_weights(place, other):
     """Fused and ordinary training agree for several shapes of the layers that are not copied."""
-    from fused.fused_support import assert_same, run_alone, run_fused
+    from support.fused import assert_same, run_alone, run_fused
 
     other(n_hidden=1)
     jobs = [
@@ -341,7 +341,7 @@ def test_fused_trainings_begin_with_the_same_weights(place, other):
 
 def test_frozen_epochs_are_not_fused(place, other):
     """A job with frozen epochs is declined with the reason that the study shows."""
-    from fused.fused_support import run_fused
+    from support.fused import run_fused
 
     other(n_hidden=1)
     ((_, end),) = run_fused([job(place, freeze=1)]).values()

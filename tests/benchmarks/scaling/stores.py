@@ -76,7 +76,7 @@ def sqlite(directory: Path) -> Iterator[Store]:
 @contextlib.contextmanager
 def server(directory: Path) -> Iterator[Store]:
     """An MLflow server with one worker, over HTTP."""
-    from tests.mlflow_server import Server  # the benchmarks' tests know `tests` by no name
+    from tests.support.mlflow_server import Server  # the benchmarks' tests know `tests` by no name
 
     running = Server(directory)
     try:

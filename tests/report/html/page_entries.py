@@ -6,15 +6,18 @@ import json
 from dataclasses import replace
 from html.parser import HTMLParser
 
-from searchlab.journal.events import Compared, Event
+from searchlab.core.trial import Failure, Outcome, TrialState
+from searchlab.journal.events import Compared, Event, Told
 from searchlab.journal.record import StudyRecord
 from searchlab.study.ending import Ending
+from searchlab.study.spec import StudySpec
 from searchlab.testing import entries as make
 
 CONFIRMED = {  # the scores of two candidates with the three seeds after the study's own, 7
     7: {8: 0.31, 9: 0.35, 10: 0.33},
     6: {8: 0.21, 9: 0.29, 10: 0.25},
 }
+NASTY = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{7*7}}"
 BASELINES = {"dummy": 1.5, "linear": 0.75, "boosting": 0.4375}
 
 
@@ -62,6 +65,35 @@ def resumed() -> StudyRecord:
     return StudyRecord(
         [*make.timed(*first), *make.timed(*second, begin=make.BEGIN + 3600)],
     )
+
+
+def nasty_study() -> StudyRecord:
+    """Return a study in which everything a user, library or file can name is HTML with a script."""
+    spec = make.spec().as_dict()
+    spec["space"]["norm"] = {"choice": [NASTY, "b"]}
+    del spec["space"]["momentum"]
+    spec["objective"] = {"metric": f"val_{NASTY}", "direction": "minimize"}
+    spec["data"] = {"dataset": NASTY}
+    spec["model"] = NASTY
+    spec["search"]["backend"] = NASTY
+    started = make.started(
+        StudySpec.from_dict(spec),
+        text=NASTY,
+        data={**make.DATA, "source": NASTY, "target": NASTY, "digest": NASTY},
+        versions={NASTY: NASTY},
+    )
+    events = [started, replace(make.RESUMED, executor=NASTY, ending=Ending(1, 1, True, True))]
+    for number in range(6):
+        params = {"units": 8 + number, "rate": 0.01, "norm": (NASTY, "b")[number % 2]}
+        events += [make.asked(number, params)]
+        events += [make.reported(number, 1, metrics={f"val_{NASTY}": 0.5})]
+        error = Failure(NASTY, NASTY, NASTY) if number == 5 else None
+        state = TrialState.FAIL if error else TrialState.COMPLETE
+        value = None if error else 0.1 * (number + 1)
+        events.append(Told(Outcome(number, state, value, error=error, unfused=NASTY)))
+    events += [make.confirmed(0, 8, 0.2), Compared(NASTY, {NASTY: 1.0}, 1.0, Failure(NASTY, NASTY))]
+    events += [make.finished(3.0, 0, test={NASTY: 0.5}, winner=0, epochs=1)]
+    return StudyRecord(make.timed(*events))
 
 
 class Reader(HTMLParser):

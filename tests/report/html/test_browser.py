@@ -6,8 +6,7 @@ import shutil
 import subprocess
 
 import pytest
-from report.html.page_entries import Reader, finished, many
-from report.html.test_report_page import nasty_study
+from report.html.page_entries import Reader, finished, many, nasty_study
 
 from searchlab.report.html.compare import compare_page
 from searchlab.report.html.report import report_page

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
-from report.html.page_entries import CONFIRMED, Reader, finished, many, record
+from report.html.page_entries import CONFIRMED, NASTY, Reader, finished, many, nasty_study, record
 
 from searchlab.cli import cli
 from searchlab.core.state import StudyState
-from searchlab.core.trial import Failure, Outcome, TrialState
+from searchlab.core.trial import Failure
 from searchlab.core.wording import number_text
 from searchlab.errors import InputError
-from searchlab.journal.events import Compared, Stopped, Told
+from searchlab.journal.events import Compared, Stopped
 from searchlab.journal.home import StudyHome
 from searchlab.journal.journal import Journal
 from searchlab.journal.record import StudyRecord
 from searchlab.report.html.page import write_page
 from searchlab.report.html.report import report_page
 from searchlab.study.ending import Ending
-from searchlab.study.spec import StudySpec
 from searchlab.testing import entries as make
-
-NASTY = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{7*7}}"
 
 
 def read(study: StudyRecord) -> Reader:
@@ -161,35 +157,6 @@ def test_the_page_needs_nothing_but_itself():
     assert "url(" not in style
     assert "@import" not in style
     assert sum("plotly.js v" in script for script in page.scripts) == 1
-
-
-def nasty_study() -> StudyRecord:
-    """Return a study in which everything a user, library or file can name is HTML with a script."""
-    spec = make.spec().as_dict()
-    spec["space"]["norm"] = {"choice": [NASTY, "b"]}
-    del spec["space"]["momentum"]
-    spec["objective"] = {"metric": f"val_{NASTY}", "direction": "minimize"}
-    spec["data"] = {"dataset": NASTY}
-    spec["model"] = NASTY
-    spec["search"]["backend"] = NASTY
-    started = make.started(
-        StudySpec.from_dict(spec),
-        text=NASTY,
-        data={**make.DATA, "source": NASTY, "target": NASTY, "digest": NASTY},
-        versions={NASTY: NASTY},
-    )
-    events = [started, replace(make.RESUMED, executor=NASTY, ending=Ending(1, 1, True, True))]
-    for number in range(6):
-        params = {"units": 8 + number, "rate": 0.01, "norm": (NASTY, "b")[number % 2]}
-        events += [make.asked(number, params)]
-        events += [make.reported(number, 1, metrics={f"val_{NASTY}": 0.5})]
-        error = Failure(NASTY, NASTY, NASTY) if number == 5 else None
-        state = TrialState.FAIL if error else TrialState.COMPLETE
-        value = None if error else 0.1 * (number + 1)
-        events.append(Told(Outcome(number, state, value, error=error, unfused=NASTY)))
-    events += [make.confirmed(0, 8, 0.2), Compared(NASTY, {NASTY: 1.0}, 1.0, Failure(NASTY, NASTY))]
-    events += [make.finished(3.0, 0, test={NASTY: 0.5}, winner=0, epochs=1)]
-    return StudyRecord(make.timed(*events))
 
 
 def test_nothing_that_comes_from_elsewhere_becomes_part_of_the_page():

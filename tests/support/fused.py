@@ -21,7 +21,7 @@ from searchlab.testing.doubles import study
 from searchlab.training import fit
 from searchlab.training.job import Job, Made, TrialJob
 
-FACTORIES = Path(__file__).parent / "stackable_factories.py"
+FACTORIES = Path(__file__).parents[1] / "fused" / "stackable_factories.py"
 EPOCHS = 20
 TIMEOUT = 120
 

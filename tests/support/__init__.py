@@ -1,0 +1,1 @@
+"""What tests of several folders use; helpers of one folder stand beside its tests."""

@@ -1,0 +1,22 @@
+"""Processes that tests start."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+import psutil
+
+
+def wait_until_gone(processes: Iterable[psutil.Process]) -> None:
+    """Wait until no process runs; one that nobody has reaped yet is gone, too."""
+    left = list(processes)
+    while left := [process for process in left if _lives(process)]:
+        time.sleep(0.05)
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
