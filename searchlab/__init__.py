@@ -13,7 +13,7 @@ __all__ = ["__version__", "load_model"]
 
 
 def __getattr__(name: str) -> Any:
-    """Imports what the package offers when it is asked for, so that importing it stays light."""
+    """Import public names on first access, so that importing the package stays light."""
     if name == "load_model":
         from searchlab.registry.resolve import load_model
 

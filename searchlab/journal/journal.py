@@ -35,7 +35,7 @@ class Journal:
     """Writes the events of one study. Only the search loop does."""
 
     def __init__(self, path: Path) -> None:
-        """Opens a journal for appending, and cuts off what a killed process left half written.
+        """Open a journal for appending, and cut off a line that a killed process left incomplete.
 
         Raises:
             JournalError: if the file cannot be opened or is damaged.
@@ -50,7 +50,7 @@ class Journal:
             raise _unwritable(path, error) from None
 
     def append(self, event: Event) -> Entry:
-        """Writes one event; everything but reports is on the disk when this returns.
+        """Write one event; everything except reports is on the disk when this returns.
 
         Raises:
             JournalError: if the event could not be written; the journal is as before.
@@ -71,7 +71,7 @@ class Journal:
         return entry
 
     def close(self) -> None:
-        """Closes the file."""
+        """Close the file."""
         self._file.close()
 
     def __enter__(self) -> Self:
@@ -87,7 +87,7 @@ class Journal:
 
 
 def read_journal(path: Path) -> Iterator[Entry]:
-    """The entries of a journal, oldest first; none if there is no such file.
+    """Yield the entries of a journal, oldest first; none if there is no such file.
 
     Raises:
         JournalError: if a line other than the last is damaged, or the file cannot be read.
@@ -100,7 +100,7 @@ def read_journal(path: Path) -> Iterator[Entry]:
 
 
 def _whole_lines(path: Path) -> Iterator[bytes]:
-    """The lines that were written to their end."""
+    """Return the complete lines."""
     if not path.exists():
         return
     with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Every path below `.searchlab/`, and what takes its place on a cluster's node.
+"""Every path below `.searchlab/`, and of its counterpart on a cluster's node.
 
 Nothing else knows them. Light, and changes no file.
 """
@@ -34,12 +34,12 @@ class StudyLayout:
 
     @property
     def owner(self) -> Path:
-        """Who holds the lock, for people."""
+        """The holder of the lock, for people."""
         return self.directory / "owner"
 
     @property
     def mlflow(self) -> Path:
-        """What MLflow has been told already."""
+        """The progress of sending to MLflow."""
         return self.directory / "mlflow.json"
 
     @property
@@ -69,15 +69,15 @@ class StudyLayout:
 
     @property
     def workers(self) -> Path:
-        """What trainings printed."""
+        """The output of trainings."""
         return self.directory / "workers"
 
     def model(self, number: int) -> Path:
-        """The directory of a trial's weights."""
+        """Return the directory of a trial's weights."""
         return self.models / str(number)
 
     def checkpoint(self, number: int, fold: int) -> Path:
-        """The weights of one fold of a trial."""
+        """Return the file of the weights of one fold of a trial."""
         return self.model(number) / f"fold-{fold}.npz"
 
     def checkpoints(self, number: int) -> list[Path]:
@@ -117,7 +117,7 @@ class SubmissionLayout:
 
     @property
     def order(self) -> Path:
-        """How `searchlab run` is called."""
+        """The arguments of `searchlab run`."""
         return self.directory / "order.json"
 
     @property
@@ -127,12 +127,12 @@ class SubmissionLayout:
 
     @property
     def output(self) -> Path:
-        """What its drivers print."""
+        """The output of its drivers."""
         return self.directory / "output.log"
 
     @property
     def errors(self) -> Path:
-        """What its latest driver complains of."""
+        """The errors of its latest driver."""
         return self.directory / "errors.log"
 
 
@@ -179,7 +179,7 @@ class NodeLayout:
 
     @property
     def workers(self) -> Path:
-        """What trainings printed."""
+        """The output of trainings."""
         return self.root / "workers"
 
     def job(self, number: int) -> StudyLayout:

@@ -1,4 +1,4 @@
-"""Records of studies for the tests of pages, and what a reader finds on a page."""
+"""Records of studies for the tests of pages, and a reader of pages."""
 
 from __future__ import annotations
 
