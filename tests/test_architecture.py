@@ -17,10 +17,11 @@ ROOMS: dict[str, set[str]] = {
     "__main__": {"cli"},
     "cli": {"remote", "engine", "registry", "tracking", "report", "executors", "inference"}
     | {"data", "journal", "study", "private", "core"},
+    "__init__": {"api", "registry", "report", "inference", "study", "core"},
+    "api": {"engine", "registry", "report", "tracking", "inference", "journal", "study", "core"},
     "testing": {"tracking", "backends", "executors", "training", "data"}
     | {"journal", "study", "core"},
     "remote": {"engine", "tracking", "executors", "journal", "study", "private", "core"},
-    "__init__": {"registry", "core"},
     "engine": {"tracking", "report", "backends", "executors", "training", "data", "factories"}
     | {"journal", "study", "core"},
     "registry": {"tracking", "report", "inference", "journal", "core"},
@@ -163,9 +164,19 @@ def test_help_loads_nothing_heavy():
     assert not loaded & (HEAVY | {"numpy", "pydantic", "rich"})
 
 
-def test_the_package_offers_load_model_and_stays_light():
-    """Importing searchlab, and asking for `load_model`, loads nothing heavy."""
-    assert not loaded_by("import searchlab\nassert callable(searchlab.load_model)") & HEAVY
+def test_the_package_stays_light():
+    """Importing searchlab loads no library; asking for all it offers but `Model`, nothing heavy."""
+    assert not loaded_by("import searchlab") & (HEAVY | {"numpy", "pydantic", "rich"})
+    names = set(searchlab.__all__) - {"Model"}
+    assert not loaded_by(f"import searchlab\n[getattr(searchlab, n) for n in {names}]") & HEAVY
+
+
+def test_the_package_offers_what_it_says():
+    """Each name of `__all__` is there and known to `dir`; any other is an ordinary error."""
+    assert set(searchlab.__all__) <= set(dir(searchlab))
+    assert all(getattr(searchlab, name) is not None for name in searchlab.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'run_studdy'"):
+        searchlab.run_studdy  # noqa: B018
 
 
 def test_validating_loads_nothing_heavy(tmp_path):

@@ -35,18 +35,10 @@ def tell_failure(record: StudyRecord) -> None:
 
 def warn_of_backlog(trackers: Iterable[Tracker], name: str, option: str | None) -> None:
     """Report that MLflow lacks entries, which the study itself does not need."""
-    from searchlab.tracking.mlflow.address import redact
-    from searchlab.tracking.mlflow.tracker import MlflowTracker
+    from searchlab.tracking.mlflow.tracker import backlog
 
-    for tracker in trackers:
-        if not isinstance(tracker, MlflowTracker) or not tracker.pending:
-            continue
-        where = f" --tracking-uri {redact(option)}" if option else ""
-        complain(
-            f"MLflow lacks the last {tracker.pending} events: "
-            f"{tracker.problem or 'the store took too long'}; nothing is lost: once it is back, "
-            f"searchlab sync {name}{where}"
-        )
+    for line in backlog(trackers, name, option):
+        complain(line)
 
 
 def print_study(record: StudyRecord, file: Path, output: TextIO | None, console: Console) -> None:

@@ -119,7 +119,7 @@ class Float:
         return type(value) is float and self.low - slack <= value <= self.high + slack
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Choice:
     """One of some plain values.
 
@@ -128,9 +128,17 @@ class Choice:
     """
 
     values: tuple[Scalar, ...]
-    when: When | None = None
+    when: When | None
 
-    def __post_init__(self) -> None:
+    def __init__(self, values: Iterable[Scalar], when: When | None = None) -> None:
+        """Take the values in their order, from a list or any other collection but a text."""
+        if isinstance(values, str):
+            raise ValueError(f"give a list of choices, such as [{values!r}]")
+        object.__setattr__(self, "values", tuple(values))
+        object.__setattr__(self, "when", when)
+        self._check()
+
+    def _check(self) -> None:
         if not self.values:
             raise ValueError("give at least one choice, such as choice: [relu, elu]")
         seen = set()

@@ -13,7 +13,7 @@ import psutil
 from searchlab.core.trial import Failure, FailureKind
 from searchlab.errors import SearchlabError
 from searchlab.executors.worker import Serve, enter
-from searchlab.private.python import reading_end, without_module_list
+from searchlab.private.python import hidden_main_module, reading_end, without_module_list
 
 _GRACE = 1.0  # seconds for a worker to end once its pipe is closed
 _DUMP = 0.3  # seconds to write down where a training is
@@ -70,7 +70,8 @@ class Child:
             daemon=True,
         )
         try:
-            self._process.start()
+            with hidden_main_module():
+                self._process.start()
         except (OSError, EOFError) as error:
             raise SearchlabError(
                 f"a {kind} process could not be started ({type(error).__name__}): see whether "

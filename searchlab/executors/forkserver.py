@@ -10,7 +10,12 @@ import threading
 from collections.abc import Iterator
 
 from searchlab.core.quiet import quiet
-from searchlab.private.python import fork_server_pid, start_fork_server, start_resource_tracker
+from searchlab.private.python import (
+    fork_server_pid,
+    hidden_main_module,
+    start_fork_server,
+    start_resource_tracker,
+)
 
 _PRELOAD = "searchlab.executors.preload"
 """The module that imports everything a worker needs."""
@@ -65,7 +70,8 @@ class ForkServer:
         """Start a process that does nothing, which succeeds once the imports are done."""
         with contextlib.suppress(OSError, EOFError):  # the first worker will report the problem
             process = self.context.Process(target=_nothing, daemon=True)
-            process.start()
+            with hidden_main_module():
+                process.start()
             process.join()
             pid = fork_server_pid()
             if process.exitcode == 0 and pid is not None:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import sys
+import threading
+from collections.abc import Iterator
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
+
+_hiding = threading.Lock()
+_hidden: list[ModuleType] = []
+"""The main module as often as it is hidden at present."""
 
 
 def start_fork_server() -> None:
@@ -74,14 +82,28 @@ def temporary_directory() -> str | None:
     return process._config.get("tempdir")  # type: ignore[attr-defined, no-any-return]
 
 
-def forget_main_module() -> None:
-    """Keep children of this process' fork server from importing its main module.
+@contextlib.contextmanager
+def hidden_main_module() -> Iterator[None]:
+    """Keep processes that are started in the block from importing this program's main module.
 
-    Touches: `__main__.__file__`, by which multiprocessing finds that module, seen in Python 3.11.
+    Several threads may be in such a block at a time.
+
+    Touches: `sys.modules["__main__"]`, where multiprocessing looks for that module, seen in Python
+        3.11.
     Public: every child imports it.
-    Without it: the children of a Ray actor would import Ray's own program.
+    Without it: a script that runs a study and has no `if __name__ == "__main__"` runs again in each
+        worker, and the children of a Ray actor import Ray's own program.
     """
-    vars(sys.modules["__main__"]).pop("__file__", None)
+    with _hiding:
+        _hidden.append(_hidden[0] if _hidden else sys.modules["__main__"])
+        sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        with _hiding:
+            main = _hidden.pop()
+            if not _hidden:
+                sys.modules["__main__"] = main
 
 
 def without_module_list(text: str) -> str:

@@ -45,6 +45,18 @@ def load_model(model: str | os.PathLike[str], tracking_uri: str | None = None) -
         return load_package(package)
 
 
+def load_study_model(name: str, cwd: Path) -> Model:
+    """Load the model of a study in a working directory.
+
+    Raises:
+        PackageError: if the study has no model, or it cannot be loaded.
+    """
+    package = _of_study(name, cwd)
+    from searchlab.inference.loading import load_package  # imports Keras
+
+    return load_package(package)
+
+
 @contextlib.contextmanager
 def located(model: str, cwd: Path, tracking_uri: str | None) -> Iterator[Path]:
     """Provide the directory of a model for the duration of the block.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +12,11 @@ from typing import Any
 
 import yaml
 
+from searchlab.core.space import Choice, Float, Int
 from searchlab.errors import StudyFileError
 from searchlab.study import yaml_text
 from searchlab.study.others import is_name
+from searchlab.study.params import keys_of
 from searchlab.study.problems import Check, Finder, Keys, line_of
 from searchlab.study.spec import StudySpec
 
@@ -66,11 +70,67 @@ def load_study(
     if spec is None or of_yaml or finder.problems:
         source = _Source(path, node, frozenset(overrides or ()))
         raise StudyFileError(source.lines(of_yaml, finder.problems))
-    if "registered_model" not in values:
-        # Studies of one file under several --name compete for the same registered model.
-        name = own_name if is_name(own_name) else spec.name
-        spec = spec.model_copy(update={"registered_model": name})
-    return StudyFile(spec, path, text)
+    return StudyFile(_registered(spec, values, own_name), path, text)
+
+
+def _registered(spec: StudySpec, values: Mapping[str, Any], own_name: Any) -> StudySpec:
+    """Name the registered model: all studies of a file compete for one, whatever their --name."""
+    if "registered_model" in values:
+        return spec
+    name = own_name if is_name(own_name) else spec.name
+    return spec.model_copy(update={"registered_model": name})
+
+
+def study_of_values(
+    values: Mapping[str, Any],
+    base: Path,
+    overrides: Mapping[str, Any] | None = None,
+    checks: Sequence[Check] = (),
+) -> StudyFile:
+    """Return a study that was never a file.
+
+    Args:
+        values: the keys of a study file; params of the space may be `Int`, `Float` and `Choice`.
+        base: the directory from which relative paths in the study start.
+        overrides: values by dotted key, which win over the others.
+        checks: further checks of what fits the types.
+
+    Raises:
+        StudyFileError: with all problems of the study, each naming key and remedy.
+    """
+    changed = copy.deepcopy(dict(values))
+    own_name = changed.get("name")
+    for key, value in (overrides or {}).items():
+        _override(changed, key, value)
+    label = f"study {own_name}" if isinstance(own_name, str) else "the study"
+    plain = _plain(changed, label)
+    path = base / f"{plain.get('name')}.yaml"
+    finder = Finder(plain)
+    spec = finder.find(checks, path)
+    if spec is None or finder.problems:
+        raise StudyFileError(
+            [f"{label}: {_key('.'.join(keys))}{message}" for keys, message in finder.problems]
+        )
+    text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
+    return StudyFile(_registered(spec, plain, own_name), path, text)
+
+
+def _plain(values: Mapping[str, Any], label: str) -> dict[str, Any]:
+    """Return values as a file would hold them: with lists and groups only."""
+
+    def default(value: Any) -> Any:
+        if isinstance(value, Int | Float | Choice):
+            return keys_of(value)
+        raise TypeError(f"{type(value).__name__}: {value!r}")
+
+    try:
+        plain: dict[str, Any] = json.loads(json.dumps(values, default=default))
+    except (TypeError, ValueError) as error:
+        line = " ".join(str(error).split())
+        raise StudyFileError(
+            [f"{label}: has a value that no study file can hold ({line}): use plain values"]
+        ) from None
+    return plain
 
 
 def parse_override(text: str) -> tuple[str, Any]:

@@ -104,6 +104,18 @@ class ChoiceSpec(_ParamSpec):
         return Choice(self.values, when=self._condition())
 
 
+def keys_of(domain: Domain) -> dict[str, Any]:
+    """Return a param as the keys that a study file has for it."""
+    if isinstance(domain, Choice):
+        keys: dict[str, Any] = {"choice": list(domain.values)}
+    else:
+        keys = {type(domain).__name__.lower(): [domain.low, domain.high]}
+        keys |= {"step": domain.step, "log": domain.log}
+    if domain.when is not None:
+        keys["when"] = {"param": domain.when.param, "in": list(domain.when.values)}
+    return keys
+
+
 def _kind(value: Any) -> str | None:
     if isinstance(value, IntSpec | FloatSpec | ChoiceSpec):
         return f"<{type(value).__name__.removesuffix('Spec').lower()}>"

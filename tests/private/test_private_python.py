@@ -76,22 +76,30 @@ def test_reading_end():
 
 
 MAIN = """
-from searchlab.private.python import forget_main_module
+import sys
+from searchlab.private.python import hidden_main_module
 from multiprocessing import spawn
-print("init_main_from_path" in spawn.get_preparation_data("a"))
-forget_main_module()
-print("init_main_from_path" in spawn.get_preparation_data("a"))
-forget_main_module()
+told = lambda: "init_main_from_path" in spawn.get_preparation_data("a")
+main = sys.modules["__main__"]
+first, second = hidden_main_module(), hidden_main_module()
+print(told())
+first.__enter__()
+second.__enter__()
+print(told())
+first.__exit__(None, None, None)
+print(told())
+second.__exit__(None, None, None)
+print(told(), sys.modules["__main__"] is main)
 """
 
 
-def test_forget_main_module(tmp_path):
-    """Children are told of the main module, and no more once it is forgotten."""
+def test_hidden_main_module(tmp_path):
+    """Children are not told of the main module until the last block that hides it is left."""
     file = tmp_path / "program.py"
     file.write_text(MAIN)
     command = [sys.executable, str(file)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["True", "False"]
+    assert done.stdout.split() == ["True", "False", "False", "True", "True"]
     assert callable(spawn.get_preparation_data)
 
 

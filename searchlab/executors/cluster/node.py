@@ -32,7 +32,6 @@ from searchlab.executors.cluster.transfer import Files, on_node, pack, unpack
 from searchlab.executors.sources import Forked, Kind
 from searchlab.fused.messages import Declined, Drop, Ended, Submit
 from searchlab.journal.layout import NodeLayout, StudyLayout
-from searchlab.private.python import forget_main_module
 from searchlab.training.job import Job, Result
 
 _WAIT = 1.0  # seconds that `hear` waits for news; no news is a sign of life, too
@@ -91,7 +90,6 @@ class Node:
 
     def __init__(self, setup: Setup) -> None:
         """Create the node's directory, and delete those left by killed actors."""
-        forget_main_module()
         _sweep()
         self._paths = NodeLayout(Path(tempfile.mkdtemp(prefix=_PREFIX)))
         self._lock = FileLock(self._paths.lock)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from searchlab.journal.events import Entry
-from searchlab.tracking.base import Render, TrackerContext
-from searchlab.tracking.mlflow.address import resolve_uri
+from searchlab.tracking.base import Render, Tracker, TrackerContext
+from searchlab.tracking.mlflow.address import redact, resolve_uri
 from searchlab.tracking.mlflow.outbox import Outbox
 from searchlab.tracking.mlflow.tracked import TrackedStudy
 from searchlab.tracking.mlflow.trouble import told
@@ -116,3 +116,21 @@ def follow(context: TrackerContext) -> MlflowTracker:
     """
     uri = resolve_uri(context.tracking_uri, context.cwd)
     return MlflowTracker(uri, context.directory, hurry=context.interrupted, render=context.render)
+
+
+def backlog(trackers: Iterable[Tracker], name: str, option: str | None) -> Iterator[str]:
+    """Yield a line for each MLflow tracker whose store lacks something of the study.
+
+    Args:
+        trackers: the trackers of the study, closed.
+        name: the study.
+        option: the tracking URI as the user gave it, or None.
+    """
+    for tracker in trackers:
+        if isinstance(tracker, MlflowTracker) and tracker.pending:
+            where = f" --tracking-uri {redact(option)}" if option else ""
+            yield (
+                f"MLflow lacks the last {tracker.pending} events: "
+                f"{tracker.problem or 'the store took too long'}; nothing is lost: once it is "
+                f"back, searchlab sync {name}{where}"
+            )
