@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from wheels import install
+from support.wheels import install
 
 from searchlab.engine import plugins
 from searchlab.errors import InputError, StudyFileError

@@ -11,7 +11,7 @@ import venv
 from pathlib import Path
 
 import pytest
-from wheels import install
+from support.wheels import install
 
 import searchlab
 
