@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from searchlab.api.result import StudyResult, load_study
     from searchlab.api.run import run_study
     from searchlab.core.space import Choice, Float, Int, When
+    from searchlab.core.state import StudyState
+    from searchlab.core.trial import TrialState
     from searchlab.inference.model import Model
     from searchlab.registry.resolve import load_model
     from searchlab.report.rows import TrialRow
@@ -33,7 +35,9 @@ __all__ = [
     "SearchlabError",
     "StudyResult",
     "StudySpec",
+    "StudyState",
     "TrialRow",
+    "TrialState",
     "When",
     "__version__",
     "errors",
@@ -49,7 +53,9 @@ _HOMES = {
     "Model": "searchlab.inference.model",
     "StudyResult": "searchlab.api.result",
     "StudySpec": "searchlab.study.spec",
+    "StudyState": "searchlab.core.state",
     "TrialRow": "searchlab.report.rows",
+    "TrialState": "searchlab.core.trial",
     "When": "searchlab.core.space",
     "load_model": "searchlab.registry.resolve",
     "load_study": "searchlab.api.result",

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from searchlab.core.state import StudyState
 from searchlab.journal.home import load_record
 from searchlab.journal.record import StudyRecord
 from searchlab.journal.standings import Standing, standing_of
@@ -25,7 +26,7 @@ class StudyResult:
 
     Attributes:
         spec: the study as its file describes it.
-        state: `finished`, `failed`, `interrupted`, or `running` (also if its process has died).
+        state: the study's state; RUNNING also if its process has died.
         trials: all trials by number.
         confirmed: the scores with other seeds of the trial that the study's model is made of; None
             before the end, and without confirmation.
@@ -35,7 +36,7 @@ class StudyResult:
     """
 
     spec: StudySpec
-    state: str
+    state: StudyState
     trials: tuple[TrialRow, ...] = field(repr=False)
     confirmed: Standing | None
     test: Mapping[str, float]

@@ -15,6 +15,7 @@ from typing import Any, TextIO, cast
 
 from searchlab.api.result import StudyResult
 from searchlab.core.interrupt import Interrupt
+from searchlab.core.state import StudyState
 from searchlab.engine import plugins, run
 from searchlab.report.console import PlainTracker
 from searchlab.report.html.report import report_page
@@ -51,7 +52,7 @@ def run_study(
         trackers: further trackers, beside those that the study names.
 
     Returns:
-        The study as it is at the end. A study without any COMPLETE trial is `failed`.
+        The study as it is at the end; FAILED if no trial is COMPLETE.
 
     Raises:
         KeyboardInterrupt: at Ctrl-C, once the trainings have reached the end of an epoch; a second
@@ -76,7 +77,7 @@ def run_study(
         record = run.run_study(file, cwd, following, interrupt, _log.info)
     for line in backlog(followed, file.spec.name, tracking_uri):
         _log.warning(line)
-    if interrupt.requested and record.state == "interrupted":
+    if interrupt.requested and record.state is StudyState.INTERRUPTED:
         raise KeyboardInterrupt
     return StudyResult.of(record, cwd)
 

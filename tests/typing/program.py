@@ -34,6 +34,7 @@ def run() -> None:
 def look_at(result: sl.StudyResult) -> None:
     assert_type(result.name, str)
     assert_type(result.spec, sl.StudySpec)
+    assert_type(result.state, sl.StudyState)
     assert_type(result.trials, tuple[sl.TrialRow, ...])
     assert_type(result.best, sl.TrialRow | None)
     assert_type(result.winner, sl.TrialRow | None)
@@ -41,6 +42,7 @@ def look_at(result: sl.StudyResult) -> None:
     assert_type(result.directory, Path)
     for trial in result.trials:
         assert_type(trial.number, int)
+        assert_type(trial.state, sl.TrialState)
         assert_type(trial.value, float | None)
         assert_type(trial.params["n_hidden"], bool | int | float | str | None)
         assert_type(trial.error, str | None)
