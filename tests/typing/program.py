@@ -68,7 +68,7 @@ def mistakes(result: sl.StudyResult) -> None:
     sl.run_study("houses.yaml", Path())  # type: ignore[call-arg]
     sl.run_study(7)  # type: ignore[arg-type]
     sl.Int("0", 3)  # type: ignore[arg-type]
-    result.state = "finished"  # type: ignore[misc]
+    result.state = sl.StudyState.FINISHED  # type: ignore[misc]
     result.trials[0].value = 0.0  # type: ignore[misc]
     print(result.best.value)  # type: ignore[union-attr]
 
