@@ -146,7 +146,7 @@ BAD = {
         arrays(X=X, y=Y[:39]), "X has 40 rows and y has 39: give both the same", "houses.npz"
     ),
     "no target array": Bad(arrays(X=X), "no array 'y'; the arrays are 'X'", "houses.npz"),
-    "two columns in the target": Bad(arrays(X=X, y=X), "give it one value a row", "houses.npz"),
+    "two columns in the target": Bad(arrays(X=X, y=X), "it needs one value per row", "houses.npz"),
     "objects in an array": Bad(
         arrays(X=X, y=np.array([{}] * 40, object)), "cannot be read", "houses.npz"
     ),

@@ -317,8 +317,8 @@ def test_processes_that_start_at_once_share_a_new_store(tmp_path):
     code = (
         "import sys; from pathlib import Path; from searchlab.testing import entries as make;"
         "from support.stores import track; home = Path(sys.argv[2]); home.mkdir();"
-        "entries = make.timed(make.started(make.spec()), make.RESUMED, *make.trial(0),"
-        " begin=float(sys.argv[3]));"
+        "begun = make.started(make.spec(), id=sys.argv[3]);"
+        "entries = make.timed(begun, make.RESUMED, *make.trial(0), begin=float(sys.argv[3]));"
         "assert track(sys.argv[1], home, entries, drain_seconds=200).pending == 0"
     )
     uri = resolve_uri(f"sqlite:///{tmp_path}/mlflow.db", tmp_path)
