@@ -1,4 +1,4 @@
-"""What tests of several folders start from."""
+"""Fixtures and settings that tests of several folders share."""
 
 import gc
 import os

@@ -89,7 +89,7 @@ class Backend(Protocol):
     resumes_weights: ClassVar[bool]
     """Whether a suggestion may continue from an earlier trial's weights."""
     at_once: int | None
-    """How many trials may be open at once if the executor accepts many; None for no limit. A
+    """The most trials open at once if the executor accepts many; None for no limit. A
     backend that learns from outcomes sets a limit, as trials suggested before any outcome are
     guesses. The loop opens at least `execution.workers` trials. The number must not depend on the
     machine, as a study's trials must not. Options may change it, so read it from the instance."""

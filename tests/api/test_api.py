@@ -1,4 +1,4 @@
-"""What `import searchlab` offers: running a study from a program, and looking at it."""
+"""The public face: running a study from a program and reading its results."""
 
 from __future__ import annotations
 

@@ -214,7 +214,7 @@ def test_a_study_names_what_another_package_offers(site, tmp_path):
 
 
 def study(tmp_path: Path, **changes):
-    """What is wrong with the study, if anything."""
+    """Return the problem of the study, if there is one."""
     (tmp_path / "study.yaml").write_text(STUDY)
     keys = {"backend": "search.backend"}
     given = {keys.get(name, name): value for name, value in changes.items()}

@@ -204,7 +204,7 @@ def test_is_decayed():
 
 
 def test_without_advice():
-    """What Keras says of a layer that it cannot save is cut where its advice begins."""
+    """Keras' message about a layer that it cannot save is cut before its advice."""
     import keras
 
     class Own(keras.layers.Layer):

@@ -71,7 +71,7 @@ def test_is_head():
 
 
 def test_for_another_driver():
-    """What Ray sets for one worker stays behind; what the user has set for all goes on."""
+    """Variables that Ray sets for one worker are dropped; those that the user set are passed on."""
     constants = source("_private/ray_constants.py") + source("_private/runtime_env/setup_hook.py")
     assert '"RAY_worker_niceness"' in constants
     assert "RAY_JOB_ID" in source("_private/worker.py") + constants

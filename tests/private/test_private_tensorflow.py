@@ -24,7 +24,7 @@ def converters():
 
 
 def mapped(function, given):
-    """What a vectorised function gives."""
+    """Return the result of a vectorized function."""
     import tensorflow as tf
 
     program = tf.function(

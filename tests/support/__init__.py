@@ -1,1 +1,1 @@
-"""What tests of several folders use; helpers of one folder stand beside its tests."""
+"""Helpers for tests of several folders; those of one folder stay beside its tests."""

@@ -69,7 +69,7 @@ class Server:
         os.killpg(self._process.pid, signal.SIGCONT)
 
     def get(self, path: str):
-        """What it answers."""
+        """Return its answer."""
         with urllib.request.urlopen(self.uri + path, timeout=30) as answer:  # noqa: S310
             return answer.read()
 

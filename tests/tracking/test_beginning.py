@@ -1,4 +1,4 @@
-"""What a study's beginning is in MLflow: the params of its run."""
+"""The beginning of a study in MLflow: the params of its run."""
 
 from searchlab.testing import entries as make
 from searchlab.testing.doubles import study

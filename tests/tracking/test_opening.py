@@ -45,7 +45,7 @@ def test_a_damaged_kept_database_is_made_anew(tmp_path, cache):
 
 
 def test_a_cache_that_cannot_be_written_costs_only_time(tmp_path, monkeypatch):
-    """Where the cache directory is a file, the tables are created all the same."""
+    """The tables are created even if the cache directory is a file."""
     (tmp_path / "cache").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     client, experiment = opening.open_store(f"sqlite:///{tmp_path}/first/mlflow.db")

@@ -63,7 +63,7 @@ def fail() -> None:
 
 
 def mistakes(result: sl.StudyResult) -> None:
-    """What a type checker refuses: each remark would be an error if it did not."""
+    """Misuse the API: a type checker must refuse each line with a remark."""
     sl.run_studdy("houses.yaml")  # type: ignore[attr-defined]
     sl.run_study("houses.yaml", Path())  # type: ignore[call-arg]
     sl.run_study(7)  # type: ignore[arg-type]

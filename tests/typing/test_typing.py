@@ -1,4 +1,4 @@
-"""What a type checker makes of a user's program, against the package as it is installed."""
+"""Type checks of a user's program against the installed package."""
 
 from __future__ import annotations
 

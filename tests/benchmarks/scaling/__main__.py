@@ -147,7 +147,7 @@ def _new(directory: Path) -> Path:
 
 
 def _forced(directory: Path) -> str:
-    """How long the disk takes for what the journal asks of it twice a trial."""
+    """Measure how long the disk takes to do what the journal asks of it twice a trial."""
     times = []
     with (directory / "forced").open("wb", buffering=0) as file:
         for _ in range(100):

@@ -38,7 +38,7 @@ _EDGE = 0.2
 
 @dataclass(frozen=True)
 class Load:
-    """What a driver is given to do.
+    """The task of a driver.
 
     Attributes:
         workers: how many there are.
@@ -66,7 +66,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Held:
-    """What a driver did with it.
+    """The result of a driver's task.
 
     Attributes:
         load: what it was given.
@@ -100,7 +100,7 @@ def epochs(trial: Trial) -> int:
 
 
 def curve(trial: Trial, epoch: int) -> dict[str, float]:
-    """What an epoch of a trial comes to: falls with the epochs, to a level that its params give."""
+    """Return an epoch's value, which falls with the epochs to a level set by the params."""
     params = trial.suggestion.params
     level = abs(params["learning_rate"] - 0.01) + abs(params["n_neurons"] - 60) / 100
     return {"loss": level + 0.9 / epoch, "val_loss": level + 1 / epoch}

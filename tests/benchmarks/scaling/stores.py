@@ -32,7 +32,7 @@ class Store:
     database: Path
 
     def ended(self) -> int:
-        """How many trials have ended, as far as the store knows."""
+        """Count the trials that have ended, as far as the store knows."""
         uri = f"file:{self.database}?mode=ro"
         with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=20)) as connection:
             query = "SELECT count(*) FROM runs WHERE end_time IS NOT NULL"
@@ -41,7 +41,7 @@ class Store:
 
 @dataclass(frozen=True)
 class Kept:
-    """How far a store has followed a search.
+    """The progress of a store behind a search.
 
     Attributes:
         rate: trials a second that it takes, from the search's beginning until it has all.
@@ -95,4 +95,4 @@ STORES: dict[str, Callable[[Path], contextlib.AbstractContextManager[Store]]] = 
     "SQLite": sqlite,
     "a server": server,
 }
-"""How each is opened in a directory, by what the table calls it."""
+"""The function that opens each store in a directory, by its name in the table."""

@@ -37,14 +37,14 @@ from searchlab.training.job import TrialJob
 from searchlab.training.outcome import Fitted, complete
 
 Metrics = Callable[[Trial, int], dict[str, float]]
-"""What an epoch of a trial comes to."""
+"""The value of an epoch of a trial."""
 
 _WEIGHTS = np.zeros(20_000, np.uint8)  # as many bytes as a network of 2 x 40 neurons has
 
 
 @dataclass(frozen=True)
 class Trainings:
-    """What trainings are like.
+    """The shape of trainings.
 
     Attributes:
         seconds: that an epoch takes.
@@ -186,7 +186,7 @@ class Workers:
         self._begin_epoch(worker, now)  # as late as the clock is, the worker is not
 
     def _say(self, worker: _Worker, training: _Training) -> None:
-        """What comes of an epoch, and of the trial if it was the last."""
+        """Report an epoch, and end the trial after its last one."""
         job, trial = training.job, training.job.trial
         training.done += 1
         metrics = self._trainings.metrics(trial, training.done)

@@ -97,7 +97,7 @@ def nasty_study() -> StudyRecord:
 
 
 class Reader(HTMLParser):
-    """What a page says.
+    """The content of a page.
 
     Attributes:
         text: all of it but scripts and styles, without line breaks.
