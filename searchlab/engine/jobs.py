@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TypedDict
+from typing import TypedDict, TypeVar
 
 from searchlab.core.trial import Trial
 from searchlab.journal.layout import StudyLayout, refit_data
 from searchlab.study.spec import StudySpec
-from searchlab.training.job import BaselineJob, CheckJob, FinalJob, RefitJob, TrialJob
+from searchlab.training.job import BaselineJob, CheckJob, FinalJob, RefitJob, TrialJob, fits_all
+
+_Fitting = TypeVar("_Fitting", RefitJob, BaselineJob)
 
 
 class _Shared(TypedDict):
@@ -75,26 +78,28 @@ class Jobs:
         self, number: int, trial: Trial, scores: Mapping[str, float], *, start: int
     ) -> RefitJob:
         """Return the job that fits a trial to all rows but the test rows."""
-        shared = self._shared(number, start, all_rows=True)
-        return RefitJob(**shared, trial=trial, scores=scores)
+        return _on_its_rows(RefitJob(**self._shared(number, start), trial=trial, scores=scores))
 
     def baseline(self, number: int, trial: Trial, name: str, *, start: int) -> BaselineJob:
         """Return the job that fits a baseline to the rows of the study's model."""
-        shared = self._shared(number, start, all_rows=self.spec.refit)
-        return BaselineJob(**shared, trial=trial, baseline=name)
+        return _on_its_rows(BaselineJob(**self._shared(number, start), trial=trial, baseline=name))
 
     def without_refit(self) -> Jobs:
         """Return a factory for the same study without its refit."""
         own = self.spec.model_copy(update={"refit": False})
         return Jobs(own, self._base, self._directory)
 
-    def _shared(self, number: int, start: int, *, all_rows: bool = False) -> _Shared:
-        data = self.layout.data
+    def _shared(self, number: int, start: int) -> _Shared:
         return {
             "number": number,
             "spec": self.spec,
             "base": self._base,
-            "data": refit_data(data) if all_rows else data,
+            "data": self.layout.data,
             "directory": self._directory,
             "start": start,
         }
+
+
+def _on_its_rows(job: _Fitting) -> _Fitting:
+    """Return a job with the data of a refit if it fits all rows but the test rows."""
+    return replace(job, data=refit_data(job.data)) if fits_all(job) else job

@@ -128,8 +128,8 @@ class TrialJob(_TrialsJob):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FinalJob(_TrialsJob):
-    """A job that makes the winner's own model, with early stopping; see `training.final`.
+class _ModelJob(_TrialsJob):
+    """A job that makes one of the models that a study leaves.
 
     Attributes:
         scores: the trial's scores so far, see `package.manifest.Manifest`.
@@ -140,15 +140,13 @@ class FinalJob(_TrialsJob):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RefitJob(_TrialsJob):
-    """A job that fits the winner to all rows but the test rows, on which it is measured.
+class FinalJob(_ModelJob):
+    """A job that makes the winner's own model, with early stopping; see `training.final`."""
 
-    Attributes:
-        scores: the trial's scores so far, see `package.manifest.Manifest`.
-    """
 
-    gives: ClassVar = Made
-    scores: Mapping[str, float] = field(default_factory=dict)
+@dataclass(frozen=True, kw_only=True)
+class RefitJob(_ModelJob):
+    """A job that fits the winner to all rows but the test rows, on which it is measured."""
 
 
 @dataclass(frozen=True, kw_only=True)
