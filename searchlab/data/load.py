@@ -13,7 +13,7 @@ import json
 import re
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
@@ -60,6 +60,7 @@ class Table:
         digest: SHA-256 over names, types and values; the same data gives the same digest.
         w: the weights of the rows, float32 (n,), finite and 0 or more; None if there are none.
         whole: the columns of whole numbers.
+        why: what the kind of a column was told by, in a few words, by its name; the target's too.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Table:
     digest: str
     w: np.ndarray[Any, Any] | None = None
     whole: frozenset[str] = frozenset()
+    why: Mapping[str, str] = field(default_factory=dict)
 
 
 def load(spec: DataSpec, base: Path) -> Table:
@@ -100,7 +102,10 @@ def load(spec: DataSpec, base: Path) -> Table:
             raise raw.error(str(error)) from None
     named = [(raw.target, y)] if w is None else [(raw.target, y), (str(spec.weight), w)]
     digest = _digest(X, named)
-    return Table(raw.name, raw.source, X, y, raw.target, task, kinds, digest, w, whole)
+    why = {raw.target: _why_target(task, y, spec.task)}
+    if isinstance(X, pd.DataFrame):
+        why |= {name: _why(kind, X[name], name in whole) for name, kind in kinds.items()}
+    return Table(raw.name, raw.source, X, y, raw.target, task, kinds, digest, w, whole, why)
 
 
 def tidy(frame: pd.DataFrame, kinds: Mapping[str, Kind]) -> pd.DataFrame:
@@ -236,6 +241,14 @@ def _kind_of_text(
     return "text" if distinct > _MANY and distinct > len(values) / 2 else "category"
 
 
+def _why(kind: Kind, column: pd.Series[Any], whole: bool) -> str:
+    if kind == "number":
+        return "whole numbers" if whole else "numbers"
+    if kind == "boolean":
+        return "true or false"
+    return f"text, {column.nunique():,} distinct"
+
+
 # ---- target
 
 
@@ -266,6 +279,15 @@ def _target(raw: Raw, wanted: Task | None) -> tuple[np.ndarray[Any, Any], Task]:
     if kind == "boolean":
         return values.astype(bool), task
     return (values.astype(np.int64) if whole else values), task
+
+
+def _why_target(task: Task, y: np.ndarray[Any, Any], wanted: Task | None) -> str:
+    if wanted is not None:
+        return "data.task"
+    if task == "regression":
+        return "numbers"
+    values = {"b": "true or false", "i": "few whole numbers"}
+    return values.get(y.dtype.kind, "text")
 
 
 def _varied(raw: Raw, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -22,7 +22,9 @@ import pandas as pd
 from searchlab.core.arrays import Array
 from searchlab.core.codec import decode, encode
 from searchlab.data.example import save_example
+from searchlab.data.findings import Finding
 from searchlab.data.load import Table, load
+from searchlab.data.looking.columns import describe
 from searchlab.data.preprocessing import (
     CHUNK,
     Preprocessing,
@@ -32,6 +34,7 @@ from searchlab.data.preprocessing import (
 )
 from searchlab.data.schema import RowSchema
 from searchlab.data.splits import Folds, Splitter, split
+from searchlab.data.understood import Column
 from searchlab.data.weights import check_parts, class_weights
 from searchlab.errors import DataError
 from searchlab.journal.layout import refit_data
@@ -59,6 +62,8 @@ class DataSummary:
         train: the number of training rows, which the folds divide.
         validation: the number of early-stopping rows.
         test: the number of test rows, used only once, at the end.
+        understood: the columns, with what is done with each.
+        findings: likely mistakes in the data or in their use.
     """
 
     name: str
@@ -73,6 +78,8 @@ class DataSummary:
     train: int
     validation: int
     test: int
+    understood: tuple[Column, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -254,7 +261,10 @@ def _write(table: Table, spec: StudySpec, directory: Path, *, whole: bool = Fals
         task={0: "regression", 2: "binary"}.get(len(classes), "multiclass"),
         classes=classes,
         input_shape=x_train.shape[1:],
-        **{part: len(rows) for part, rows in parts.items()},
+        train=len(parts["train"]),
+        validation=len(parts["validation"]),
+        test=len(parts["test"]),
+        understood=describe(table, spec.data, preprocessing),
     )
     statistics = _statistics(x_train, spec.data.scale)
     saved = _Saved(summary, statistics, weighted=table.w is not None, class_weight=weights)

@@ -6,7 +6,7 @@ import math
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -41,6 +41,9 @@ class Preprocessing(Protocol):
         Raises:
             DataError: if the rows differ in kind from those it was fitted on.
         """
+
+    def treatments(self) -> dict[str, str]:
+        """Return what is done with each column, in a few words; "" is the name of an array."""
 
 
 class ColumnPreprocessing:
@@ -95,6 +98,14 @@ class ColumnPreprocessing:
             )
         return x
 
+    def treatments(self) -> dict[str, str]:
+        """Return what is done with each column; see `Preprocessing`."""
+        said: dict[str, str] = {}
+        for step, transformer, columns in self.transformer.transformers_:
+            names = [columns] if isinstance(columns, str) else list(columns)
+            said |= {name: _treatment(step, transformer, place) for place, name in enumerate(names)}
+        return said
+
 
 class ImagePreprocessing:
     """Preprocessing of images: `(pixel - offset) / scale`, in float32."""
@@ -128,6 +139,12 @@ class ImagePreprocessing:
         if not np.isfinite(x).all():
             raise DataError("an array has values that are not finite: fill or leave out such rows")
         return x
+
+    def treatments(self) -> dict[str, str]:
+        """Return what is done with the array; see `Preprocessing`."""
+        if (self.offset, self.scale) == (0.0, 1.0):
+            return {"": "as it is"}
+        return {"": f"minus {self.offset:.4g}, divided by {self.scale:.4g}"}
 
 
 def fit_preprocessing(
@@ -218,6 +235,21 @@ def _transformer(kinds: Mapping[str, Kind], scale: str) -> ColumnTransformer:
         ),
     ]
     return ColumnTransformer([step for step in steps if step[2]], sparse_threshold=0)
+
+
+def _treatment(step: str, transformer: Any, place: int) -> str:
+    """Say what a fitted step does with its column at a place among the step's columns."""
+    if step == "boolean":
+        return "0 or 1"
+    if step == "category":
+        found = len(transformer.categories_[place])
+        return f"one-hot, {min(found, WIDEST)} columns" + (f" of {found}" * (found > WIDEST))
+    if step.startswith("text"):
+        return f"TF-IDF of {len(transformer.vocabulary_)} words"
+    names = {"standardscaler": "mean 0, deviation 1", "minmaxscaler": "0 to 1"}
+    return next(
+        (text for name, text in names.items() if name in transformer.named_steps), "as it is"
+    )
 
 
 def _filled(X: pd.DataFrame, kinds: Mapping[str, Kind]) -> pd.DataFrame:

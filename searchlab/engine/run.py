@@ -238,7 +238,7 @@ def _started(files: _StudyFiles, summary: DataSummary, heritage: Heritage) -> St
         study=spec.as_dict(),
         text=files.study.text,
         file=str(files.study.path.resolve()),
-        data=encode(summary),
+        data=encode(replace(summary, understood=())),  # the journal stays small
         factory=source_digest(spec, files.base),
         versions=installed(),
         known=heritage.known,

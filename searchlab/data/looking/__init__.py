@@ -1,0 +1,1 @@
+"""Looking at a data set before training on it: its columns, and what is odd about them."""

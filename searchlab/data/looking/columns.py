@@ -1,0 +1,106 @@
+"""Describe the columns of a table: their kinds, the reasons, and what is done with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from searchlab.core.arrays import Array
+from searchlab.core.wording import number_text, one_line
+from searchlab.data.load import Table
+from searchlab.data.preprocessing import Preprocessing
+from searchlab.data.understood import Column
+from searchlab.study.spec import DataSpec
+
+_EXAMPLES = 3
+_LONGEST = 24  # characters of an example
+
+
+def describe(table: Table, spec: DataSpec, preprocessing: Preprocessing) -> tuple[Column, ...]:
+    """Return the columns of a table: the target, the features, and the columns with other roles.
+
+    Args:
+        table: the data set.
+        spec: the study's keys that say how to use it.
+        preprocessing: the preprocessing, fitted to the training rows.
+    """
+    return tuple(_columns(table, spec, preprocessing))
+
+
+def _columns(table: Table, spec: DataSpec, preprocessing: Preprocessing) -> Iterator[Column]:
+    yield _target(table)
+    if isinstance(table.X, pd.DataFrame):
+        treatments = preprocessing.treatments()
+        for name, kind in table.kinds.items():
+            values = table.X[name].dropna()
+            yield _column(
+                name,
+                "feature",
+                kind=kind,
+                why=table.why.get(name, ""),
+                treatment=treatments.get(name, ""),
+                rows=len(table.X),
+                values=_whole(values) if name in table.whole else values.to_numpy(),
+            )
+    else:
+        shape = " x ".join(map(str, table.X.shape[1:]))
+        treatment = preprocessing.treatments().get("", "")
+        yield Column(
+            "(array)", "feature", "image", f"rows of shape {shape}", treatment, 0, len(table.X), ()
+        )
+    if table.w is not None:
+        yield _column(
+            str(spec.weight),
+            "weight",
+            kind="number",
+            why="data.weight",
+            treatment="weighs the rows in the loss",
+            rows=len(table.w),
+            values=table.w,
+        )
+    for name in spec.drop:
+        yield Column(name, "dropped", "", "data.drop", "left out", 0, 0, ())
+
+
+def _target(table: Table) -> Column:
+    classes = table.task == "classification"
+    treatment = "a number for each class" if classes else "as it is"
+    kind = "classes" if classes else "number"
+    return _column(
+        table.target,
+        "target",
+        kind=kind,
+        why=table.why.get(table.target, ""),
+        treatment=treatment,
+        rows=len(table.y),
+        values=table.y,
+    )
+
+
+def _column(
+    name: str, role: str, *, kind: str, why: str, treatment: str, rows: int, values: Array
+) -> Column:
+    """Make a column of its values without the missing ones."""
+    distinct = pd.unique(values)
+    missing = rows - len(values)
+    return Column(name, role, kind, why, treatment, missing, len(distinct), _examples(distinct))
+
+
+def _examples(distinct: Iterable[Any]) -> tuple[str, ...]:
+    first = [value for value, _ in zip(distinct, range(_EXAMPLES), strict=False)]
+    return tuple(map(_text, first))
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float | np.floating):
+        return number_text(float(value))
+    line = one_line(str(value))
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
+
+
+def _whole(values: pd.Series[Any]) -> Array:
+    whole: Array = values.to_numpy().astype(np.int64)
+    return whole
