@@ -61,6 +61,7 @@ class Table:
         w: the weights of the rows, float32 (n,), finite and 0 or more; None if there are none.
         whole: the columns of whole numbers.
         why: what the kind of a column was told by, in a few words, by its name; the target's too.
+        aside: the columns of `data.drop` as read, which only the findings look at; None for arrays.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Table:
     w: np.ndarray[Any, Any] | None = None
     whole: frozenset[str] = frozenset()
     why: Mapping[str, str] = field(default_factory=dict)
+    aside: pd.DataFrame | None = None
 
 
 def load(spec: DataSpec, base: Path) -> Table:
@@ -105,7 +107,9 @@ def load(spec: DataSpec, base: Path) -> Table:
     why = {raw.target: _why_target(task, y, spec.task)}
     if isinstance(X, pd.DataFrame):
         why |= {name: _why(kind, X[name], name in whole) for name, kind in kinds.items()}
-    return Table(raw.name, raw.source, X, y, raw.target, task, kinds, digest, w, whole, why)
+    return Table(
+        raw.name, raw.source, X, y, raw.target, task, kinds, digest, w, whole, why, raw.aside
+    )
 
 
 def tidy(frame: pd.DataFrame, kinds: Mapping[str, Kind]) -> pd.DataFrame:

@@ -44,6 +44,7 @@ class Raw:
         y: the target (n,); its index has the row numbers that users know.
         target: the name of the target.
         weight: the weights of the rows (n,) with their name; None if there are none.
+        aside: the columns of `data.drop`, which only the findings look at; None for arrays.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Raw:
     y: pd.Series[Any]
     target: str
     weight: pd.Series[Any] | None = None
+    aside: pd.DataFrame | None = None
 
     def error(self, message: str, position: int | None = None) -> DataError:
         """Make an error about a row, or about the whole data set."""
@@ -187,7 +189,8 @@ def _from_frame(spec: DataSpec, frame: pd.DataFrame, name: str, source: str) -> 
     if unnamed:  # usually row numbers that pandas wrote, which a model must not see
         raise DataError(f"{source}: a column has no name: name it, or add {unnamed[0]!r} to drop")
     weight = None if spec.weight is None else frame[spec.weight]
-    return Raw(name, source, X, frame[str(spec.target)], str(spec.target), weight)
+    aside = frame[list(spec.drop)]
+    return Raw(name, source, X, frame[str(spec.target)], str(spec.target), weight, aside)
 
 
 def _named(spec: DataSpec) -> list[tuple[str, str]]:

@@ -61,8 +61,18 @@ def _columns(table: Table, spec: DataSpec, preprocessing: Preprocessing) -> Iter
             rows=len(table.w),
             values=table.w,
         )
-    for name in spec.drop:
-        yield Column(name, "dropped", "", "data.drop", "left out", 0, 0, ())
+    aside = pd.DataFrame() if table.aside is None else table.aside
+    for name in aside:
+        values = aside[name].dropna()
+        yield _column(
+            str(name),
+            "dropped",
+            kind="",
+            why="data.drop",
+            treatment="left out",
+            rows=len(aside),
+            values=values.to_numpy(),
+        )
 
 
 def _target(table: Table) -> Column:
