@@ -62,16 +62,15 @@ def _columns(table: Table, spec: DataSpec, preprocessing: Preprocessing) -> Iter
             values=table.w,
         )
     aside = pd.DataFrame() if table.aside is None else table.aside
-    for name in aside:
-        values = aside[name].dropna()
+    for left_out, values in aside.items():
         yield _column(
-            str(name),
+            str(left_out),
             "dropped",
             kind="",
             why="data.drop",
             treatment="left out",
             rows=len(aside),
-            values=values.to_numpy(),
+            values=values.dropna().to_numpy(),
         )
 
 
