@@ -238,6 +238,47 @@ class ExecutorContract:
         measured = model.evaluate(*rows, verbose=0, return_dict=True)
         assert outcome.metrics == pytest.approx(measured, rel=1e-5)
 
+    def test_the_refit_is_measured_with_its_own_preprocessing(
+        self, executor: Executor, bench: Bench
+    ) -> None:
+        """The refitted model saw all rows but the test's, and so did what scales its inputs."""
+        import keras
+
+        from searchlab.data.prepare import open_data
+
+        data = refit_data(bench.directory / "data")
+        executor.submit(bench.job(0))  # on the study's own data, as in every study
+        executor.submit(bench.job(1, kind=RefitJob, data=data))
+        made = collect(executor)[1][1]
+        file = bench.directory / "refit" / "model.keras"
+        model = keras.models.load_model(file, safe_mode=True)
+        test = open_data(data)
+        measured = model.evaluate(test.x_test, test.y_test, verbose=0, return_dict=True)
+        assert made.metrics == pytest.approx(measured, rel=1e-5)
+
+    @pytest.mark.parametrize("refit", [True, False])
+    def test_a_baseline_scores_as_scikit_learn_on_the_same_rows(
+        self, executor: Executor, bench: Bench, refit: bool
+    ) -> None:
+        """The rows are those of the study's model: with a refit, the early-stopping rows too."""
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.metrics import log_loss
+
+        from searchlab.data.prepare import open_data
+
+        directory = bench.directory / "data"
+        data = refit_data(directory) if refit else directory
+        spec = bench.spec.model_copy(update={"refit": refit})
+        executor.submit(bench.job(0))  # on the study's own data, as in every study
+        job = bench.job(1, kind=BaselineJob, baseline="logistic", data=data, spec=spec)
+        executor.submit(job)
+        measured = collect(executor)[1][1]
+        rows = open_data(data)
+        model = LogisticRegression(max_iter=1000).fit(rows.x_train, rows.y_train)
+        expected = log_loss(rows.y_test, model.predict_proba(rows.x_test))
+        assert measured.metrics["loss"] == pytest.approx(expected, rel=1e-5)
+        assert measured.metrics["accuracy"] == pytest.approx(model.score(rows.x_test, rows.y_test))
+
     def test_a_baseline_is_fitted_beside_trainings(self, executor: Executor, bench: Bench) -> None:
         """It has the network's metrics, and the trainings end as without it."""
         executor.submit(bench.job(0))

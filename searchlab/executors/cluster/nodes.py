@@ -56,8 +56,9 @@ class Nodes:
         need = job.spec.training.resources or ResourcesSpec()
         try:
             code = pack_code(job.spec.factory.factory, job.base)
-            initial = pack(StudyLayout(job.directory).initial)
-            data, code, initial = map(ray.put, (pack(job.data), code, initial))
+            paths = StudyLayout(job.directory)
+            inputs = (pack(paths.data), code, pack(paths.initial))
+            data, code, initial = map(ray.put, inputs)
         except ray.exceptions.RayError as error:
             raise SearchlabError(
                 f"the prepared data has no room in Ray's object store ({type(error).__name__}): "

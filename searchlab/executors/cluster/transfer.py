@@ -133,13 +133,14 @@ def on_node(job: Job, code: Path, data: Path, directory: Path) -> Job:
     Args:
         job: the driver's job.
         code: the node's directory with the files from `pack_code`.
-        data: its directory with the prepared data.
+        data: its directory with the prepared data, those of a refit included.
         directory: its replacement for the study's directory.
     """
+    own = data / job.data.relative_to(StudyLayout(job.directory).data)
     base = code / rooted(job.base)
     base.mkdir(parents=True, exist_ok=True)
     spec = _moved(job.spec, job.base)
-    return replace(job, spec=spec, base=base, data=data, directory=directory)
+    return replace(job, spec=spec, base=base, data=own, directory=directory)
 
 
 def _moved(spec: StudySpec, base: Path) -> StudySpec:
