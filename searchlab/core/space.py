@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable, Iterator, Mapping
+import operator
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 
 Scalar = bool | int | float | str | None
@@ -21,10 +22,18 @@ class When:
     Attributes:
         param: the name of the other param, which comes earlier in the space.
         values: the values of the other param that make this one active.
+
+    Raises:
+        ValueError: if the values are not a collection of plain values, or there is none.
     """
 
     param: str
     values: tuple[Scalar, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", _plain_values(self.values, "values"))
+        if not self.values:
+            raise ValueError(f"give at least one value of {self.param}, such as [2, 3]")
 
     def holds(self, params: Params) -> bool:
         """Return whether the condition is met by the params chosen so far."""
@@ -38,7 +47,8 @@ class Int:
     """Whole numbers from `low` to `high`, both included.
 
     Raises:
-        ValueError: if the range is empty, the step is below 1, or a log range starts below 1.
+        ValueError: if the range is empty, the step is below 1, a log range starts below 1, or
+            something given is of another type.
     """
 
     low: int
@@ -48,6 +58,9 @@ class Int:
     when: When | None = None
 
     def __post_init__(self) -> None:
+        for name in ("low", "high", "step"):
+            object.__setattr__(self, name, _whole(getattr(self, name), name))
+        _check_settings(self.log, self.when)
         _check_range(self.low, self.high)
         if self.step < 1:
             raise ValueError(f"step must be at least 1, got {self.step}")
@@ -80,7 +93,8 @@ class Float:
     """Real numbers from `low` to `high`.
 
     Raises:
-        ValueError: if the range is empty or not finite, or a log range starts at 0 or below.
+        ValueError: if the range is empty or not finite, a log range starts at 0 or below, or
+            something given is of another type.
     """
 
     low: float
@@ -90,6 +104,9 @@ class Float:
     when: When | None = None
 
     def __post_init__(self) -> None:
+        for name in ("low", "high") if self.step is None else ("low", "high", "step"):
+            object.__setattr__(self, name, _real(getattr(self, name), name))
+        _check_settings(self.log, self.when)
         if not (math.isfinite(self.low) and math.isfinite(self.high)):
             raise ValueError(f"both ends must be finite, got [{self.low}, {self.high}]")
         if not math.isfinite(self.high - self.low):
@@ -124,18 +141,17 @@ class Choice:
     """One of some plain values.
 
     Raises:
-        ValueError: if a value is repeated or not finite, or there is none.
+        ValueError: if a value is repeated, not finite or not plain, or there is none.
     """
 
     values: tuple[Scalar, ...]
     when: When | None
 
     def __init__(self, values: Iterable[Scalar], when: When | None = None) -> None:
-        """Take the values in their order, from a list or any other collection but a text."""
-        if isinstance(values, str):
-            raise ValueError(f"give a list of choices, such as [{values!r}]")
-        object.__setattr__(self, "values", tuple(values))
+        """Take the values in their order, from a list or anything else that has one."""
+        object.__setattr__(self, "values", _plain_values(values, "choices"))
         object.__setattr__(self, "when", when)
+        _check_settings(log=False, when=when)
         self._check()
 
     def _check(self) -> None:
@@ -232,6 +248,50 @@ def identity(params: Params) -> frozenset[tuple[str, type, Scalar]]:
 def _same(a: Scalar, b: Scalar) -> bool:
     """Return whether two values are equal and of one type: 1, 1.0 and True differ."""
     return type(a) is type(b) and a == b
+
+
+def _whole(value: object, name: str) -> int:
+    """Return a whole number of any library as a plain int."""
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise ValueError(f"{name} must be a whole number, got {value!r}") from None
+
+
+def _real(value: object, name: str) -> float:
+    """Return a number of any library as a plain float."""
+    try:
+        if isinstance(value, bool | str | bytes):
+            raise TypeError
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be a number, got {value!r}") from None
+    except OverflowError:
+        raise ValueError(f"{name} is too large for a number with a point: make it less") from None
+
+
+def _plain_values(values: object, name: str) -> tuple[Scalar, ...]:
+    """Return a collection's values in their order, with NumPy's as plain ones."""
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise ValueError(f"give a list of {name}, such as [{values!r}]")
+    if isinstance(values, Set | Mapping):  # a set of texts has another order in each process
+        raise ValueError(f"give a list of {name}: a {type(values).__name__} has no fixed order")
+    found = tuple(each.item() if hasattr(each, "item") else each for each in values)
+    for each in found:
+        if not isinstance(each, bool | int | float | str | None):
+            raise ValueError(
+                f"{name} must be plain values (numbers, texts, True, False or None), got {each!r}"
+            )
+    return found
+
+
+def _check_settings(log: object, when: object) -> None:
+    if not isinstance(log, bool):
+        raise ValueError(f"log must be True or False, got {log!r}")
+    if not isinstance(when, When | None):
+        raise ValueError(f"when must be a When, such as When('n_hidden', [2, 3]), got {when!r}")
 
 
 def _check_range(low: float, high: float) -> None:

@@ -1,5 +1,6 @@
 """The search space: invalid params, membership of points, and active params."""
 
+import numpy as np
 import pytest
 
 from searchlab.core.space import Choice, Float, Int, SearchSpace, When
@@ -26,6 +27,47 @@ def test_impossible_params_are_refused(make, message):
     """A range or choice that cannot be sampled is rejected with the reason."""
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Int(1.5, 3), "low must be a whole number, got 1.5"),
+        (lambda: Int(1, float("nan")), "high must be a whole number, got nan"),
+        (lambda: Int("1", 3), "low must be a whole number, got '1'"),
+        (lambda: Int(True, 3), "low must be a whole number, got True"),
+        (lambda: Int(1, 3, step=0.5), "step must be a whole number, got 0.5"),
+        (lambda: Int(1, 3, log="yes"), "log must be True or False, got 'yes'"),
+        (lambda: Int(1, 3, when="n_hidden"), "when must be a When, such as"),
+        (lambda: Float(None, 1.0), "low must be a number, got None"),
+        (lambda: Float(0.0, "1"), "high must be a number, got '1'"),
+        (lambda: Float(0.0, 10**400), "high is too large"),
+        (lambda: Float(0.0, 1.0, step="a"), "step must be a number, got 'a'"),
+        (lambda: Choice(5), r"give a list of choices, such as \[5\]"),
+        (lambda: Choice("relu"), r"give a list of choices, such as \['relu'\]"),
+        (lambda: Choice({"relu", "elu"}), "a set has no fixed order"),
+        (lambda: Choice({"relu": 1}), "a dict has no fixed order"),
+        (lambda: Choice([[1], [2]]), r"must be plain values .*, got \[1\]"),
+        (lambda: Choice(["relu"], when="n_hidden"), "when must be a When, such as"),
+        (lambda: When("activation", "relu"), r"give a list of values, such as \['relu'\]"),
+        (lambda: When("n_hidden", 1), r"give a list of values, such as \[1\]"),
+        (lambda: When("n_hidden", []), "give at least one value of n_hidden"),
+    ],
+)
+def test_values_of_another_type_are_refused_at_once(make, message):
+    """A program that passes a text for a number learns that where it makes the param."""
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_the_values_of_other_libraries_become_plain_ones():
+    """NumPy's numbers, and the numbers of an array, are kept as Python's own."""
+    whole, real = Int(np.int64(1), np.int8(3)), Float(np.float64(0.5), np.int64(1))
+    choice, when = Choice(np.array([1, 2])), When("a", [np.int64(1)])
+    assert (whole, real) == (Int(1, 3), Float(0.5, 1.0))
+    assert {type(each) for each in (whole.low, whole.high)} == {int}
+    assert {type(each) for each in (real.low, real.high)} == {float}
+    assert [type(each) for each in (*choice.values, *when.values)] == [int] * 3
 
 
 def test_contains_tells_types_apart():
