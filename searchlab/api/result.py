@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from searchlab.core.arguments import path_text
 from searchlab.core.state import StudyState
 from searchlab.journal.home import load_record
 from searchlab.journal.record import StudyRecord
@@ -18,6 +19,25 @@ from searchlab.study.spec import StudySpec
 
 if TYPE_CHECKING:
     from searchlab.inference.model import Model
+
+
+class _Metrics(Mapping[str, float]):
+    """Metrics that cannot be written, but copied and sent to another process."""
+
+    def __init__(self, values: Mapping[str, float]) -> None:
+        self._values = dict(values)
+
+    def __getitem__(self, name: str) -> float:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return repr(self._values)
 
 
 @dataclass(frozen=True)
@@ -56,7 +76,7 @@ class StudyResult:
             state=record.state,
             trials=tuple(trial_rows(record)),
             confirmed=standing_of(record),
-            test=MappingProxyType(dict(test_metrics(record))),
+            test=_Metrics(test_metrics(record)),
             seconds=record.seconds,
             directory=directory.resolve(),
         )
@@ -89,7 +109,7 @@ class StudyResult:
         return load_study_model(self.name, self.directory)
 
 
-def load_study(name: str, directory: str | Path = ".") -> StudyResult:
+def load_study(name: str, directory: str | os.PathLike[str] = ".") -> StudyResult:
     """Look up a study that was run in a working directory, finished or not.
 
     Args:
@@ -100,4 +120,6 @@ def load_study(name: str, directory: str | Path = ".") -> StudyResult:
         InputError: if there is no such study; the message names those that are there.
         JournalError: if its journal is damaged.
     """
-    return StudyResult.of(load_record(name, Path(directory)), Path(directory))
+    study = path_text(name, "name", "the name of a study")
+    cwd = Path(path_text(directory, "directory", "the path of a directory"))
+    return StudyResult.of(load_record(study, cwd), cwd)

@@ -14,9 +14,11 @@ from types import FrameType
 from typing import Any, TextIO, cast
 
 from searchlab.api.result import StudyResult
+from searchlab.core.arguments import path_text
 from searchlab.core.interrupt import Interrupt
 from searchlab.core.state import StudyState
 from searchlab.engine import plugins, run
+from searchlab.errors import InputError
 from searchlab.report.console import PlainTracker
 from searchlab.report.html.report import report_page
 from searchlab.study.file import StudyFile, load_study, study_of_values
@@ -25,6 +27,9 @@ from searchlab.tracking.base import Tracker
 from searchlab.tracking.mlflow.tracker import backlog
 
 _log = logging.getLogger("searchlab")
+
+_FORMS = "the path of a study file, a mapping with a study's keys, or a StudySpec"
+_TRACKER = ("replay", "record", "close")
 
 
 def run_study(
@@ -62,7 +67,8 @@ def run_study(
         StudyChangedError: if a study of this name was begun with something else.
         SearchlabError: for everything else that the user can mend.
     """
-    cwd = Path(directory)
+    cwd = Path(path_text(directory, "directory", "the path of a directory"))
+    _check_others(tracking_uri, overrides, trackers)
     file = _file(study, cwd, overrides)
     interrupt = Interrupt()
     place = (cwd, tracking_uri)
@@ -94,7 +100,36 @@ def _file(
         study = values
     if isinstance(study, Mapping):
         return study_of_values(study, cwd.resolve(), overrides, [plugins.check])
-    return load_study(Path(study), overrides, [plugins.check])
+    path = path_text(study, "study", _FORMS)
+    if "\n" in path:
+        raise InputError(f"study is a text of several lines: give {_FORMS}")
+    return load_study(Path(path), overrides, [plugins.check])
+
+
+def _check_others(tracking_uri: object, overrides: object, trackers: object) -> None:
+    """Refuse arguments of another type, before there is anything to tidy up.
+
+    Raises:
+        InputError: naming the argument and what it should be.
+    """
+    if tracking_uri is not None:
+        path_text(tracking_uri, "tracking_uri", "the address of a store or server as a text")
+    if not isinstance(overrides, Mapping | None):
+        raise InputError(
+            f"overrides is of type {type(overrides).__name__}: give values by dotted key, such as "
+            '{"search.trials": 100}'
+        )
+    if isinstance(trackers, str) or not isinstance(trackers, Sequence):
+        raise InputError(
+            f"trackers is of type {type(trackers).__name__}: give a list of trackers; names of "
+            "trackers belong into the study"
+        )
+    for each in trackers:
+        if isinstance(each, type) or not all(hasattr(each, name) for name in _TRACKER):
+            raise InputError(
+                f"trackers has {each!r}, which is no tracker: give objects with the methods "
+                f"{', '.join(_TRACKER)}; names of trackers belong into the study"
+            )
 
 
 class _Lines(io.TextIOBase):

@@ -18,6 +18,7 @@ from searchlab.errors import InputError, JournalError, StudyLockedError
 from searchlab.journal.journal import read_journal
 from searchlab.journal.layout import journals, study_layout
 from searchlab.journal.record import StudyRecord
+from searchlab.study.others import is_name
 
 
 class StudyHome:
@@ -82,10 +83,12 @@ def load_record(name: str, cwd: Path) -> StudyRecord:
         InputError: if there is no such study; names the existing ones.
         JournalError: if its journal is damaged.
     """
-    record = StudyRecord(read_journal(study_layout(name, cwd).journal))
+    entries = read_journal(study_layout(name, cwd).journal) if is_name(name) else []
+    record = StudyRecord(entries)
     if record.started is None:
         names = ", ".join(study_names(cwd)) or "none yet"
-        raise InputError(f"there is no study {name!r} in this directory; there is: {names}")
+        where = "this directory" if cwd.resolve() == Path.cwd() else str(cwd)
+        raise InputError(f"there is no study {name!r} in {where}; there is: {names}")
     return record
 
 

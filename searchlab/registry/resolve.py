@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from searchlab.core.arguments import path_text
 from searchlab.errors import PackageError
 from searchlab.journal.home import StudyHome, load_record, study_names
 from searchlab.tracking.mlflow.address import missing_file, redact, resolve_uri
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from searchlab.inference.model import Model
 
 _IN_MLFLOW = ("models:/", "runs:/")
+_ADDRESS = re.compile(r"models:/(m-[^/@]+|[^/@]+@[^/@]+|[^/@]+/[^/@]+)|runs:/[^/]+/.+")
 
 
 def load_model(model: str | os.PathLike[str], tracking_uri: str | None = None) -> Model:
@@ -39,7 +42,10 @@ def load_model(model: str | os.PathLike[str], tracking_uri: str | None = None) -
         TrackingError: if the store cannot be used.
         DataError: if its preprocessing cannot be read.
     """
-    with located(os.fspath(model), Path.cwd(), tracking_uri) as package:
+    text = path_text(model, "model", "a study's name, an address in MLflow, or a path")
+    if tracking_uri is not None:
+        path_text(tracking_uri, "tracking_uri", "the address of a store or server as a text")
+    with located(text, Path.cwd(), tracking_uri) as package:
         from searchlab.inference.loading import load_package  # imports Keras
 
         return load_package(package)
@@ -75,7 +81,7 @@ def located(model: str, cwd: Path, tracking_uri: str | None) -> Iterator[Path]:
             yield package
     elif model in study_names(cwd):
         yield _of_study(model, cwd)
-    elif (cwd / model).exists():
+    elif model and os.path.exists(cwd / model):  # noqa: PTH110 - it fails for no name
         yield _in(cwd / model)
     else:
         uri = resolve_uri(tracking_uri, cwd)
@@ -112,6 +118,11 @@ def _in(path: Path) -> Path:
 @contextlib.contextmanager
 def _downloaded(model: str, uri: str) -> Iterator[Path]:
     _check_there(uri, model)
+    if not _ADDRESS.fullmatch(model):
+        raise PackageError(
+            f"{model} is not an address in MLflow: write models:/NAME@champion, models:/NAME/3 or "
+            "models:/m-ID"
+        )
     with tempfile.TemporaryDirectory(prefix="searchlab-") as folder:
         with registry(uri):
             from searchlab.tracking.mlflow.download import download  # imports MLflow

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 import difflib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +10,11 @@ from typing import Any
 
 import yaml
 
-from searchlab.core.space import Choice, Float, Int
 from searchlab.errors import StudyFileError
 from searchlab.study import yaml_text
+from searchlab.study.fields import MisplacedError
 from searchlab.study.others import is_name
-from searchlab.study.params import keys_of
+from searchlab.study.plain import plain
 from searchlab.study.problems import Check, Finder, Keys, line_of
 from searchlab.study.spec import StudySpec
 
@@ -62,8 +60,7 @@ def load_study(
         )
     values = yaml_text.plain(node)
     own_name = values.get("name")
-    for key, value in (overrides or {}).items():
-        _override(values, key, value)
+    _override(values, overrides or {}, str(path))
     of_yaml = list(yaml_text.problems(node))
     finder = Finder(values)
     spec = finder.find(checks, path)
@@ -90,7 +87,8 @@ def study_of_values(
     """Return a study that was never a file.
 
     Args:
-        values: the keys of a study file; params of the space may be `Int`, `Float` and `Choice`.
+        values: the keys of a study file; params of the space may be `Int`, `Float` and `Choice`,
+            and NumPy's numbers and paths become plain values.
         base: the directory from which relative paths in the study start.
         overrides: values by dotted key, which win over the others.
         checks: further checks of what fits the types.
@@ -98,39 +96,31 @@ def study_of_values(
     Raises:
         StudyFileError: with all problems of the study, each naming key and remedy.
     """
-    changed = copy.deepcopy(dict(values))
-    own_name = changed.get("name")
-    for key, value in (overrides or {}).items():
-        _override(changed, key, value)
-    label = f"study {own_name}" if isinstance(own_name, str) else "the study"
-    plain = _plain(changed, label)
-    path = base / f"{plain.get('name')}.yaml"
-    finder = Finder(plain)
+    own_name = values.get("name")
+    label = f"study {_printable(own_name)}" if isinstance(own_name, str) else "the study"
+    described = _plain(values, (), label)
+    _override(described, overrides or {}, label)
+    path = base / f"{described.get('name')}.yaml"
+    finder = Finder(described)
     spec = finder.find(checks, path)
     if spec is None or finder.problems:
         raise StudyFileError(
             [f"{label}: {_key('.'.join(keys))}{message}" for keys, message in finder.problems]
         )
-    text = yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)
-    return StudyFile(_registered(spec, plain, own_name), path, text)
+    text = yaml.safe_dump(described, sort_keys=False, allow_unicode=True)
+    return StudyFile(_registered(spec, described, own_name), path, text)
 
 
-def _plain(values: Mapping[str, Any], label: str) -> dict[str, Any]:
-    """Return values as a file would hold them: with lists and groups only."""
+def _plain(value: Any, keys: Keys, label: str) -> Any:
+    """Return a value as a file would hold it.
 
-    def default(value: Any) -> Any:
-        if isinstance(value, Int | Float | Choice):
-            return keys_of(value)
-        raise TypeError(f"{type(value).__name__}: {value!r}")
-
+    Raises:
+        StudyFileError: if a file cannot hold it.
+    """
     try:
-        plain: dict[str, Any] = json.loads(json.dumps(values, default=default))
-    except (TypeError, ValueError) as error:
-        line = " ".join(str(error).split())
-        raise StudyFileError(
-            [f"{label}: has a value that no study file can hold ({line}): use plain values"]
-        ) from None
-    return plain
+        return plain(value, keys)
+    except MisplacedError as error:
+        raise StudyFileError([f"{label}: {_key('.'.join(error.key))}{error}"]) from None
 
 
 def parse_override(text: str) -> tuple[str, Any]:
@@ -183,8 +173,21 @@ def _missing(path: Path) -> str:
     return f"there is no such file: {hint}"
 
 
-def _override(values: dict[str, Any], key: str, value: Any) -> None:
-    *parents, last = key.split(".")
+def _override(values: dict[str, Any], overrides: Mapping[str, Any], label: str) -> None:
+    """Set values by their dotted keys.
+
+    Raises:
+        StudyFileError: if a key is none, or no file can hold a value.
+    """
+    for dotted, value in overrides.items():
+        keys = tuple(dotted.split(".")) if isinstance(dotted, str) else ()
+        if not keys or not all(keys):
+            raise StudyFileError([f"{label}: no key is {dotted!r}: write one as search.trials"])
+        _set(values, keys, _plain(value, keys, f"{label} with overrides"))
+
+
+def _set(values: dict[str, Any], keys: Keys, value: Any) -> None:
+    *parents, last = keys
     for parent in parents:
         below = values.get(parent)
         if not isinstance(below, dict):
@@ -195,7 +198,7 @@ def _override(values: dict[str, Any], key: str, value: Any) -> None:
 
 @dataclass(frozen=True)
 class _Source:
-    """The places of problems: a line of the file, or the command line."""
+    """The places of problems: a line of the file, or an override."""
 
     path: Path
     node: yaml.Node
@@ -212,7 +215,7 @@ class _Source:
     def _line(self, keys: Keys, message: str) -> str:
         dotted = ".".join(keys)
         if any(dotted == key or dotted.startswith(f"{key}.") for key in self.overridden):
-            return f"{self.path} with {dotted} from the command line: {message}"
+            return f"{self.path} with {dotted} overridden: {message}"
         return f"{self.path}:{line_of(self.node, keys)}: {_key(dotted)}{message}"
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import logging
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 import searchlab
@@ -104,7 +108,15 @@ def test_nothing_is_printed_and_the_logger_is_told(formula, tmp_path, capfd, cap
     [
         ({"search": {"trails": 4}}, "study small: search.trails: unknown key"),
         ({"search": {"backend": "optna", "trials": 4}}, "did you mean optuna?"),
-        ({"space": {"n_hidden": object()}}, "study small: has a value that no study file can hold"),
+        (
+            {"space": {"n_hidden": object()}},
+            "space.n_hidden: has a value that no study file",
+        ),
+        ({"model": "\ud800.py:build"}, "study small: model: has a character that is no text"),
+        (
+            {"model": os.getcwd},
+            "study small: model: has getcwd itself, which no",
+        ),
         ({"trackers": ["mlfow"]}, "study small: trackers: there is no tracker 'mlfow'"),
     ],
 )
@@ -115,6 +127,133 @@ def test_errors_are_those_of_the_command_line(tmp_path, changes, message):
     assert message in str(refused.value)
     assert isinstance(refused.value, searchlab.SearchlabError)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("study", "message"),
+    [
+        (None, "study is of type NoneType: give the path of a study file, a mapping"),
+        ([KEYS], "study is of type list: give"),
+        (b"study.yaml", "study is of type bytes: give"),
+        ("", "study is empty: give"),
+        ("name: small\ndata: {dataset: iris}\n", "study is a text of several lines: give"),
+        (StudySpec, "study is of type ModelMetaclass: give"),
+    ],
+)
+def test_anything_that_is_no_study_is_refused(tmp_path, study, message):
+    """The error is searchlab's own, in one line, and says what a study may be."""
+    with pytest.raises(searchlab.errors.InputError) as refused:
+        searchlab.run_study(study, directory=tmp_path)
+    assert str(refused.value).startswith(message)
+    assert len(str(refused.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"directory": None}, "directory is of type NoneType: give the path of a directory"),
+        ({"tracking_uri": 5}, "tracking_uri is of type int: give the address"),
+        ({"overrides": "search.trials=3"}, "overrides is of type str: give values by dotted key"),
+        ({"overrides": {3: 4}}, "study small: no key is 3: write one as search.trials"),
+        ({"overrides": {"search..trials": 4}}, "study small: no key is 'search..trials'"),
+        ({"overrides": {"search.trials": object()}}, "study small with overrides: search.trials:"),
+        ({"trackers": "mlflow"}, "trackers is of type str: give a list of trackers"),
+        ({"trackers": ["mlflow"]}, "trackers has 'mlflow', which is no tracker: give objects"),
+        ({"trackers": [MemoryTracker]}, "which is no tracker: give objects with the methods"),
+        ({"trackers": None}, "trackers is of type NoneType: give a list of trackers"),
+    ],
+)
+def test_arguments_of_another_type_are_refused(tmp_path, arguments, message):
+    """The error names the argument, and nothing is left behind."""
+    with pytest.raises(searchlab.errors.InputError) as refused:
+        searchlab.run_study(KEYS, **{"directory": tmp_path, **arguments})
+    assert message in str(refused.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_numbers_and_paths_of_other_libraries_are_plain_values(formula, tmp_path):
+    """NumPy's numbers and arrays and paths are taken in a study and in overrides of it."""
+    values = {
+        **KEYS,
+        "data": {"path": Path(__file__).parent / "no.csv", "target": "y"},
+        "space": {
+            "n_neurons": {"int": np.array([1, 100])},
+            "learning_rate": KEYS["space"]["learning_rate"],
+        },
+    }
+    data = {"data": {"dataset": "iris"}, "search.trials": np.int64(2)}
+    result = searchlab.run_study(values, directory=tmp_path, overrides=data)
+    assert len(result.trials) == 2
+    assert result.spec.space["n_neurons"].range == (1, 100)
+
+
+def test_overrides_of_a_file_may_be_params(formula, tmp_path):
+    """A param of the space is given as in a mapping."""
+    (tmp_path / "study.yaml").write_text(STUDY)
+    overrides = {"space.n_neurons": searchlab.Int(5, 6), "refit": False}
+    result = searchlab.run_study(tmp_path / "study.yaml", directory=tmp_path, overrides=overrides)
+    assert result.spec.search_space.domains["n_neurons"] == searchlab.Int(5, 6)
+
+
+def test_a_mapping_that_has_itself_is_refused(tmp_path):
+    """Its key is named, as of any value that no file can hold."""
+    values = dict(KEYS)
+    values["training"] = {"epochs": values}
+    values["training"]["epochs"] = values["training"]
+    with pytest.raises(searchlab.errors.StudyFileError, match=r"training\.epochs: is nested"):
+        searchlab.run_study(values, directory=tmp_path)
+
+
+def test_a_result_can_be_copied_and_sent_to_another_process(formula, tmp_path):
+    """What comes back is equal, and as unchangeable as before."""
+    result = searchlab.run_study(KEYS, directory=tmp_path)
+    sent = pickle.loads(pickle.dumps(result))  # noqa: S301 - its own
+    for other in (copy.deepcopy(result), sent):
+        assert other == result
+        with pytest.raises(TypeError):
+            other.test["loss"] = 0.0
+    assert dataclasses.asdict(result)["test"] == result.test
+
+
+@pytest.mark.parametrize("name", [None, 5, b"small", ""])
+def test_a_study_is_looked_up_by_its_name(tmp_path, name):
+    """Anything else is an error that says so."""
+    with pytest.raises(searchlab.errors.InputError, match="give the name of a study"):
+        searchlab.load_study(name, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["..", "a/b", "small.yaml", "a\0b", "a" * 5000])
+def test_names_that_no_study_has_are_not_there(tmp_path, name):
+    """They are no paths: no file is looked for, and the directory is named."""
+    with pytest.raises(searchlab.errors.InputError) as refused:
+        searchlab.load_study(name, tmp_path)
+    assert f"in {tmp_path}; there is: none yet" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (None, "model is of type NoneType: give a study's name"),
+        ("", "model is empty: give a study's name"),
+        (b"small", "model is of type bytes: give a study's name"),
+        ("a" * 5000, "there is no model 'aaa"),
+    ],
+)
+def test_anything_that_is_no_model_is_refused(monkeypatch, tmp_path, model, message):
+    """The error is searchlab's own and says what a model may be."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(searchlab.SearchlabError) as refused:
+        searchlab.load_model(model)
+    assert str(refused.value).startswith(message)
+
+
+@pytest.mark.parametrize("address", ["models:/", "models:/small", "models:/small@", "runs:/"])
+def test_an_address_that_is_none_is_said_to_be_none(monkeypatch, tmp_path, address):
+    """The message has the forms that MLflow knows, whatever the store has."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mlflow.db").touch()
+    with pytest.raises(searchlab.errors.PackageError, match=r"write models:/NAME@champion"):
+        searchlab.load_model(address)
 
 
 def test_a_study_that_is_not_there_is_named(tmp_path):

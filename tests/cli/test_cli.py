@@ -59,7 +59,7 @@ def test_init_validate_schema_round(tmp_path):
     [
         (["run", "nothing.yaml"], "there is no such file"),
         (["run", "bad.yaml"], "bad.yaml:5: space.n_neurons: the low end"),
-        (["run", "good.yaml", "--trials", "0"], "search.trials from the command line"),
+        (["run", "good.yaml", "--trials", "0"], "search.trials overridden"),
         (["run", "good.yaml", "--backend", "optima"], "did you mean optuna?"),
         (["run", "good.yaml", "--set", "search.options.sampler=tpee"], "tpe"),
         (["run", "good.yaml", "--tracking-uri", "mlruns"], "give the address of an MLflow server"),

@@ -115,7 +115,7 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file(tmp_path):
 def test_a_mistake_in_a_flag_is_not_blamed_on_a_line(tmp_path):
     """A wrong value from the command line is reported as such."""
     (problem,) = refused(tmp_path, GOOD, {"search.trials": 0})
-    assert "with search.trials from the command line: must be at least 1" in problem
+    assert "with search.trials overridden: must be at least 1" in problem
 
 
 @pytest.mark.parametrize("content", [b"", b"- a\n- b\n", b"just text"])
