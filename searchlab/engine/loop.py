@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from searchlab.backends.base import Backend
 from searchlab.core.interrupt import Interrupt
 from searchlab.core.memory import PeakMemory
+from searchlab.core.steady import now
 from searchlab.core.trial import Decision, FailureKind, Outcome, Report, Trial, TrialState
 from searchlab.engine.jobs import Jobs
 from searchlab.engine.recorder import Recorder
@@ -188,7 +189,7 @@ class Search:
             value = None
             if trial.reports:
                 value = trial.reports[-1].metrics.get(self._spec.objective.metric)
-            seconds = time.time() - trial.started
+            seconds = now() - trial.started
             outcomes.append(
                 Outcome(number, TrialState.PRUNED, value, epochs=trial.epochs, seconds=seconds)
             )

@@ -162,7 +162,7 @@ Event = (
 
 @dataclass(frozen=True)
 class Entry:
-    """An event and the time of its writing, in seconds since the epoch."""
+    """An event and the time of its writing, in seconds since the epoch by `core.steady`."""
 
     event: Event
     time: float

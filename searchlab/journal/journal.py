@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
@@ -22,6 +21,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, Self, get_args
 
 from searchlab.core.codec import decode, encode
+from searchlab.core.steady import now
 from searchlab.errors import JournalError
 from searchlab.journal.events import Entry, Event, Reported, Started
 
@@ -55,7 +55,7 @@ class Journal:
         Raises:
             JournalError: if the event could not be written; the journal is as before.
         """
-        entry = Entry(event, time.time())
+        entry = Entry(event, now())
         line = _encode(entry)
         start = self._file.seek(0, os.SEEK_END)
         try:

@@ -100,6 +100,9 @@ class StudyRecord:
         event = entry.event
         if self.started is None and not isinstance(event, Started):
             raise _unfit(f"it begins with {type(event).__name__}")
+        if isinstance(event, Resumed) and self._since is not None:
+            # The previous process died unrecorded; nobody worked from its last entry to this one.
+            self._seconds += self._latest - self._since
         self._latest = entry.time
         match event:
             case Started():
@@ -185,8 +188,6 @@ class StudyRecord:
         return self.trials[number]
 
     def _resume(self, event: Resumed, time: float) -> None:
-        if self._since is not None:  # the previous process died unrecorded
-            self._seconds += self._latest - self._since
         self.budget, self.stopped, self._since = event, None, time
         for trial in self.unfinished():
             trial.reports.clear()

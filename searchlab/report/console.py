@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 from collections.abc import Sequence
 from typing import TextIO
 
 from rich.console import Console, RenderableType
 from rich.live import Live
 
+from searchlab.core.steady import now
 from searchlab.core.wording import duration_text, number_text, params_text
 from searchlab.journal.events import Entry, Resumed, Told
 from searchlab.journal.record import StudyRecord
@@ -70,7 +70,7 @@ class LiveTracker:
 
     def _draw(self) -> RenderableType:
         with self._lock:
-            return live_view(self._study, self._pace, time.time())
+            return live_view(self._study, self._pace, now())
 
 
 class PlainTracker:
