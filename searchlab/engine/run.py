@@ -84,6 +84,8 @@ def run_study(
         try:
             entries = list(read_journal(home.paths.journal))
             record = StudyRecord(entries)
+            if record.started is None:
+                home.refuse_remains()
             _refuse_changes(files, record)
             tracker = Trackers(trackers(home.directory))
             with contextlib.closing(tracker):

@@ -32,6 +32,7 @@ class StudyHome:
     def __init__(self, name: str, cwd: Path) -> None:
         self.cwd = cwd.resolve()
         self.paths = study_layout(name, cwd)
+        self._made = False  # whether this process made the directory
 
     @property
     def directory(self) -> Path:
@@ -48,6 +49,7 @@ class StudyHome:
         """
         owner = self.paths.owner
         lock = FileLock(self.paths.lock, timeout=0)
+        self._made = not self.directory.exists()
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
             lock.acquire()
@@ -70,9 +72,23 @@ class StudyHome:
                 owner.unlink()
             lock.release()
 
+    def refuse_remains(self) -> None:
+        """Refuse to begin a study where another one left its models.
+
+        Raises:
+            JournalError: if there are results of a study, whose journal must be somewhere else.
+        """
+        paths = self.paths
+        left = [each for each in (paths.models, paths.best, paths.refit) if each.exists()]
+        if left:
+            raise JournalError(
+                f"{paths.journal}: is missing, but {left[0].name} has models of a study: put the "
+                "journal back to continue it, or move the whole directory elsewhere to begin anew"
+            )
+
     def discard_if_empty(self) -> None:
-        """Remove the directory of a study that has not started."""
-        if not self.paths.journal.exists():
+        """Remove the directory of a study that has not started if this process made it."""
+        if self._made and not self.paths.journal.exists():
             shutil.rmtree(self.directory, ignore_errors=True)
 
 

@@ -62,6 +62,11 @@ FAULTS = [
         ("tests/faults/test_disk.py", "tests/faults/test_model_files.py"),
     ),
     Fault("two processes on one study", ("tests/faults/test_locks.py",)),
+    Fault("a journal that is gone from its study", ("tests/faults/test_remains.py",)),
+    Fault(
+        "pauses after a kill, and a clock that is set, charged to the budget",
+        ("tests/journal/test_record.py",),
+    ),
     Fault("bad study files", ("tests/faults/test_bad_studies.py",)),
     Fault(
         "bad data",
