@@ -17,8 +17,14 @@ DATASETS: Mapping[str, str] = {
 }
 """The built-in data sets, each described in a line."""
 
-ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".npz")
+TEXT = (".csv", ".tsv", ".tab", ".txt", ".data")
+"""The endings of text files with a table."""
+
+ENDINGS = (*TEXT, ".parquet", ".npz")
 """The endings of files that a data set can be read from."""
+
+PACKED = (".gz", ".zip", ".bz2", ".xz")
+"""The endings that a text file may have besides, in an archive."""
 
 
 def file_problems(name: str, base: Path) -> Iterator[str]:

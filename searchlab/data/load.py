@@ -24,7 +24,9 @@ import sklearn.datasets
 
 from searchlab.core.quiet import quiet
 from searchlab.data.catalog import DATASETS
-from searchlab.data.readers import Raw, did_you_mean, read_file
+from searchlab.data.reading.dialect import Dialect
+from searchlab.data.reading.files import read_file
+from searchlab.data.reading.raw import Raw, did_you_mean
 from searchlab.errors import DataError
 from searchlab.study.spec import DataSpec
 
@@ -34,7 +36,6 @@ Kind = Literal["number", "boolean", "category", "text"]
 Task = Literal["regression", "classification"]
 
 _LARGEST = float(np.finfo(np.float32).max)
-_MISTAKES = 10  # at most one value in so many that is not a number is taken for a mistake
 _MANY = 50  # distinct values; a column with more may be free text
 _FEW = 20  # distinct whole numbers; a target with at most so many may be classes
 _ROWS_A_CLASS = 10  # on average, so that whole numbers are taken for classes
@@ -62,6 +63,7 @@ class Table:
         whole: the columns of whole numbers.
         why: what the kind of a column was told by, in a few words, by its name; the target's too.
         aside: the columns of `data.drop` as read, which only the findings look at; None for arrays.
+        dialect: how the file writes a table; None if it is no text file.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Table:
     whole: frozenset[str] = frozenset()
     why: Mapping[str, str] = field(default_factory=dict)
     aside: pd.DataFrame | None = None
+    dialect: Dialect | None = None
 
 
 def load(spec: DataSpec, base: Path) -> Table:
@@ -108,7 +111,19 @@ def load(spec: DataSpec, base: Path) -> Table:
     if isinstance(X, pd.DataFrame):
         why |= {name: _why(kind, X[name], name in whole) for name, kind in kinds.items()}
     return Table(
-        raw.name, raw.source, X, y, raw.target, task, kinds, digest, w, whole, why, raw.aside
+        name=raw.name,
+        source=raw.source,
+        X=X,
+        y=y,
+        target=raw.target,
+        task=task,
+        kinds=kinds,
+        digest=digest,
+        w=w,
+        whole=whole,
+        why=why,
+        aside=raw.aside,
+        dialect=raw.dialect,
     )
 
 
@@ -220,7 +235,7 @@ def _kind(raw: Raw, name: str, column: pd.Series[Any]) -> Kind:
         if not any(issubclass(kind, np.complexfloating) for kind in types):
             return "number"
     elif all(issubclass(kind, str) for kind in types):
-        return _kind_of_text(raw, name, column, values)
+        return _kind_of_text(values)
     found = ", ".join(sorted(kind.__name__ for kind in types))
     raise raw.error(f"column {name!r} holds {found}: drop it, or convert it to numbers or text")
 
@@ -229,18 +244,7 @@ def _dates(values: pd.Series[Any]) -> bool:
     return pd.api.types.is_string_dtype(values) and all(_DATES.fullmatch(text) for text in values)
 
 
-def _kind_of_text(
-    raw: Raw, name: str, column: pd.Series[Any], values: pd.Series[Any]
-) -> Literal["category", "text"]:
-    numbers = pd.to_numeric(values, errors="coerce")
-    wrong = values[numbers.isna()]
-    if 0 < _MISTAKES * len(wrong) <= len(values):
-        position = int(np.flatnonzero(column.index == wrong.index[0])[0])
-        raise raw.error(
-            f"column {name!r} holds numbers, but here {wrong.iloc[0]!r}: correct it, or leave "
-            f"the cell empty",
-            position,
-        )
+def _kind_of_text(values: pd.Series[Any]) -> Literal["category", "text"]:
     distinct = values.nunique()
     return "text" if distinct > _MANY and distinct > len(values) / 2 else "category"
 

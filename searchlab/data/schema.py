@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
 from searchlab.data.load import Kind, Table
+from searchlab.data.reading.columns import Known
+from searchlab.data.reading.dialect import Dialect
+from searchlab.study.reading import ReadingSpec
 from searchlab.study.spec import DataSpec
 
 Label = bool | int | float | str
@@ -27,6 +30,8 @@ class RowSchema:
         shape: the shape of one raw row, (columns,) for a frame.
         drop: the columns of the file that are not features.
         weight: the column with the rows' weights, or None.
+        dialect: how the data set's file wrote a table.
+        missing: the cells that the study says are missing values.
     """
 
     target: str
@@ -37,6 +42,8 @@ class RowSchema:
     shape: tuple[int, ...]
     drop: tuple[str, ...] = ()
     weight: str | None = None
+    dialect: Dialect = field(default_factory=Dialect)
+    missing: tuple[str | int | float, ...] = ()
 
     @classmethod
     def of(cls, table: Table, spec: DataSpec, task: str, labels: tuple[Label, ...]) -> RowSchema:
@@ -50,6 +57,8 @@ class RowSchema:
             shape=table.X.shape[1:],
             drop=spec.drop,
             weight=spec.weight,
+            dialect=table.dialect or Dialect(),
+            missing=spec.missing,
         )
 
     def natural(self, frame: pd.DataFrame) -> pd.DataFrame:
@@ -57,3 +66,21 @@ class RowSchema:
         whole = dict.fromkeys(self.whole, "int64")
         boolean = {name: "bool" for name, kind in self.kinds.items() if kind == "boolean"}
         return frame.astype({**whole, **boolean})
+
+    @property
+    def known(self) -> Known:
+        """The facts about the columns of a file with such rows."""
+        plain = {name for name, kind in self.kinds.items() if kind in {"number", "boolean"}}
+        text = {name for name, kind in self.kinds.items() if kind in {"category", "text"}}
+        worded = bool(self.labels) and isinstance(self.labels[0], str)
+        (text if worded else plain).add(self.target)
+        if self.weight is not None:
+            plain.add(self.weight)
+        return Known(
+            keys=ReadingSpec(missing=self.missing),
+            names=tuple(self.kinds),
+            text=frozenset(text),
+            target=self.target,
+            numbers=frozenset(plain),
+            dialect=self.dialect,
+        )

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from searchlab.core.arrays import Array
-from searchlab.data.readers import did_you_mean
+from searchlab.data.reading.raw import did_you_mean
 from searchlab.data.splits import Folds
 from searchlab.errors import DataError
 from searchlab.study.training import TrainingSpec

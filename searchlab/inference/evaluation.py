@@ -7,7 +7,7 @@ from pathlib import Path
 
 from searchlab.data.catalog import DATASETS
 from searchlab.data.load import load
-from searchlab.data.readers import did_you_mean
+from searchlab.data.reading.raw import did_you_mean
 from searchlab.errors import DataError
 from searchlab.inference.model import Model
 from searchlab.inference.raw import read_input

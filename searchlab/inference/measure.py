@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from searchlab.core.arrays import Array
-from searchlab.data.readers import did_you_mean
+from searchlab.data.reading.raw import did_you_mean
 from searchlab.data.schema import RowSchema
 from searchlab.errors import DataError
 

@@ -9,14 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from searchlab.data.readers import (
-    check_arrays,
-    features_name,
-    find_file,
-    open_arrays,
-    read_frame,
-    reading,
-)
+from searchlab.data.reading.arrays import check_arrays, features_name, open_arrays
+from searchlab.data.reading.files import find_file, read_frame, reading
 from searchlab.data.schema import RowSchema
 
 
@@ -50,10 +44,7 @@ def read_input(path: Path, schema: RowSchema) -> Input:
     with reading(str(path)):
         if ending == ".npz":
             return _arrays(path, schema)
-        text = [name for name, kind in schema.kinds.items() if kind in {"category", "text"}]
-        if schema.labels and isinstance(schema.labels[0], str):
-            text.append(schema.target)
-        frame = read_frame(path, str(path), text)
+        frame, _ = read_frame(path, str(path), schema.known)
     return Input(frame, _column(frame, schema.target), _column(frame, schema.weight))
 
 

@@ -18,12 +18,15 @@ _ATTRIBUTE = re.compile(r"^    (\w+): (.*(?:\n        .*)*)", re.MULTILINE)
 
 def _describe(schema: dict[str, Any], part: type[BaseModel]) -> None:
     """Move the description of each attribute from the docstring to its key in the JSON schema."""
-    said, _, attributes = inspect.cleandoc(part.__doc__ or "").partition("\n\nAttributes:\n")
-    schema["description"] = said
-    for name, text in _ATTRIBUTE.findall(attributes):
-        key = part.model_fields[name].alias or name
-        described = " ".join(text.split())
-        schema["properties"][key]["description"] = described[:1].upper() + described[1:]
+    for each in part.__mro__[::-1]:
+        if each is BaseModel or not issubclass(each, BaseModel):
+            continue
+        said, _, attributes = inspect.cleandoc(each.__doc__ or "").partition("\n\nAttributes:\n")
+        schema["description"] = said
+        for name, text in _ATTRIBUTE.findall(attributes):
+            key = part.model_fields[name].alias or name
+            described = " ".join(text.split())
+            schema["properties"][key]["description"] = described[:1].upper() + described[1:]
 
 
 class Part(BaseModel):

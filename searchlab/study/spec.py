@@ -14,6 +14,7 @@ from searchlab.study.fields import MisplacedError, Part, PlainValues, name_or_gr
 from searchlab.study.limits import OnFailure, RetrySpec
 from searchlab.study.others import InitialWeights, InitialWeightsSpec, StudyName
 from searchlab.study.params import ParamSpec, check_space
+from searchlab.study.reading import ReadingSpec
 from searchlab.study.training import TrainingSpec, unseen
 
 _MINIMIZED = ("loss", "error", "mse", "mae", "rmse", "msle", "mape", "deviance", "crossentropy")
@@ -24,7 +25,7 @@ _SURE: dict[str, str] = {"loss": "minimize", "accuracy": "maximize", "auc": "max
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
-class DataSpec(Part):
+class DataSpec(ReadingSpec):
     """The data set and its split: test rows, then early-stopping rows, the rest for training.
 
     Attributes:
@@ -58,8 +59,8 @@ class DataSpec(Part):
             )
         if self.path is not None and self.target is None:
             raise ValueError("a file needs a target: name the column to predict, as target: price")
-        for key in ("target", "drop", "weight", "task"):
-            if self.path is None and getattr(self, key):
+        for key in ("target", "drop", "weight", "task", *ReadingSpec.model_fields):
+            if self.path is None and getattr(self, key) not in (None, ()):
                 raise MisplacedError((key,), "goes with path only: leave it out with a dataset")
         if self.target in self.drop:
             raise MisplacedError(

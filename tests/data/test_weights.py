@@ -95,12 +95,12 @@ def test_a_data_set_of_a_library_has_no_weights(tmp_path):
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(-1, "'-1.0'"), (np.inf, "'inf'"), (1e39, "'1e.39'"), (None, "missing"), ("big", "'big'")],
+    [(-1, "'-1.0'"), (np.inf, "'inf'"), (1e39, "'1e.39'"), (None, "missing")],
 )
 def test_a_bad_row_weight_is_named_with_its_row(tmp_path, value, shown):
     """A weight that is not a finite number of at least 0 is named with its row in the file."""
     table = frame()
-    table["w"] = table["w"].astype(object if isinstance(value, str) else float)
+    table["w"] = table["w"].astype(float)
     table.loc[[5, 7], "w"] = value
     says = f"t.csv: row 7: the weight 'w' is {shown} .2 rows in total are wrong.: give each"
     with pytest.raises(DataError, match=says):

@@ -24,6 +24,7 @@ def make(directory: Path) -> None:
     houses.to_csv(directory / "houses.csv", index=False)
     houses.drop(columns="price").head(5).to_csv(directory / "new.csv", index=False)
     (directory / "districts.csv").write_text("class\n")
+    (directory / "flats.csv").write_text("price\n")
     for file in (documents.ROOT / "docs" / "examples").glob("*.yaml"):
         shutil.copy(file, directory / f"example-{file.name}")
     documents.write_files(directory)

@@ -1,0 +1,1 @@
+"""Reading of data sets from files, databases, functions and libraries."""

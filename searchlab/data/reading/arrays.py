@@ -1,0 +1,115 @@
+"""Arrays in NPZ files."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from searchlab.data.reading.raw import Raw, did_you_mean, listed
+from searchlab.errors import DataError
+from searchlab.study.spec import DataSpec
+
+
+def named_columns(spec: DataSpec) -> list[tuple[str, str]]:
+    """Return the columns or arrays that are not features, with the keys that name them."""
+    keys = {"target": spec.target, "weight": spec.weight}
+    return [(name, key) for key, name in keys.items() if name is not None]
+
+
+def read_arrays(spec: DataSpec, path: Path, name: str, source: str) -> Raw:
+    """Read features, target and weights from an NPZ file.
+
+    Args:
+        spec: the names of target and weights.
+        path: the file.
+        name: the name of the data set.
+        source: the file's name in messages.
+
+    Raises:
+        DataError: if an array is missing, or they do not fit together.
+    """
+    with open_arrays(path, source) as opened:
+        names = list(opened.files)
+        for wanted, of in named_columns(spec):
+            if wanted not in names:
+                hint = did_you_mean(wanted, names) or f"; the arrays are {listed(names)}"
+                raise DataError(f"{source}: no array {wanted!r}{hint}: correct data.{of}")
+        key = features_name(names, {spec.target, spec.weight, *spec.drop}, source)
+        X, columns = opened[key], {wanted: opened[wanted] for wanted, _ in named_columns(spec)}
+    check_arrays(source, key, X, columns)
+    rows = {n: pd.Series(each.reshape(len(X)), name=n) for n, each in columns.items()}
+    y, weight = rows[str(spec.target)], None if spec.weight is None else rows[spec.weight]
+    if X.ndim > 2:  # noqa: PLR2004 - a matrix has columns; anything deeper is images
+        return Raw(name, source, X, y, str(spec.target), weight)
+    frame = pd.DataFrame(X, columns=[f"{key}{column}" for column in range(X.shape[1])])
+    return Raw(name, source, frame, y, str(spec.target), weight)
+
+
+def open_arrays(path: Path, source: str) -> np.lib.npyio.NpzFile:
+    """Open an NPZ file.
+
+    Raises:
+        DataError: if it is a NumPy file of another kind.
+    """
+    opened = np.load(path, allow_pickle=False)
+    if not isinstance(opened, np.lib.npyio.NpzFile):
+        raise DataError(f"{source}: holds a single array: write features and target with np.savez")
+    return opened
+
+
+def features_name(names: Sequence[str], no_features: Collection[str | None], source: str) -> str:
+    """Find the array with the features: X, x, or the only one left.
+
+    Raises:
+        DataError: if there are several candidates.
+    """
+    others = [array for array in names if array not in no_features]
+    key = next((array for array in ("X", "x") if array in others), others[0] if others else "")
+    if not key or (len(others) > 1 and key not in {"X", "x"}):
+        raise DataError(
+            f"{source}: which array has the features? Name it X (it has {listed(list(names))})"
+        )
+    return key
+
+
+def check_arrays(
+    source: str, key: str, X: np.ndarray[Any, Any], columns: Mapping[str, np.ndarray[Any, Any]]
+) -> None:
+    """Refuse arrays that do not fit together, and features that are not finite numbers.
+
+    Args:
+        source: the file's name in messages.
+        key: the name of the features.
+        X: the features.
+        columns: the other arrays, by name, one value a row.
+
+    Raises:
+        DataError: with the array and its problem.
+    """
+    if X.ndim < 2 or 0 in X.shape[1:]:  # noqa: PLR2004
+        raise DataError(
+            f"{source}: {key} has shape {X.shape}: it needs (rows, features) or more dimensions"
+        )
+    for name, values in columns.items():
+        if values.shape not in {(values.size,), (values.size, 1)}:
+            raise DataError(
+                f"{source}: {name} has shape {values.shape}: it needs one value per row"
+            )
+        if len(X) != len(values):
+            raise DataError(
+                f"{source}: {key} has {len(X)} rows and {name} has {len(values)}: give both the "
+                "same"
+            )
+    if X.dtype.kind not in "biuf":
+        raise DataError(f"{source}: {key} has the type {X.dtype}: convert it to numbers")
+    wrong = np.argwhere(~np.isfinite(X)) if X.dtype.kind == "f" else np.empty((0, X.ndim))
+    if len(wrong):
+        position = tuple(int(index) for index in wrong[0])
+        raise DataError(
+            f"{source}: {key}[{', '.join(map(str, position))}] is {X[position]}: "
+            f"arrays must be complete and finite; fill or leave out such rows"
+        )

@@ -1,0 +1,294 @@
+"""Cells of text as columns: numbers in any notation, true and false, or text."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from searchlab.core.arrays import Array
+from searchlab.data.reading.dialect import Dialect, Notation
+from searchlab.data.reading.numbers import MARKERS, MISSING, Cells, mistaken, value_of
+from searchlab.errors import DataError
+from searchlab.study.reading import ReadingSpec
+
+_CODE = 3  # digits at least of a code with leading zeros, such as 02134
+_GROUPED = r"^[+-]?[1-9]\d{0,2}([.]\d{3})+$"
+
+
+@dataclass(frozen=True)
+class Known:
+    """The facts about columns that are known before a file is read.
+
+    Attributes:
+        keys: the study's keys about the file.
+        names: columns that the file must have.
+        text: the columns that stay text even if they look like numbers.
+        target: the target, in which words such as None are classes.
+        aside: the columns that are not used, in which nothing is wrong.
+        numbers: the columns of numbers, where a model knows them; None if that is to be found out.
+        dialect: that of the data set which the model was trained on.
+    """
+
+    keys: ReadingSpec = field(default_factory=ReadingSpec)
+    names: tuple[str, ...] = ()
+    text: frozenset[str] = frozenset()
+    target: str | None = None
+    aside: frozenset[str] = frozenset()
+    numbers: frozenset[str] | None = None
+    dialect: Dialect = field(default_factory=Dialect)
+
+    def decimal(self, name: str) -> str | None:
+        """Return the decimal mark that the study gives for a column, or None."""
+        given = self.keys.decimal
+        return given.get(name) if isinstance(given, dict) else given
+
+    def plain(self, name: str) -> bool:
+        """Return whether nothing says that a column has another notation than 1234.5."""
+        notation = self.dialect.notations.get(name, Notation())
+        plain = notation.decimal == "." and notation.thousands != "."
+        return plain and self.decimal(name) != "," and self.keys.thousands != "."
+
+
+@dataclass
+class Columns:
+    """The columns of a text file while they are converted.
+
+    Attributes:
+        known: what is known about them.
+        index: the numbers of the rows.
+        notations: the notations found, by column.
+        missing: the marks read as missing numbers, by column.
+        problems: what is wrong, in a few words, by column.
+    """
+
+    known: Known
+    index: pd.Index[Any]
+    notations: dict[str, Notation] = field(default_factory=dict)
+    missing: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+
+    def convert(self, table: pa.Table) -> pd.DataFrame:
+        """Convert a table of text.
+
+        Raises:
+            DataError: if columns of numbers hold other words, or can be read in two ways.
+        """
+        found: dict[str, Any] = {}
+        written: dict[str, _Written] = {}
+        for name in table.column_names:
+            cells = _masked(pc.utf8_trim_whitespace(table[name]), self._marks(name))
+            if self._verbatim(name):
+                found[name] = _text(cells)
+            elif (plain := self._plain(name, cells)) is not None:
+                found[name] = plain
+            else:
+                found[name] = None  # keeps the order of the columns
+                written[name] = _Written(cells)
+        mark = self._mark(table, found, written)
+        for name, each in written.items():
+            found[name] = self._written(name, each, mark)
+        problems = [said for name, said in self.problems.items() if name not in self.known.aside]
+        if problems:
+            raise DataError(_told(problems))
+        return pd.DataFrame(found, index=self.index)
+
+    def _marks(self, name: str) -> Collection[str]:
+        """Return the cells without a value in a column."""
+        given = {str(mark) for mark in self.known.keys.missing}
+        return given | ({""} if name == self.known.target else MISSING)
+
+    def _verbatim(self, name: str) -> bool:
+        numbers = self.known.numbers
+        return name in self.known.text or (numbers is not None and name not in numbers)
+
+    def _plain(self, name: str, cells: pa.ChunkedArray) -> Any:
+        """Convert cells that are all simple numbers, or all true or false; None for others."""
+        if name == self.known.target:
+            cells = _masked(cells, MISSING)
+        if cells.null_count == len(cells):
+            return np.full(len(cells), np.nan)
+        for kind in (pa.int64(), pa.float64()):
+            try:
+                numbers = pc.cast(cells, kind)
+            except pa.ArrowInvalid:
+                continue
+            if kind == pa.int64() and self._coded(name, cells):
+                return _text(cells)
+            simple = kind == pa.int64() or (self.known.plain(name) and not _grouped(cells))
+            return self._unmarked(numbers) if simple else None
+        return _booleans(cells)
+
+    def _unmarked(self, numbers: pa.ChunkedArray) -> Array:
+        """Return numbers with NaN for those that the study says are missing."""
+        values = numbers.to_numpy()
+        marks = [mark for mark in self.known.keys.missing if not isinstance(mark, str)]
+        if marks and (missing := np.isin(values, marks)).any():
+            values = np.where(missing, np.nan, values)
+        return np.asarray(values)
+
+    def _coded(self, name: str, cells: pa.ChunkedArray) -> bool:
+        """Tell whether digits are codes of one length, such as 02134, and no quantities."""
+        if self.known.numbers is not None or name == self.known.target:
+            return False
+        lengths = pc.min_max(pc.utf8_length(cells))
+        same = lengths["min"].as_py() == lengths["max"].as_py() >= _CODE
+        return same and bool(pc.any(pc.match_substring_regex(cells, r"^0\d")).as_py())
+
+    def _mark(
+        self, table: pa.Table, found: dict[str, Any], written: dict[str, _Written]
+    ) -> str | None:
+        """Return the decimal mark of all columns that certainly have one; None if they differ."""
+        marks = {each.cells.decimal for each in written.values()} - {None}
+        if not any(each.cells.numbers for each in written.values()):
+            return None
+        floats = (n for n, column in found.items() if getattr(column, "dtype", None) == np.float64)
+        if "." in marks or any(_any(pc.match_substring(table[name], ".")) for name in floats):
+            marks.add(".")
+        return marks.pop() if len(marks) == 1 else None
+
+    def _written(self, name: str, each: _Written, mark: str | None) -> Any:
+        """Convert cells with words or marks in them."""
+        cells = each.cells
+        words = [word for word in cells.words if word not in MISSING]
+        if not cells.numbers or not self._number(name, each, words):
+            return _text(each.array)
+        notation = self._notation(name, cells, mark)
+        if notation is None:
+            return _text(each.array)
+        if words:
+            self.missing[name] = tuple(sorted(words))
+        if notation != Notation():
+            self.notations[name] = notation
+        return each.values(notation)
+
+    def _number(self, name: str, each: _Written, words: list[str]) -> bool:
+        """Tell whether a column holds numbers; note what is wrong with it."""
+        if not words:
+            return True
+        if self.known.numbers is not None:
+            allowed: Collection[str] = self.known.dialect.missing.get(name, ())
+        else:
+            allowed = MARKERS
+        wrong = [word for word in words if word not in allowed]
+        if not wrong:
+            return True
+        varied = len(each.cells.numbers)
+        rows = len(each.rows_of(each.cells.words))
+        if self.known.numbers is not None or mistaken(
+            rows, len(each.cells.words), each.filled - rows, varied
+        ):
+            at = each.rows_of(wrong)
+            more = f" (in {len(at)} rows in total)" if len(at) > 1 else ""
+            self.problems[name] = (
+                f"row {self.index[at[0]]}: column {name!r} holds numbers, but here "
+                f"{each.shown(at[0])!r}{more}"
+            )
+        return False
+
+    def _notation(self, name: str, cells: Cells, mark: str | None) -> Notation | None:
+        """Choose how the numbers of a column are written; note if that is not certain."""
+        before = self.known.dialect.notations.get(name)
+        numbers = cells.numbers.values()
+        if before is not None and all(value_of(each, before) is not None for each in numbers):
+            return before
+        given, thousands = self.known.decimal(name), self.known.keys.thousands
+        if given is not None or thousands is not None:
+            found = cells.notation(given, thousands)
+        else:
+            found = cells.notation(mark, None) or cells.notation(None, None)
+        if found is None:
+            self.problems[name] = f"column {name!r} {_unclear(cells)}"
+        return found
+
+
+class _Written:
+    """The cells of a column that are more than simple numbers."""
+
+    def __init__(self, array: pa.ChunkedArray) -> None:
+        self.array = array
+        encoded = array.combine_chunks().dictionary_encode()
+        self._different: list[str] = encoded.dictionary.to_pylist()
+        self._codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+        self.cells = Cells.of(self._different)
+        self.filled = len(array) - array.null_count
+
+    def rows_of(self, words: Iterable[str]) -> Array:
+        """Return the positions of the rows that have one of some words."""
+        numbers = {cell: number for number, cell in enumerate(self._different)}
+        return np.flatnonzero(np.isin(self._codes, [numbers[word] for word in words]))
+
+    def shown(self, row: int) -> str:
+        """Return the cell of a row."""
+        return str(self._different[self._codes[row]])
+
+    def values(self, notation: Notation) -> Array:
+        """Return the numbers (n,), int64 if all are whole and there, else float64."""
+        numbers = self.cells.numbers
+        each = [value_of(numbers[c], notation) if c in numbers else None for c in self._different]
+        values = np.array([*each, None], np.float64)[self._codes]  # the last for a missing cell
+        whole = all(notation.decimal not in number.digits for number in numbers.values())
+        exact = whole and not np.isnan(values).any() and np.abs(values).max(initial=0) < 2**53
+        return np.asarray(values.astype(np.int64) if exact else values)
+
+
+def _masked(cells: pa.ChunkedArray, marks: Collection[str]) -> pa.ChunkedArray:
+    """Return cells with null for those without a value."""
+    missing = pc.is_in(cells, value_set=pa.array(sorted(marks), pa.string()))
+    return pc.if_else(missing, None, cells) if pc.any(missing).as_py() else cells
+
+
+def _grouped(cells: pa.ChunkedArray) -> bool:
+    """Tell whether the marks of all numbers with decimals could be between thousands."""
+    for part in (cells.slice(0, 200), cells):
+        dotted = pc.filter(part, pc.match_substring(part, "."))
+        if len(dotted) == 0 and part is not cells:
+            continue
+        if not pc.all(pc.match_substring_regex(dotted, _GROUPED)).as_py():
+            return False
+    return len(dotted) > 0
+
+
+def _any(found: pa.ChunkedArray) -> bool:
+    return bool(pc.any(found).as_py())
+
+
+def _text(cells: pa.ChunkedArray) -> Any:
+    return pd.array(cells, dtype=pd.StringDtype(na_value=np.nan))
+
+
+def _booleans(cells: pa.ChunkedArray) -> Any:
+    """Return true and false, with None where missing; None if there is anything else."""
+    few = pc.unique(cells.slice(0, 100))
+    if not {str(each).lower() for each in few.to_pylist() if each is not None} <= {"true", "false"}:
+        return None
+    lower = pc.utf8_lower(cells)
+    if not pc.all(pc.is_in(lower, value_set=pa.array(["true", "false", None]))).as_py():
+        return None
+    values = pc.equal(lower, "true").to_numpy()
+    return values.astype(bool) if cells.null_count == 0 else values.astype(object)
+
+
+def _unclear(cells: Cells) -> str:
+    marked = [cell for cell in cells.numbers if not cell.isdigit()]
+    if cells.sign is None:
+        return "has numbers with different signs, or some with % and some without: write all alike"
+    if not cells.ways:
+        return f"writes numbers in more than one way, such as {marked[0]!r}: write all alike"
+    return (
+        f"has numbers such as {marked[0]!r}, whose mark may be a decimal comma or one between "
+        "thousands: say data.decimal, or data.thousands"
+    )
+
+
+def _told(problems: list[str]) -> str:
+    """Return one line about all columns with problems."""
+    shown = "; ".join(problems)
+    words = any("holds numbers, but here" in each for each in problems)
+    remedy = ": correct it, leave the cell empty, or name the word in data.missing"
+    return shown + (remedy if words else "")

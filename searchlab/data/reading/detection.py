@@ -1,0 +1,176 @@
+"""Find out by looking how a text file writes a table, where that is certain."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import re
+from collections.abc import Collection, Sequence
+
+from searchlab.data.reading.dialect import NAMES
+from searchlab.errors import DataError
+
+_SAMPLE = 1 << 18  # characters that are looked at
+_ROWS = 200  # rows that are looked at
+_LONGEST_CELL = 1 << 24
+_BOMS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
+_NUMBER = re.compile(r"\s*[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?\s*")
+_TWO = 2
+
+
+def decoded(data: bytes, given: str | None, source: str) -> tuple[bytes, str]:
+    """Return a text file's content as UTF-8 without a byte order mark, and its encoding.
+
+    Args:
+        data: the content.
+        given: the encoding that the study names, or None.
+        source: the file's name in messages.
+
+    Raises:
+        DataError: if it has another encoding.
+    """
+    for mark, name in _BOMS.items():
+        if data.startswith(mark):
+            data, given = data[len(mark) :], given if mark == codecs.BOM_UTF8 else name
+            break
+    for name in [given] if given else ["utf-8", "cp1252"]:
+        try:
+            text = data.decode(name)
+        except UnicodeDecodeError as error:
+            failed = f"byte {error.start} is none of {name}"
+            continue
+        if "\0" in text:
+            raise DataError(f"{source}: is no text in {name}: give data.encoding, such as utf-16")
+        utf8 = codecs.lookup(name).name == "utf-8"
+        return (data if utf8 else text.encode()), name
+    raise DataError(f"{source}: has an unknown encoding ({failed}): give data.encoding")
+
+
+def comment_of(text: bytes) -> str:
+    """Return "#" if a file begins with lines of comments, which have it; else ""."""
+    lines = [line for line in text[:_SAMPLE].splitlines()[:_ROWS] if line.strip()]
+    above = next((n for n, line in enumerate(lines) if not line.startswith(b"#")), 0)
+    if above == 0:
+        return ""
+    marks = [b",", b";", b"\t", b"|"]
+    alike = any(
+        m in lines[above] and lines[above - 1].count(m) == lines[above].count(m) for m in marks
+    )
+    return "" if above == 1 and alike else "#"  # a header can begin with it
+
+
+def without_comments(text: bytes, mark: str) -> bytes:
+    """Empty the lines that begin with a mark; the others keep their numbers."""
+    return re.sub(rb"(?m)^" + re.escape(mark.encode()) + rb"[^\r\n]*", b"", text)
+
+
+def first_rows(text: bytes, separator: str) -> list[list[str]]:
+    """Return the first rows of a file that are not empty, without one that may be cut off."""
+    sample = text[:_SAMPLE].decode(errors="ignore")
+    whole = len(text) <= _SAMPLE
+    csv.field_size_limit(_LONGEST_CELL)
+    lines = sample.splitlines(keepends=True)
+    rows: list[list[str]] = []
+    try:
+        for row in csv.reader(iter(lines), delimiter=separator):
+            if any(cell.strip() for cell in row):
+                rows.append([cell.strip() for cell in row])
+            if len(rows) > _ROWS:
+                break
+    except csv.Error:
+        return rows
+    return rows if whole or len(rows) <= 1 else rows[:-1]
+
+
+def separator_of(text: bytes, expected: str, names: Collection[str], source: str) -> str:
+    """Find the mark between cells.
+
+    Args:
+        text: the content, in UTF-8.
+        expected: the mark of a file with this ending, which wins where none shows.
+        names: columns that the file has.
+        source: the file's name in messages.
+
+    Raises:
+        DataError: if two marks are as likely.
+    """
+    found = {
+        mark: first_rows(text, mark) for mark in dict.fromkeys([expected, ",", ";", "\t", "|"])
+    }
+    likely = [mark for mark, rows in found.items() if rows and len(rows[0]) >= _TWO]
+    for better in (_naming(names, found), _even(found), _numbering(found), _spelled(found)):
+        if len(likely) > 1:
+            likely = [mark for mark in likely if mark in better] or likely
+    if not likely:
+        return expected
+    if len(likely) > 1 and _even({mark: found[mark] for mark in likely}):
+        words = " or ".join(NAMES[mark] for mark in likely)
+        raise DataError(
+            f"{source}: cells may be separated by {words}: say which, as data.separator"
+        )
+    return expected if expected in likely else likely[0]
+
+
+def _naming(names: Collection[str], found: dict[str, list[list[str]]]) -> list[str]:
+    """Return the marks between which the most of the known names stand."""
+    count = {m: len(set(rows[0]) & set(names)) if rows else 0 for m, rows in found.items()}
+    return [mark for mark in found if count[mark] and count[mark] == max(count.values())]
+
+
+def _even(found: dict[str, list[list[str]]]) -> list[str]:
+    """Return the marks that divide each row in as many cells."""
+    return [
+        mark
+        for mark, rows in found.items()
+        if rows and len(rows[0]) >= _TWO and {len(row) for row in rows} == {len(rows[0])}
+    ]
+
+
+def _numbering(found: dict[str, list[list[str]]]) -> list[str]:
+    """Return the marks between which the most cells are numbers."""
+    shares = {
+        mark: sum(_NUMBER.fullmatch(cell) is not None for row in rows for cell in row)
+        / max(1, sum(map(len, rows)))
+        for mark, rows in found.items()
+        if rows and len(rows[0]) >= _TWO
+    }
+    return [mark for mark, share in shares.items() if share == max(shares.values())]
+
+
+def _spelled(found: dict[str, list[list[str]]]) -> list[str]:
+    """Return the marks between which the first row has names, as no name is empty."""
+    return [mark for mark, rows in found.items() if rows and all(rows[0])]
+
+
+def header_of(rows: Sequence[Sequence[str]], names: Collection[str], source: str) -> bool:
+    """Tell whether the first row names the columns.
+
+    Args:
+        rows: the first rows.
+        names: columns that the file has.
+        source: the file's name in messages.
+
+    Raises:
+        DataError: if the first row has only numbers, and may be data.
+    """
+    if not rows or set(names) & set(rows[0]):
+        return True
+    numbers = [cell for cell in rows[0] if _NUMBER.fullmatch(cell)]
+    unnamed = [name for name in names if name in set(column_names(len(rows[0])))]
+    if unnamed and numbers:
+        return False
+    if len(numbers) == len(rows[0]) and len(rows) > 1:
+        raise DataError(
+            f"{source}: row 1 holds numbers, not names: say data.header: false (the columns are "
+            f"then column_1 to column_{len(rows[0])}), or true"
+        )
+    return True
+
+
+def column_names(count: int) -> list[str]:
+    """Return the names of columns that have none."""
+    return [f"column_{number}" for number in range(1, count + 1)]

@@ -1,0 +1,69 @@
+"""Raw data sets: the one type that all sources become."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from searchlab.data.reading.dialect import Dialect
+from searchlab.errors import DataError
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A data set as read; `data.load` checks its columns and its target.
+
+    Attributes:
+        name: the name of the data set, or of the file without its ending.
+        source: "sklearn:digits", or the path as in the study file.
+        X: the features: a frame with a column each, or an array (n, height, width, ...).
+        y: the target (n,); its index has the row numbers that users know.
+        target: the name of the target.
+        weight: the weights of the rows (n,) with their name; None if there are none.
+        aside: the columns of `data.drop`, which only the findings look at; None for arrays.
+        dialect: how the file writes a table; None if it is no text file.
+        parts: the rows that the source itself has for "test", by number; empty if it has none.
+    """
+
+    name: str
+    source: str
+    X: pd.DataFrame | np.ndarray[Any, Any]
+    y: pd.Series[Any]
+    target: str
+    weight: pd.Series[Any] | None = None
+    aside: pd.DataFrame | None = None
+    dialect: Dialect | None = None
+    parts: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
+
+    def error(self, message: str, position: int | None = None) -> DataError:
+        """Make an error about a row, or about the whole data set."""
+        row = "" if position is None else f"row {self.y.index[position]}: "
+        return DataError(f"{self.source}: {row}{message}")
+
+
+def did_you_mean(name: str, names: list[str]) -> str:
+    """Suggest the nearest of `names`; "" if none is near."""
+    close = difflib.get_close_matches(name, names, n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def listed(names: list[str]) -> str:
+    """Return the first names, for a message."""
+    shown = ", ".join(repr(str(name)) for name in names[:10])
+    return f"{shown}, ..." if len(names) > 10 else shown or "none"  # noqa: PLR2004
+
+
+def check_names(names: list[str], source: str) -> None:
+    """Refuse a name that two columns have.
+
+    Raises:
+        DataError: with the name.
+    """
+    if len(set(names)) < len(names):
+        twice = next(name for index, name in enumerate(names) if name in names[:index])
+        raise DataError(f"{source}: column {twice!r} appears twice: rename one")
