@@ -25,6 +25,8 @@ from searchlab.data.example import save_example
 from searchlab.data.findings import Finding
 from searchlab.data.load import Table, load
 from searchlab.data.looking.columns import describe
+from searchlab.data.looking.look import look
+from searchlab.data.looking.view import View
 from searchlab.data.preprocessing import (
     CHUNK,
     Preprocessing,
@@ -251,6 +253,8 @@ def _write(table: Table, spec: StudySpec, directory: Path, *, whole: bool = Fals
     save_preprocessing(preprocessing, directory / _PREPROCESSING)
     np.savez(directory / _FOLDS, *(rows for pair in folds for rows in pair))
     x_train = np.load(directory / "x_train.npy", mmap_mode="r")
+    inputs = x_train.shape[1] if isinstance(table.X, pd.DataFrame) else None
+    view = View(table, y, classes, parts, spec.data, inputs)
     summary = DataSummary(
         name=table.name,
         source=table.source,
@@ -264,7 +268,8 @@ def _write(table: Table, spec: StudySpec, directory: Path, *, whole: bool = Fals
         train=len(parts["train"]),
         validation=len(parts["validation"]),
         test=len(parts["test"]),
-        understood=describe(table, spec.data, preprocessing),
+        findings=() if whole else look(view),
+        understood=() if whole else describe(table, spec.data, preprocessing),
     )
     statistics = _statistics(x_train, spec.data.scale)
     saved = _Saved(summary, statistics, weighted=table.w is not None, class_weight=weights)

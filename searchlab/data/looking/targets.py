@@ -1,0 +1,77 @@
+"""Findings about the target, and about the size of the data set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from searchlab.core.wording import number_text
+from searchlab.data.findings import Finding
+from searchlab.data.looking.view import View, share_text
+
+_RARE = 10  # rows of a class, in all parts together
+_HEAVY = 20  # times as many rows of the largest class as of the smallest
+_DECADES = 1000.0  # from the smallest hundredth of the targets to the largest
+_SHOWN = 3
+
+
+def rare_classes(view: View) -> Iterator[Finding]:
+    """Find classes of which too few rows can be in any part."""
+    counts = np.bincount(view.y, minlength=len(view.classes)) if view.classes else np.array([])
+    rare = [int(number) for number in np.flatnonzero(counts < _RARE)]
+    if rare:
+        shown = ", ".join(f"{view.classes[n]!r} has {counts[n]}" for n in rare[:_SHOWN])
+        more = f", and {len(rare) - _SHOWN} more" if len(rare) > _SHOWN else ""
+        yield Finding(
+            "rare-class",
+            (view.table.target,),
+            f"the target {view.table.target!r} has classes of fewer than {_RARE} rows (class "
+            f"{shown}{more}), of which no score says much: add rows, merge the classes, or leave "
+            f"them out",
+        )
+
+
+def imbalance(view: View) -> Iterator[Finding]:
+    """Find a class that outnumbers another one so much that accuracy says nothing."""
+    if not view.classes:
+        return
+    counts = np.bincount(view.y, minlength=len(view.classes))
+    most, least = int(counts.argmax()), int(counts.argmin())
+    if counts[most] >= _HEAVY * counts[least] and counts[least] >= _RARE:
+        yield Finding(
+            "imbalance",
+            (view.table.target,),
+            f"class {view.classes[most]!r} has {counts[most]:,} rows and class "
+            f"{view.classes[least]!r} {counts[least]:,}: always answering "
+            f"{view.classes[most]!r} is right in {share_text(counts[most] / len(view.y))}: use "
+            f"another metric than accuracy, or training.class_weight: balanced",
+        )
+
+
+def decades(view: View) -> Iterator[Finding]:
+    """Find quantities of very different sizes, of which a loss sees only the largest."""
+    if view.classes or view.y.min() <= 0:
+        return
+    low, high = np.quantile(view.y.astype(np.float64), [0.01, 0.99])
+    if high >= _DECADES * low:
+        yield Finding(
+            "target-spans-decades",
+            (view.table.target,),
+            f"the target {view.table.target!r} goes from {number_text(float(low))} to "
+            f"{number_text(float(high))}, so that the loss sees little but its largest values: use "
+            f"data.target_transform: log1p",
+        )
+
+
+def wide(view: View) -> Iterator[Finding]:
+    """Find more inputs than rows to learn from."""
+    rows = len(view.parts["train"])
+    if view.inputs is not None and view.inputs > rows:
+        yield Finding(
+            "more-inputs-than-rows",
+            (),
+            f"{view.inputs:,} inputs from {len(view.table.kinds):,} columns for {rows:,} training "
+            f"rows: a model can learn these rows by heart: drop columns, add rows, or search "
+            f"dropout and small layers",
+        )
