@@ -1,0 +1,175 @@
+"""What a good analyst would say about a data set, and nothing where nothing is wrong."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from searchlab.data.findings import Finding
+from searchlab.data.load import load
+from searchlab.data.looking.look import look
+from searchlab.data.looking.view import View
+from searchlab.study.spec import DataSpec
+
+ROWS = 600
+
+
+def features(rows: int = ROWS) -> pd.DataFrame:
+    """Columns about which there is nothing to say, and a target `y` that they explain partly."""
+    r = np.random.default_rng(1)
+    frame = pd.DataFrame(r.normal(size=(rows, 3)), columns=list("abc"))
+    frame["city"] = r.choice(["Rome", "Oslo", "Lima"], rows)
+    return frame.assign(y=frame.a + 0.5 * frame.b + r.normal(size=rows))
+
+
+def view(frame: pd.DataFrame, tmp_path, **keys) -> View:
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    return viewed(DataSpec(path="t.csv", target="y", **keys), tmp_path)
+
+
+def viewed(spec: DataSpec, tmp_path) -> View:
+    table = load(spec, tmp_path)
+    y, classes = table.y, ()
+    if table.task == "classification":
+        names, y = np.unique(table.y, return_inverse=True)
+        classes = tuple(map(str, names))
+    order = np.random.default_rng(0).permutation(len(y))
+    test, validation = len(y) // 5, len(y) * 2 // 5
+    parts = {"test": order[:test], "validation": order[test:validation]}
+    inputs = len(table.kinds) or None
+    return View(table, y, classes, parts | {"train": order[validation:]}, spec, inputs)
+
+
+def found(frame: pd.DataFrame, tmp_path, **keys) -> dict[str, Finding]:
+    return {finding.code: finding for finding in look(view(frame, tmp_path, **keys))}
+
+
+def test_nothing_is_said_about_a_table_with_nothing_wrong(tmp_path):
+    """Ordinary columns, numbers and categories, and a quantity raise no alarm."""
+    assert found(features(), tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("dataset", "codes"),
+    [
+        *((name, set()) for name in ("iris", "wine", "breast_cancer", "diabetes")),
+        ("digits", {"constant"}),
+    ],
+)
+def test_built_in_data_sets_raise_no_false_alarm(dataset, codes, tmp_path):
+    """Only the digits have something: pixels at the border that are 0 in all pictures."""
+    assert {each.code for each in look(viewed(DataSpec(dataset=dataset), tmp_path))} == codes
+
+
+def labels(frame: pd.DataFrame, share: float = 0.5) -> pd.DataFrame:
+    return frame.assign(y=np.where(frame.y > frame.y.quantile(1 - share), "yes", "no"))
+
+
+def _spread() -> np.ndarray:
+    return np.random.default_rng(2).choice(10**7, ROWS, replace=False)
+
+
+def _days() -> pd.Series:
+    return pd.Series(pd.date_range("2021-01-01", periods=ROWS))
+
+
+def _with_words() -> list[str]:
+    r = np.random.default_rng(3)
+    return [str(value) if value > 30 else "unknown" for value in r.integers(0, 140, ROWS)]
+
+
+def _patients(frame: pd.DataFrame) -> pd.DataFrame:
+    """Thirty patients with twenty rows each, shuffled, who are ill or not by chance."""
+    patient = np.random.default_rng(4).permutation(np.arange(ROWS) % 30)
+    ill = np.random.default_rng(5).integers(0, 2, 30)
+    return frame.assign(patient=patient, y=np.where(ill[patient], "ill", "well"))
+
+
+def _walk(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(t=range(ROWS), y=np.cumsum(np.random.default_rng(6).normal(size=ROWS)))
+
+
+@pytest.mark.parametrize(
+    ("code", "column", "make"),
+    [
+        ("leak", "euro", lambda f: f.assign(euro=f.y * 1.1)),
+        ("leak", "rank", lambda f: f.assign(rank=(f.y * 100).round() + 0.5)),
+        ("leak", "curve", lambda f: f.assign(curve=np.exp(-f.y))),
+        ("leak", "code", lambda f: labels(f).assign(code=lambda g: g.y.str[0])),
+        ("leak", "paid", lambda f: labels(f).assign(paid=lambda g: (g.y == "yes") * f.a.abs())),
+        ("id-as-feature", "number", lambda f: f.assign(number=range(1000, 1000 + ROWS))),
+        ("id-as-feature", "customer_id", lambda f: f.assign(customer_id=_spread())),
+        ("id-as-feature", "ticket", lambda f: f.assign(ticket=[f"T{n}" for n in _spread()])),
+        ("constant", "unit", lambda f: f.assign(unit="kg")),
+        ("constant", "one", lambda f: f.assign(one=1.0)),
+        ("date-as-number", "when", lambda f: f.assign(when=_days().dt.strftime("%Y%m%d").sample(
+            frac=1, random_state=0).to_numpy().astype(int))),
+        ("words-among-numbers", "ph", lambda f: f.assign(ph=_with_words())),
+        ("group-on-both-sides", "patient", _patients),
+        ("time-order", "t", _walk),
+        ("target-spans-decades", "y", lambda f: f.assign(y=np.exp(4 * f.y))),
+        ("imbalance", "y", lambda f: labels(f, 0.03)),
+        ("rare-class", "y", lambda f: labels(f).assign(
+            y=lambda g: np.where(np.arange(ROWS) < 4, "odd", g.y))),
+    ],
+)  # fmt: skip
+def test_an_oddity_is_found_and_named(code, column, make, tmp_path):
+    """Each is the only finding, names its column, and ends with a remedy."""
+    findings = found(make(features()), tmp_path)
+    assert list(findings) == [code]
+    assert findings[code].columns == (column,)
+    assert repr(column) in findings[code].message or code in {"imbalance"}
+    assert ": " in findings[code].message
+    assert "\n" not in findings[code].message
+
+
+def test_groups_are_found_in_a_column_that_is_left_out(tmp_path):
+    """Dropping the patient's number does not put all rows of a patient on one side."""
+    findings = found(_patients(features()), tmp_path, drop=("patient",))
+    assert list(findings) == ["group-on-both-sides"]
+    assert "{groups: patient}" in findings["group-on-both-sides"].message
+
+
+def test_dates_in_order_are_found_in_a_column_that_is_left_out(tmp_path):
+    """A random split of rows that lie in the order of their dates is named."""
+    frame = features().assign(day=_days().dt.strftime("%Y-%m-%d"))
+    assert list(found(frame, tmp_path, drop=("day",))) == ["time-order"]
+
+
+def test_a_file_sorted_by_its_target_is_no_series(tmp_path):
+    """Its row number predicts the target, so that the number is a leak, not a time."""
+    frame = labels(features()).sort_values("y").assign(number=range(ROWS))
+    assert list(found(frame, tmp_path)) == ["leak"]
+
+
+def test_repeated_rows_on_both_sides_of_the_test_are_counted(tmp_path):
+    """Rows that appear twice are found in other parts; few columns of few values are not."""
+    frame = features()
+    twice = pd.concat([frame, frame.iloc[: ROWS // 3]])
+    assert list(found(twice, tmp_path)) == ["duplicates"]
+    assert found(labels(frame)[["city", "y"]], tmp_path) == {}
+
+
+def test_a_quantity_that_explains_much_is_no_leak(tmp_path):
+    """A feature with nine tenths of the target's variance is a good feature."""
+    frame = features()
+    assert found(frame.assign(good=frame.y + frame.y.std() / 3 * frame.c), tmp_path) == {}
+
+
+def test_categories_beyond_the_most_common_are_counted(tmp_path):
+    """Categories that share an input are counted, with their share of the rows."""
+    frame = features(3000)
+    frame["zip"] = [f"z{value}" for value in np.random.default_rng(7).integers(0, 400, 3000)]
+    findings = found(frame, tmp_path)
+    assert list(findings) == ["categories-cut"]
+    assert "'zip' has " in findings["categories-cut"].message
+
+
+def test_a_leak_is_found_among_thousands_of_columns(tmp_path):
+    """The quick look at all columns keeps the one that matters."""
+    r = np.random.default_rng(8)
+    frame = pd.DataFrame(r.normal(size=(300, 3000)), columns=[f"g{n}" for n in range(3000)])
+    frame.assign(y=frame.g7 * 2).to_parquet(tmp_path / "t.parquet")
+    seen = viewed(DataSpec(path="t.parquet", target="y"), tmp_path)
+    findings = {each.code: each for each in look(seen)}
+    assert set(findings) == {"leak", "more-inputs-than-rows"}
+    assert findings["leak"].columns == ("g7",)
