@@ -329,6 +329,7 @@ search: {trials: 3}
 training: {epochs: 2}
 trackers: []
 confirm: 0
+refit: false
 baselines: false
 """
 

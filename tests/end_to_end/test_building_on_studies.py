@@ -22,8 +22,8 @@ space:
   n_hidden: {{int: [1, 2]}}
   learning_rate: {{float: [3e-4, 3e-1], log: true}}
 objective: {{metric: val_accuracy}}
-search: {{backend: {backend}, trials: 6, seed: {seed}, warm_start: {warm_start}}}
-training: {{epochs: 3, early_stopping: null}}
+search: {{backend: {backend}, trials: {trials}, options: {options}, warm_start: {warm_start}}}
+training: {{epochs: 2, early_stopping: null}}
 evaluation: {{holdout: 0.25}}
 execution: {{executor: {executor}}}
 confirm: 0
@@ -31,11 +31,21 @@ refit: false
 baselines: false
 """
 MLP = "{factory: mlp, params: {n_neurons: 7}}"
-DEFAULTS = {"model": MLP, "backend": "optuna", "seed": 5, "warm_start": "[]", "executor": "inline"}
+LEARNS = "{sampler: {name: tpe, n_startup_trials: 3}}"
+DEFAULTS = {
+    "model": MLP,
+    "backend": "optuna",
+    "options": LEARNS,
+    "trials": 4,
+    "warm_start": "[]",
+    "executor": "inline",
+}
 
 
 def run(directory: Path, name: str, **changes) -> StudyRecord:
     """Run a study in this process."""
+    if changes.get("backend", "optuna") != "optuna":
+        changes["options"] = "{}"
     text = STUDY.format(name=name, **{**DEFAULTS, **changes})
     return run_here(write_study(directory / f"{name}.yaml", text))
 
@@ -44,7 +54,7 @@ def run(directory: Path, name: str, **changes) -> StudyRecord:
 def first(tmp_path_factory):
     """Create a directory with the study `first`."""
     directory = tmp_path_factory.mktemp("first")
-    run(directory, "first", seed=1)
+    run(directory, "first")
     return directory
 
 
@@ -70,7 +80,7 @@ def test_a_study_begins_with_what_another_found_and_resumes_without_it(directory
     whole = run(directory, "second", backend=backend, warm_start="[first]")
     assert whole.started.known[0].number == known.best
     if backend == "optuna":
-        assert picture(whole) != picture(run(directory, "plain"))
+        assert picture(whole) != picture(known), "a study like it without a warm start"
     else:
         assert whole.trials[0].trial.suggestion.params == whole.started.known[0].params
     journal = StudyHome("second", directory).paths.journal
@@ -124,11 +134,11 @@ def test_a_layer_of_ones_own_outlives_its_source(tmp_path, monkeypatch):
     theirs.parent.mkdir()
     theirs.write_text(source)
     mine.write_text(source.replace("units", "width"))
-    run(tmp_path, "first", model="theirs/mine.py:own", backend="randomized")
+    run(tmp_path, "first", model="theirs/mine.py:own", backend="randomized", trials=2)
     shutil.rmtree(theirs.parent)
     monkeypatch.delitem(sys.modules, "mine")
     model = "{factory: 'mine.py:own', initial_weights: {study: first, freeze: 3}}"
-    second = run(tmp_path, "second", model=model, backend="randomized")
+    second = run(tmp_path, "second", model=model, backend="randomized", trials=2)
     assert "FAIL" not in second.counts()
     monkeypatch.delitem(sys.modules, "mine")
     first, second = (

@@ -45,7 +45,7 @@ baselines: false
 """
 
 
-@pytest.fixture(params=["inline", "fused"])
+@pytest.fixture(scope="module", params=["inline", "fused"])
 def run(request, place):
     """Return a function that runs the study with an executor and with changes."""
 
@@ -146,35 +146,41 @@ def test_switching_the_backend_is_all_it_takes(place, run, backend):
         assert record.spec.search_space.contains(trial.trial.suggestion.params)
 
 
-def test_a_training_stops_early_and_keeps_its_best_weights(run):
-    """With patience 2, a fast learner stops before its epochs are used up."""
+@pytest.fixture(scope="module")
+def holdout(run):
+    """Run a study of fast learners, with a holdout and many epochs."""
     overrides = {
-        "name": "early",
+        "name": "holdout",
         "training.epochs": 200,
         "space.learning_rate": {"float": [0.05, 0.06]},
         "evaluation": {"holdout": 0.3},
-        "search.trials": 1,
+        "search.trials": 2,
     }
-    record = run(overrides)
-    losses = [report.metrics["val_loss"] for report in record.trials[0].reports]
-    assert len(losses) < 200
-    assert min(losses) == losses[-3]
+    return run(overrides)
 
 
-def test_the_model_of_a_holdout_study_is_the_best_trials_own(place, run):
+def test_a_training_stops_early_and_keeps_its_best_weights(holdout):
+    """With patience 2, a fast learner stops before its epochs are used up."""
+    for trial in holdout.trials.values():
+        losses = [report.metrics["val_loss"] for report in trial.reports]
+        assert len(losses) < 200
+        assert min(losses) == losses[-3]
+
+
+def test_the_model_of_a_holdout_study_is_the_best_trials_own(place, holdout):
     """Loaded again, the study's model gives the recorded test loss."""
     import keras
 
     from searchlab.data.prepare import open_data, prepare
 
-    record = run({"name": "own", "evaluation": {"holdout": 0.3}, "search.trials": 2})
-    prepare(record.spec, place, place / "data-again")
-    data = open_data(place / "data-again")
+    again = place / f"data of {holdout.spec.name}"
+    prepare(holdout.spec, place, again)
+    data = open_data(again)
     model = keras.saving.load_model(
-        study_layout(record.spec.name, place).best / "model.keras", safe_mode=True
+        study_layout(holdout.spec.name, place).best / "model.keras", safe_mode=True
     )
     loss = model.evaluate(data.x_test, data.y_test, verbose=0)
-    assert loss == pytest.approx(record.stopped.test["loss"], rel=1e-6)
+    assert loss == pytest.approx(holdout.stopped.test["loss"], rel=1e-6)
 
 
 def test_splits_do_not_depend_on_the_backend(tmp_path):

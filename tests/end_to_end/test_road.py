@@ -15,6 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -78,8 +79,9 @@ class Road:
         loader = load_digits if self.case is DIGITS else fetch_california_housing
         return loader(as_frame=True).data.head(ROWS)
 
+    @cached_property
     def expected(self) -> np.ndarray:
-        """Return the outputs of the study's Keras model, (rows, outputs)."""
+        """The outputs of the study's Keras model, (rows, outputs)."""
         import keras
 
         from searchlab.data.preprocessing import load_preprocessing
@@ -90,7 +92,7 @@ class Road:
 
     def same(self, table: pd.DataFrame) -> None:
         """Assert that a table of predictions equals the predictions of the study's model."""
-        wanted = self.expected()
+        wanted = self.expected
         if self.case is HOUSES:
             np.testing.assert_allclose(table["MedHouseVal"], wanted[:, 0], rtol=1e-5)
             return
@@ -145,7 +147,7 @@ def test_python_predicts_raw_rows(road):
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=road.directory, capture_output=True, text=True, check=True)
     found = json.loads(done.stdout.splitlines()[-1])
-    wanted = road.expected()
+    wanted = road.expected
     wanted = wanted[:, 0] if road.case is HOUSES else wanted.argmax(axis=1)
     np.testing.assert_allclose(found, wanted, rtol=1e-5)
 

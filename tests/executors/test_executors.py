@@ -55,7 +55,7 @@ def test_where_a_training_runs_does_not_change_it(bench):
 def test_what_runs_beside_a_fused_training_does_not_change_it(bench):
     """Alone, with others, on any number of hosts: identical bits, close to Keras' own results."""
     scores = []
-    for workers, beside in ((1, 0), (1, 3), (2, 3)):
+    for workers, beside in ((1, 0), (2, 3)):
         executor = FusedExecutor(workers, bench.directory)
         for number in range(1, beside + 1):
             params = {**PARAMS, "n_neurons": 10 + number, "learning_rate": 0.01 * number}
@@ -71,26 +71,26 @@ def test_what_runs_beside_a_fused_training_does_not_change_it(bench):
     assert scores[0] == pytest.approx(collect(inline)[1][0].scores, rel=1e-3)
 
 
-@pytest.mark.parametrize("make", [ProcessExecutor, FusedExecutor])
-@pytest.mark.parametrize(
-    ("factory", "message"), [("kills_itself", "killed by SIGKILL"), ("exits", "exit code 3")]
-)
-def test_a_worker_that_dies_costs_only_its_trial(bench, make, factory, message):
-    """A dead process is a FAIL with its cause of death and last output, and is replaced."""
-    executor = make(1, bench.directory)
-    executor.submit(bench.job(0, factory=factory))
-    for number in (1, 2):  # with fused trainings, both share the first one's host
-        executor.submit(bench.job(number))
-    _, outcomes = collect(executor)
+def test_a_host_that_dies_costs_only_the_trial_that_it_was_building(bench):
+    """A dead host is a FAIL with its cause of death and last output, and is replaced.
+
+    For worker processes see test_limits.py.
+    """
+    executor = FusedExecutor(1, bench.directory)
+    for factory, message in (("kills_itself", "killed by SIGKILL"), ("exits", "exit code 3")):
+        executor.submit(bench.job(0, factory=factory))
+        for number in (1, 2):  # they share the first one's host
+            executor.submit(bench.job(number))
+        _, outcomes = collect(executor)
+        assert outcomes[0].state is TrialState.FAIL
+        assert message in outcomes[0].error.message
+        if factory == "kills_itself":
+            assert "last words" in outcomes[0].error.traceback
+        assert {outcomes[number].state for number in (1, 2)} == {TrialState.COMPLETE}
     executor.close()
-    assert outcomes[0].state is TrialState.FAIL
-    assert message in outcomes[0].error.message
-    if factory == "kills_itself":
-        assert "last words" in outcomes[0].error.traceback
-    assert {outcomes[number].state for number in (1, 2)} == {TrialState.COMPLETE}
 
 
-def long(bench, number, epochs=15):
+def long(bench, number, epochs=6):
     """Return a job that runs long enough for a test to interfere with its process."""
     job = bench.job(number, {**PARAMS, "learning_rate": 0.002 * (number + 1)})
     suggestion = replace(job.trial.suggestion, epochs=epochs)
@@ -99,11 +99,11 @@ def long(bench, number, epochs=15):
 
 def test_a_host_that_is_killed_in_mid_trial_costs_nothing(bench):
     """A killed host's trainings start over with the same reports and outcomes."""
-    heard = []
+    heard, executor = [], FusedExecutor(1, bench.directory)
     for kill in (False, True):
-        executor, seen, killed = FusedExecutor(1, bench.directory), [], []
+        seen, killed = [], []
 
-        def decide(report, executor=executor, seen=seen, killed=killed, kill=kill):
+        def decide(report, seen=seen, killed=killed, kill=kill):
             seen.append(report)
             if kill and len(seen) == 20:
                 for host in executor._fleet._hosts:
@@ -115,9 +115,9 @@ def test_a_host_that_is_killed_in_mid_trial_costs_nothing(bench):
             # A synchronous job's host does not run ahead, so its death is blamed on no factory.
             executor.submit(replace(long(bench, number), synchronous=True))
         _, outcomes = collect(executor, decide)
-        executor.close()
         assert bool(killed) == kill
         heard.append((seen, {n: replace(each, seconds=0) for n, each in outcomes.items()}))
+    executor.close()
     assert {outcome.state for outcome in heard[0][1].values()} == {TrialState.COMPLETE}
     assert heard[0] == heard[1]
 

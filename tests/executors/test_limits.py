@@ -51,48 +51,68 @@ KINDS = {
 """The failure kinds other than an error of the training."""
 
 
-@pytest.mark.parametrize(
-    ("factory", "kind", "message", "where"),
-    [
-        ("quits", "SystemExit", "sys.exit(3) was called", "in quits"),
-        ("exits", "WorkerDied", "ended with exit code 3", ""),
-        ("segfaults", "WorkerDied", "killed by SIGSEGV", "in segfaults"),
-        ("kills_itself", "WorkerKilled", "killed by SIGKILL", "last words"),
-        ("hangs", "TimeLimit", "training.limits.seconds and was killed", "in hangs"),
-        ("stops_itself", "TimeLimit", "training.limits.seconds and was killed", ""),
-        ("dawdles", "TimeLimit", "training.limits.seconds and was killed", "in on_epoch_begin"),
-        ("hogs", "MemoryLimit", "more than the 0.90 GB of training.limits.memory", "in hogs"),
-    ],
-)
-def test_a_trial_that_misbehaves_fails_alone(executor, bench, factory, kind, message, where):
-    """It fails with its reason and place, and the trial beside it completes."""
-    executor.submit(limited(bench.job(0, factory=factory), **LIMITS.get(kind, {})))
-    executor.submit(bench.job(1))
-    _, outcomes = collect(executor)
-    error = outcomes[0].error
-    assert outcomes[0].state is TrialState.FAIL
-    assert error.type == kind
-    assert error.kind is KINDS.get(kind, FailureKind.ERROR)
-    assert message in error.message
-    assert where in error.traceback
-    assert outcomes[0].seconds > 0
-    assert outcomes[1].state is TrialState.COMPLETE
+MISBEHAVING = {  # each factory's error: its type, message and place
+    "quits": ("SystemExit", "sys.exit(3) was called", "in quits"),
+    "exits": ("WorkerDied", "ended with exit code 3", ""),
+    "segfaults": ("WorkerDied", "killed by SIGSEGV", "in segfaults"),
+    "kills_itself": ("WorkerKilled", "killed by SIGKILL", "last words"),
+    "hangs": ("TimeLimit", "training.limits.seconds and was killed", "in hangs"),
+    "stops_itself": ("TimeLimit", "training.limits.seconds and was killed", ""),
+    "dawdles": ("TimeLimit", "training.limits.seconds and was killed", "in on_epoch_begin"),
+    "hogs": ("MemoryLimit", "more than the 0.90 GB of training.limits.memory", "in hogs"),
+}
+CHECKED = ("quits", "exits", "hangs", "hogs")
+GOOD = (2, 6, 11)
+"""Places of trials that behave, among those that do not."""
 
 
-@pytest.mark.parametrize(
-    ("factory", "kind"),
-    [
-        ("quits", "SystemExit"),
-        ("exits", "WorkerDied"),
-        ("hangs", "TimeLimit"),
-        ("hogs", "MemoryLimit"),
-    ],
-)
-def test_the_check_of_a_model_that_misbehaves_fails_too(executor, bench, factory, kind):
+@pytest.fixture(scope="module")
+def results(executor, bench):
+    """Run everything that misbehaves, and a few good trials beside it.
+
+    Returns:
+        All pairs of a job's kind and factory, in the order of the jobs, and each job's result.
+    """
+    jobs = [(TrialJob, name) for name in MISBEHAVING] + [(CheckJob, name) for name in CHECKED]
+    for place in GOOD:
+        jobs.insert(place, (TrialJob, "build"))
+    for number, (kind, factory) in enumerate(jobs):
+        error, *_ = MISBEHAVING.get(factory, ("",))
+        job = bench.job(number, factory=factory, kind=kind)
+        executor.submit(limited(job, **LIMITS.get(error, {})))
+    results = collect(executor)[1]
+    return jobs, [results[number] for number in range(len(jobs))]
+
+
+def result_of(results, kind, factory):
+    jobs, found = results
+    return found[jobs.index((kind, factory))]
+
+
+@pytest.mark.parametrize("factory", MISBEHAVING)
+def test_a_trial_that_misbehaves_fails(results, factory):
+    """It fails with its reason and place."""
+    outcome = result_of(results, TrialJob, factory)
+    kind, message, where = MISBEHAVING[factory]
+    assert outcome.state is TrialState.FAIL
+    assert outcome.error.type == kind
+    assert outcome.error.kind is KINDS.get(kind, FailureKind.ERROR)
+    assert message in outcome.error.message
+    assert where in outcome.error.traceback
+    assert outcome.seconds > 0
+
+
+def test_what_misbehaves_fails_alone(results):
+    """The trials beside and after it complete, with the same value."""
+    good = [results[1][place] for place in GOOD]
+    assert {outcome.state for outcome in good} == {TrialState.COMPLETE}
+    assert len({outcome.value for outcome in good}) == 1
+
+
+@pytest.mark.parametrize("factory", CHECKED)
+def test_the_check_of_a_model_that_misbehaves_fails_too(results, factory):
     """Limits and failures are the same in the check as in a trial."""
-    job = bench.job(0, factory=factory, kind=CheckJob)
-    executor.submit(limited(job, **LIMITS.get(kind, {})))
-    assert collect(executor)[1][0].error.type == kind
+    assert result_of(results, CheckJob, factory).error.type == MISBEHAVING[factory][0]
 
 
 def test_a_users_exception_is_an_ordinary_error_whatever_its_name(executor, bench):

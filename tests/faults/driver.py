@@ -31,6 +31,7 @@ _PRELOADED = [
         "searchlab.tracking.mlflow.store",
     ),
     *("searchlab.report.html.report", "searchlab.data.prepare", "faults.points"),
+    *("searchlab.testing.doubles", "searchlab.training.outcome", "pyarrow.pandas_compat"),
 ]
 
 

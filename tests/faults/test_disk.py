@@ -66,7 +66,7 @@ def assert_as_undisturbed(place: Place, undisturbed: Finished) -> None:
     finished.check(TRIALS)
 
 
-@pytest.mark.parametrize("more", [0, 1, 100, 150, 333, 500, 777, 1000, 2000, 3000])
+@pytest.mark.parametrize("more", [0, 1, 150, 777, 3000])
 def test_a_journal_that_cannot_grow_ends_the_process_and_nothing_else(place, undisturbed, more):
     """Wherever the disk fills up: one line, exit 2, nothing acknowledged is lost, all resumes."""
     place.at(0, 1, lambda: limit_files(place.journal.stat().st_size + more))
@@ -151,7 +151,7 @@ def test_a_file_in_place_of_the_directory(place, undisturbed):
     assert_as_undisturbed(place, undisturbed)
 
 
-@pytest.mark.parametrize("tenth", range(10))
+@pytest.mark.parametrize("tenth", [0, 2, 5, 9])
 def test_a_journal_cut_at_any_byte_goes_on(place, undisturbed, tenth):
     """A last line without its end was never acknowledged, so it is dropped and redone."""
     source = Path(undisturbed._database).parent / ROOT / "small" / "journal.jsonl"

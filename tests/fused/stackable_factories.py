@@ -74,12 +74,19 @@ def chain(
 
 
 def skips(
-    input_shape, units=12, rate=0.01, join="Add", loss="sparse_categorical_crossentropy", **given
+    input_shape,
+    units=12,
+    rate=0.01,
+    join="Add",
+    loss="sparse_categorical_crossentropy",
+    layer="",
+    **given,
 ):
     """Build a functional model with a skip connection."""
+    more = DENSE.get(layer, {})
     inputs = keras.Input(input_shape)
-    first = layers.Dense(units, "relu")(inputs)
-    second = layers.Dense(units, "tanh")(first)
+    first = layers.Dense(units, "relu", **more)(inputs)
+    second = layers.Dense(units, "tanh", **more)(first)
     joined = getattr(layers, join)()([first, second])
     outputs = layers.Dense(*OUTPUTS.get(loss, (1, None)))(joined)
     return compiled(keras.Model(inputs, outputs), loss, rate, **given)

@@ -48,11 +48,6 @@ def benches(tmp_path_factory):
 PADDED = "padded widths, masked rows, XLA"
 EXACT = "exact widths, masked rows, XLA"
 EQUAL = {  # the study, the factory's params, and the fastest correct method
-    "clipnorm-max_norm": (
-        {},
-        {"optimizer": "clipnorm", "layer": "max_norm", "rate": 0.1},
-        PADDED,
-    ),
     "momentum-tanh-l2": (
         {},
         {"optimizer": "momentum", "activation": "tanh", "layer": "l2"},
@@ -96,11 +91,15 @@ EQUAL = {  # the study, the factory's params, and the fastest correct method
         EXACT,
     ),
     "batch_norm": (  # rows of weight 0 would count in the mean
-        {"data": CANCER, "batch": 32},
-        {"loss": BINARY, "layer": "batch_norm", "optimizer": "clipvalue"},
+        {"data": REGRESSION, "batch": 32},
+        {"loss": "mse", "layer": "batch_norm", "optimizer": "clipvalue"},
         "padded widths, exact rows, XLA",
     ),
-    "skip-add": ({}, {"factory": "skips"}, PADDED),
+    "skip-add-clipnorm-max_norm": (
+        {},
+        {"factory": "skips", "optimizer": "clipnorm", "layer": "max_norm", "rate": 0.1},
+        PADDED,
+    ),
     "subclassed": ({}, {"factory": "own", "weighted": True}, EXACT),
     "weights-folds": (
         {"data": WEIGHTED, "class_weight": "balanced", "folds": 2},
@@ -111,8 +110,8 @@ EQUAL = {  # the study, the factory's params, and the fastest correct method
 
 
 REPRESENTATIVE = {  # one for every way in which a program is made, and every kind of model
-    *("clipnorm-max_norm", "rmsprop-selu-normalization", "huber-convolution", "auc-dropout"),
-    *("batch_norm", "skip-add", "subclassed", "weights-folds"),
+    *("rmsprop-selu-normalization", "huber-convolution", "auc-dropout", "batch_norm"),
+    *("skip-add-clipnorm-max_norm", "subclassed", "weights-folds"),
 }
 
 
@@ -134,11 +133,11 @@ def test_fused_training_equals_fit(benches, case):
 @pytest.mark.parametrize("layer", ["", "dropout"])
 def test_neighbours_and_slots_change_no_bit(benches, layer):
     """A job's result is the same alone and among others, in any order, on any number of lanes."""
-    from support.fused import plain, run_fused
+    from support.fused import Driver, plain
 
-    bench = benches(folds=2)
+    bench, driver = benches(folds=2), Driver(1)
     job = bench.job(0, layer=layer, optimizer="Adam")
-    alone = plain(run_fused([job], 1)[0])
+    alone = plain(driver.run([job])[0])
     others = [
         bench.job(
             number,
@@ -151,21 +150,20 @@ def test_neighbours_and_slots_change_no_bit(benches, layer):
         )
         for number in range(1, 11)
     ]
-    orders = [([*others[:6], job, *others[6:]], 2), ([job, *others[::-1]], 1)]
-    for jobs, lanes in orders[: 1 if layer else 2]:  # dropout is slow to compile
-        results = run_fused(jobs, lanes)
+    orders = [(driver, [job, *others[::-1]]), (Driver(2), [*others[:6], job, *others[6:]])]
+    for host, jobs in orders[: 1 if layer else 2]:  # dropout is slow to compile
+        results = host.run(jobs)
         assert len(results) == 11
         assert plain(results[0]) == alone
 
 
 def test_a_neighbour_that_diverges_harms_nobody(benches):
     """A diverging job becomes FAIL with its reason; the others' results keep every bit."""
-    from support.fused import Driver, plain, run_fused
+    from support.fused import Driver, plain
 
-    bench = benches()
+    bench, driver = benches(), Driver()
     good = [bench.job(number, rate=0.01 * number) for number in (1, 2)]
-    alone = run_fused(good)
-    driver = Driver()
+    alone = driver.run(good)
     results = driver.run([bench.job(0, rate=1e30), *good, bench.job(3, rate=1e30)])
     assert list(map(str, driver.methods)) == [PADDED]  # divergence does not rule out a method
     for number in (0, 3):
@@ -207,26 +205,25 @@ def test_a_promotion_goes_on_as_in_fit(benches):
 
     from searchlab.training.checkpoint import load_checkpoint
 
-    bench, driver = benches(folds=2), Driver()
-    first = replace(bench.job(0, epochs=5, optimizer="Adam"), keep=True)
+    bench, driver = benches(), Driver()
+    first = replace(bench.job(0, epochs=3, optimizer="Adam"), keep=True)
     by_hand = replace(first, number=10, trial=replace(first.trial, number=10))
-    for fused, alone in ((first, by_hand), (promoted(first, 1, 12), promoted(by_hand, 11, 12))):
+    for fused, alone in ((first, by_hand), (promoted(first, 1, 6), promoted(by_hand, 11, 6))):
         number = fused.trial.number
         found = driver.run([fused])[number]
         assert_same(found, run_alone(alone))
         assert found[1].model_path == f"models/{number}/fold-0.npz"
-        for fold in (0, 1):
-            kept, wanted = (
-                load_checkpoint(StudyLayout(bench.directory).checkpoint(each, fold))
-                for each in (number, number + 10)
-            )
-            for group in ("trainable", "non_trainable", "optimizer"):
-                pairs = zip(getattr(kept, group), getattr(wanted, group), strict=True)
-                for one, other in pairs:
-                    assert one.shape == other.shape
-                    assert one.dtype == other.dtype
-                    np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
-            assert kept.trainable[0].shape == (4, 12)
+        kept, wanted = (
+            load_checkpoint(StudyLayout(bench.directory).checkpoint(each, 0))
+            for each in (number, number + 10)
+        )
+        for group in ("trainable", "non_trainable", "optimizer"):
+            pairs = zip(getattr(kept, group), getattr(wanted, group), strict=True)
+            for one, other in pairs:
+                assert one.shape == other.shape
+                assert one.dtype == other.dtype
+                np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
+        assert kept.trainable[0].shape == (4, 12)
 
 
 @pytest.mark.parametrize(("folds", "lost"), [(2, False), (None, False), (None, True)])

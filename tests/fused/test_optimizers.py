@@ -10,7 +10,7 @@ from searchlab.fused.optimizers import CONSTANTS, Rule, constants_of, rule_of
 
 pytestmark = pytest.mark.keras
 
-SLOTS, STEPS = 3, 20
+SLOTS, STEPS = 3, 8
 SHAPES = {"kernel": (4, 3), "bias": (3,), "scale": ()}
 RATES = (0.05, 0.02, 0.001)  # low, so that variables and their rounding stay near 1
 

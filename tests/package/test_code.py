@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.packages import table
+from support.packages import package_of, table
 
 from searchlab.errors import PackageError
 from searchlab.package.code import copy_code, imported_packages
@@ -16,19 +16,15 @@ from searchlab.package.load import PackagedCode
 HERE = Path(__file__).parents[1] / "inference"
 FILES = ("model_factories.py", "own_layers.py")
 
-TRAIN = """
-import sys
-from pathlib import Path
-sys.path.insert(0, {tests!r})
-from support.packages import package_of, table
-package_of(Path("."), table(), "model_factories.py:subclassed")
-"""
-PREDICT = """
+PREDICT_AND_SAVE = """
 import pandas, searchlab
+from pathlib import Path
 model = searchlab.load_model({path!r})
 import own_layers  # as a layer may do where it is called; model.keras can be used by itself
 assert type(model.keras) is own_layers.Net
 print(model.predict(pandas.read_csv({rows!r}))[:5].tolist())
+from searchlab.inference.flavor import save_model
+save_model({logged!r}, Path({path!r}))
 """
 PYFUNC = """
 import mlflow, pandas, sys
@@ -60,7 +56,13 @@ def gone(tmp_path_factory):
     directory = tmp_path_factory.mktemp("user")
     for name in FILES:
         shutil.copy(HERE / name, directory)
-    python(TRAIN.format(tests=str(HERE.parent)), directory)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in FILES:
+            patch.delitem(sys.modules, Path(name).stem, raising=False)
+        patch.setattr(sys, "path", [each for each in sys.path if each != str(HERE)])
+        package_of(directory, table(), f"{FILES[0]}:subclassed")
+        for name in FILES:
+            del sys.modules[Path(name).stem]
     for name in FILES:
         (directory / name).unlink()
     shutil.rmtree(directory / "__pycache__", ignore_errors=True)
@@ -73,11 +75,9 @@ def test_a_subclassed_model_loads_without_its_authors_files(gone, tmp_path):
     assert sorted(file.name for file in (gone / "code").iterdir()) == sorted(FILES)
     rows = str(tmp_path / "rows.csv")
     table().to_csv(rows, index=False)
-    found = python(PREDICT.format(path=str(gone), rows=rows), tmp_path)
-    assert not list(gone.rglob("__pycache__"))
     logged = str(tmp_path / "logged")
-    write = "from pathlib import Path\nfrom searchlab.inference.flavor import save_model\n"
-    python(write + f"save_model({logged!r}, Path({str(gone)!r}))", tmp_path)
+    found = python(PREDICT_AND_SAVE.format(path=str(gone), rows=rows, logged=logged), tmp_path)
+    assert not list(gone.rglob("__pycache__"))
     # Use only the searchlab that the logged model carries.
     without = {"PYTHONPATH": ""}
     assert python(PYFUNC.format(path=logged, rows=rows), tmp_path, **without) == found

@@ -22,7 +22,7 @@ from searchlab.training import fit
 from searchlab.training.job import Job, Made, TrialJob
 
 FACTORIES = Path(__file__).parents[1] / "fused" / "stackable_factories.py"
-EPOCHS = 20
+EPOCHS = 10
 TIMEOUT = 120
 
 Result = tuple[list[Report], Outcome | Made | Declined]

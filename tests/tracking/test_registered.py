@@ -47,19 +47,20 @@ CALLS = [
 ]
 
 
+def log_lightly(file):
+    """Log a model without Keras, which takes seconds and is tested elsewhere."""
+    client = MlflowClient(file.uri)
+    model = client.create_logged_model(
+        file.experiment_id, "model", source_run_id=file.run_id, tags=file.tags
+    )
+    client.set_logged_model_tags(model.model_id, {"searchlab.whole": "true"})
+    return LoggedModel(model.model_id)
+
+
 @pytest.fixture
 def light(monkeypatch):
-    """Log models without Keras, which takes seconds and is tested elsewhere."""
-
-    def log_model(file):
-        client = MlflowClient(file.uri)
-        model = client.create_logged_model(
-            file.experiment_id, "model", source_run_id=file.run_id, tags=file.tags
-        )
-        client.set_logged_model_tags(model.model_id, {"searchlab.whole": "true"})
-        return LoggedModel(model.model_id)
-
-    monkeypatch.setattr(artifacts, "log_model", log_model)
+    """Log all models without Keras."""
+    monkeypatch.setattr(artifacts, "log_model", log_lightly)
 
 
 @pytest.fixture
@@ -371,7 +372,9 @@ def test_a_champion_on_a_server_can_be_loaded(database, tmp_path, studies, model
     shutil.copy(database, tmp_path / "mlflow.db")
     server = Server(tmp_path)
     try:
-        studies(server.uri, "first", model_file=model_file, scores=(0.28, 0.28))
+        with monkeypatch.context() as patch:
+            patch.setattr(artifacts, "log_model", log_lightly)
+            studies(server.uri, "first", scores=(0.28, 0.28))
         home = studies(server.uri, "second", model_file=model_file, scores=(0.2, 0.2))
         assert registered(home) == ("2", "champion", "0.2 beats 0.28 of version 1")
         studies(server.uri, "second", model_file=model_file, scores=(0.2, 0.2))  # changes nothing
