@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+
+from . import programs
 
 
 def free_port() -> int:
@@ -27,22 +27,20 @@ class Server:
         self.port = free_port()
         self.uri = f"http://127.0.0.1:{self.port}"
         self._folder, self._command = folder, "ui" if ui else "server"
-        self._process: subprocess.Popen | None = None
+        self._process: programs.Program | None = None
         if started:
             self.start()
 
     def start(self, *, wait: bool = True) -> None:
         """Starts it; `wait` until it answers."""
-        env = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-        command = [sys.executable, "-m", "mlflow", self._command, "--port", str(self.port)]
-        command += ["--workers", "1", "--backend-store-uri", "sqlite:///mlflow.db"]
-        self._process = subprocess.Popen(
-            command,
-            cwd=self._folder,
-            env=env,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
+        arguments = [self._command, "--port", self.port, "--workers", 1]
+        arguments += ["--backend-store-uri", "sqlite:///mlflow.db"]
+        self._process = programs.Program(
+            self._folder,
+            *arguments,
+            module="mlflow",
+            silent=True,
+            MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false",
         )
         if wait:
             self.wait()

@@ -1,4 +1,4 @@
-"""searchlab as a program, started without waiting for the imports of its libraries.
+"""searchlab and MLflow as programs, started without waiting for the imports of their libraries.
 
 A process that has imported them, and has done nothing else, is kept for all tests of this process
 and forks the programs: each is a process of its own whose working directory, environment, streams
@@ -26,7 +26,8 @@ from pathlib import Path
 from typing import Any
 
 _PRELOADED = [
-    *("keras", "matplotlib.pyplot", "mlflow.models", "mlflow.store.tracking.sqlalchemy_store"),
+    *("keras", "matplotlib.pyplot", "mlflow.cli", "mlflow.models"),
+    *("mlflow.server", "mlflow.store.tracking.sqlalchemy_store"),
     *(
         "optuna",
         "sklearn.datasets",
@@ -63,14 +64,30 @@ class Program:
         returncode: as `Popen` has it; None while it runs.
     """
 
-    def __init__(self, directory: Path, *arguments: object, **environment: str) -> None:
-        """Starts the program in a directory, with additions to the environment."""
+    def __init__(
+        self,
+        directory: Path,
+        *arguments: object,
+        module: str = "searchlab",
+        silent: bool = False,
+        **environment: str,
+    ) -> None:
+        """Start the program in a directory, with additions to the environment.
+
+        Args:
+            directory: the working directory.
+            arguments: the program's arguments.
+            module: the program, "searchlab" or "mlflow".
+            silent: whether its output is thrown away.
+            environment: additional variables.
+        """
         request = {
+            "module": module,
             "arguments": [str(each) for each in arguments],
             "directory": str(directory),
             "environment": {**os.environ, **environment},
         }
-        pipes = [os.pipe() for _ in range(_STREAMS)]
+        pipes = [*(_nowhere() if silent else os.pipe() for _ in range(2)), os.pipe()]
         self.pid = _forger().fork(request, [writing for _, writing in pipes])
         for _, writing in pipes:
             os.close(writing)
@@ -127,6 +144,10 @@ class Program:
             with os.fdopen(self._status) as status:
                 self.returncode = int(status.read())
         return self.returncode
+
+
+def _nowhere() -> tuple[int, int]:
+    return os.open(os.devnull, os.O_RDONLY), os.open(os.devnull, os.O_WRONLY)
 
 
 class _Forger:
@@ -205,7 +226,7 @@ def _parent(request: dict, descriptors: list[int], tests: socket.socket) -> None
 
 
 def _become(request: dict, streams: list[int]) -> None:
-    """Makes this process what it is after `python -m searchlab` was started."""
+    """Make this process what it is after `python -m searchlab` or `mlflow` was started."""
     null = os.open(os.devnull, os.O_RDONLY)
     for number, each in enumerate((null, *streams)):
         os.dup2(each, number)
@@ -214,10 +235,26 @@ def _become(request: dict, streams: list[int]) -> None:
     os.chdir(request["directory"])
     os.environ.clear()
     os.environ.update(request["environment"])
-    sys.argv = ["searchlab", *request["arguments"]]
+    sys.argv = [request["module"], *request["arguments"]]
     sys.path[0] = request["directory"]
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    _fork_the_fork_server()
+    if request["module"] == "mlflow":
+        _serve_here()
+    else:
+        _fork_the_fork_server()
+
+
+def _serve_here() -> None:
+    """Have `mlflow server` serve in this process, not in a child that imports everything again."""
+    from mlflow import server
+
+    def serve(command: list[str], extra_env: dict[str, str], **_: Any) -> None:
+        from uvicorn.main import main
+
+        os.environ.update(extra_env)
+        main(command[command.index("uvicorn") + 1 :])
+
+    server._exec_cmd = serve
 
 
 def _fork_the_fork_server() -> None:
@@ -268,4 +305,4 @@ def _wait_to_serve(driver: socket.socket) -> None:
 
 if __name__ == "__main__":
     _serve(socket.socket(fileno=int(sys.argv[1])))
-    runpy.run_module("searchlab", run_name="__main__", alter_sys=True)
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
