@@ -13,7 +13,7 @@ import json
 import re
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
@@ -24,9 +24,10 @@ import sklearn.datasets
 
 from searchlab.core.quiet import quiet
 from searchlab.data.catalog import DATASETS
+from searchlab.data.division import NO_DIVISION, Division, division
 from searchlab.data.reading.dialect import Dialect
-from searchlab.data.reading.files import read_file
 from searchlab.data.reading.raw import Raw, did_you_mean
+from searchlab.data.reading.together import read_files
 from searchlab.errors import DataError
 from searchlab.study.spec import DataSpec
 
@@ -64,6 +65,7 @@ class Table:
         why: what the kind of a column was told by, in a few words, by its name; the target's too.
         aside: the columns of `data.drop` as read, which only the findings look at; None for arrays.
         dialect: how the file writes a table; None if it is no text file.
+        division: what the data set says about the division of its rows.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Table:
     why: Mapping[str, str] = field(default_factory=dict)
     aside: pd.DataFrame | None = None
     dialect: Dialect | None = None
+    division: Division = NO_DIVISION
 
 
 def load(spec: DataSpec, base: Path) -> Table:
@@ -91,7 +94,7 @@ def load(spec: DataSpec, base: Path) -> Table:
     Raises:
         DataError: if it cannot be found, read, or trained on.
     """
-    raw = _read_dataset(spec.dataset) if spec.dataset is not None else read_file(spec, base)
+    raw = _read_dataset(spec.dataset, spec) if spec.dataset else read_files(spec, base)
     if len(raw.y) == 0:
         raise raw.error("there are no rows: give a file with data")
     y, task = _target(raw, spec.task)
@@ -105,8 +108,9 @@ def load(spec: DataSpec, base: Path) -> Table:
             X = tidy(X, kinds)
         except DataError as error:
             raise raw.error(str(error)) from None
-    named = [(raw.target, y)] if w is None else [(raw.target, y), (str(spec.weight), w)]
-    digest = _digest(X, named)
+    divided = division(raw, spec)
+    others: list[tuple[str, Any]] = [(raw.target, y), (str(spec.weight), w), *divided.facts()]
+    digest = _digest(X, [(name, values) for name, values in others if values is not None])
     why = {raw.target: _why_target(task, y, spec.task)}
     if isinstance(X, pd.DataFrame):
         why |= {name: _why(kind, X[name], name in whole) for name, kind in kinds.items()}
@@ -124,6 +128,7 @@ def load(spec: DataSpec, base: Path) -> Table:
         why=why,
         aside=raw.aside,
         dialect=raw.dialect,
+        division=divided,
     )
 
 
@@ -175,7 +180,22 @@ def _words(column: pd.Series[Any]) -> pd.Series[Any]:
 # ---- built-in data sets
 
 
-def _read_dataset(name: str) -> Raw:
+def _read_dataset(name: str, spec: DataSpec) -> Raw:
+    raw = _built_in(name)
+    column = None if spec.split is None else spec.split.name
+    if column is None or spec.split is None:
+        return raw
+    if column == raw.target:
+        return replace(raw, split=raw.y)
+    if not isinstance(raw.X, pd.DataFrame) or column not in raw.X:
+        names = list(map(str, raw.X)) if isinstance(raw.X, pd.DataFrame) else []
+        raise raw.error(f"no column {column!r}{did_you_mean(column, names)}: correct "
+                        f"{spec.split.key}")  # fmt: skip
+    X = raw.X.drop(columns=[column]) if spec.split.no_feature else raw.X
+    return replace(raw, X=X, split=raw.X[column])
+
+
+def _built_in(name: str) -> Raw:
     if name not in DATASETS:
         hint = did_you_mean(name, list(DATASETS)) or f"; the data sets are {', '.join(DATASETS)}"
         raise DataError(f"{name}: no such data set{hint}: correct data.dataset, or use data.path")

@@ -35,7 +35,8 @@ from searchlab.data.preprocessing import (
     save_preprocessing,
 )
 from searchlab.data.schema import RowSchema
-from searchlab.data.splits import Folds, Splitter, split
+from searchlab.data.schemes import Folds
+from searchlab.data.splits import split
 from searchlab.data.understood import Column
 from searchlab.data.weights import check_parts, class_weights
 from searchlab.errors import DataError
@@ -237,9 +238,8 @@ def read_schema(directory: Path) -> RowSchema:
 def _write(table: Table, spec: StudySpec, directory: Path, *, whole: bool = False) -> DataSummary:
     y, labels = _encoded(table)
     classes = tuple(map(str, labels))
-    parts, folds = split(Splitter(y, classes, spec.search.seed), spec)
-    if whole:
-        parts["train"] = np.concatenate([parts["train"], parts["validation"]])
+    splits = split(y, classes, table.division, spec)
+    parts, folds = splits.parts(refit=whole), splits.folds
     if table.w is not None:
         check_parts(table.w, parts, folds)
     weights = class_weights(spec.training, y[parts["train"]], classes, table.target)
@@ -291,6 +291,10 @@ def _encoded(table: Table) -> tuple[Array, tuple[Any, ...]]:
 def _write_inputs(
     path: Path, X: pd.DataFrame | Array, rows: Array, preprocessing: Preprocessing
 ) -> None:
+    if not len(rows):  # scikit-learn transforms no empty arrays
+        _write_inputs(path, X, np.arange(1), preprocessing)
+        np.save(path, np.load(path)[:0])
+        return
     written: Array | None = None
     for start in range(0, len(rows), CHUNK):
         chosen = rows[start : start + CHUNK]

@@ -55,7 +55,7 @@ class RowSchema:
             kinds=dict(table.kinds),
             whole=tuple(name for name in table.kinds if name in table.whole),
             shape=table.X.shape[1:],
-            drop=spec.drop,
+            drop=(*spec.drop, *_of_split(table, spec)),
             weight=spec.weight,
             dialect=table.dialect or Dialect(),
             missing=spec.missing,
@@ -84,3 +84,8 @@ class RowSchema:
             numbers=frozenset(plain),
             dialect=self.dialect,
         )
+
+
+def _of_split(table: Table, spec: DataSpec) -> tuple[str, ...]:
+    name = None if spec.split is None else spec.split.name
+    return () if name is None or name in table.kinds else (name,)

@@ -1,91 +1,118 @@
-"""The division of rows: for training, early stopping and the test, and into folds."""
+"""The division of rows: for training, early stopping and the test, and into folds.
+
+Each scheme does with rows what a splitter of scikit-learn does with the study's seed, so that a
+plain script can repeat it. Rows of the same time are one step of `TimeSeriesSplit`.
+"""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 
 from searchlab.core.arrays import Array
+from searchlab.data.division import Division
+from searchlab.data.parts import Assignment
+from searchlab.data.schemes import ByChance, ByGroup, ByTime, Folds, Scheme
 from searchlab.errors import DataError
 from searchlab.study.spec import StudySpec
 
-Folds = tuple[tuple[Array, Array], ...]
-
 
 @dataclass(frozen=True)
-class Splitter:
-    """A splitter of rows as scikit-learn's, which explains first why it cannot split.
+class Splits:
+    """The rows of each part.
 
     Attributes:
-        y: the target (rows,), class numbers if there are classes.
-        classes: the classes as text; empty for a regression.
-        seed: the seed of all splits.
+        train: the numbers of the training rows (n,), which the folds divide.
+        validation: those of the early-stopping rows.
+        test: those of the test rows; empty if the study has none.
+        refit: those that a refit is fitted to: all but the test's, and the gap before them.
+        folds: pairs of rows to fit and rows to score, both counted within the training rows, one
+            pair for a hold-out.
     """
 
-    y: Array
-    classes: tuple[str, ...]
-    seed: int
+    train: Array
+    validation: Array
+    test: Array
+    refit: Array
+    folds: Folds
 
-    def divide(self, rows: Array, fraction: float, key: str) -> tuple[Array, Array]:
-        """Return the remaining rows, and those that the study's `key` splits off."""
-        self.check(rows, 2, key)
-        taken = math.ceil(fraction * len(rows))
-        least = max(1, len(self.classes))
-        if min(taken, len(rows) - taken) < least:
-            raise DataError(
-                f"too few rows: {key} of {fraction:g} would take {taken} of {len(rows)}, and "
-                f"either side needs {least} or more: add rows, or change {key}"
-            )
-        stay, leave = train_test_split(
-            rows,
-            test_size=fraction,
-            random_state=self.seed,
-            stratify=self.y[rows] if self.classes else None,
-        )
-        return stay, leave
-
-    def folds(self, rows: Array, count: int) -> Folds:
-        """Return scikit-learn's folds for `cv=count`."""
-        self.check(rows, count, "evaluation.folds")
-        folds = StratifiedKFold(count) if self.classes else KFold(count)
-        return tuple(folds.split(np.zeros(len(rows)), self.y[rows]))
-
-    def check(self, rows: Array, least: int, key: str) -> None:
-        """Raise DataError for fewer than `least` rows, or rows of a class."""
-        if len(rows) < least:
-            raise DataError(
-                f"too few rows: {key} needs {least}, and has {len(rows)} of {len(self.y)}: add rows"
-            )
-        for number in range(len(self.classes)):
-            count = int((self.y[rows] == number).sum())
-            if count < least:
-                total = int((self.y == number).sum())
-                raise DataError(
-                    f"class {self.classes[number]!r} has only {total} rows: {key} needs {least} "
-                    f"and has {count} of them: add rows, or merge or leave out the class"
-                )
+    def parts(self, *, refit: bool) -> dict[str, Array]:
+        """Return the rows of "train", "validation" and "test", of a refit or before it."""
+        train = self.refit if refit else self.train
+        return {"train": train, "validation": self.validation, "test": self.test}
 
 
-def split(splitter: Splitter, spec: StudySpec) -> tuple[dict[str, Array], Folds]:
+def split(y: Array, classes: tuple[str, ...], found: Division, spec: StudySpec) -> Splits:
     """Divide all rows as a study asks.
 
-    Returns:
-        The rows for "train", "validation" and "test"; and pairs of rows to fit and rows to score,
-        both counted within the training rows, one pair for a hold-out.
+    Args:
+        y: the target (rows,), class numbers if there are classes.
+        classes: the classes as text; empty for a regression.
+        found: what the data set says about the division.
+        spec: the study.
 
     Raises:
-        DataError: if there are too few rows (of any class, if there are classes).
+        DataError: if there are too few rows, groups or times, or if a part lacks a class.
     """
-    rows = np.arange(len(splitter.y))
-    rows, test = splitter.divide(rows, spec.data.test, "data.test")
-    train, validation = splitter.divide(rows, spec.data.validation, "data.validation")
-    parts = {"train": train, "validation": validation, "test": test}
+    scheme = _scheme(y, classes, found, spec)
+    rest, validation, test = _given(found.assigned, len(y))
+    if not len(test) and spec.data.tested:
+        rest, test = scheme.divide(rest, spec.data.test, "data.test")
+    rest = scheme.apart(rest, test, "test")
+    validation = scheme.apart(validation, test, "test")
+    if len(validation):
+        train = scheme.apart(rest, validation, "early-stopping")
+    else:
+        train, validation = scheme.divide(rest, spec.data.validation, "data.validation")
     if spec.evaluation.folds is not None:
-        return parts, splitter.folds(train, spec.evaluation.folds)
-    fit, score = splitter.divide(train, float(spec.evaluation.holdout or 0), "evaluation.holdout")
-    places = np.empty(len(splitter.y), np.int64)  # the position of each row among the training rows
-    places[train] = np.arange(len(train))
-    return parts, ((places[fit], places[score]),)
+        folds = scheme.folds(train, spec.evaluation.folds, spec.evaluation.repeats)
+    else:
+        fraction = float(spec.evaluation.holdout or 0)
+        fit, score = scheme.divide(train, fraction, "evaluation.holdout")
+        places = np.empty(len(y), np.int64)  # the position of each row among the training rows
+        places[train] = np.arange(len(train))
+        folds = ((places[fit], places[score]),)
+    refit = np.concatenate([train, validation, rest[~np.isin(rest, [*train, *validation])]])
+    splits = Splits(train, validation, test, refit, folds)
+    _check_classes(y, classes, splits)
+    return splits
+
+
+def _scheme(y: Array, classes: tuple[str, ...], found: Division, spec: StudySpec) -> Scheme:
+    asked, seed = spec.data.split, spec.search.seed
+    if asked is not None and asked.by is not None:
+        order = np.arange(len(y)) if found.codes is None else found.codes
+        return ByTime(order, found.labels, asked.gap)
+    if found.codes is None:
+        return ByChance(y, y if classes else None, classes, "class", seed)
+    if asked is not None and asked.groups is not None:
+        return ByGroup(found.codes, found.labels, y, classes, seed)
+    return ByChance(y, found.codes, found.labels, "stratum", seed)
+
+
+def _given(assigned: Assignment | None, rows: int) -> tuple[Array, Array, Array]:
+    """Return the rows that can be divided, and those that are given for validation and test."""
+    if assigned is None:
+        return np.arange(rows), np.arange(0), np.arange(0)
+    return assigned.rows("train"), assigned.rows("validation"), assigned.rows("test")
+
+
+def _check_classes(y: Array, classes: tuple[str, ...], splits: Splits) -> None:
+    """Refuse a class that a part lacks: nothing would be learned of it, or said about it."""
+    named = {"training": splits.train, "early-stopping": splits.validation, "test": splits.test}
+    if not classes:
+        return
+    for number, (fit, score) in enumerate(splits.folds):
+        one = len(splits.folds) == 1
+        of = "of the hold-out" if one else f"of fold {number}"
+        named[f"fitted rows {of}"] = splits.train[fit]
+        named[f"scored rows {of}"] = splits.train[score]
+    for name, rows in named.items():
+        absent = np.flatnonzero(np.bincount(y[rows], minlength=len(classes)) == 0)
+        if len(absent) and len(rows):
+            where = name if "rows" in name else f"{name} rows"
+            raise DataError(
+                f"class {classes[absent[0]]!r} is missing in the {where}: change their share or "
+                f"search.seed, add rows, or leave out the class"
+            )

@@ -12,7 +12,7 @@ import numpy as np
 
 from searchlab.core.arrays import Array
 from searchlab.data.reading.raw import did_you_mean
-from searchlab.data.splits import Folds
+from searchlab.data.schemes import Folds
 from searchlab.errors import DataError
 from searchlab.study.training import TrainingSpec
 
@@ -33,7 +33,7 @@ def check_parts(w: Array, parts: Mapping[str, Array], folds: Folds) -> None:
         named[f"the rows to fit of fold {number}"] = parts["train"][fit]
         named[f"the rows to score of fold {number}"] = parts["train"][score]
     for name, rows in named.items():
-        if not w[rows].any():
+        if len(rows) and not w[rows].any():
             raise DataError(
                 f"{name} all have the weight 0, so their loss says nothing: give more rows a "
                 "weight, or leave out data.weight"

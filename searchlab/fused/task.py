@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from searchlab.data.prepare import PreparedData
-from searchlab.data.splits import Folds
+from searchlab.data.schemes import Folds
 from searchlab.fused.fold import Fold
 from searchlab.fused.messages import Ended, Epoch, FromHost, Submit
 from searchlab.fused.optimizers import constants_of

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
+from searchlab.study.meant import meant
 from searchlab.study.params import KINDS
 from searchlab.study.spec import StudySpec
 
@@ -52,6 +53,7 @@ _LISTS = {
 }
 _GROUPS = {
     "data": "{dataset: digits}",
+    "split": "{by: time, column: when}",
     "space": "{learning_rate: {float: [1.0e-4, 1.0e-2], log: true}}",
     "objective": "{metric: val_loss}",
     "search": "{backend: optuna, trials: 30}",
@@ -84,7 +86,7 @@ def message_of(detail: ErrorDetails, keys: Sequence[str]) -> str:
     kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
     special: dict[str, Callable[[], str]] = {
         "value_error": lambda: str(context["error"]),
-        "extra_forbidden": lambda: f"unknown key; {suggestion(keys[-1], _known_keys(keys[:-1]))}",
+        "extra_forbidden": lambda: _unknown(keys, value),
         "either": lambda: f"{detail['msg']}, got {shown(value)}",
         "missing": lambda: _missing(keys[-1]),
         "param_kind": lambda: _param_kind(value),
@@ -102,6 +104,11 @@ def message_of(detail: ErrorDetails, keys: Sequence[str]) -> str:
         return f"{message[:1].lower()}{message[1:]}, got {shown(value)}"
     text = _MESSAGES[kind].format(**examples, **context)
     return f"{text}, got {shown(value)}{_hint(kind, value, context)}"
+
+
+def _unknown(keys: Sequence[str], value: Any) -> str:
+    hint = meant(keys, value) or suggestion(keys[-1], _known_keys(keys[:-1]))
+    return f"unknown key; {hint}"
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

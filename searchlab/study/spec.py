@@ -15,6 +15,7 @@ from searchlab.study.limits import OnFailure, RetrySpec
 from searchlab.study.others import InitialWeights, InitialWeightsSpec, StudyName
 from searchlab.study.params import ParamSpec, check_space
 from searchlab.study.reading import ReadingSpec
+from searchlab.study.splitting import EvaluationSpec, Fraction, SplitSpec
 from searchlab.study.training import TrainingSpec, unseen
 
 _MINIMIZED = ("loss", "error", "mse", "mae", "rmse", "msle", "mape", "deviance", "crossentropy")
@@ -22,7 +23,7 @@ _MAXIMIZED = ("accuracy", "acc", "auc", "precision", "recall", "r2", "score", "f
 _SURE: dict[str, str] = {"loss": "minimize", "accuracy": "maximize", "auc": "maximize"}
 
 
-Fraction = Annotated[float, Field(gt=0, lt=1)]
+_TEST, _VALIDATION = 0.2, 0.2
 
 
 class DataSpec(ReadingSpec):
@@ -35,8 +36,12 @@ class DataSpec(ReadingSpec):
         drop: columns that are not features, such as an id.
         weight: the column (or the array) with each row's weight in the loss; not a feature.
         task: the kind of target; by default inferred from its values.
-        test: the fraction of all rows that is used only once, at the end.
+        split: how rows are divided if not by chance alone.
+        test: the fraction of all rows that is used only once, at the end; with 0 there are none,
+            and the study's model is measured on the early-stopping rows.
         validation: the fraction of the other rows for early stopping.
+        test_path: a file with the test rows, with the same columns.
+        validation_path: a file with the early-stopping rows, with the same columns.
         scale: how numeric features are scaled, fitted on the training rows.
     """
 
@@ -46,8 +51,11 @@ class DataSpec(ReadingSpec):
     drop: tuple[str, ...] = ()
     weight: str | None = None
     task: Literal["regression", "classification"] | None = None
-    test: Fraction = 0.2
-    validation: Fraction = 0.2
+    split: SplitSpec | None = None
+    test: Annotated[float, Field(ge=0, lt=1)] = _TEST
+    validation: Fraction = _VALIDATION
+    test_path: str | None = None
+    validation_path: str | None = None
     scale: Literal["standard", "minmax", "none"] = "standard"
 
     @model_validator(mode="after")
@@ -59,7 +67,8 @@ class DataSpec(ReadingSpec):
             )
         if self.path is not None and self.target is None:
             raise ValueError("a file needs a target: name the column to predict, as target: price")
-        for key in ("target", "drop", "weight", "task", *ReadingSpec.model_fields):
+        files = ("validation_path", "test_path")
+        for key in ("target", "drop", "weight", "task", *files, *ReadingSpec.model_fields):
             if self.path is None and getattr(self, key) not in (None, ()):
                 raise MisplacedError((key,), "goes with path only: leave it out with a dataset")
         if self.target in self.drop:
@@ -71,7 +80,46 @@ class DataSpec(ReadingSpec):
             raise MisplacedError(
                 ("weight",), f"is {self.weight!r}, which is also {other}: leave one of them out"
             )
+        self._check_split()
         return self
+
+    def _check_split(self) -> None:
+        """Refuse two answers to the question which rows are a part's, or what a column is for."""
+        for key, default in (("test", _TEST), ("validation", _VALIDATION)):
+            file = f"{key}_path"
+            if getattr(self, file) is not None and getattr(self, key) != default:
+                raise MisplacedError((key,), f"is for a part of path, and {file} has all of its "
+                                     f"rows: leave one of them out")  # fmt: skip
+            if getattr(self, file) is not None and self.parts_column is not None:
+                raise MisplacedError((file,), "says the part of rows, and so does split.column: "
+                                     "leave one of them out")  # fmt: skip
+        split = self.split
+        if split is None or split.no_feature is None:
+            return
+        names = {"the target": (self.target,), "the weight": (self.weight,), "in drop": self.drop}
+        for other, these in names.items():
+            if split.no_feature in these:
+                key = split.key.removeprefix("data.")
+                raise MisplacedError(
+                    tuple(key.split(".")),
+                    f"is {split.no_feature!r}, which is also {other}: leave one of them out",
+                )
+
+    @property
+    def tested(self) -> bool:
+        """Whether there are test rows."""
+        return self.test > 0
+
+    @property
+    def parts_column(self) -> str | None:
+        """The column that says the part of each row, or None."""
+        return None if self.split is None or self.split.by is not None else self.split.column
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The files of the data set by their keys."""
+        keys = ("path", "validation_path", "test_path")
+        return {key: file for key in keys if (file := getattr(self, key)) is not None}
 
 
 class ModelSpec(Part):
@@ -184,31 +232,6 @@ class SearchSpec(Part):
     def retries(self) -> int:
         """The number of times that a failed trial is trained again."""
         return self.on_failure.retry if isinstance(self.on_failure, RetrySpec) else 0
-
-
-class EvaluationSpec(Part):
-    """The scoring of trials: cross-validation over the training rows, or a hold-out of them.
-
-    Attributes:
-        folds: the number of trainings of a trial, each scored on the fold it has not seen.
-        holdout: the fraction of the training rows that scores the trial's only training.
-    """
-
-    folds: Annotated[int, Field(ge=2)] | None = None
-    holdout: Fraction | None = None
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if (self.folds is None) == (self.holdout is None):
-            raise ValueError(
-                "give either folds, such as folds: 3, or holdout, such as holdout: 0.2"
-            )
-        return self
-
-    @property
-    def trainings(self) -> int:
-        """The number of trainings of a trial."""
-        return self.folds or 1
 
 
 class ExecutionSpec(Part):

@@ -17,7 +17,19 @@ from searchlab.study.spec import DataSpec
 def named_columns(spec: DataSpec) -> list[tuple[str, str]]:
     """Return the columns or arrays that are not features, with the keys that name them."""
     keys = {"target": spec.target, "weight": spec.weight}
-    return [(name, key) for key, name in keys.items() if name is not None]
+    named = [(name, key) for key, name in keys.items() if name is not None]
+    if spec.split is not None and spec.split.name is not None:
+        named.append((spec.split.name, spec.split.key.removeprefix("data.")))
+    return named
+
+
+def others(columns: Any, spec: DataSpec) -> dict[str, Any]:
+    """Return the columns with the weights and with what divides the rows, each None without one."""
+    split = None if spec.split is None else spec.split.name
+    return {
+        "weight": None if spec.weight is None else columns[spec.weight],
+        "split": None if split is None else columns[split],
+    }
 
 
 def read_arrays(spec: DataSpec, path: Path, name: str, source: str) -> Raw:
@@ -38,15 +50,16 @@ def read_arrays(spec: DataSpec, path: Path, name: str, source: str) -> Raw:
             if wanted not in names:
                 hint = did_you_mean(wanted, names) or f"; the arrays are {listed(names)}"
                 raise DataError(f"{source}: no array {wanted!r}{hint}: correct data.{of}")
-        key = features_name(names, {spec.target, spec.weight, *spec.drop}, source)
+        unfit = {*spec.drop, *(wanted for wanted, _ in named_columns(spec))}
+        key = features_name(names, unfit, source)
         X, columns = opened[key], {wanted: opened[wanted] for wanted, _ in named_columns(spec)}
     check_arrays(source, key, X, columns)
     rows = {n: pd.Series(each.reshape(len(X)), name=n) for n, each in columns.items()}
-    y, weight = rows[str(spec.target)], None if spec.weight is None else rows[spec.weight]
+    y, known = rows[str(spec.target)], others(rows, spec)
     if X.ndim > 2:  # noqa: PLR2004 - a matrix has columns; anything deeper is images
-        return Raw(name, source, X, y, str(spec.target), weight)
+        return Raw(name, source, X, y, str(spec.target), **known)
     frame = pd.DataFrame(X, columns=[f"{key}{column}" for column in range(X.shape[1])])
-    return Raw(name, source, frame, y, str(spec.target), weight)
+    return Raw(name, source, frame, y, str(spec.target), **known)
 
 
 def open_arrays(path: Path, source: str) -> np.lib.npyio.NpzFile:

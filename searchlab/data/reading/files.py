@@ -13,13 +13,14 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pyarrow
 
 from searchlab.data.catalog import ENDINGS, PACKED, TEXT
-from searchlab.data.reading.arrays import named_columns, read_arrays
+from searchlab.data.reading.arrays import named_columns, others, read_arrays
 from searchlab.data.reading.columns import Known
 from searchlab.data.reading.dialect import Dialect
 from searchlab.data.reading.raw import Raw, check_names, did_you_mean, listed
@@ -33,32 +34,41 @@ _UNREADABLE = (
 )
 
 
-def read_file(spec: DataSpec, base: Path) -> Raw:
-    """Read the file of a data set.
+def read_file(spec: DataSpec, base: Path, key: str = "path", like: Raw | None = None) -> Raw:
+    """Read a file of a data set.
 
     Args:
         spec: which file, and which of its columns or arrays.
         base: the directory that its path is relative to.
+        key: the key of the study's data that names the file.
+        like: another file of the data set, whose columns are of the same kinds; None for the first.
 
     Raises:
         DataError: if there is no such file, it cannot be read, or it lacks what `spec` names.
     """
-    path = base / str(spec.path)
-    source = path.name if Path(str(spec.path)).is_absolute() else str(spec.path)
-    ending = find_file(path, source, "correct data.path")
+    file = spec.files[key]
+    path = base / file
+    source = path.name if Path(file).is_absolute() else file
+    ending = find_file(path, source, f"correct data.{key}")
     name = path.name[: -len(ending)]
     with reading(source):
         if ending == ".npz":
             return read_arrays(spec, path, name, source)
-        frame, dialect = read_frame(path, source, _known(spec))
+        frame, dialect = read_frame(path, source, _known(spec, like))
     return _from_frame(spec, frame, name, source, dialect)
 
 
-def _known(spec: DataSpec) -> Known:
+def _known(spec: DataSpec, like: Raw | None) -> Known:
     names = tuple(name for name, _ in named_columns(spec))
-    return Known(
+    known = Known(
         keys=spec, names=(*names, *spec.drop), target=spec.target, aside=frozenset(spec.drop)
     )
+    if like is None or like.dialect is None:
+        return known
+    columns = {name: kind for name, kind in like.columns if name not in known.aside}
+    numbers = frozenset(name for name, kind in columns.items() if kind in "biuf")
+    text = frozenset(columns) - numbers
+    return replace(known, text=text, numbers=numbers, dialect=like.dialect)
 
 
 def find_file(path: Path, source: str, remedy: str) -> str:
@@ -138,13 +148,16 @@ def _from_frame(
         if wanted not in names:
             hint = did_you_mean(str(wanted), names) or f"; the columns are {listed(names)}"
             raise DataError(f"{source}: no column {wanted!r}{hint}: correct data.{key}")
-    X = frame.drop(columns=[*(wanted for wanted, _ in named_columns(spec)), *spec.drop])
+    X = frame.drop(columns=_no_features(spec))
     if X.shape[1] == 0:
         raise DataError(f"{source}: no columns are left to learn from: drop fewer")
     unnamed = [column for column in X if re.fullmatch(r"Unnamed: \d+", str(column))]
     if unnamed:  # usually row numbers that pandas wrote, which a model must not see
         raise DataError(f"{source}: a column has no name: name it, or add {unnamed[0]!r} to drop")
-    weight = None if spec.weight is None else frame[spec.weight]
-    aside = frame[list(spec.drop)]
-    y = frame[str(spec.target)]
-    return Raw(name, source, X, y, str(spec.target), weight, aside, dialect)
+    y, aside, known = frame[str(spec.target)], frame[list(spec.drop)], others(frame, spec)
+    return Raw(name, source, X, y, str(spec.target), aside=aside, dialect=dialect, **known)
+
+
+def _no_features(spec: DataSpec) -> list[str]:
+    split = None if spec.split is None else spec.split.no_feature
+    return [name for name in (spec.target, spec.weight, split, *spec.drop) if name is not None]

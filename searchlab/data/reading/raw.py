@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from searchlab.data.parts import Assignment
 from searchlab.data.reading.dialect import Dialect
 from searchlab.errors import DataError
 
@@ -27,7 +28,8 @@ class Raw:
         weight: the weights of the rows (n,) with their name; None if there are none.
         aside: the columns of `data.drop`, which only the findings look at; None for arrays.
         dialect: how the file writes a table; None if it is no text file.
-        parts: the rows that the source itself has for "test", by number; empty if it has none.
+        split: the column that `data.split` names (n,); None if it names none.
+        assigned: the part of each row, or None if the data set says none.
     """
 
     name: str
@@ -38,7 +40,17 @@ class Raw:
     weight: pd.Series[Any] | None = None
     aside: pd.DataFrame | None = None
     dialect: Dialect | None = None
-    parts: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
+    split: pd.Series[Any] | None = None
+    assigned: Assignment | None = None
+
+    @property
+    def columns(self) -> Iterator[tuple[str, str]]:
+        """The names of all columns that are used, each with the kind of its NumPy type."""
+        for column in (self.y, self.weight, self.split):
+            if column is not None:
+                yield str(column.name), column.dtype.kind
+        if isinstance(self.X, pd.DataFrame):
+            yield from ((str(name), kind.kind) for name, kind in self.X.dtypes.items())
 
     def error(self, message: str, position: int | None = None) -> DataError:
         """Make an error about a row, or about the whole data set."""

@@ -1,0 +1,125 @@
+"""What a data set itself says about the division of its rows: parts, times, groups, strata."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from searchlab.core.arrays import Array
+from searchlab.data.parts import PARTS, Assignment, Part
+from searchlab.data.reading.raw import Raw
+from searchlab.study.spec import DataSpec
+
+_WORDS: Mapping[str, Part] = {
+    **dict.fromkeys(("train", "training", "trn", "fit"), "train"),
+    **dict.fromkeys(("valid", "validation", "val", "dev", "early stopping"), "validation"),
+    **dict.fromkeys(("test", "testing", "tst", "holdout"), "test"),
+}
+_FEW = 10  # distinct numbers that are strata of their own
+_RANGES = 5  # strata of a column with more
+
+
+@dataclass(frozen=True)
+class Division:
+    """The facts about rows that their division needs.
+
+    Attributes:
+        codes: for each row (n,) the number of its time (in order), its group or its stratum;
+            None if the study's scheme needs none.
+        labels: the times, groups or strata as text, by their numbers.
+        assigned: the part of each row, or None if the data set says none.
+    """
+
+    codes: Array | None = None
+    labels: tuple[str, ...] = ()
+    assigned: Assignment | None = None
+
+    def facts(self) -> list[tuple[str, Array]]:
+        """Return what tells apart two data sets that are divided otherwise, with names."""
+        facts = [] if self.codes is None else [("(split)", np.array(self.labels)[self.codes])]
+        return facts if self.assigned is None else [*facts, ("(part)", self.assigned.numbers)]
+
+
+NO_DIVISION = Division()
+"""Nothing: rows are divided by chance."""
+
+
+def division(raw: Raw, spec: DataSpec) -> Division:
+    """Check and convert the facts that the scheme of a study needs.
+
+    Args:
+        raw: the data set as read; `raw.split` is the column of the scheme.
+        spec: the study's data.
+
+    Raises:
+        DataError: if a row has no value, or one that the scheme cannot use.
+    """
+    column, split = raw.split, spec.split
+    if split is None or (split.by is not None and split.column is None):
+        return Division(assigned=raw.assigned)
+    assert column is not None  # noqa: S101 - readers give it for each scheme that names one
+    missing = np.flatnonzero(column.isna())
+    if len(missing) and split.stratify is None:
+        raise raw.error(
+            f"{split.key}: the column {column.name!r} has no value ({len(missing)} rows in total): "
+            f"fill it in, or leave the rows out",
+            int(missing[0]),
+        )
+    if spec.parts_column is not None:
+        return Division(assigned=_assigned(raw, column, spec))
+    if split.by is not None:
+        values = _times(raw, column, split.key)
+    else:
+        values = column if split.groups is not None else _strata(column)
+    codes, labels = pd.factorize(values, sort=True, use_na_sentinel=False)
+    return Division(codes.astype(np.int64), tuple(map(str, labels)), raw.assigned)
+
+
+def _assigned(raw: Raw, column: pd.Series[Any], spec: DataSpec) -> Assignment:
+    words = column.astype(str).str.strip().str.lower()
+    parts = words.map(lambda word: _WORDS.get(word.replace("_", " ")))
+    wrong = np.flatnonzero(parts.isna())
+    if len(wrong):
+        raise raw.error(
+            f"data.split.column: {column.name!r} is {str(column.iloc[int(wrong[0])])!r}, which is "
+            f"no part: write train, valid or test",
+            int(wrong[0]),
+        )
+    found = set(parts)
+    if "train" not in found:
+        raise raw.error(f"data.split.column: {column.name!r} has no train rows: add some")
+    if "test" not in found and spec.tested:
+        raise raw.error(f"data.split.column: {column.name!r} has no test rows: add some, or write "
+                        f"data.test: 0 to do without")  # fmt: skip
+    if "test" in found and not spec.tested:
+        raise raw.error(f"data.split.column: {column.name!r} has test rows, and data.test is 0: "
+                        f"leave out data.test, or these rows")  # fmt: skip
+    return Assignment(parts.map(PARTS.index).to_numpy(np.int8))
+
+
+def _times(raw: Raw, column: pd.Series[Any], key: str) -> pd.Series[Any]:
+    """Return a column as numbers or times, which have an order."""
+    if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
+        return column
+    try:
+        with warnings.catch_warnings():  # that each value is read by itself
+            warnings.simplefilter("ignore")
+            return pd.to_datetime(column.astype(str), utc=True)
+    except (ValueError, TypeError) as error:
+        why = str(error).splitlines()[0]
+        raise raw.error(
+            f"{key}: {column.name!r} has no order in time ({why}): give numbers or dates, such as "
+            f"2026-01-31"
+        ) from None
+
+
+def _strata(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return the strata of a column: its values, or ranges of many numbers; missing is its own."""
+    if pd.api.types.is_numeric_dtype(column) and column.nunique() > _FEW:
+        column = pd.qcut(column, _RANGES, labels=False, duplicates="drop")
+    return column

@@ -1,0 +1,236 @@
+"""The schemes by which rows are divided: by chance, by group, by time."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from sklearn.model_selection import (
+    GroupKFold,
+    GroupShuffleSplit,
+    KFold,
+    RepeatedKFold,
+    RepeatedStratifiedKFold,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    TimeSeriesSplit,
+    train_test_split,
+)
+
+from searchlab.core.arrays import Array
+from searchlab.errors import DataError
+
+Folds = tuple[tuple[Array, Array], ...]
+"""Pairs of rows to fit and rows to score, counted within the divided rows."""
+
+_FOLDS = "evaluation.folds"
+
+
+class Scheme(Protocol):
+    """A splitter of rows as scikit-learn's, which explains first why it cannot split."""
+
+    def divide(self, rows: Array, fraction: float, key: str) -> tuple[Array, Array]:
+        """Return the remaining rows, and those that the study's `key` splits off."""
+
+    def folds(self, rows: Array, count: int, repeats: int) -> Folds:
+        """Return the folds for `cv=count`, so many times."""
+
+    def apart(self, rows: Array, later: Array, name: str) -> Array:
+        """Return those of some rows that may be fitted if `later` (the `name` rows) is scored."""
+
+
+@dataclass(frozen=True)
+class ByChance:
+    """A division by the seed alone, in the same shares of each stratum.
+
+    Attributes:
+        y: the target (rows,).
+        strata: the number of each row's stratum (rows,), or None.
+        names: the strata as text.
+        kind: the word for a stratum in messages.
+        seed: the seed of all splits.
+    """
+
+    y: Array
+    strata: Array | None
+    names: tuple[str, ...]
+    kind: str
+    seed: int
+
+    def divide(self, rows: Array, fraction: float, key: str) -> tuple[Array, Array]:
+        """Divide as `train_test_split` does."""
+        self._check(rows, 2, key)
+        taken = math.ceil(fraction * len(rows))
+        least = max(1, len(self.names))
+        if min(taken, len(rows) - taken) < least:
+            raise DataError(
+                f"too few rows: {key} of {fraction:g} would take {taken} of {len(rows)}, and "
+                f"either side needs {least} or more: add rows, or change {key}"
+            )
+        stay, leave = train_test_split(
+            rows,
+            test_size=fraction,
+            random_state=self.seed,
+            stratify=None if self.strata is None else self.strata[rows],
+        )
+        return stay, leave
+
+    def folds(self, rows: Array, count: int, repeats: int) -> Folds:
+        """Divide as `KFold` or `StratifiedKFold`, or as `Repeated...` with the seed."""
+        self._check(rows, count, _FOLDS)
+        again = {"n_splits": count, "n_repeats": repeats, "random_state": self.seed}
+        if self.strata is None:
+            folds: Any = KFold(count) if repeats == 1 else RepeatedKFold(**again)
+            return tuple(folds.split(rows))
+        folds = StratifiedKFold(count) if repeats == 1 else RepeatedStratifiedKFold(**again)
+        return tuple(folds.split(np.zeros(len(rows)), self.strata[rows]))
+
+    def apart(self, rows: Array, later: Array, name: str) -> Array:  # noqa: ARG002
+        """Return all rows: nothing joins one to another."""
+        return rows
+
+    def _check(self, rows: Array, least: int, key: str) -> None:
+        """Raise DataError for fewer than `least` rows, or rows of a stratum."""
+        if len(rows) < least:
+            raise DataError(
+                f"too few rows: {key} needs {least}, and has {len(rows)} of {len(self.y)}: add rows"
+            )
+        strata = np.arange(0) if self.strata is None else self.strata
+        for number, name in enumerate(self.names):
+            count = int((strata[rows] == number).sum())
+            if count < least:
+                total = int((strata == number).sum())
+                raise DataError(
+                    f"{self.kind} {name!r} has only {total} rows: {key} needs {least} and has "
+                    f"{count} of them: add rows, or merge or leave out the {self.kind}"
+                )
+
+
+@dataclass(frozen=True)
+class ByGroup:
+    """A division by the seed in which all rows of a group stay together.
+
+    Attributes:
+        groups: the number of each row's group (rows,).
+        names: the groups as text.
+        y: the target (rows,), class numbers if there are classes.
+        classes: the classes as text; empty for a regression.
+        seed: the seed of all splits.
+    """
+
+    groups: Array
+    names: tuple[str, ...]
+    y: Array
+    classes: tuple[str, ...]
+    seed: int
+
+    def divide(self, rows: Array, fraction: float, key: str) -> tuple[Array, Array]:
+        """Divide as `GroupShuffleSplit` does: the fraction is one of groups."""
+        self._check(rows, 2, key)
+        splitter = GroupShuffleSplit(1, test_size=fraction, random_state=self.seed)
+        stay, leave = next(splitter.split(rows, groups=self.groups[rows]))
+        return rows[stay], rows[leave]
+
+    def folds(self, rows: Array, count: int, repeats: int) -> Folds:
+        """Divide as `GroupKFold`, or as `StratifiedGroupKFold` if there are classes.
+
+        If they are repeated, they are shuffled, each time by the next state of one
+        `RandomState(seed)`, as in `RepeatedKFold`.
+        """
+        self._check(rows, count, _FOLDS)
+        kind: Any = StratifiedGroupKFold if self.classes else GroupKFold
+        state = np.random.RandomState(self.seed)
+        shuffled = {"shuffle": True, "random_state": state} if repeats > 1 else {}
+        y, groups = self.y[rows], self.groups[rows]
+        return tuple(
+            pair
+            for _ in range(repeats)
+            for pair in kind(count, **shuffled).split(np.zeros(len(rows)), y, groups)
+        )
+
+    def apart(self, rows: Array, later: Array, name: str) -> Array:
+        """Return all rows, or refuse them if a group is on both sides."""
+        both = np.intersect1d(self.groups[rows], self.groups[later])
+        if len(both):
+            raise DataError(
+                f"data.split.groups: {self.names[both[0]]!r} is among the {name} rows and among "
+                f"others ({len(both)} groups in total): move all its rows to one side"
+            )
+        return rows
+
+    def _check(self, rows: Array, least: int, key: str) -> None:
+        count = len(np.unique(self.groups[rows]))
+        if count < least:
+            raise DataError(
+                f"too few groups: {key} needs {least}, and has {count} of {len(self.names)}: add "
+                f"groups, or change {key}"
+            )
+
+
+@dataclass(frozen=True)
+class ByTime:
+    """A division in which all that is scored is later than all that is fitted.
+
+    Attributes:
+        order: the number of each row's time (rows,); later times have higher numbers.
+        names: the times as text, by number; empty if the order is that of the file.
+        gap: the number of times left out before later rows.
+    """
+
+    order: Array
+    names: tuple[str, ...]
+    gap: int
+
+    def divide(self, rows: Array, fraction: float, key: str) -> tuple[Array, Array]:
+        """Divide the times as `train_test_split(shuffle=False)` does, and leave out the gap."""
+        times = np.unique(self.order[rows])
+        taken = math.ceil(fraction * len(times))
+        left = len(times) - taken - self.gap
+        if left < 1:
+            gap = f" and split.gap {self.gap} more" if self.gap else ""
+            raise DataError(
+                f"too few times: {key} of {fraction:g} would take {taken} of {len(times)}{gap}, "
+                f"and at least one must be left: add rows, or change {key}"
+            )
+        rows = rows[np.argsort(self.order[rows], kind="stable")]
+        order = self.order[rows]
+        return rows[order <= times[left - 1]], rows[order >= times[-taken]]
+
+    def folds(self, rows: Array, count: int, repeats: int) -> Folds:
+        """Divide the times as `TimeSeriesSplit` does."""
+        if repeats > 1:
+            raise DataError("evaluation.repeats: times have one order only: leave it out")
+        times = np.unique(self.order[rows])
+        if len(times) // (count + 1) * count + self.gap >= len(times) or len(times) <= count:
+            gap = f" with split.gap {self.gap}" if self.gap else ""
+            raise DataError(
+                f"too few times: {_FOLDS} of {count}{gap} leave nothing to fit of {len(times)}: "
+                f"add rows, or ask for fewer folds"
+            )
+        pairs = TimeSeriesSplit(count, gap=self.gap).split(times)
+        return tuple((self._at(rows, times[fit]), self._at(rows, times[at])) for fit, at in pairs)
+
+    def apart(self, rows: Array, later: Array, name: str) -> Array:
+        """Return the rows before the gap, or refuse those that are not before the later ones."""
+        if not (len(rows) and len(later)):
+            return rows
+        first, last = self.order[later].min(), self.order[rows].max()
+        if last >= first:
+            raise DataError(
+                f"the {name} rows begin at {self._named(first)}, and there are other rows at "
+                f"{self._named(last)}: with by: time they must be the latest"
+            )
+        kept: Array = rows[self.order[rows] < first - self.gap]
+        if not len(kept):
+            raise DataError(
+                f"split.gap of {self.gap} leaves no rows before the {name} rows: make it smaller"
+            )
+        return kept
+
+    def _at(self, rows: Array, times: Array) -> Array:
+        return np.flatnonzero(np.isin(self.order[rows], times))
+
+    def _named(self, time: int) -> str:
+        return self.names[time] if self.names else f"row {time}"
