@@ -49,7 +49,7 @@ class Finished:
     Attributes:
         winner: the trial from which it was made.
         epochs: epochs of its refit, or None if it was not refitted.
-        made: its metrics on the test rows, and its file.
+        made: its metrics on the test rows (without any, on the early-stopping rows), and its file.
         refit_error: the reason why the refit failed, or None.
     """
 
@@ -116,9 +116,13 @@ class Finish:
         scores, start = known_scores(chosen, self._record), self._record.clock.now
         self._submit(self._jobs.final(self._number(), chosen.trial, scores, start=start))
         epochs = epochs_of(chosen, self._record) if self._spec.refit else None
-        if epochs is not None:
+        tested = self._spec.data.tested
+        if epochs is not None and not tested:
+            self._wait(FinalJob)  # the refit sees all rows, so that only this one can be measured
+        if epochs is not None and not self._interrupt.requested:
+            measured = {} if tested else self._made[FinalJob].metrics
             again = _from_scratch(chosen, epochs, chosen.trial.seed)
-            self._submit(self._jobs.refit(self._number(), again, scores, start=start))
+            self._submit(self._jobs.refit(self._number(), again, scores, measured, start=start))
         self._wait(FinalJob, RefitJob, BaselineJob)
         error = self._refit_error
         if error is not None and not self._interrupt.requested:

@@ -75,10 +75,25 @@ class Jobs:
         return FinalJob(**self._shared(number, start), trial=trial, scores=scores)
 
     def refit(
-        self, number: int, trial: Trial, scores: Mapping[str, float], *, start: int
+        self,
+        number: int,
+        trial: Trial,
+        scores: Mapping[str, float],
+        measured: Mapping[str, float],
+        *,
+        start: int,
     ) -> RefitJob:
-        """Return the job that fits a trial to all rows but the test rows."""
-        return _on_its_rows(RefitJob(**self._shared(number, start), trial=trial, scores=scores))
+        """Return the job that fits a trial to all rows but the test rows.
+
+        Args:
+            number: the job's number.
+            trial: the trial.
+            scores: its scores so far.
+            measured: the metrics of its own model if there are no test rows, else empty.
+            start: the logical time at which it starts.
+        """
+        shared = self._shared(number, start)
+        return _on_its_rows(RefitJob(**shared, trial=trial, scores=scores, measured=measured))
 
     def baseline(self, number: int, trial: Trial, name: str, *, start: int) -> BaselineJob:
         """Return the job that fits a baseline to the rows of the study's model."""

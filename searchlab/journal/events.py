@@ -110,12 +110,12 @@ class Confirmed:
 
 @dataclass(frozen=True)
 class Compared:
-    """A simple model was fitted to the rows of the study's model and measured on the test rows.
+    """A simple model was fitted to the rows of the study's model and measured on the same rows.
 
     Attributes:
         baseline: its name, such as "linear".
-        metrics: those of the study's metrics that apply to it, on the test rows; empty if it
-            failed.
+        metrics: those of the study's metrics that apply to it, on the test rows (without any,
+            on the early-stopping rows); empty if it failed.
         seconds: its wall time.
         error: the reason of its failure, or None.
     """

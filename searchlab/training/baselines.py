@@ -1,6 +1,6 @@
 """Baselines: simple models that show whether a tuned network is worth its cost.
 
-They are scikit-learn's, fitted to the rows of the study's model and measured on the test rows by
+They are scikit-learn's, fitted to the rows of the study's model and measured on the same rows by
 the loss and metrics with which the network is compiled. Each number is thus comparable with the
 network's own of that name, except for regularization penalties, which only the network has.
 """
@@ -16,7 +16,7 @@ from searchlab.core.arrays import Array
 from searchlab.data.prepare import PreparedData
 from searchlab.private.keras import compiled_arguments
 from searchlab.training.build import build
-from searchlab.training.final import final_rows
+from searchlab.training.final import final_rows, measured_rows
 from searchlab.training.job import BaselineJob, Measured
 
 _SMALLEST = 1e-7  # Keras clips probabilities here
@@ -31,13 +31,14 @@ def fit_baseline(job: BaselineJob, data: PreparedData) -> Measured:
         data: the prepared data.
 
     Returns:
-        The metrics on the test rows.
+        The metrics on the measured rows: the test's, or without any the early-stopping rows.
     """
     estimator = _estimator(job.baseline, data.summary.task, job.trial.seed)
     x, y, w = data.fitting(final_rows(job, data))
     estimator.fit(_flat(x), y, sample_weight=w)
-    predicted, sure = _predicted(estimator, _flat(data.x_test), len(data.summary.classes))
-    metrics = _measured(predicted, build(job, data), data)
+    seen = measured_rows(job, data)
+    predicted, sure = _predicted(estimator, _flat(seen[0]), len(data.summary.classes))
+    metrics = _measured(predicted, build(job, data), data, seen)
     if not sure:
         metrics = {
             name: value
@@ -83,10 +84,13 @@ def _predicted(estimator: Any, x: Array, classes: int) -> tuple[Array, bool]:
     return np.eye(classes)[estimator.predict(x)], False
 
 
-def _measured(predicted: Array, model: Any, data: PreparedData) -> dict[str, float]:
+def _measured(
+    predicted: Array, model: Any, data: PreparedData, rows: tuple[Array, Array, Array | None]
+) -> dict[str, float]:
     """Apply the network's loss and metrics to another model's predictions."""
+    x, y, w = rows
     config = compiled_arguments(model)
-    one_unit = tuple(model(np.asarray(data.x_test[:1])).shape[1:]) in ((), (1,))
+    one_unit = tuple(model(np.asarray(x[:1])).shape[1:]) in ((), (1,))
     if data.summary.classes and one_unit:
         predicted = predicted[:, 1:]  # the second class
     if _from_logits(config["loss"]):
@@ -97,8 +101,8 @@ def _measured(predicted: Array, model: Any, data: PreparedData) -> dict[str, flo
     probe.compile(optimizer="sgd", **measures)
     values = probe.evaluate(
         predicted.astype(np.float32),
-        np.asarray(data.y_test),
-        sample_weight=data.w_test,
+        np.asarray(y),
+        sample_weight=w,
         verbose=0,
         return_dict=True,
     )

@@ -4,7 +4,9 @@ A `FinalJob` makes the winner's own model, with early stopping. After cross-vali
 to all training rows, which no fold's model has seen; after a hold-out it is the trial's own model,
 retrained if its checkpoint has been lost. A `RefitJob` fits the winner to the early-stopping rows
 too, with preprocessing that is also fitted to them, for the number of epochs given by its trial.
-Only the study's model is measured on the test rows: the refitted one if there is one.
+Only the study's model is measured on the test rows: the refitted one if there is one. If the study
+has no test rows, all models are measured on the early-stopping rows, and a refit, which has seen
+these, has the metrics of the model before it.
 """
 
 from __future__ import annotations
@@ -40,12 +42,22 @@ def final_rows(job: ModelJob | BaselineJob, data: PreparedData) -> Array:
     return data.folds[0][0]
 
 
-def tests(job: ModelJob) -> bool:
-    """Return whether the job's model is the study's, which is measured on the test rows.
+def tests(job: ModelJob | BaselineJob) -> bool:
+    """Return whether the job's model is measured on the test rows: the study's, or a baseline.
 
     Any other model is measured on the early-stopping rows, because the test rows are used once.
     """
-    return isinstance(job, RefitJob) or not job.spec.refit
+    last = not (isinstance(job, FinalJob) and job.spec.refit)
+    return job.spec.data.tested and last
+
+
+def measured_rows(
+    job: ModelJob | BaselineJob, data: PreparedData
+) -> tuple[Array, Array, Array | None]:
+    """Return the inputs, targets and weights (or None) that the job's model is measured on."""
+    if tests(job):
+        return data.x_test, data.y_test, data.w_test
+    return data.x_validation, data.y_validation, data.w_validation
 
 
 def own_checkpoint(job: ModelJob) -> Path | None:
@@ -75,6 +87,8 @@ def pack(
     """
     objective(metrics, job.spec.objective.metric)
     named = {name.removeprefix("val_"): each for name, each in metrics.items()}
+    if isinstance(job, RefitJob) and job.measured:
+        named = dict(job.measured)
     paths = StudyLayout(job.directory)
     package = paths.refit if isinstance(job, RefitJob) else paths.best
     manifest = _manifest(job, data.summary, named)

@@ -22,7 +22,7 @@ from searchlab.training.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from searchlab.training.final import final_rows, own_checkpoint, pack, tests
+from searchlab.training.final import final_rows, measured_rows, own_checkpoint, pack
 from searchlab.training.initial import frozen_epochs, initial_layers, weighted_layers
 from searchlab.training.job import (
     BaselineJob,
@@ -125,9 +125,7 @@ def _trial(job: TrialJob, data: PreparedData, emit: Emit) -> Outcome | None:
 
 
 def _final(job: ModelJob, data: PreparedData, emit: Emit) -> Made | None:
-    score = (data.x_validation, data.y_validation, data.w_validation)
-    if tests(job):
-        score = (data.x_test, data.y_test, data.w_test)
+    score = measured_rows(job, data)
     kept = own_checkpoint(job)
     if kept is None:
         rows = _Rows.of(data, final_rows(job, data), *score)

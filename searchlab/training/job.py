@@ -67,7 +67,7 @@ class Measured(_Result):
     """The result of a baseline.
 
     Attributes:
-        metrics: those of the study's metrics that the baseline has, on the test rows.
+        metrics: those of the study's metrics that the baseline has, on the measured rows.
     """
 
     metrics: Mapping[str, float] = field(default_factory=dict)
@@ -146,12 +146,19 @@ class FinalJob(_ModelJob):
 
 @dataclass(frozen=True, kw_only=True)
 class RefitJob(_ModelJob):
-    """A job that fits the winner to all rows but the test rows, on which it is measured."""
+    """A job that fits the winner to all rows but the test rows, on which it is measured.
+
+    Attributes:
+        measured: without test rows, the metrics of the winner's own model, measured on rows that a
+            refit has seen; else empty.
+    """
+
+    measured: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
 class BaselineJob(_TrialsJob):
-    """A job that fits a baseline to the rows of the study's model and measures it on the test rows.
+    """A job that fits a baseline to the rows of the study's model and measures it on the same rows.
 
     Attributes:
         baseline: its name, one of `baselines`.
@@ -182,9 +189,11 @@ def waits(job: Job) -> bool:
 def fits_all(job: Job) -> bool:
     """Return whether a job fits all rows but the test rows, so that its data are `refit_data`'s.
 
-    If the study's model is refitted, baselines are fitted to the refit's rows.
+    If the study's model is refitted, baselines are fitted to the refit's rows, unless there are no
+    test rows, on which alone such a fit can be measured.
     """
-    return isinstance(job, RefitJob) or (isinstance(job, BaselineJob) and job.spec.refit)
+    refitted = job.spec.refit and job.spec.data.tested
+    return isinstance(job, RefitJob) or (isinstance(job, BaselineJob) and refitted)
 
 
 def baselines(task: str) -> tuple[str, ...]:
