@@ -76,6 +76,10 @@ class JournalError(SearchlabError):
     """A study's journal cannot be read or written."""
 
 
+class DamagedJournalError(JournalError):
+    """A line of a study's journal is not the one that was written there."""
+
+
 class ReplayError(JournalError):
     """During replay, a backend asks for something other than the journal holds."""
 

@@ -169,6 +169,30 @@ def sync(name: str, tracking_uri: str | None) -> None:
 
 
 @cli.command()
+@click.argument("name")
+@errors_are_lines
+def repair(name: str) -> None:
+    """Drop the lines of a damaged journal from the first bad one on, and keep a copy of it."""
+    from searchlab.errors import InputError
+    from searchlab.journal.home import StudyHome
+    from searchlab.journal.repair import repair_journal
+    from searchlab.study.others import is_name
+
+    home = StudyHome(name, Path.cwd())
+    if not (is_name(name) and home.paths.journal.exists()):
+        raise InputError(f"there is no study {name!r} in this directory: searchlab list shows them")
+    with home.locked():
+        done = repair_journal(home.paths.journal)
+    if done.backup is None:
+        click.echo(f"{home.paths.journal}: is whole; nothing was changed")
+        return
+    click.echo(
+        f"{home.paths.journal}: kept {done.kept} lines and dropped {done.dropped}; the file as it "
+        f"was is {done.backup.name}. Run the study again: it goes on after the last line kept"
+    )
+
+
+@cli.command()
 @click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
 @errors_are_lines
 def ui(port: int) -> None:

@@ -1,6 +1,7 @@
 """The append-only record of a study, and reading it back.
 
-One line of JSON an event, each with a checksum; the first has the version of the format, too. The
+One line of JSON an event; the first has the version of the format, too. The checksum of each line
+covers all lines before it, so that a line that is missing, doubled or changed is noticed there. The
 loop writes an event before it acts on it, and forces it to the disk where losing it would lose a
 trial: at every ask and every outcome. The journal is the truth; what MLflow shows is made from it.
 
@@ -14,7 +15,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -22,10 +23,10 @@ from typing import Any, BinaryIO, Self, get_args
 
 from searchlab.core.codec import decode, encode
 from searchlab.core.steady import now
-from searchlab.errors import JournalError
+from searchlab.errors import DamagedJournalError, JournalError
 from searchlab.journal.events import Entry, Event, Reported, Started
 
-FORMAT = 1
+FORMAT = 2
 """The version of the format; it stands in the first line, and another one is refused."""
 
 _EVENTS = {kind.__name__: kind for kind in get_args(Event)}
@@ -43,9 +44,10 @@ class Journal:
         self._path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            good = sum(len(line) for line in _whole_lines(path))
+            lines = list(_whole_lines(path))
+            self._crc = _checksum(lines[-1]) if lines else 0
             self._file: BinaryIO = path.open("ab", buffering=0)
-            self._file.truncate(good)
+            self._file.truncate(sum(map(len, lines)))
         except OSError as error:
             raise _unwritable(path, error) from None
 
@@ -56,7 +58,7 @@ class Journal:
             JournalError: if the event could not be written; the journal is as before.
         """
         entry = Entry(event, now())
-        line = _encode(entry)
+        line = _encode(entry, self._crc)
         start = self._file.seek(0, os.SEEK_END)
         try:
             written = 0
@@ -68,6 +70,7 @@ class Journal:
             with suppress(OSError):  # then the next process cuts it off
                 self._file.truncate(start)
             raise _unwritable(self._path, error) from None
+        self._crc = _checksum(line)
         return entry
 
     def close(self) -> None:
@@ -92,9 +95,11 @@ def read_journal(path: Path) -> Iterator[Entry]:
     Raises:
         JournalError: if a line other than the last is damaged, or the file cannot be read.
     """
+    before = 0
     try:
         for number, line in enumerate(_whole_lines(path), start=1):
-            yield _decode(path, number, line)
+            yield _decode(path, number, line, before)
+            before = _checksum(line)
     except OSError as error:
         raise JournalError(f"{path}: cannot be read ({error.strerror})") from None
 
@@ -109,24 +114,58 @@ def _whole_lines(path: Path) -> Iterator[bytes]:
                 yield line
 
 
-def _encode(entry: Entry) -> bytes:
+def encoded(entries: Iterable[Entry]) -> bytes:
+    """Return the content of a journal with these entries."""
+    lines: list[bytes] = []
+    for entry in entries:
+        lines.append(_encode(entry, _checksum(lines[-1]) if lines else 0))
+    return b"".join(lines)
+
+
+def good_lines(path: Path) -> tuple[list[bytes], int]:
+    """Return the complete lines up to the first that is damaged, and the number of all.
+
+    Raises:
+        JournalError: if the file was written by another version.
+        OSError: if it cannot be read.
+    """
+    lines, good = list(_whole_lines(path)), list[bytes]()
+    try:
+        for number, line in enumerate(lines, start=1):
+            _decode(path, number, line, _checksum(good[-1]) if good else 0)
+            good.append(line)
+    except DamagedJournalError:
+        pass
+    return good, len(lines)
+
+
+def _checksum(line: bytes) -> int:
+    """Return the checksum that a line ends with; 0 if it has none."""
+    try:
+        return int(line[-11:-3], 16)
+    except ValueError:
+        return 0
+
+
+def _encode(entry: Entry, before: int) -> bytes:
     values = {"event": type(entry.event).__name__, "time": entry.time, **encode(entry.event)}
     if isinstance(entry.event, Started):
         values = {"format": FORMAT, **values}
     body = json.dumps(values, separators=(",", ":"), ensure_ascii=False)
-    return f'{body[:-1]},"crc":"{zlib.crc32(body.encode()):08x}"}}\n'.encode()
+    return f'{body[:-1]},"crc":"{zlib.crc32(body.encode(), before):08x}"}}\n'.encode()
 
 
-def _decode(path: Path, number: int, line: bytes) -> Entry:
+def _decode(path: Path, number: int, line: bytes, before: int) -> Entry:
     try:
         text = line.decode()
         body, crc = text[: -len(',"crc":"00000000"}\n')] + "}", text[-11:-3]
-        if f"{zlib.crc32(body.encode()):08x}" != crc:
+        if f"{zlib.crc32(body.encode(), before):08x}" != crc:
             raise ValueError("checksum")
     except ValueError:
-        raise JournalError(
-            f"{path}:{number}: is damaged; restore the file from a backup, or start the study "
-            "anew under another --name"
+        raise DamagedJournalError(
+            f"{path}:{number}: is damaged, or lines before it are missing or doubled; restore the "
+            f"file from a backup, or drop this line and all after it: searchlab repair "
+            f"{path.parent.name}"
         ) from None
     try:
         return _entry(json.loads(body))

@@ -106,6 +106,8 @@ class StudyRecord:
         self._latest = entry.time
         match event:
             case Started():
+                if self.started is not None:
+                    raise _unfit("it begins twice")
                 self.started = event
                 self._spec = _spec(event)
             case Resumed():
@@ -194,7 +196,7 @@ class StudyRecord:
             trial.started = time
 
     def _retry(self, number: int, time: float) -> None:
-        trial = self.trials[number]
+        trial = self._trial(number)
         trial.reports.clear()
         trial.started = time
         trial.retries += 1
@@ -221,6 +223,6 @@ def _spec(event: Started) -> StudySpec:
 
 def _unfit(what: str) -> JournalError:
     return JournalError(
-        f"lines are missing in the study's journal.jsonl: {what}; restore the file from a backup, "
-        "or start the study anew under another --name"
+        f"the lines of the study's journal.jsonl do not fit together: {what}; restore the file "
+        "from a backup, or start the study anew under another --name"
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from searchlab.core.state import StudyState
-from searchlab.errors import SearchlabError
+from searchlab.errors import JournalError, SearchlabError
 from searchlab.journal.home import StudyHome, load_record, study_names
 from searchlab.journal.ids import StudyIds
 from searchlab.journal.record import StudyRecord
@@ -46,15 +46,10 @@ def all_studies(cwd: Path, address: str | None, warn: Callable[[str], None]) -> 
 
     Raises:
         SearchlabError: if the requested cluster cannot be used.
-        JournalError: if a journal here is damaged.
     """
     if address is not None:
         return list(_of_cluster(address, None, warn))
-    rows = [
-        Row(load_record(name, cwd), read_ids(home), home)
-        for name in study_names(cwd)
-        for home in [StudyHome(name, cwd).directory]
-    ]
+    rows = list(_here(cwd, warn))
     clusters: dict[str, list[str]] = {}
     for name, place in sent(cwd).items():
         clusters.setdefault(place, []).append(name)
@@ -67,6 +62,15 @@ def all_studies(cwd: Path, address: str | None, warn: Callable[[str], None]) -> 
         else:  # a cluster on a shared disk may use this directory too
             rows += [row for row in found if row.directory not in here]
     return rows
+
+
+def _here(cwd: Path, warn: Callable[[str], None]) -> Iterator[Row]:
+    for name in study_names(cwd):
+        home = StudyHome(name, cwd).directory
+        try:
+            yield Row(load_record(name, cwd), read_ids(home), home)
+        except JournalError as error:
+            warn(str(error))
 
 
 def _of_cluster(

@@ -16,7 +16,7 @@ from searchlab.engine.reproduce import Reproduction, reproduce_trial
 from searchlab.errors import InputError
 from searchlab.journal.events import Entry, Started
 from searchlab.journal.home import StudyHome, load_record
-from searchlab.journal.journal import _encode, read_journal
+from searchlab.journal.journal import encoded, read_journal
 
 pytestmark = pytest.mark.keras
 
@@ -157,7 +157,7 @@ def move(place: Path, **changes) -> None:
         assert isinstance(started, Started)
         values = {**vars(started), "file": str(place / f"{name}.yaml"), **changes}
         entries[0] = Entry(Started(**values), entries[0].time)
-        journal.write_bytes(b"".join(map(_encode, entries)))
+        journal.write_bytes(encoded(entries))
 
 
 def test_other_versions_are_told_and_do_not_hinder(studies, tmp_path):

@@ -135,7 +135,7 @@ def _arm_half(nth: int) -> None:
     """Make this process die after writing half of a journal line."""
     from searchlab.journal import journal
 
-    encode: Callable[[journal.Entry], bytes] = journal._encode
+    encode: Callable[[journal.Entry, int], bytes] = journal._encode
     passages: Iterator[int] = count(1)
     files = []
     made = journal.Journal.__init__
@@ -144,8 +144,8 @@ def _arm_half(nth: int) -> None:
         made(self, path)
         files.append(self._file)
 
-    def halved(entry: journal.Entry) -> bytes:
-        line = encode(entry)
+    def halved(entry: journal.Entry, before: int) -> bytes:
+        line = encode(entry, before)
         if next(passages) == nth:
             files[-1].write(line[: len(line) // 2])
             os.kill(os.getpid(), signal.SIGKILL)

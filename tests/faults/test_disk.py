@@ -177,16 +177,26 @@ def drop_ask(lines):
     del lines[next(n for n, line in enumerate(lines) if b'"Asked"' in line)]
 
 
+def double(lines):
+    lines.insert(4, lines[3])
+
+
+def paste_twice(lines):
+    lines += lines
+
+
 @pytest.mark.parametrize(
     ("damage", "told"),
     [
-        (damage_byte, "journal.jsonl:5: is damaged; restore the file from a backup, or start"),
-        (damage_text, "journal.jsonl:5: is damaged; restore the file from a backup, or start"),
-        (drop_first, "lines are missing in the study's journal.jsonl: it begins with Resumed"),
-        (drop_ask, "lines are missing in the study's journal.jsonl: trial 0 was never begun"),
+        (damage_byte, "journal.jsonl:5: is damaged, or lines before it are missing or doubled"),
+        (damage_text, "journal.jsonl:5: is damaged, or lines before it are missing or doubled"),
+        (drop_first, "journal.jsonl:1: is damaged, or lines before it are missing or doubled"),
+        (drop_ask, "journal.jsonl:3: is damaged, or lines before it are missing or doubled"),
+        (double, "journal.jsonl:5: is damaged, or lines before it are missing or doubled"),
+        (paste_twice, "is damaged, or lines before it are missing or doubled"),
     ],
 )
-@pytest.mark.parametrize("command", ["run", "show", "best", "list", "sync"])
+@pytest.mark.parametrize("command", ["run", "show", "best", "sync"])
 def test_a_damaged_journal_is_refused_and_stays_as_it_is(place, undisturbed, damage, told, command):
     """Each command names file, line and remedy, and nothing overwrites what may be repairable."""
     home = Path(undisturbed._database).parent / ROOT / "small"
@@ -194,19 +204,51 @@ def test_a_damaged_journal_is_refused_and_stays_as_it_is(place, undisturbed, dam
     damage(lines)
     place.home.mkdir(parents=True)
     place.journal.write_bytes(b"".join(lines))
-    arguments = {"run": ["run", "small.yaml"], "list": ["list"]}.get(command, [command, "small"])
-    result = place.searchlab(*arguments)
+    result = place.searchlab(command, "small.yaml" if command == "run" else "small")
     assert result.exit_code == 2
     assert told in one_line(result)
-    assert "anew under another --name" in result.stderr
+    assert "all after it: searchlab repair small" in result.stderr
     assert place.journal.read_bytes() == b"".join(lines)
+
+
+def test_one_damaged_journal_hides_no_other_study(place, undisturbed):
+    """`list` shows the others, and names the damaged one on standard error."""
+    home = Path(undisturbed._database).parent / ROOT / "small"
+    whole = (home / "journal.jsonl").read_bytes()
+    for name, content in (("small", whole[:-9] + b"?" + whole[-8:]), ("whole", whole)):
+        directory = place.home.with_name(name)
+        directory.mkdir(parents=True)
+        (directory / "journal.jsonl").write_bytes(content)
+    result = place.searchlab("list", "--json")
+    assert result.exit_code == 0
+    assert len(json.loads(result.stdout)) == 1
+    assert "small/journal.jsonl" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("damage", [damage_byte, damage_text, drop_ask, double, paste_twice])
+def test_a_repaired_study_goes_on_to_the_same_end(place, undisturbed, damage):
+    """`repair` keeps what comes before the damage and a copy; the rest is found again, exactly."""
+    home = Path(undisturbed._database).parent / ROOT / "small"
+    lines = (home / "journal.jsonl").read_bytes().splitlines(keepends=True)
+    damage(lines)
+    place.home.mkdir(parents=True)
+    place.journal.write_bytes(b"".join(lines))
+    told = place.searchlab("repair", "small").stdout
+    assert "journal.jsonl: kept" in told
+    assert (place.home / "journal.damaged-1.jsonl").read_bytes() == b"".join(lines)
+    kept = place.journal.read_bytes()
+    assert b"".join(lines).startswith(kept)
+    assert 0 < len(kept) < len(b"".join(lines))
+    assert "is whole; nothing was changed" in place.searchlab("repair", "small").stdout
+    assert_as_undisturbed(place, undisturbed)
 
 
 @pytest.mark.parametrize("what", ["an event", "a key of an event", "a key of the study"])
 def test_a_journal_of_another_version_is_told_from_a_damaged_one(place, undisturbed, what):
     """An unknown event or key is not damage: the message names the version."""
     place.home.mkdir(parents=True)
-    lines = [journal._encode(entry) for entry in undisturbed.entries[:3]]
+    lines = journal.encoded(undisturbed.entries[:3]).splitlines(keepends=True)
     changed = json.loads(lines[0 if "study" in what else 1])
     del changed["crc"]
     if what == "an event":
@@ -215,7 +257,9 @@ def test_a_journal_of_another_version_is_told_from_a_damaged_one(place, undistur
         changed["mood"] = 1
     else:
         changed["study"]["mood"] = 1
-    lines[0 if "study" in what else 1] = _with_checksum(changed)
+    first = "study" in what
+    lines[0 if first else 1] = _with_checksum(changed, 0 if first else int(lines[0][-11:-3], 16))
+    del lines[1 if first else 2 :]
     place.journal.write_bytes(b"".join(lines))
     result = place.run()
     assert result.exit_code == 2
@@ -224,9 +268,9 @@ def test_a_journal_of_another_version_is_told_from_a_damaged_one(place, undistur
     assert "use that version, or start the study anew under another --name" in said
 
 
-def _with_checksum(values) -> bytes:
+def _with_checksum(values, before: int) -> bytes:
     body = json.dumps(values, separators=(",", ":"), ensure_ascii=False)
-    return f'{body[:-1]},"crc":"{zlib.crc32(body.encode()):08x}"}}\n'.encode()
+    return f'{body[:-1]},"crc":"{zlib.crc32(body.encode(), before):08x}"}}\n'.encode()
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b'{"study": 1}'])

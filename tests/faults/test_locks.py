@@ -106,8 +106,8 @@ def test_of_many_that_start_at_once_one_gets_the_study(place):
 
 def _journal(place: Place) -> bytes:
     """Return the beginning of a journal for a study of this name."""
-    from searchlab.journal.journal import _encode
+    from searchlab.journal.journal import encoded
     from searchlab.study.file import load_study
 
     spec = load_study(place.cwd / "small.yaml").spec
-    return _encode(*make.timed(make.started(spec)))
+    return encoded(make.timed(make.started(spec)))
