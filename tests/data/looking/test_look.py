@@ -74,7 +74,7 @@ def _days() -> pd.Series:
 
 def _with_words() -> list[str]:
     r = np.random.default_rng(3)
-    return [str(value) if value > 30 else "unknown" for value in r.integers(0, 140, ROWS)]
+    return [str(value) if value > 30 else f"lot {value}" for value in r.integers(0, 140, ROWS)]
 
 
 def _patients(frame: pd.DataFrame) -> pd.DataFrame:
