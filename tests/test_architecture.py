@@ -26,7 +26,7 @@ ROOMS: dict[str, set[str]] = {
     | {"journal", "study", "core"},
     "registry": {"tracking", "report", "inference", "journal", "core"},
     "tracking": {"report", "inference", "journal", "private", "core"},
-    "report": {"journal", "study", "core"},
+    "report": {"data", "journal", "study", "core"},
     "backends": {"study", "private", "core"},
     "executors": {"fused", "training", "factories", "journal", "study", "private", "core"},
     "inference": {"package", "data", "study", "private", "core"},

@@ -15,6 +15,7 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from searchlab.data.understood import Profile
     from searchlab.journal.ids import StudyIds
     from searchlab.journal.record import StudyRecord
     from searchlab.tracking.base import Tracker
@@ -67,6 +68,22 @@ def ids_of(record: StudyRecord) -> tuple[StudyIds | None, Path]:
 def print_step(line: str, console: Console) -> None:
     """Write a line about a step that takes time."""
     console.print(f"{line} ...", style="dim", markup=False)
+
+
+def print_data(profile: Profile, console: Console, file: Path | None = None) -> None:
+    """Write how a data set was understood.
+
+    Args:
+        profile: the data set.
+        console: where to write.
+        file: the study file, for a short form that names the command for the whole; None for the
+            whole.
+    """
+    from searchlab.report.understood import understood
+
+    command = f"searchlab validate --data {file}"
+    console.print(understood(profile, whole=file is None, command=command))
+    console.print()
 
 
 def print_json(value: Any, output: TextIO | None = None) -> None:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from searchlab.cli.printing import (
+    complain,
     console,
+    print_data,
     print_step,
     print_study,
     standard_output,
@@ -21,10 +23,12 @@ from searchlab.cli.printing import (
 )
 from searchlab.cli.program import FAILED, INTERRUPTED, F, cli, errors_are_lines, tracking_uri_option
 from searchlab.core.state import StudyState
-from searchlab.errors import StudyFileError
+from searchlab.errors import InputError, StudyFileError
 
 if TYPE_CHECKING:
+    from searchlab.data.understood import Profile
     from searchlab.journal.record import StudyRecord
+    from searchlab.study.file import StudyFile
     from searchlab.tracking.base import Tracker
 
 
@@ -60,6 +64,7 @@ def study_options(function: F) -> F:
 @tracking_uri_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+@click.option("--strict", is_flag=True, help="Refuse data with which something is odd.")
 @errors_are_lines
 def run(
     study: Path,
@@ -68,12 +73,14 @@ def run(
     address: str | None,
     as_json: bool,
     quiet: bool,
+    strict: bool,
     **flags: Any,
 ) -> None:
     """Run the study in the file STUDY, or continue it where it was left."""
     from searchlab.cli.signals import signals
     from searchlab.core.interrupt import Interrupt
     from searchlab.engine import plugins
+    from searchlab.engine.looks import Looks
     from searchlab.engine.run import run_study
     from searchlab.report.html.report import report_page
     from searchlab.study.file import load_study
@@ -97,7 +104,12 @@ def run(
             if views:
                 print_step(line, terminal)
 
-        record = run_study(file, Path.cwd(), trackers, interrupt, say)
+        def show(profile: Profile) -> None:
+            if views:
+                print_data(profile, terminal, file=study)
+
+        looks = Looks(show, strict)
+        record = run_study(file, Path.cwd(), trackers, interrupt, say, looks)
         tell_failure(record)
         warn_of_backlog(named, file.spec.name, tracking_uri)
         if not quiet:
@@ -107,21 +119,39 @@ def run(
 
 @cli.command()
 @click.argument("studies", nargs=-1, required=True, type=click.Path(path_type=Path))
-def validate(studies: tuple[Path, ...]) -> None:
+@click.option("--data", is_flag=True, help="Read the data, too, and tell how they are understood.")
+@click.option("--strict", is_flag=True, help="With --data: refuse what is odd about them.")
+def validate(studies: tuple[Path, ...], data: bool, strict: bool) -> None:
     """Check study files, without running anything in them; name all problems."""
     from searchlab.engine import plugins
     from searchlab.study.file import load_study
 
+    if strict and not data:
+        raise click.UsageError("--strict is about the data: add --data, or leave it out")
     bad = False
     for path in studies:
         try:
-            load_study(path, checks=[plugins.check])
+            file = load_study(path, checks=[plugins.check])
+            if data:
+                _validate_data(file, strict)
             click.echo(f"{path}: fine")
         except StudyFileError as error:
             bad = True
             for problem in error.problems:
                 click.echo(problem, err=True)
+        except InputError as error:
+            bad = True
+            complain(str(error))
     raise click.exceptions.Exit(2 if bad else 0)
+
+
+def _validate_data(file: StudyFile, strict: bool) -> None:
+    from searchlab.engine.looks import look_at, refuse_findings
+
+    profile = look_at(file)
+    print_data(profile, console())
+    if strict:
+        refuse_findings(profile)
 
 
 @cli.command()
@@ -144,7 +174,21 @@ def init(dataset: str | None, csv: Path | None, target: str | None, file: Path |
 
     path = file or default_file(dataset, csv)
     write_new(path, init_text(dataset, csv, target, path))
-    click.echo(f"wrote {path}; next: searchlab run {path}")
+    click.echo(f"wrote {path}")
+    if csv is not None:
+        _show_data(path)
+    click.echo(f"next: searchlab run {path}")
+
+
+def _show_data(path: Path) -> None:
+    """Tell how a new study understands its data, or why it cannot use them yet."""
+    from searchlab.engine.looks import look_at
+    from searchlab.study.file import load_study
+
+    try:
+        print_data(look_at(load_study(path)), console(), file=path)
+    except InputError as error:
+        complain(str(error))
 
 
 def overrides(settings: Sequence[str], flags: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import os
 import shutil
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ from searchlab.data.preprocessing import (
 from searchlab.data.schema import RowSchema
 from searchlab.data.schemes import Folds
 from searchlab.data.splits import split
-from searchlab.data.understood import Column
+from searchlab.data.understood import Column, Profile
 from searchlab.data.weights import check_parts, class_weights
 from searchlab.errors import DataError
 from searchlab.journal.layout import refit_data
@@ -67,6 +67,7 @@ class DataSummary:
         test: the number of test rows, used only once, at the end.
         understood: the columns, with what is done with each.
         findings: likely mistakes in the data or in their use.
+        notes: how the file was read, where that had to be found out.
     """
 
     name: str
@@ -83,6 +84,25 @@ class DataSummary:
     test: int
     understood: tuple[Column, ...] = ()
     findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def profile(self) -> Profile:
+        """The data set as it was understood, for people."""
+        return Profile(
+            source=self.source,
+            rows=self.rows,
+            parts={part: getattr(self, part) for part in _PARTS},
+            shape=self.input_shape,
+            notes=self.notes,
+            columns=self.understood,
+            findings=self.findings,
+        )
+
+    @property
+    def brief(self) -> DataSummary:
+        """The summary without the columns' details, which can be thousands."""
+        return replace(self, understood=())
 
 
 @dataclass(frozen=True)
@@ -269,10 +289,11 @@ def _write(table: Table, spec: StudySpec, directory: Path, *, whole: bool = Fals
         validation=len(parts["validation"]),
         test=len(parts["test"]),
         findings=() if whole else look(view),
+        notes=() if table.dialect is None else tuple(table.dialect.described()),
         understood=() if whole else describe(table, spec.data, preprocessing),
     )
     statistics = _statistics(x_train, spec.data.scale)
-    saved = _Saved(summary, statistics, weighted=table.w is not None, class_weight=weights)
+    saved = _Saved(summary.brief, statistics, weighted=table.w is not None, class_weight=weights)
     (directory / _SUMMARY).write_text(json.dumps(encode(saved), indent=1), encoding="utf-8")
     schema = RowSchema.of(table, spec.data, summary.task, labels)
     (directory / _ROWS).write_text(json.dumps(encode(schema), indent=1), encoding="utf-8")

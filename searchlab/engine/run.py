@@ -24,6 +24,7 @@ from searchlab.core.versions import installed
 from searchlab.engine import plugins
 from searchlab.engine.finalize import Finish, Say
 from searchlab.engine.jobs import Jobs
+from searchlab.engine.looks import Looks, look
 from searchlab.engine.loop import Search, refuse_lost
 from searchlab.engine.recorder import Recorder
 from searchlab.engine.replay import replay
@@ -58,7 +59,12 @@ class _StudyFiles:
 
 
 def run_study(
-    file: StudyFile, cwd: Path, trackers: MakeTrackers, interrupt: Interrupt, say: Say
+    file: StudyFile,
+    cwd: Path,
+    trackers: MakeTrackers,
+    interrupt: Interrupt,
+    say: Say,
+    looks: Looks = Looks(),  # noqa: B008 - frozen
 ) -> StudyRecord:
     """Start a study, continue it, or find it finished.
 
@@ -68,6 +74,7 @@ def run_study(
         trackers: the factory of the study's trackers.
         interrupt: interrupts the study at the next epoch when set.
         say: receives a line about each step that takes time.
+        looks: what becomes of the data set as it was understood.
 
     Returns:
         The study's record on return; its `state` says how it ended.
@@ -92,7 +99,7 @@ def run_study(
                 if _complete(record, file.spec):
                     tracker.replay(entries)
                 else:
-                    _work(files, entries, record, tracker, interrupt, say)
+                    _work(files, entries, record, tracker, interrupt, say, looks)
             return record
         finally:
             home.discard_if_empty()  # under the lock: another process may be about to begin
@@ -148,11 +155,13 @@ def _work(
     tracker: Tracker,
     interrupt: Interrupt,
     say: Say,
+    looks: Looks,
 ) -> None:
     spec, directory = files.study.spec, files.home.directory
     executor = plugins.executor(spec.execution.executor)(spec.execution.workers, directory)
     with contextlib.closing(executor), _data(files, record, interrupt, say) as summary:
         with interrupt.at_once():
+            look(summary.profile, files.home.paths.profile, looks)
             heritage = inherit(spec, encode(summary), files.home, record.started)
             problem = Problem.of(spec, summary.task, heritage.known)
             backend = plugins.backend(spec.search.backend)(problem)
@@ -240,7 +249,7 @@ def _started(files: _StudyFiles, summary: DataSummary, heritage: Heritage) -> St
         study=spec.as_dict(),
         text=files.study.text,
         file=str(files.study.path.resolve()),
-        data=encode(replace(summary, understood=())),  # the journal stays small
+        data=encode(summary.brief),  # the journal stays small
         factory=source_digest(spec, files.base),
         versions=installed(),
         known=heritage.known,

@@ -48,6 +48,11 @@ class StudyLayout:
         return self.directory / "data"
 
     @property
+    def profile(self) -> Path:
+        """The data set as it was understood."""
+        return self.directory / "data.json"
+
+    @property
     def models(self) -> Path:
         """Trained weights that may still be needed, a directory a trial."""
         return self.directory / "models"

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from searchlab.core.arrays import Array
-from searchlab.core.wording import number_text, one_line
 from searchlab.data.load import Table
+from searchlab.data.looking.charts import chart, shown_text
 from searchlab.data.preprocessing import Preprocessing
 from searchlab.data.understood import Column
 from searchlab.study.spec import DataSpec
 
 _EXAMPLES = 3
-_LONGEST = 24  # characters of an example
 
 
 def describe(table: Table, spec: DataSpec, preprocessing: Preprocessing) -> tuple[Column, ...]:
@@ -94,20 +93,9 @@ def _column(
 ) -> Column:
     """Make a column of its values without the missing ones."""
     distinct = pd.unique(values)
+    examples = tuple(map(shown_text, distinct[:_EXAMPLES]))
     missing = rows - len(values)
-    return Column(name, role, kind, why, treatment, missing, len(distinct), _examples(distinct))
-
-
-def _examples(distinct: Iterable[Any]) -> tuple[str, ...]:
-    first = [value for value, _ in zip(distinct, range(_EXAMPLES), strict=False)]
-    return tuple(map(_text, first))
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, float | np.floating):
-        return number_text(float(value))
-    line = one_line(str(value))
-    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
+    return Column(name, role, kind, why, treatment, missing, len(distinct), examples, chart(values))
 
 
 def _whole(values: pd.Series[Any]) -> Array:

@@ -1,0 +1,76 @@
+"""Look at a study's data set before trial 0: keep its profile, present it, refuse what is odd."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from searchlab.data.understood import Profile, read_profile, write_profile
+from searchlab.errors import DataError, StorageError
+from searchlab.study.file import StudyFile
+
+Show = Callable[[Profile], None]
+"""A function that presents a data set as it was understood."""
+
+
+@dataclass(frozen=True)
+class Looks:
+    """The attention that a study's data set gets before trial 0.
+
+    Attributes:
+        show: presents the data set, once, and again if it is understood in another way.
+        strict: whether findings end the study before trial 0.
+    """
+
+    show: Show | None = None
+    strict: bool = False
+
+
+def look(profile: Profile, kept: Path, looks: Looks) -> None:
+    """Keep a data set's profile, present it if it is news, and refuse it if it has to be clean.
+
+    Raises:
+        DataError: if there are findings and `looks` are strict.
+        StorageError: if the profile cannot be written.
+    """
+    if read_profile(kept) != profile:
+        if looks.show is not None:
+            looks.show(profile)
+        try:
+            write_profile(kept, profile)
+        except OSError as error:
+            raise StorageError(
+                f"{kept}: cannot be written ({error.strerror}): make room or give access, then "
+                f"run the study again"
+            ) from None
+    if looks.strict:
+        refuse_findings(profile)
+
+
+def refuse_findings(profile: Profile) -> None:
+    """Reject a data set with which something is odd.
+
+    Raises:
+        DataError: with the number of findings, and their kinds.
+    """
+    if count := len(profile.findings):
+        kinds = ", ".join(dict.fromkeys(finding.code for finding in profile.findings))
+        raise DataError(
+            f"{profile.source}: {count} finding{'s' if count > 1 else ''} ({kinds}), and --strict "
+            f"refuses any: correct the data or the study, or leave --strict out"
+        )
+
+
+def look_at(file: StudyFile) -> Profile:
+    """Load and prepare a study's data set, keeping nothing, and return how it was understood.
+
+    Raises:
+        DataError: if it cannot be used as the study asks.
+    """
+    from searchlab.data.prepare import prepare  # imports pandas and scikit-learn
+
+    spec = file.spec.model_copy(update={"refit": False})
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+        return prepare(spec, file.path.resolve().parent, Path(scratch) / "data").profile
