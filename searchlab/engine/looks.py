@@ -53,13 +53,12 @@ def refuse_findings(profile: Profile) -> None:
     """Reject a data set with which something is odd.
 
     Raises:
-        DataError: with the number of findings, and their kinds.
+        DataError: with the gravest finding.
     """
     if count := len(profile.findings):
-        kinds = ", ".join(dict.fromkeys(finding.code for finding in profile.findings))
+        more = f" (and {count - 1} more)" * (count > 1)
         raise DataError(
-            f"{profile.source}: {count} finding{'s' if count > 1 else ''} ({kinds}), and --strict "
-            f"refuses any: correct the data or the study, or leave --strict out"
+            f"{profile.source}: {profile.findings[0].message}{more}; --strict refuses it"
         )
 
 
