@@ -60,6 +60,7 @@ def _columns(table: Table, spec: DataSpec, preprocessing: Preprocessing) -> Iter
             rows=len(table.w),
             values=table.w,
         )
+    yield from _split(table, spec)
     aside = pd.DataFrame() if table.aside is None else table.aside
     for left_out, values in aside.items():
         yield _column(
@@ -71,6 +72,29 @@ def _columns(table: Table, spec: DataSpec, preprocessing: Preprocessing) -> Iter
             rows=len(aside),
             values=values.dropna().to_numpy(),
         )
+
+
+def _split(table: Table, spec: DataSpec) -> Iterator[Column]:
+    """Yield the column that divides the rows, if it is no feature."""
+    name = None if spec.split is None else spec.split.no_feature
+    if spec.split is None or name is None:
+        return
+    treatment = "says the part of each row"
+    if spec.split.groups is not None:
+        treatment = "its equal values stay on one side"
+    elif spec.split.by is not None:
+        treatment = "later rows are the test's"
+    codes, labels = table.division.codes, np.array(table.division.labels)
+    values = labels[:0] if codes is None else labels[codes]
+    yield _column(
+        name,
+        "split",
+        kind="",
+        why=spec.split.key,
+        treatment=treatment,
+        rows=len(values),
+        values=values,
+    )
 
 
 def _target(table: Table) -> Column:

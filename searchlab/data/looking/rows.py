@@ -90,6 +90,8 @@ def _telling(view: View) -> bool:
 
 def groups(view: View) -> Iterator[Finding]:
     """Find a column whose values stand for groups of rows with a target in common."""
+    if view.split is not None and view.split.groups is not None:
+        return
     found = [each for each in chain(view.whole, view.words, view.aside) if _grouped(view, *each)]
     for name, column in found[:1]:
         count, rows = column.nunique(), view.parts["test"]
@@ -164,6 +166,8 @@ def _smooth(codes: Array, target: Array, view: View) -> bool:
 
 def order(view: View) -> Iterator[Finding]:
     """Find rows in the order of time, of which a random split takes any."""
+    if view.table.division.assigned is not None or (view.split and view.split.by is not None):
+        return
     for name, column in chain(view.whole, view.words, view.aside):
         when = _times(name, column)
         if when is None or when.nunique() < max(_MOMENTS, len(when) / 100):

@@ -13,6 +13,7 @@ import pandas as pd
 from searchlab.core.arrays import Array
 from searchlab.data.load import Table
 from searchlab.study.spec import DataSpec
+from searchlab.study.splitting import SplitSpec
 
 _ROWS = 20_000  # the most rows of a sample
 _CELLS = 20_000_000  # the most cells of a sample, if that leaves enough rows
@@ -40,6 +41,11 @@ class View:
     parts: Mapping[str, Array]
     spec: DataSpec
     inputs: int | None
+
+    @property
+    def split(self) -> SplitSpec | None:
+        """The scheme by which the rows are divided; None for chance alone."""
+        return self.spec.split
 
     @cached_property
     def sample(self) -> Array:
