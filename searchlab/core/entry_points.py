@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from importlib import metadata
@@ -16,6 +17,8 @@ GROUPS = {
     "model factory": "searchlab.factories",
 }
 """The group of entry points for each kind of thing that has a name in a study file."""
+
+_TARGET = re.compile(r"[\w.]+(:[\w.]+)?\s*(\[.*\])?")
 
 
 @dataclass(frozen=True)
@@ -43,9 +46,11 @@ class Offer:
         Raises:
             InputError: if that fails, for whatever reason.
         """
+        if not _TARGET.fullmatch(self.target):
+            raise InputError(self.broken("the entry point is not written as module:name"))
         try:
             return metadata.EntryPoint(self.name, self.target, GROUPS[self.kind]).load()
-        except Exception as error:  # somebody else's code: it can raise anything
+        except (Exception, SystemExit) as error:  # somebody else's code: it can raise anything
             raise InputError(self.broken(f"{type(error).__name__}: {error}")) from error
 
     def broken(self, reason: str) -> str:

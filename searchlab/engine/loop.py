@@ -10,11 +10,19 @@ from searchlab.backends.base import Backend
 from searchlab.core.interrupt import Interrupt
 from searchlab.core.memory import PeakMemory
 from searchlab.core.steady import now
-from searchlab.core.trial import Decision, FailureKind, Outcome, Report, Trial, TrialState
+from searchlab.core.trial import (
+    Decision,
+    FailureKind,
+    Outcome,
+    Report,
+    Suggestion,
+    Trial,
+    TrialState,
+)
 from searchlab.engine.jobs import Jobs
 from searchlab.engine.recorder import Recorder
 from searchlab.engine.replay import Answers
-from searchlab.errors import StorageError
+from searchlab.errors import InputError, StorageError
 from searchlab.executors.base import RERUNS, Executor
 from searchlab.journal.events import Asked, Reported, Retried, Told, Waited
 from searchlab.journal.standings import best_trials
@@ -55,6 +63,7 @@ class Search:
         self._jobs, self._backend, self._answers = jobs, backend, answers
         self._executor, self._recorder, self._interrupt = executor, recorder, interrupt
         self._spec = spec = jobs.spec
+        self._space = spec.search_space
         self.failed: int | None = None
         self.memory = PeakMemory()
         self._running: set[int] = set()
@@ -120,9 +129,24 @@ class Search:
                 self._recorder(Waited(number))
                 self._exhausted = True  # until the next outcome
                 return
+            self._refuse_stray(number, suggestion)
             trial = Trial(number, suggestion, self._spec.search.seed)
             self._recorder(Asked(trial))
             self._submit(trial)
+
+    def _refuse_stray(self, number: int, suggestion: object) -> None:
+        """Refuse what is no point of the space, before it is in the journal for good.
+
+        Raises:
+            InputError: for a backend that breaks this law.
+        """
+        fits = isinstance(suggestion, Suggestion) and self._space.contains(suggestion.params)
+        if not fits:
+            raise InputError(
+                f"backend {self._spec.search.backend} answers trial {number} with {suggestion!r}, "
+                "which is no Suggestion of a point of the space: hold it to "
+                "searchlab.testing.BackendContract"
+            )
 
     def _submit(self, trial: Trial) -> None:
         self._running.add(trial.number)

@@ -12,9 +12,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from searchlab.backends.base import Backend
+from searchlab.backends.base import Backend, Options, Problem
 from searchlab.core.entry_points import Offer, find_offer, offers
 from searchlab.data.catalog import DATASETS, file_problems
+from searchlab.engine.foreign import Guarded, blamed
 from searchlab.errors import InputError, MissingPackageError
 from searchlab.executors.base import Executor
 from searchlab.factories.find import factory_problems
@@ -115,6 +116,30 @@ def executor(name: str) -> type[Executor]:
     return _load(_EXECUTOR, name)  # type: ignore[no-any-return]
 
 
+def make_backend(name: str, problem: Problem) -> Backend:
+    """Make a backend for a problem.
+
+    Raises:
+        InputError: see `backend`, and if another package's fails, then or when it is used.
+        MissingPackageError: if its library is not installed.
+    """
+    return _made(_BACKEND, name, backend(name), problem)  # type: ignore[no-any-return]
+
+
+def make_executor(name: str, workers: int, directory: Path) -> Executor:
+    """Make an executor; see `executors.base` for its arguments.
+
+    Raises:
+        InputError: see `executor`, and if another package's cannot be made.
+        MissingPackageError: if its library is not installed.
+    """
+    found, code = _EXECUTOR.find(name), executor(name)
+    if isinstance(found, Plugin):
+        return code(workers, directory)
+    with blamed(found):  # and no longer: `poll` calls functions that are searchlab's
+        return code(workers, directory)
+
+
 def trackers(
     names: Collection[str],
     cwd: Path,
@@ -132,17 +157,18 @@ def trackers(
         render: makes the HTML report of the study, for trackers that keep one.
 
     Raises:
-        InputError: if there is no such tracker, or another package's cannot be used.
+        InputError: if there is no such tracker, or another package's cannot be used; also when it
+            is made or told something.
         MissingPackageError: if a library is not installed.
         TrackingError: if MLflow has no store for the tracking URI.
     """
     if "mlflow" in names:
         resolve_uri(tracking_uri, cwd)  # raises before there is anything to tidy up
-    classes = [_load(_TRACKER, name) for name in names]
+    classes = {name: _load(_TRACKER, name) for name in names}
 
     def make(directory: Path) -> list[Tracker]:
         context = TrackerContext(directory, cwd, tracking_uri, interrupted, render)
-        return [each(context) for each in classes]
+        return [_made(_TRACKER, name, each, context) for name, each in classes.items()]
 
     return make
 
@@ -261,7 +287,25 @@ def _load(kind: _Kind, name: str) -> Any:
     if lacking or not callable(code):
         lacks = f"it has no {', '.join(lacking)}" if lacking else "it cannot be called"
         raise InputError(found.broken(lacks))
+    if kind is _BACKEND and not (
+        isinstance(code.Options, type) and issubclass(code.Options, Options)
+    ):
+        raise InputError(found.broken("its Options is no subclass of backends.base.Options"))
     return code
+
+
+def _made(kind: _Kind, name: str, code: Any, argument: object) -> Any:
+    """Make a backend or tracker; guard one of another package's, which can raise anything."""
+    found = kind.find(name)
+    if isinstance(found, Plugin):
+        return code(argument)
+    with blamed(found):
+        made = code(argument)
+    if lacking := _lacking(made, kind.port):
+        raise InputError(
+            found.broken(f"it makes a {type(made).__name__} without {', '.join(lacking)}")
+        )
+    return Guarded(made, found)
 
 
 def _lacking(code: Any, port: type) -> list[str]:

@@ -143,7 +143,7 @@ class _Executors:
         """Return the executor of a trial; fused and ordinary training agree only up to rounding."""
         name = self._names[trial.trial.number]
         if name not in self._made:
-            executor = plugins.executor(name)(1, self._directory)
+            executor = plugins.make_executor(name, 1, self._directory)
             self._made[name] = self._stack.enter_context(contextlib.closing(executor))
         return self._made[name]
 

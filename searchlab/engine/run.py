@@ -158,13 +158,14 @@ def _work(
     looks: Looks,
 ) -> None:
     spec, directory = files.study.spec, files.home.directory
-    executor = plugins.executor(spec.execution.executor)(spec.execution.workers, directory)
+    execution = spec.execution
+    executor = plugins.make_executor(execution.executor, execution.workers, directory)
     with contextlib.closing(executor), _data(files, record, interrupt, say) as summary:
         with interrupt.at_once():
             look(summary.profile, files.home.paths.profile, looks)
             heritage = inherit(spec, encode(summary), files.home, record.started)
             problem = Problem.of(spec, summary.task, heritage.known)
-            backend = plugins.backend(spec.search.backend)(problem)
+            backend = plugins.make_backend(spec.search.backend, problem)
         with contextlib.closing(backend):
             with interrupt.at_once():
                 answers = replay(backend, entries)

@@ -261,7 +261,8 @@ def _argument_problems(
         for name in passed:
             if name not in known:
                 close = difflib.get_close_matches(name, takes, n=1)
-                hint = f"did you mean {close[0]}?" if close else f"it takes {', '.join(takes)}"
+                all_of_them = f"it takes {', '.join(takes) or 'none'}"
+                hint = f"did you mean {close[0]}?" if close else all_of_them
                 yield _where(name, spec), f"{factory.reference} takes no argument {name}: {hint}"
     required = [*positional[: len(positional) - len(args.defaults)]]
     required += [

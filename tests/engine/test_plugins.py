@@ -11,9 +11,13 @@ from pathlib import Path
 import pytest
 from support.wheels import install
 
+import searchlab
+from searchlab.core.entry_points import Offer
 from searchlab.engine import plugins
 from searchlab.errors import InputError, StudyFileError
+from searchlab.journal.home import study_names
 from searchlab.study.file import load_study
+from searchlab.testing import TrivialExecutor, bowl
 
 MODULE = '''
 """A backend, a tracker and a model factory, as somebody else would write them."""
@@ -108,6 +112,51 @@ class Halfway:
     def ask(self, number): ...
     def report(self, report): ...
     def close(self): ...
+
+
+class LooseOptions(TinyBackend):
+    """Its options are of a type that checks nothing."""
+
+    Options = dict
+
+
+class Unmade(TinyBackend):
+    """It cannot be made."""
+
+    def __init__(self, problem):
+        raise KeyError("seed")
+
+
+class Stray(TinyBackend):
+    """Its suggestions have a param that the space has not."""
+
+    def ask(self, number):
+        return Suggestion({"wrong": 1}, 1)
+
+
+class Bare(TinyBackend):
+    """Its suggestions are params alone."""
+
+    def ask(self, number):
+        return {"n_neurons": 2}
+
+
+class Deaf(TinyBackend):
+    """It fails while a study runs."""
+
+    def tell(self, outcome):
+        raise IndexError("no such trial")
+
+
+class Falling(LineTracker):
+    """It fails while a study runs."""
+
+    def record(self, entry):
+        raise RuntimeError("the disk\\nis full")
+
+
+def nothing(context):
+    return None
 '''
 
 PROJECT = """
@@ -127,8 +176,16 @@ tiny = "tiny_search:TinyBackend"
 gone = "tiny_search:GoneBackend"
 absent = "absent_module:Backend"
 halfway = "tiny_search:Halfway"
+loose = "tiny_search:LooseOptions"
+unmade = "tiny_search:Unmade"
+stray = "tiny_search:Stray"
+bare = "tiny_search:Bare"
+deaf = "tiny_search:Deaf"
+leaves = "leaves:Backend"
 [project.entry-points."searchlab.trackers"]
 lines = "tiny_search:LineTracker"
+falling = "tiny_search:Falling"
+nothing = "tiny_search:nothing"
 [project.entry-points."searchlab.factories"]
 tiny-net = "tiny_search:net"
 lost-net = "absent_module:net"
@@ -171,6 +228,20 @@ def installed(site, monkeypatch):
     monkeypatch.syspath_prepend(site)
     yield site
     sys.modules.pop("tiny_search", None)
+
+
+SPACE = {"n_neurons": searchlab.Int(2, 8), "learning_rate": searchlab.Float(0.001, 0.1)}
+
+
+@pytest.fixture
+def formula(monkeypatch):
+    """A formula in place of trainings."""
+
+    def value(trial, epoch):
+        return bowl(trial, epoch) if trial.suggestion.params else 0.0
+
+    executor = lambda workers, _: TrivialExecutor(workers, value)  # noqa: E731
+    monkeypatch.setattr(plugins, "executor", lambda _: executor)
 
 
 def program(site: Path, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -254,18 +325,54 @@ def test_a_mistyped_name_is_corrected_to_one_of_a_package(installed, tmp_path):
         ("backend", "gone", "has no attribute 'GoneBackend'"),
         ("backend", "absent", "No module named 'absent_module'"),
         ("backend", "halfway", "it has no tell"),
+        ("backend", "loose", "its Options is no subclass of backends.base.Options"),
+        ("backend", "leaves", "SystemExit: 3"),
         ("model", "lost-net", "there is no module absent_module"),
     ],
 )
 def test_what_a_package_offers_and_does_not_have_is_one_line(
-    installed, tmp_path, key, name, reason
+    installed, tmp_path, monkeypatch, key, name, reason
 ):
     """It names the package, the reason and the remedy."""
+    (tmp_path / "leaves.py").write_text("import sys; sys.exit(3)\n")
+    monkeypatch.syspath_prepend(tmp_path)
     [problem] = study(tmp_path, **{key: name})
     assert reason in problem
     assert "of package tiny-search" in problem
     assert problem.endswith("update or uninstall tiny-search")
     assert "\n" not in problem
+
+
+@pytest.mark.parametrize("target", ["no target", "module:", ":name"])
+def test_an_entry_point_that_is_none_is_said_to_be_none(target):
+    """The message has the form that its author should have written."""
+    with pytest.raises(InputError, match="the entry point is not written as module:name"):
+        Offer("backend", "tiny", target, "tiny-search").load()
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "reason"),
+    [
+        ("search.backend", "unmade", "KeyError: 'seed'; update or uninstall tiny-search"),
+        ("search.backend", "deaf", "IndexError: no such trial; update or uninstall tiny-search"),
+        ("search.backend", "stray", "backend stray answers trial 0 with Suggestion(params={'wr"),
+        ("search.backend", "bare", "backend bare answers trial 0 with {'n_neurons': 2}, which is"),
+        ("trackers", ["falling"], "RuntimeError: the disk is full; update or uninstall tiny-se"),
+        ("trackers", ["nothing"], "it makes a NoneType without replay, record, close; update or"),
+    ],
+)
+def test_what_another_packages_code_raises_in_a_study_is_told_as_its_own(
+    formula, installed, tmp_path, key, name, reason
+):
+    """It is one line, and the study can be looked at and continued once the code is mended."""
+    (tmp_path / "study.yaml").write_text(STUDY)
+    given = {"model": "mlp", "space": SPACE, "search.trials": 2, "trackers": [], key: name}
+    with pytest.raises(InputError) as refused:
+        searchlab.run_study(tmp_path / "study.yaml", directory=tmp_path, overrides=given)
+    assert reason in str(refused.value)
+    assert len(str(refused.value).splitlines()) == 1
+    for each in study_names(tmp_path):
+        searchlab.load_study(each, tmp_path)
 
 
 def test_a_package_may_not_take_a_name(installed, tmp_path, tmp_path_factory, monkeypatch):
