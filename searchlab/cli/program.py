@@ -43,7 +43,9 @@ def main() -> None:
     except click.exceptions.Abort:
         code = INTERRUPTED
     except click.ClickException as error:
-        complain(error.format_message())
+        context = error.ctx if isinstance(error, click.UsageError) else None
+        see = "" if context is None else f" (see {context.command_path} --help)"
+        complain(f"{error.format_message().rstrip('.')}{see}")
         sys.exit(2)
     except BrokenPipeError:  # the reader of the output has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -161,13 +161,13 @@ def _csv_lines(path: Path, target: str | None, file: Path) -> list[str]:
     columns = _header(path)
     if target is None:
         raise InputError(
-            f"{path}: which column is to be predicted? Name the target; columns: {_listed(columns)}"
+            f"{path}: which column is to be predicted? Name the target, one of {_listed(columns)}"
         )
     if target not in columns:
         close = difflib.get_close_matches(target, columns, n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
+        hint = f"did you mean {close[0]!r}? It" if close else "it"
         raise InputError(
-            f"{path}: has no column {target!r} to predict: {hint}Columns: {_listed(columns)}"
+            f"{path}: has no column {target!r} to predict: {hint} has {_listed(columns)}"
         )
     relative = os.path.relpath(path.resolve(), file.resolve().parent)
     others = _listed([column for column in columns if column != target])

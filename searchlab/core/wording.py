@@ -7,7 +7,7 @@ from searchlab.core.trial import Failure
 
 _LONGEST = 200  # characters of an error in one line
 _LARGE, _HUGE = 1e4, 1e9  # between them, numbers are written with all digits before the point
-_SIXTY = 60
+_TEN, _SIXTY = 10, 60
 
 
 def number_text(value: float | None) -> str:
@@ -18,8 +18,10 @@ def number_text(value: float | None) -> str:
 
 
 def confirmed_text(mean: float | None, spread: float | None) -> str:
-    """Format a confirmed score: `0.9711 ± 0.0035`."""
-    return number_text(mean) + ("" if spread is None else f" ± {spread:.2g}")
+    """Format a confirmed score: `0.9711 ± 0.0035`, `126352 ± 456`."""
+    if spread is None:
+        return number_text(mean)
+    return f"{number_text(mean)} ± {spread:{'.0f' if _TEN <= spread < _HUGE else '.2g'}}"
 
 
 def duration_text(seconds: float) -> str:

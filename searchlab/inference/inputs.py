@@ -37,9 +37,11 @@ def as_rows(rows: Rows, schema: RowSchema) -> pd.DataFrame | Array:
                 f"the model takes images: give an array of shape (rows, {_shape(schema)}), not "
                 "a frame"
             )
-        return rows.rename(columns=str)
-    if isinstance(rows, Mapping | str | bytes):
-        raise DataError(f"rows are a {type(rows).__name__}: give a list with one entry per row")
+        return _unique(rows.rename(columns=str), schema)
+    if isinstance(rows, Mapping | str | bytes) or not _sized(rows):
+        raise DataError(
+            f"rows are of type {type(rows).__name__}: give a list with one entry per row"
+        )
     if schema.kinds and len(rows) and all(isinstance(row, Mapping) for row in rows):
         return pd.DataFrame(list(rows)).rename(columns=str)
     try:
@@ -55,6 +57,20 @@ def as_rows(rows: Rows, schema: RowSchema) -> pd.DataFrame | Array:
             f"(rows, {_shape(schema)}){_listed(schema)}"
         )
     return pd.DataFrame(array, columns=list(schema.kinds)) if schema.kinds else array
+
+
+def _unique(rows: pd.DataFrame, schema: RowSchema) -> pd.DataFrame:
+    for name in rows.columns[rows.columns.duplicated()]:
+        if name in schema.kinds:
+            raise DataError(f"column {name!r} appears twice: keep one of them")
+    return rows
+
+
+def _sized(rows: object) -> bool:
+    try:
+        return len(rows) >= 0  # type: ignore[arg-type]
+    except TypeError:  # None, a number, an iterator, an array of no dimension
+        return False
 
 
 def _shape(schema: RowSchema) -> str:

@@ -73,6 +73,7 @@ def drive(
         if number < trials and len(running) < parallel and not over:
             suggestion = backend.ask(number)
             if suggestion is not None:
+                _check_type(number, suggestion)
                 calls.append(suggestion)
                 running.append((number, suggestion))
                 number += 1
@@ -82,6 +83,20 @@ def drive(
         if running:
             calls += _end(backend, *running.pop(), failing, score)
     return calls
+
+
+def _check_type(number: int, suggestion: object) -> None:
+    told = f"ask({number}) must return a Suggestion or None, got {suggestion!r}"
+    assert isinstance(suggestion, Suggestion), told
+
+
+def _check_point(params: Params) -> None:
+    """Name the first param that is not one of a point of `SPACE`."""
+    active = [n for n, d in SPACE if d.when is None or d.when.holds(params)]
+    assert list(params) == active, f"these params are active, in this order: {active}"
+    for name, found in params.items():
+        told = f"{name} must be a plain value of {SPACE.domains[name]}, got {found!r}"
+        assert SPACE.domains[name].contains(found), f"{told} of type {type(found).__name__}"
 
 
 def _end(
@@ -176,8 +191,7 @@ class BackendContract:
         seen = suggestions(drive(make(), 40))
         assert len(seen) == 40
         for suggestion in seen:
-            assert SPACE.contains(suggestion.params), suggestion
-            assert list(suggestion.params) == [n for n, _ in SPACE if n in suggestion.params]
+            _check_point(suggestion.params)
             assert {type(v) for v in suggestion.params.values()} <= {
                 int,
                 float,

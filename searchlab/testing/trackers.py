@@ -55,7 +55,7 @@ class TrackerContract:
 
     def make(self, directory: Path) -> Tracker:
         """Make a tracker that keeps what it keeps in `directory`, as another one did before."""
-        raise NotImplementedError
+        raise NotImplementedError("def make(self, directory) must return a new tracker")
 
     def make_unreachable(self, directory: Path) -> Tracker:
         """Make one whose store cannot be reached; for a tracker without a store, any."""
@@ -63,7 +63,7 @@ class TrackerContract:
 
     def content(self, tracker: Tracker, directory: Path) -> Any:
         """Return what a closed tracker shows of the study, in a form that can be compared."""
-        raise NotImplementedError
+        raise NotImplementedError("def content(self, tracker, directory) must return what it shows")
 
     def follow(self, directory: Path, before: Sequence[Entry], entries: Sequence[Entry]) -> Tracker:
         """Have a new tracker follow one process' work on a study."""

@@ -69,7 +69,9 @@ def test_init_validate_schema_round(tmp_path):
         (["reproduce", "nothing"], "there is no study 'nothing'"),
         (["ui"], "there is no mlflow.db here yet"),
         (["init", "--dataset", "digit"], "digits"),
-        (["nonsense"], "No such command"),
+        (["nonsense"], "No such command 'nonsense' (see "),
+        (["show"], "show --help)"),
+        (["run", "good.yaml", "--name", "a\udcff"], "name: has a character that is no text"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(tmp_path, arguments, message):

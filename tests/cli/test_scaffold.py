@@ -82,7 +82,7 @@ def test_column_names_cannot_break_the_file(tmp_path: Path) -> None:
     spec = load_study(written(path, init_text(None, csv, 'say "hi" # \\', path))).spec
     assert spec.data.target == 'say "hi" # \\'
     assert "# The other columns: a space: {}, c\n" in path.read_text(encoding="utf-8")
-    with pytest.raises(InputError, match=r"columns: a space: \{\}, "):
+    with pytest.raises(InputError, match=r"one of a space: \{\}, "):
         init_text(None, csv, None, path)
     assert spec.name == "true"
 

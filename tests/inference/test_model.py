@@ -74,6 +74,10 @@ def test_rows_come_in_any_form(houses):
         (np.ones((3, 2)), r"the rows have shape \(3, 2\).*columns size, rooms, garden, town"),
         (np.ones(4), r"the rows have shape \(4,\)"),
         ({"size": 1.0}, "give a list with one entry per row"),
+        (None, "rows are of type NoneType: give a list"),
+        (5, "rows are of type int: give a list"),
+        (iter([[1, 2]]), "rows are of type list_iterator: give a list"),
+        (np.array(5), "rows are of type ndarray: give a list"),
         ([[1, 2], [1]], "different lengths|the rows have shape"),
     ],
 )

@@ -101,7 +101,7 @@ def _address(given: str) -> tuple[str, int]:
     if not _is_here(host) and not _has_token():
         raise InputError(
             f"the cluster at {given} is not on this machine, and a cluster without a token runs "
-            "code from anybody:  start its nodes and this command with RAY_AUTH_MODE=token and "
+            "code from anybody: start its nodes and this command with RAY_AUTH_MODE=token and "
             "the same RAY_AUTH_TOKEN"
         )
     return host, int(port)
