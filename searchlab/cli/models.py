@@ -95,14 +95,20 @@ def evaluate(model: str, data: str, as_json: bool, tracking_uri: str | None) -> 
     from searchlab.core.wording import number_text
     from searchlab.inference.evaluation import evaluate_on
     from searchlab.registry.resolve import load_model
+    from searchlab.report.questions import questioned
 
-    found = evaluate_on(load_model(model, tracking_uri), data)
+    loaded = load_model(model, tracking_uri)
+    found = evaluate_on(loaded, data)
     if as_json:
         print_json({"rows": found.rows, "seen": found.seen, "metrics": found.metrics})
         return
     click.echo(f"{found.rows:,} rows" + (", most of which it was trained on" * found.seen))
     for name, value in found.metrics.items():
         click.echo(f"{name}  {number_text(value)}")
+    if transform := loaded.manifest.rows.transform:
+        click.echo(f"(loss is of the target {transform}, all else in its own units)")
+    for line in questioned(found.metrics):
+        click.echo(f"searchlab: {line}", err=True)
 
 
 @cli.command()

@@ -66,6 +66,7 @@ class Table:
         aside: the columns of `data.drop` as read, which only the findings look at; None for arrays.
         dialect: how the file writes a table; None if it is no text file.
         division: what the data set says about the division of its rows.
+        left_out: the number of rows without a target, which are left out.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Table:
     aside: pd.DataFrame | None = None
     dialect: Dialect | None = None
     division: Division = NO_DIVISION
+    left_out: int = 0
 
 
 def load(spec: DataSpec, base: Path) -> Table:
@@ -97,6 +99,7 @@ def load(spec: DataSpec, base: Path) -> Table:
     raw = _read_dataset(spec.dataset, spec) if spec.dataset else read_files(spec, base)
     if len(raw.y) == 0:
         raise raw.error("there are no rows: give a file with data")
+    raw, left_out = _with_target(raw, spec)
     y, task = _target(raw, spec.task)
     w = _weights(raw)
     X, kinds, whole = raw.X, dict[str, Kind](), frozenset[str]()
@@ -129,6 +132,7 @@ def load(spec: DataSpec, base: Path) -> Table:
         aside=raw.aside,
         dialect=raw.dialect,
         division=divided,
+        left_out=left_out,
     )
 
 
@@ -280,13 +284,24 @@ def _why(kind: Kind, column: pd.Series[Any], whole: bool) -> str:
 # ---- target
 
 
+def _with_target(raw: Raw, spec: DataSpec) -> tuple[Raw, int]:
+    """Leave out rows without a target if the study says so; return how many."""
+    known = raw.y.notna().to_numpy()
+    missing = int((~known).sum())
+    if not missing or spec.missing_target == "refuse":
+        return raw, 0
+    if missing == len(known):
+        raise raw.error(f"the target {raw.target!r} has no value in any row: name another one")
+    return raw.only(known), missing
+
+
 def _target(raw: Raw, wanted: Task | None) -> tuple[np.ndarray[Any, Any], Task]:
     """Check the target; return its values and the task."""
     missing = np.flatnonzero(raw.y.isna())
     if len(missing):
         raise raw.error(
             f"the target {raw.target!r} has no value (in {len(missing)} rows in total): fill it "
-            f"in, or leave the rows out",
+            f"in, or write missing_target: drop in data to leave such rows out",
             int(missing[0]),
         )
     kind = _kind(raw, raw.target, raw.y)

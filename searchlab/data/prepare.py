@@ -37,9 +37,11 @@ from searchlab.data.preprocessing import (
 from searchlab.data.schema import RowSchema
 from searchlab.data.schemes import Folds
 from searchlab.data.splits import split
+from searchlab.data.target import TargetTransform, Unseen, fit_target
 from searchlab.data.understood import Column, Profile
 from searchlab.data.weights import check_parts, class_weights
 from searchlab.errors import DataError
+from searchlab.factories.find import BUILT_IN
 from searchlab.journal.layout import refit_data
 from searchlab.study.spec import StudySpec
 
@@ -65,6 +67,8 @@ class DataSummary:
         train: the number of training rows, which the folds divide.
         validation: the number of early-stopping rows.
         test: the number of test rows, used only once, at the end.
+        target_transform: what the target becomes for the model, in words.
+        target_why: why, if that was found out and not asked for; else "".
         understood: the columns, with what is done with each.
         findings: likely mistakes in the data or in their use.
         notes: how the file was read, where that had to be found out.
@@ -82,6 +86,8 @@ class DataSummary:
     train: int
     validation: int
     test: int
+    target_transform: str
+    target_why: str
     understood: tuple[Column, ...] = ()
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
@@ -114,12 +120,16 @@ class _Saved:
         statistics: the part of a model factory's `meta` about the scale of the inputs.
         weighted: whether the rows have weights.
         class_weight: the weight of each class by its number, or None.
+        class_scored: whether these weights count on unseen rows, too.
+        transform: the transformation of the target for models.
     """
 
     summary: DataSummary
     statistics: Mapping[str, Any]
     weighted: bool
     class_weight: tuple[float, ...] | None
+    class_scored: bool
+    transform: TargetTransform
 
 
 @dataclass(frozen=True)
@@ -129,30 +139,39 @@ class PreparedData:
     Attributes:
         x_train: float32 (rows, *input_shape); x_validation and x_test likewise.
         y_train: float32 (rows,) for a regression, else int64 class numbers; the others likewise.
+        t_train: the target as models are fitted to it: transformed, or the same; the others
+            likewise.
         w_train: the rows' weights in the loss, float32 (rows,); the others likewise; None if the
             study has none.
         folds: pairs of rows to fit and rows to score, both counted within the training rows; one
             pair for a hold-out.
         summary: facts about the data set.
         class_weight: the weight in the training loss of each class, by its number, or None.
+        class_scored: whether the weights of classes count on unseen rows, too.
         meta: the facts that model factories may ask for: scikeras' keys with its values for
             `x_train` and `y_train`; and `task`, `input_shape`, `scale`, `mean` and `variance` (of
             the columns of `x_train`, or of all its pixels).
+        transform: the transformation of the target for models.
     """
 
     x_train: Array
     y_train: Array
+    t_train: Array
     x_validation: Array
     y_validation: Array
+    t_validation: Array
     x_test: Array
     y_test: Array
+    t_test: Array
     w_train: Array | None
     w_validation: Array | None
     w_test: Array | None
     folds: Folds
     summary: DataSummary
     class_weight: Mapping[int, float] | None
+    class_scored: bool
     meta: dict[str, Any]
+    transform: TargetTransform
 
     def fitting(self, rows: Array) -> tuple[Array, Array, Array | None]:
         """Return some rows as the arguments of a training.
@@ -161,16 +180,34 @@ class PreparedData:
             rows: the rows (n,), counted within the training rows.
 
         Returns:
-            The inputs (n, *input_shape), the targets (n,), and the weights in the training loss,
-            float32 (n,): the weight of each row times that of its class; None without either.
+            The inputs (n, *input_shape), the targets (n,) as models are fitted to them, and the
+            weights in the training loss, float32 (n,): the weight of each row times that of its
+            class; None without either.
         """
-        x, y = self.x_train[rows], self.y_train[rows]
+        x, t = self.x_train[rows], self.t_train[rows]
         w = None if self.w_train is None else self.w_train[rows]
+        return x, t, self._by_class(t, w)
+
+    def unseen(self, part: str, rows: Array | slice = slice(None)) -> Unseen:
+        """Return rows to measure models on.
+
+        Args:
+            part: "train", "validation" or "test".
+            rows: the rows of this part, or all.
+        """
+        x, t, y, w = (getattr(self, f"{axis}_{part}") for axis in "xtyw")
+        w = None if w is None else w[rows]
+        return Unseen(
+            x[rows], t[rows], y[rows], self._by_class(t[rows], w) if self.class_scored else w
+        )
+
+    def _by_class(self, numbers: Array, w: Array | None) -> Array | None:
+        """Multiply rows' weights (or None) with those of their classes, if these have weights."""
         if self.class_weight is None:
-            return x, y, w
+            return w
         by_class = [self.class_weight[number] for number in range(len(self.summary.classes))]
-        weights: Array = np.array(by_class, np.float32)[y]
-        return x, y, weights if w is None else weights * w
+        weights: Array = np.array(by_class, np.float32)[numbers]
+        return weights if w is None else weights * w
 
 
 def prepare(spec: StudySpec, base: Path, directory: Path) -> DataSummary:
@@ -223,8 +260,9 @@ def open_data(directory: Path) -> PreparedData:
         arrays = {
             f"{axis}_{part}": np.load(directory / f"{axis}_{part}.npy", mmap_mode="r")
             for part in _PARTS
-            for axis in ("xyw" if saved.weighted else "xy")
+            for axis in _axes(saved)
         }
+        arrays |= {f"t_{part}": arrays.get(f"t_{part}", arrays[f"y_{part}"]) for part in _PARTS}
         with np.load(directory / _FOLDS) as file:
             folds = tuple(
                 (file[f"arr_{index}"], file[f"arr_{index + 1}"])
@@ -242,8 +280,14 @@ def open_data(directory: Path) -> PreparedData:
         folds=folds,
         summary=summary,
         class_weight=None if classes is None else dict(enumerate(classes)),
+        class_scored=saved.class_scored,
         meta=meta,
+        transform=saved.transform,
     )
+
+
+def _axes(saved: _Saved) -> str:
+    return f"xy{'w' if saved.weighted else ''}{'t' if saved.transform else ''}"
 
 
 def read_schema(directory: Path) -> RowSchema:
@@ -263,18 +307,26 @@ def _write(table: Table, spec: StudySpec, directory: Path, *, whole: bool = Fals
     if table.w is not None:
         check_parts(table.w, parts, folds)
     weights = class_weights(spec.training, y[parts["train"]], classes, table.target)
+    transform = fit_target(
+        spec.data.target_transform,
+        y[parts["train"]],
+        classes=bool(classes),
+        free=spec.factory.factory in BUILT_IN,
+    )
     preprocessing = fit_preprocessing(table, parts["train"], spec.data.scale)
     directory.mkdir(parents=True)
     for part, rows in parts.items():
         _write_inputs(directory / f"x_{part}.npy", table.X, rows, preprocessing)
         np.save(directory / f"y_{part}.npy", y[rows])
+        if transform:
+            np.save(directory / f"t_{part}.npy", transform.apply(y[rows]))
         if table.w is not None:
             np.save(directory / f"w_{part}.npy", table.w[rows])
     save_preprocessing(preprocessing, directory / _PREPROCESSING)
     np.savez(directory / _FOLDS, *(rows for pair in folds for rows in pair))
     x_train = np.load(directory / "x_train.npy", mmap_mode="r")
     inputs = x_train.shape[1] if isinstance(table.X, pd.DataFrame) else None
-    view = View(table, y, classes, parts, spec.data, inputs)
+    view = View(table, y, classes, parts, spec.data, inputs, transform)
     summary = DataSummary(
         name=table.name,
         source=table.source,
@@ -290,12 +342,16 @@ def _write(table: Table, spec: StudySpec, directory: Path, *, whole: bool = Fals
         test=len(parts["test"]),
         findings=() if whole else look(view),
         notes=() if table.dialect is None else tuple(table.dialect.described()),
-        understood=() if whole else describe(table, spec.data, preprocessing),
+        understood=() if whole else describe(table, spec.data, preprocessing, transform),
+        target_transform=str(transform),
+        target_why=transform.why,
     )
     statistics = _statistics(x_train, spec.data.scale)
-    saved = _Saved(summary.brief, statistics, weighted=table.w is not None, class_weight=weights)
+    scored = spec.evaluation.class_weight
+    saved = _Saved(summary.brief, statistics, table.w is not None, weights, scored, transform)
     (directory / _SUMMARY).write_text(json.dumps(encode(saved), indent=1), encoding="utf-8")
     schema = RowSchema.of(table, spec.data, summary.task, labels)
+    schema = replace(schema, transform=transform, class_weight=weights if scored else None)
     (directory / _ROWS).write_text(json.dumps(encode(schema), indent=1), encoding="utf-8")
     save_example(table.X, schema, parts["train"], directory)
     return summary

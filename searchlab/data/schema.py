@@ -10,6 +10,7 @@ import pandas as pd
 from searchlab.data.load import Kind, Table
 from searchlab.data.reading.columns import Known
 from searchlab.data.reading.dialect import Dialect
+from searchlab.data.target import TargetTransform
 from searchlab.study.reading import ReadingSpec
 from searchlab.study.spec import DataSpec
 
@@ -32,6 +33,9 @@ class RowSchema:
         weight: the column with the rows' weights, or None.
         dialect: how the data set's file wrote a table.
         missing: the cells that the study says are missing values.
+        transform: the transformation of the target for the model.
+        class_weight: the weights of the classes in all metrics, by their numbers; None if they
+            have none there.
     """
 
     target: str
@@ -44,6 +48,8 @@ class RowSchema:
     weight: str | None = None
     dialect: Dialect = field(default_factory=Dialect)
     missing: tuple[str | int | float, ...] = ()
+    transform: TargetTransform = field(default_factory=TargetTransform)
+    class_weight: tuple[float, ...] | None = None
 
     @classmethod
     def of(cls, table: Table, spec: DataSpec, task: str, labels: tuple[Label, ...]) -> RowSchema:

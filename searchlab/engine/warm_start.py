@@ -124,9 +124,16 @@ def _differences(spec: StudySpec, data: Mapping[str, Any], record: StudyRecord) 
     if record.started.data.get("digest") != data["digest"]:
         yield f"had other data ({record.started.data.get('name')}, with different content)"
     one, other = record.spec.objective, spec.objective
+    if one.metric == "val_loss" and _units(record.started.data) != _units(data):
+        yield "had another target_transform, so that its losses are in other units"
     if one.metric != other.metric or one.maximized != other.maximized:
         way = "highest" if one.maximized else "lowest"
         yield f"has another objective (the {way} {one.metric})"
+
+
+def _units(data: Mapping[str, Any]) -> str:
+    """Return what becomes of the target, without the figures of the training rows."""
+    return str(data.get("target_transform", "")).partition(" (")[0]
 
 
 def _take_model(spec: StudySpec, home: StudyHome) -> str:

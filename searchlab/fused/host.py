@@ -43,6 +43,7 @@ from searchlab.fused.programs import BUILDING, Programs
 from searchlab.fused.task import Run, prepare_run
 from searchlab.fused.tensors import Tensors
 from searchlab.private.keras import reset_names
+from searchlab.training.callbacks import as_unseen
 from searchlab.training.check import check_model, probes
 from searchlab.training.checkpoint import Checkpoint
 from searchlab.training.job import BaselineJob, Checked, CheckJob, Job, TrialJob
@@ -282,8 +283,7 @@ def _epoch(program: Program, folds: list[Fold]) -> None:
     unseen = program.evaluate(state, *program.table(validation))
     for slot, fold in enumerate(training):
         metrics = dict(zip(program.names, logs[slot].tolist(), strict=True))
-        values = zip(program.names, unseen[slot].tolist(), strict=True)
-        metrics |= {f"val_{name}": value for name, value in values}
+        metrics |= as_unseen(dict(zip(program.names, unseen[slot].tolist(), strict=True)))
         fold.take(state.like([each[slot] for each in state.all]), metrics)
 
 
@@ -295,8 +295,7 @@ def _score(program: Program, pairs: list[_Pair]) -> None:
     state, _ = _stacked(program, folds)
     scores = program.evaluate(state, *program.table([fold.score for fold in folds]))
     for (run, fold), values in zip(pairs, scores, strict=False):
-        named = zip(program.names, values.tolist(), strict=True)
-        run.score(fold, {f"val_{name}": value for name, value in named})
+        run.score(fold, as_unseen(dict(zip(program.names, values.tolist(), strict=True))))
 
 
 def _stacked(program: Program, folds: list[Fold]) -> tuple[Checkpoint, np.ndarray]:

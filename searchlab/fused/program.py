@@ -21,6 +21,7 @@ from searchlab.fused.optimizers import Rule
 from searchlab.fused.randomness import exact
 from searchlab.fused.tensors import Tensors
 from searchlab.fused.vectorize import vectorized
+from searchlab.measure.form import Form
 from searchlab.private.keras import compiled_loss, compiled_metrics, loss_tracker
 from searchlab.training.checkpoint import Checkpoint
 
@@ -69,6 +70,7 @@ class Program:
         columns: row numbers per slot that `train` and `evaluate` take.
         names: names of the logs.
         paths: names of the model's variables, trainable ones first.
+        form: the form of the model's target.
     """
 
     source: Any
@@ -79,6 +81,7 @@ class Program:
     tail: int
     slots: int
     data: Tensors
+    form: Form
     zero: Checkpoint = field(init=False)
 
     def __post_init__(self) -> None:
@@ -203,7 +206,7 @@ class Program:
         return (
             tuple(gradients),
             tuple(after),
-            self._measured(metrics, loss, predicted, batch, count, masked),
+            self._measured(metrics, loss, predicted, batch, count, masked, False),
         )
 
     def _loss(
@@ -215,7 +218,7 @@ class Program:
         masked: bool,
         training: bool,
     ) -> Any:
-        x, y, w = _unpacked(batch)
+        x, t, _, w = _unpacked(batch)
         takes = inspect.signature(self.template.call).parameters
         wanted = {"training": training} if "training" in takes else {}
         predicted, after, added = self.template.stateless_call(
@@ -226,7 +229,7 @@ class Program:
                 raise NotImplementedError("a layer adds its own loss over all rows of a batch")
             mask = _mask(x, count)
             w = mask if w is None else w * mask
-        loss = compiled_loss(self.source, y, predicted, w)
+        loss = compiled_loss(self.source, self.form.tensor(t), predicted, w)
         if masked:  # the mean over the unmasked rows, as in Keras
             loss *= x.shape[0] / tf.cast(tf.maximum(count, 1), loss.dtype)
         for each in added:
@@ -234,17 +237,29 @@ class Program:
         return loss, predicted, after
 
     def _measured(
-        self, metrics: Any, loss: Any, predicted: Any, batch: Any, count: Any, masked: bool
+        self,
+        metrics: Any,
+        loss: Any,
+        predicted: Any,
+        batch: Any,
+        count: Any,
+        masked: bool,
+        every: bool,
     ) -> Any:
-        """Update one model's metrics with a batch, as Keras' train and test steps do."""
-        x, y, w = _unpacked(batch)
+        """Update one model's metrics with a batch, in the target's own units.
+
+        In training, weights count as in Keras' train step; on unseen rows in every metric.
+        """
+        x, _, y, w = _unpacked(batch)
+        own, predicted = self.form.tensor(y), self.data.transform.tensor(predicted)
         plain = _mask(x, count) if masked else None
         weighted = plain if w is None else (w if plain is None else w * plain)
         variables = self.source.metrics_variables
         with keras.StatelessScope(list(zip(variables, metrics, strict=True))) as scope:
             loss_tracker(self.source).update_state(loss, sample_weight=tf.cast(count, loss.dtype))
             for metric, counts in compiled_metrics(self.source):
-                metric.update_state(y, predicted, sample_weight=weighted if counts else plain)
+                weights = weighted if counts or every else plain
+                metric.update_state(own, predicted, sample_weight=weights)
         return tuple(tf.convert_to_tensor(scope.get_current_value(each)) for each in variables)
 
     def _evaluation(self, weights: Any, rows: Any, counts: Any, data: Any) -> Any:
@@ -255,7 +270,7 @@ class Program:
         def one(given: Any) -> Any:
             trainable, non_trainable, metrics, batch, count = given
             loss, predicted, _ = self._loss(trainable, non_trainable, batch, count, True, False)
-            return self._measured(metrics, loss, predicted, batch, count, True)
+            return self._measured(metrics, loss, predicted, batch, count, True, True)
 
         def body(number: Any, metrics: Any) -> Any:
             chunk = tf.slice(rows, [0, number * size], [self.slots, size])
@@ -300,9 +315,9 @@ def _parts(state: Checkpoint) -> Any:
     return state.trainable, state.non_trainable, state.optimizer
 
 
-def _unpacked(batch: Any) -> tuple[Any, Any, Any]:
-    """Return inputs, targets, and weights or None."""
-    return batch if len(batch) == 3 else (*batch, None)  # noqa: PLR2004
+def _unpacked(batch: Any) -> tuple[Any, Any, Any, Any]:
+    """Return inputs, targets as fitted, targets in their own units, and weights or None."""
+    return batch if len(batch) == 4 else (*batch, None)  # noqa: PLR2004
 
 
 def _zeros(variable: Any) -> np.ndarray:

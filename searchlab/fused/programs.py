@@ -13,7 +13,8 @@ from searchlab.core.wording import reason_text
 from searchlab.fused.program import Method, Program
 from searchlab.fused.structure import Structure, widened
 from searchlab.fused.tensors import Tensors
-from searchlab.fused.verify import Reference, problem
+from searchlab.fused.verify import Reference, form_of, mixing, problem
+from searchlab.measure.form import Form
 from searchlab.training.checkpoint import restore
 
 METHODS = (
@@ -86,6 +87,10 @@ class Programs:
             model: built and compiled; it is trained briefly, and kept with the program.
         """
         start = None
+        with BUILDING:
+            form = form_of(model, self.data)
+        if self.find(structure, rows) is None and (name := mixing(model, form, self.data)):
+            self._refuse(structure, f"its {name} looks at several rows")
         while (found := self.find(structure, rows)) is None:
             method = self._next_method(structure)
             tail = None if method.masked else rows % self.batch
@@ -93,9 +98,9 @@ class Programs:
             try:
                 if start is not None:
                     restore(model, start)
-                reference = Reference(model, self.data, self.batch, tail)
+                reference = Reference(model, form, self.data, self.batch, tail)
                 start = reference.before
-                candidate = self._program(structure, method, tail or 0, model)
+                candidate = self._program(structure, method, tail or 0, model, form)
                 reason = problem(candidate, reference, model.optimizer) or ""
                 program = None if reason else candidate
             except Exception as error:  # TensorFlow has no one error for what it cannot stack
@@ -144,7 +149,15 @@ class Programs:
                     f"its stacked program differs from the real model ({reason})",
                 )
 
-    def _program(self, structure: Structure, method: Method, tail: int, model: Any) -> Program:
+    def _refuse(self, structure: Structure, reason: str) -> None:
+        """Note that no method works."""
+        with self._lock:
+            self._refused[structure.family].update(METHODS)
+            self._reasons[structure.family] = reason
+
+    def _program(
+        self, structure: Structure, method: Method, tail: int, model: Any, form: Form
+    ) -> Program:
         template = model
         if method.padded and structure.padded != structure.widths:
             with BUILDING:
@@ -152,7 +165,8 @@ class Programs:
         size = sum(math.prod(each.shape) for each in template.trainable_variables)
         times = next((times for most, times in _TIMES if size <= most), 1)
         slots = times * (self.folds if _FEWEST <= self.folds <= _MOST else _FEWEST)
-        return Program(model, template, structure.rule, method, self.batch, tail, slots, self.data)
+        given = (model, template, structure.rule, method, self.batch, tail, slots, self.data, form)
+        return Program(*given)
 
 
 def _reason(error: Exception) -> str:

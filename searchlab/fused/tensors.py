@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from searchlab.core.arrays import Array
 from searchlab.data.prepare import PreparedData
+from searchlab.data.target import TargetTransform, Unseen
 from searchlab.private.keras import shuffled_batches
 
 
@@ -20,13 +21,15 @@ class Tensors:
     """All rows of a study: first the training rows, then the early-stopping and test rows.
 
     Attributes:
-        fitted: inputs, targets and, if there are any, weights in the training loss: tensors
-            (rows, ...).
+        fitted: inputs, targets as models are fitted to them, targets in their own units and, if
+            there are any, weights in the training loss: tensors (rows, ...).
         scored: the same with the weights used to score unseen rows.
         train: number of training rows.
         validation: numbers of the early-stopping rows, int32.
         test: numbers of the test rows, int32.
         longest: the largest number of rows in an epoch or a score.
+        transform: the transformation of the target for models.
+        classes: the number of classes; 0 for a quantity.
     """
 
     fitted: tuple[Any, ...]
@@ -35,6 +38,8 @@ class Tensors:
     validation: Array
     test: Array
     longest: int
+    transform: TargetTransform
+    classes: int
 
     @classmethod
     def of(cls, data: PreparedData) -> Tensors:
@@ -42,13 +47,17 @@ class Tensors:
         train, validation, test = len(data.x_train), len(data.x_validation), len(data.x_test)
         x = tf.constant(np.concatenate([data.x_train, data.x_validation, data.x_test]))
         y = tf.constant(np.concatenate([data.y_train, data.y_validation, data.y_test]))
-        fitted, scored = [x, y], [x, y]
+        t = y
+        if data.transform:
+            t = tf.constant(np.concatenate([data.t_train, data.t_validation, data.t_test]))
+        fitted, scored = [x, t, y], [x, t, y]
         _, _, fit = data.fitting(np.arange(train))
         if fit is not None:
             others = np.ones(validation + test, np.float32)  # never fitted, so any weight does
             fitted.append(tf.constant(np.concatenate([fit, others])))
-        if data.w_train is not None:
-            parts: list[Any] = [data.w_train, data.w_validation, data.w_test]
+        weights = [data.unseen(part).w for part in ("train", "validation", "test")]
+        if weights[0] is not None:
+            parts: list[Any] = list(weights)
             scored.append(tf.constant(np.concatenate(parts)))
         numbers = np.arange(train + validation + test, dtype=np.int32)
         return cls(
@@ -58,7 +67,14 @@ class Tensors:
             numbers[train : train + validation],
             numbers[train + validation :],
             max(train, validation, test),
+            data.transform,
+            len(data.summary.classes),
         )
+
+    def unseen(self, rows: Array) -> Unseen:
+        """Return rows to measure a model on as a `Meter` takes them."""
+        x, t, y, *w = (np.asarray(tf.gather(each, rows)) for each in self.scored)
+        return Unseen(x, t, y, w[0] if w else None)
 
 
 @lru_cache(maxsize=64)

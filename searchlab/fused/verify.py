@@ -17,12 +17,20 @@ from searchlab.fused.optimizers import constants_of
 from searchlab.fused.program import Program
 from searchlab.fused.tensors import Tensors
 from searchlab.fused.widths import pad, unpad
+from searchlab.measure.form import Form, output_shape
+from searchlab.measure.meter import Meter, own_units
+from searchlab.private.keras import compiled_loss, compiled_metrics
 from searchlab.training.checkpoint import Checkpoint, checkpoint_of
 
 _LOSS = 1e-3  # relative; float32 sums over a batch agree to 1e-6
 _SLOWEST, _FASTEST = 1e-3, 1e-2
 """Bounds of the learning rate used to verify: with a tiny one no difference would show, and with
 a huge one rounding becomes visible."""
+_SCORED = 700
+"""Rows to score: more than a program takes at a time, and no multiple of it, so that both a whole
+step and one that is filled up are compared."""
+_MIXED = 64
+"""Rows by which a metric is tried for looking at several rows."""
 _UPDATE = 0.05
 """Tolerance as a share of the largest update: where a gradient is pure rounding (a bias before a
 batch normalization), Adam turns it into a step of a visible part of the learning rate."""
@@ -31,11 +39,12 @@ batch normalization), Adam turns it into a step of a visible part of the learnin
 class Reference:
     """The real model's results on a few rows."""
 
-    def __init__(self, model: Any, data: Tensors, batch: int, tail: int | None) -> None:
+    def __init__(self, model: Any, form: Form, data: Tensors, batch: int, tail: int | None) -> None:
         """Train and evaluate a model, which changes it.
 
         Args:
             model: built and compiled, with a built optimizer.
+            form: the form of its target.
             data: the study's rows.
             batch: rows per step.
             tail: rows of the last step, or None for about half a batch.
@@ -47,17 +56,22 @@ class Reference:
         model.optimizer.learning_rate = rate  # every training sets its own
         self.before = checkpoint_of(model)
         self.rows = np.arange(full + part, dtype=np.int32)
-        self.scored = data.validation[: batch + 7]
+        self.scored = data.validation[:_SCORED]
         model.reset_metrics()
         logs: Mapping[str, Any] = {}
-        for few in (self.rows[:full], self.rows[full:]):
-            if len(few):
-                logs = model.train_step(_taken(data.fitted, few))
+        with own_units(model, data.transform):
+            for few in (self.rows[:full], self.rows[full:]):
+                if len(few):
+                    x, t, _, *w = (tf.gather(each, few) for each in data.fitted)
+                    logs = model.train_step((x, form.tensor(t), *w))
         self.logs = {name: float(value) for name, value in logs.items()}
         self.after = checkpoint_of(model)
         model.reset_metrics()
-        logs = model.test_step(_taken(data.scored, self.scored))
-        self.score = {name: float(value) for name, value in logs.items()}
+        eager, model.run_eagerly = model.run_eagerly, True  # compiling does not pay off
+        self.score = Meter(model, form, data.transform, max(batch, _MIXED))(
+            data.unseen(self.scored)
+        )
+        model.run_eagerly = eager
         model.reset_metrics()
 
 
@@ -104,5 +118,50 @@ def _filled_up(wide: Checkpoint, padded: Checkpoint) -> str | None:
     return None
 
 
-def _taken(data: Any, rows: np.ndarray) -> Any:
-    return tuple(tf.gather(each, rows) for each in data)
+def form_of(model: Any, data: Tensors) -> Form:
+    """Return the form of the target for a built and compiled model."""
+    shape = output_shape(model, data.scored[0].shape[1:])
+    return Form.of(model.loss, shape, data.classes)
+
+
+def mixing(model: Any, form: Form, data: Tensors) -> str | None:
+    """Return the first of a model's loss and metrics that looks at several rows, or None.
+
+    Its value is that of all rows at once, which a program, taking a few at a time, cannot have.
+
+    Args:
+        model: built and compiled; its metrics are reset.
+        form: the form of its target.
+        data: the study's rows.
+    """
+    x, t, y, *_ = (tf.gather(each, data.validation[:_MIXED]) for each in data.scored)
+    target, own = form.tensor(t), form.tensor(y)
+    outputs = tf.cast(model(x), tf.float32)
+    shuffled = np.random.default_rng(0).permutation(len(x))
+    spread = tf.random.Generator.from_seed(1).uniform(outputs.shape, dtype=tf.float32)
+    for predicted in (outputs, tf.gather(outputs, shuffled), spread):
+        whole = _values(model, (target, own), predicted, data, [len(x)])
+        parts = _values(model, (target, own), predicted, data, [len(x) // 3, len(x)])
+        for name, value in whole.items():
+            if not np.isclose(value, parts[name], rtol=_LOSS, atol=_LOSS / 10, equal_nan=True):
+                return name
+    return None
+
+
+def _values(
+    model: Any, targets: tuple[Any, Any], predicted: Any, data: Tensors, ends: list[int]
+) -> dict[str, float]:
+    """Return a model's loss and metrics of predictions, given in parts that end at some rows."""
+    model.reset_metrics()
+    loss, start = 0.0, 0
+    undone = data.transform.tensor(predicted)
+    for end in ends:
+        part = slice(start, end)
+        loss += float(compiled_loss(model, targets[0][part], predicted[part], None)) * (end - start)
+        given = targets[1][part], undone[part]
+        for metric, _ in compiled_metrics(model, *given):
+            metric.update_state(*given)
+        start = end
+    values = {name: float(value) for name, value in model.get_metrics_result().items()}
+    model.reset_metrics()
+    return {**values, "loss": loss / start}

@@ -78,6 +78,10 @@ def _scores(of: Manifest) -> Iterator[str]:
         f"{name}, on {rows[of.measured]}": number_text(value) for name, value in of.metrics.items()
     }
     yield from _table({**found, **metrics}, "score")
+    if of.rows.transform:
+        yield ""
+        yield f"The model was fitted to the target {of.rows.transform}: losses are in these units,"
+        yield "all other scores and the predictions in the target's own."
 
 
 def _input(of: Manifest) -> Iterator[str]:

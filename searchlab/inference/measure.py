@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -64,26 +65,39 @@ def row_weights(weights: pd.Series[Any]) -> Array:
     return values.astype(np.float32)
 
 
-def scores(y: Array, predicted: Array, *, classes: bool) -> dict[str, float]:
+def scores(y: Array, predicted: Array, w: Array | None, *, classes: bool) -> dict[str, float]:
     """Compute the metrics that Keras does not provide.
 
     Args:
         y: the target (n,), quantities or class numbers.
         predicted: the model's predictions for the same rows (n,).
+        w: the rows' weights (n,), or None.
         classes: whether both are class numbers.
 
     Returns:
         `rmse` and, given two or more rows, `r2` for quantities; `balanced_accuracy` for classes.
     """
+    weights = np.ones(len(y)) if w is None else w.astype(np.float64)
+    if not weights.any():
+        return {}
     if classes:
-        recalls = [float(np.mean(predicted[y == number] == number)) for number in np.unique(y)]
-        return {"balanced_accuracy": float(np.mean(recalls))}
+        return {"balanced_accuracy": _balanced(y, predicted, weights)}
     from sklearn import metrics
 
-    found = {"rmse": float(metrics.root_mean_squared_error(y, predicted))}
+    mse = metrics.mean_squared_error(y, predicted, sample_weight=weights)
+    found = {"rmse": math.sqrt(mse)}
     if len(y) > 1:
-        found["r2"] = float(metrics.r2_score(y, predicted))
+        found["r2"] = float(metrics.r2_score(y, predicted, sample_weight=weights))
     return found
+
+
+def _balanced(y: Array, predicted: Array, weights: Array) -> float:
+    """Return the mean over classes of the weighted share of each class that is found."""
+    chosen = [y == number for number in np.unique(y)]
+    counted = [rows for rows in chosen if weights[rows].any()]
+    return float(
+        np.mean([np.average(predicted[rows] == y[rows], weights=weights[rows]) for rows in counted])
+    )
 
 
 def _key(label: Any) -> Any:

@@ -10,10 +10,13 @@ import pandas as pd
 
 from searchlab.core.arrays import Array
 from searchlab.data.preprocessing import WIDEST, Preprocessing
+from searchlab.data.target import Unseen
 from searchlab.errors import DataError
 from searchlab.inference.inputs import Rows, as_rows
 from searchlab.inference.measure import encode, row_weights, scores
 from searchlab.inference.outputs import Outputs
+from searchlab.measure.form import Form
+from searchlab.measure.meter import Meter
 from searchlab.package.load import PackagedCode
 from searchlab.package.manifest import Manifest
 
@@ -104,11 +107,14 @@ class Model:
         Args:
             rows: see `predict`.
             target: the true values (n,), with labels as in the data set.
-            weights: the weight of each row in Keras' metrics (n,), or None.
+            weights: the weight of each row in all metrics (n,), or None; the study's weights of
+                classes count too if they do in its scores.
 
         Returns:
-            The metrics that the model was compiled with, by their Keras names, plus `rmse` and `r2`
-            for quantities or `balanced_accuracy` for classes.
+            The loss and metrics that the model was compiled with, by their Keras names, plus `rmse`
+            and `r2` for quantities or `balanced_accuracy` for classes. The loss is that of the
+            target as the model was fitted to it, see `manifest.rows.transform`; the others are in
+            the target's own units.
 
         Raises:
             DataError: if the rows do not match the data set's schema, or the target has values
@@ -119,16 +125,21 @@ class Model:
         if len(y) != len(checked) or len(y) == 0:
             raise DataError(f"there are {len(checked)} rows and {len(y)} targets: give one per row")
         w = None if weights is None else row_weights(pd.Series(weights))
+        if self.manifest.rows.class_weight is not None:
+            by_class = np.array(self.manifest.rows.class_weight, np.float32)[y]
+            w = by_class if w is None else by_class * w
         with self._code.active():
-            x = self._preprocessing.transform(checked)
-            values = self.keras.evaluate(
-                x, y, sample_weight=w, batch_size=_BATCH, verbose=0, return_dict=True
-            )
+            x, transform = self._preprocessing.transform(checked), self.manifest.rows.transform
             outputs = self.keras.predict(x, batch_size=_BATCH, verbose=0)
+            form = Form.of(self.keras.loss, outputs.shape, len(self.manifest.rows.labels))
+            t = transform.apply(y) if transform else y
+            measured = Meter(self.keras, form, transform, _BATCH)(Unseen(x, t, y, w))
         classes = bool(self.manifest.rows.labels)
-        answers = self._outputs.numbers(outputs) if classes else self._outputs.quantities(outputs)
-        measured = {name: float(value) for name, value in values.items()}
-        return {**scores(y, answers, classes=classes), **measured}
+        answers = self._outputs.numbers(outputs) if classes else self._quantities(outputs)
+        return {**scores(y, answers, w, classes=classes), **measured}
+
+    def _quantities(self, outputs: Array) -> Array:
+        return self.manifest.rows.transform.undo(self._outputs.quantities(outputs))
 
     def _checked(self, rows: Rows) -> pd.DataFrame | Array:
         return as_rows(rows, self.manifest.rows)
@@ -157,5 +168,5 @@ class Model:
     def _answers(self, outputs: Array) -> Array:
         labels = self.manifest.rows.labels
         if not labels:
-            return self._outputs.quantities(outputs)
+            return self._quantities(outputs)
         return np.array(labels)[self._outputs.numbers(outputs)]

@@ -99,17 +99,27 @@ def loss_tracker(model: Any) -> Any:
     return model._loss_tracker
 
 
-def compiled_metrics(model: Any) -> Iterator[tuple[Any, bool]]:
+def compiled_metrics(
+    model: Any, y: Any = None, predicted: Any = None
+) -> Iterator[tuple[Any, bool]]:
     """Yield a model's compiled metrics, and whether each takes the rows' weights.
 
-    Touches: `Model._compile_metrics` with its `_flat_metrics` and `_flat_weighted_metrics`, seen in
-    Keras 3.15.1.
+    Touches: `Model._compile_metrics` with its `_flat_metrics` and `_flat_weighted_metrics`, and its
+    `build` with its `built`, seen in Keras 3.15.1.
     Public: `Model.compute_metrics` takes the weights for the weighted metrics only, so rows cannot
-    be masked out of the others.
-    Without it: the metrics of fused trainings count the rows that fill up a batch.
+    be masked out of the others, nor weighed in them.
+    Without it: the metrics of fused trainings count the rows that fill up a batch, and weights do
+    not count in `metrics`.
+
+    Args:
+        model: a compiled model.
+        y: the target of some rows, if the metrics may never have been used before.
+        predicted: the model's outputs for these rows.
     """
     compiled = model._compile_metrics
     if compiled is not None:
+        if not compiled.built:
+            compiled.build(y, predicted)
         yield from ((each, False) for each in compiled._flat_metrics if each is not None)
         yield from ((each, True) for each in compiled._flat_weighted_metrics if each is not None)
 

@@ -15,7 +15,7 @@ from searchlab.core.wording import duration_text, number_text, params_text
 from searchlab.journal.events import Entry, Resumed, Told
 from searchlab.journal.record import StudyRecord
 from searchlab.report.live import Pace, live_view
-from searchlab.report.phrases import data_text, search_text
+from searchlab.report.phrases import data_text, search_text, target_text
 from searchlab.report.rows import trial_row
 
 _PER_SECOND = 4  # redraws; more is not seen, and takes time from the trainings
@@ -114,6 +114,8 @@ def start_line(record: StudyRecord) -> str:
         parts.append(f"{budget.trials} trials")
     if budget is not None and budget.seconds is not None:
         parts.append(f"at most {duration_text(budget.seconds)}")
+    if (target := target_text(record)) is not None:
+        parts.append(f"target {target}")
     if record.trials:
         parts.append(f"continues after {record.ended} trials")
     return ", ".join(parts)

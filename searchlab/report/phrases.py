@@ -40,6 +40,19 @@ def data_text(spec: StudySpec) -> str:
     return spec.data.dataset or Path(spec.data.path or "").name
 
 
+def target_text(record: StudyRecord) -> str | None:
+    """Return what becomes of the target for the model, and in which units figures are.
+
+    None if the target stays as it is.
+    """
+    known = {} if record.started is None else record.started.data
+    text, why = known.get("target_transform", "none"), known.get("target_why", "")
+    if text == "none":
+        return None
+    because = f", because {why}" if why else ""
+    return f"{text}{because}; losses are in these units, all other figures in the target's own"
+
+
 def search_text(backend: str, data: str) -> str:
     """Return a search in a few words: `optuna on iris`."""
     return f"{backend} on {data}"

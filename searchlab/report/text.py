@@ -27,7 +27,9 @@ from searchlab.report.phrases import (
     memory_text,
     metrics_text,
     standing_text,
+    target_text,
 )
+from searchlab.report.questions import questions
 from searchlab.report.results import model_path, test_metrics, test_value
 from searchlab.report.rows import baseline_rows, trial_row, trial_rows
 
@@ -84,6 +86,8 @@ def _facts(
     record: StudyRecord, ids: StudyIds | None, directory: Path, file: Path | None
 ) -> Iterator[tuple[str, str | Text]]:
     """Yield label and value of each line of a summary."""
+    if (target := target_text(record)) is not None:
+        yield "target", target
     yield "trials", _trials_by_state(record)
     yield from _best_facts(record)
     if test := test_metrics(record):
@@ -91,6 +95,7 @@ def _facts(
     if record.stopped is not None and record.stopped.refit_error is not None:
         yield "refit", f"the study's model is {fitted_text(record.stopped)}"
     yield from _baseline_facts(record)
+    yield from (("question", line) for line in questions(record))
     memory = memory_text(record.stopped)
     took = f"{record.epochs} model-epochs in {duration_text(record.seconds)}"
     yield "trained", took + (f", with {memory} of memory" if memory else "")

@@ -43,6 +43,10 @@ class DataSpec(ReadingSpec):
         test_path: a file with the test rows, with the same columns.
         validation_path: a file with the early-stopping rows, with the same columns.
         scale: how numeric features are scaled, fitted on the training rows.
+        target_transform: what a quantity becomes for the model, fitted on the training rows and
+            undone in predictions and metrics: `standard`, `log1p`, `quantile`, `none`, or `auto`:
+            for the built-in models `log1p` or `standard` where the target needs it, else `none`.
+        missing_target: whether rows without a target are an error, `refuse`, or left out, `drop`.
     """
 
     dataset: str | None = None
@@ -57,6 +61,8 @@ class DataSpec(ReadingSpec):
     test_path: str | None = None
     validation_path: str | None = None
     scale: Literal["standard", "minmax", "none"] = "standard"
+    target_transform: Literal["auto", "none", "standard", "log1p", "quantile"] = "auto"
+    missing_target: Literal["refuse", "drop"] = "refuse"
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -309,6 +315,11 @@ class StudySpec(Part):
             raise MisplacedError(
                 ("training", "class_weight"),
                 "is for classes, and data.task is regression: leave it out",
+            )
+        if self.evaluation.class_weight and self.training.class_weight is None:
+            raise MisplacedError(
+                ("evaluation", "class_weight"),
+                "needs the weights: add class_weight to training, such as class_weight: balanced",
             )
         if self.name in self.search.warm_start:
             raise MisplacedError(

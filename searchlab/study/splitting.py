@@ -82,11 +82,14 @@ class EvaluationSpec(Part):
         folds: the number of parts, each of which scores a training that has not seen it.
         repeats: the number of times that the rows are cut into folds, each time otherwise.
         holdout: the fraction of the training rows that scores the trial's only training.
+        class_weight: whether `training.class_weight` counts on unseen rows, too: in the loss and
+            all metrics of trials, early stopping, the test and the baselines.
     """
 
     folds: Annotated[int, Field(ge=2)] | None = None
     repeats: Annotated[int, Field(ge=1, le=100)] = 1
     holdout: Fraction | None = None
+    class_weight: bool = False
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -1,8 +1,9 @@
 """Baselines: simple models that show whether a tuned network is worth its cost.
 
-They are scikit-learn's, fitted to the rows of the study's model and measured on the same rows by
-the loss and metrics with which the network is compiled. Each number is thus comparable with the
-network's own of that name, except for regularization penalties, which only the network has.
+They are scikit-learn's, fitted to the rows of the study's model, with the same transformed target,
+and measured on the same rows by the loss and metrics with which the network is compiled. Each
+number is thus comparable with the network's own of that name, except for regularization penalties,
+which only the network has.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ import numpy as np
 
 from searchlab.core.arrays import Array
 from searchlab.data.prepare import PreparedData
+from searchlab.data.target import Unseen
+from searchlab.measure.form import Form
+from searchlab.measure.meter import Meter
 from searchlab.private.keras import compiled_arguments
 from searchlab.training.build import build
 from searchlab.training.final import final_rows, measured_rows
@@ -34,11 +38,11 @@ def fit_baseline(job: BaselineJob, data: PreparedData) -> Measured:
         The metrics on the measured rows: the test's, or without any the early-stopping rows.
     """
     estimator = _estimator(job.baseline, data.summary.task, job.trial.seed)
-    x, y, w = data.fitting(final_rows(job, data))
-    estimator.fit(_flat(x), y, sample_weight=w)
-    seen = measured_rows(job, data)
-    predicted, sure = _predicted(estimator, _flat(seen[0]), len(data.summary.classes))
-    metrics = _measured(predicted, build(job, data), data, seen)
+    x, t, w = data.fitting(final_rows(job, data))
+    estimator.fit(_flat(x), t, sample_weight=w)
+    rows = measured_rows(job, data)
+    predicted, sure = _predicted(estimator, _flat(rows.x), len(data.summary.classes))
+    metrics = _measured(predicted, job, data, rows)
     if not sure:
         metrics = {
             name: value
@@ -85,12 +89,12 @@ def _predicted(estimator: Any, x: Array, classes: int) -> tuple[Array, bool]:
 
 
 def _measured(
-    predicted: Array, model: Any, data: PreparedData, rows: tuple[Array, Array, Array | None]
+    predicted: Array, job: BaselineJob, data: PreparedData, rows: Unseen
 ) -> dict[str, float]:
     """Apply the network's loss and metrics to another model's predictions."""
-    x, y, w = rows
+    model = build(job, data)
     config = compiled_arguments(model)
-    one_unit = tuple(model(np.asarray(x[:1])).shape[1:]) in ((), (1,))
+    one_unit = tuple(model(np.asarray(rows.x[:1])).shape[1:]) in ((), (1,))
     if data.summary.classes and one_unit:
         predicted = predicted[:, 1:]  # the second class
     if _from_logits(config["loss"]):
@@ -99,14 +103,9 @@ def _measured(
     probe = keras.Sequential([keras.Input(predicted.shape[1:]), keras.layers.Identity()])
     measures = {key: config.get(key) for key in ("loss", "metrics", "weighted_metrics")}
     probe.compile(optimizer="sgd", **measures)
-    values = probe.evaluate(
-        predicted.astype(np.float32),
-        np.asarray(y),
-        sample_weight=w,
-        verbose=0,
-        return_dict=True,
-    )
-    return {name: float(value) for name, value in values.items()}
+    form = Form.of(config["loss"], predicted.shape, len(data.summary.classes))
+    meter = Meter(probe, form, data.transform, job.spec.training.batch_size)
+    return meter(rows._replace(x=predicted.astype(np.float32)))
 
 
 def _from_logits(loss: Any) -> bool:

@@ -8,6 +8,8 @@ import keras
 
 from searchlab.data.prepare import PreparedData
 from searchlab.factories.find import call_factory, load_factory
+from searchlab.measure.form import Form, output_shape
+from searchlab.measure.meter import Meter
 from searchlab.private.keras import reset_names
 from searchlab.training.checkpoint import Checkpoint, restore
 from searchlab.training.initial import copy_layers, initial_layers
@@ -40,6 +42,14 @@ def make_weights(model: Any, data: PreparedData) -> None:
     """Create a model's weights if it has none yet."""
     if not model.built:
         model(keras.Input(data.summary.input_shape))  # symbolic: for any number of rows, like `fit`
+
+
+def meter_of(model: Any, job: TrainingJob | BaselineJob, data: PreparedData) -> Meter:
+    """Return what measures a job's compiled model on unseen rows; create its weights if needed."""
+    make_weights(model, data)
+    shape = output_shape(model, data.summary.input_shape)
+    form = Form.of(model.loss, shape, len(data.summary.classes))
+    return Meter(model, form, data.transform, job.spec.training.batch_size)
 
 
 def make_variables(model: Any, data: PreparedData) -> None:

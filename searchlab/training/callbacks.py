@@ -8,9 +8,33 @@ from typing import Any
 import keras
 
 from searchlab.core.trial import Decision, Report
+from searchlab.data.target import Unseen
+from searchlab.measure.meter import Meter
 
 Emit = Callable[[Report], Decision]
 """A function that passes on a report and returns the decision."""
+
+
+class EpochMeter(keras.callbacks.Callback):  # type: ignore[misc]
+    """A callback that adds the metrics of unseen rows to an epoch's logs.
+
+    It comes before all callbacks that read them. Keras' `validation_data` would give each metric
+    one batch after another.
+    """
+
+    def __init__(self, meter: Meter, rows: Unseen) -> None:
+        super().__init__()
+        self._meter, self._rows = meter, rows
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Measure the model."""
+        if logs is not None:
+            logs.update(as_unseen(self._meter(self._rows)))
+
+
+def as_unseen(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Name metrics of unseen rows as Keras' logs do: `val_loss`."""
+    return {f"val_{name}": value for name, value in metrics.items()}
 
 
 class Reporter(keras.callbacks.Callback):  # type: ignore[misc]

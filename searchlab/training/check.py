@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import random
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +15,8 @@ from searchlab.core.space import Choice, Float, Int, Params, Scalar, SearchSpace
 from searchlab.data.prepare import PreparedData
 from searchlab.errors import ModelError
 from searchlab.factories.find import call_factory, factory_problems, load_factory
+from searchlab.measure.form import Form, loss_name
+from searchlab.measure.meter import Meter, measures_itself
 from searchlab.private.keras import without_advice
 from searchlab.study.spec import StudySpec
 from searchlab.training.build import make_weights
@@ -48,18 +48,30 @@ def check_model(job: CheckJob, data: PreparedData) -> Checked:
         raise ModelError(f"{name} returned {type(model).__name__}, not a Keras model{hint}")
     if not model.compiled:
         raise ModelError(f"{name} returned a model that is not compiled: call model.compile in it")
-    x, y = np.asarray(data.x_train[:_ROWS]), np.asarray(data.y_train[:_ROWS])
+    rows = data.unseen("train", slice(_ROWS))
     with _blaming(name, data):
-        predicted = model(x)
-    _check_loss(name, _loss_name(model.loss), predicted, data)
+        predicted = model(np.asarray(rows.x))
+    _check_loss(name, loss_name(model.loss), predicted, data)
+    _check_own_ways(name, model, data)
+    form = Form.of(model.loss, predicted.shape, len(data.summary.classes))
     model.run_eagerly = True  # compiling takes a second and does not pay off for one batch
     with _blaming(name, data):
-        metrics = model.evaluate(x, y, verbose=0, return_dict=True)
-        model.train_on_batch(x, y)
+        metrics = Meter(model, form, data.transform, _ROWS)(rows)
+        model.train_on_batch(np.asarray(rows.x), form.array(np.asarray(rows.t)))
     _check_metrics(name, list(metrics), spec)
     _check_saved(name, model)
     _check_initial(job, function, data)
     return Checked(job.number)
+
+
+def _check_own_ways(name: str, model: Any, data: PreparedData) -> None:
+    """Reject a model whose metrics could not be had in the target's own units."""
+    own = [each for each in ("test_step", "evaluate") if measures_itself(model, each)]
+    if data.transform and own:
+        raise ModelError(
+            f"{name}'s model overrides {own[0]}, so its metrics would be of the transformed target "
+            f"({data.transform}): write target_transform: none in data"
+        )
 
 
 def _check_saved(name: str, model: Any) -> None:
@@ -156,15 +168,10 @@ def _check_loss(name: str, loss: str, predicted: Any, data: PreparedData) -> Non
     crossentropy = "crossentropy" in loss
     if task == "regression" and crossentropy:
         raise ModelError(f"{name}: loss {loss} does not fit a continuous target: use {fitting!r}")
-    if task != "regression" and loss == "categorical_crossentropy":
-        raise ModelError(
-            f"{name}: loss {loss} needs one-hot rows, but the target is a class number: use "
-            "'sparse_categorical_crossentropy'"
-        )
     classes = len(data.summary.classes)
     if task == "multiclass" and (loss == "binary_crossentropy" or (units == 1 and loss in _MEANS)):
         raise ModelError(f"{name}: loss {loss} does not fit {classes} classes: use {fitting!r}")
-    if task != "regression" and loss == "sparse_categorical_crossentropy" and units < classes:
+    if task != "regression" and loss in _UNITS and units < classes:
         other = " (or 1 unit, loss 'binary_crossentropy')" if task == "binary" else ""
         raise ModelError(
             f"{name}: the last layer has {units} units for {classes} classes: give it {classes} "
@@ -178,17 +185,8 @@ def _check_loss(name: str, loss: str, predicted: Any, data: PreparedData) -> Non
         )
 
 
+_UNITS = ("sparse_categorical_crossentropy", "categorical_crossentropy")
 _MEANS = ("mse", "mean_squared_error", "mae", "mean_absolute_error", "huber", "msle")
-
-
-def _loss_name(loss: Any) -> str:
-    """Return the name of a loss of Keras' own; "" for a user's, whatever that is called."""
-    if isinstance(loss, str):
-        return loss
-    own = loss if inspect.isfunction(loss) else type(loss)
-    if getattr(keras.losses, own.__name__, None) is not own:
-        return ""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", own.__name__).lower()
 
 
 @contextmanager
@@ -196,6 +194,8 @@ def _blaming(name: str, data: PreparedData) -> Iterator[None]:
     """Turn Keras' errors about a model that does not fit its data into one line."""
     try:
         yield
+    except ModelError as error:
+        raise ModelError(f"{name}: {error}") from error
     except Exception as error:
         reason = " ".join(str(error).split())[:300]
         raise ModelError(

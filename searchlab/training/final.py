@@ -19,6 +19,7 @@ import numpy as np
 
 from searchlab.core.arrays import Array
 from searchlab.data.prepare import DataSummary, PreparedData, read_schema
+from searchlab.data.target import Unseen
 from searchlab.journal.layout import StudyLayout
 from searchlab.package.manifest import Manifest
 from searchlab.package.write import model_file, write_package
@@ -51,13 +52,9 @@ def tests(job: ModelJob | BaselineJob) -> bool:
     return job.spec.data.tested and last
 
 
-def measured_rows(
-    job: ModelJob | BaselineJob, data: PreparedData
-) -> tuple[Array, Array, Array | None]:
-    """Return the inputs, targets and weights (or None) that the job's model is measured on."""
-    if tests(job):
-        return data.x_test, data.y_test, data.w_test
-    return data.x_validation, data.y_validation, data.w_validation
+def measured_rows(job: ModelJob | BaselineJob, data: PreparedData) -> Unseen:
+    """Return the rows that the job's model is measured on."""
+    return data.unseen("test" if tests(job) else "validation")
 
 
 def own_checkpoint(job: ModelJob) -> Path | None:

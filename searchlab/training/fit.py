@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, replace
-from typing import Any, Self
+from dataclasses import replace
+from typing import Any
 
 import keras
 
 from searchlab.core.arrays import Array
 from searchlab.core.trial import Decision, Outcome, Report
 from searchlab.data.prepare import PreparedData, open_data
+from searchlab.data.target import Unseen
 from searchlab.journal.layout import StudyLayout
+from searchlab.measure.meter import Meter, own_units
 from searchlab.training.baselines import fit_baseline
-from searchlab.training.build import build, make_variables, take_over
-from searchlab.training.callbacks import Emit, Reporter, early_stopping
+from searchlab.training.build import build, make_variables, meter_of, take_over
+from searchlab.training.callbacks import (
+    Emit,
+    EpochMeter,
+    Reporter,
+    as_unseen,
+    early_stopping,
+)
 from searchlab.training.check import check_model
 from searchlab.training.checkpoint import (
     checkpoint_of,
@@ -44,23 +52,6 @@ from searchlab.training.outcome import (
     failed,
     pruned,
 )
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """The rows of one training: to fit, and to score the result. Weights may be None."""
-
-    x: Any
-    y: Any
-    w: Any
-    x_score: Any
-    y_score: Any
-    w_score: Any
-
-    @classmethod
-    def of(cls, data: PreparedData, rows: Array, x_score: Any, y_score: Any, w_score: Any) -> Self:
-        """Return training rows to fit, by their indices, and any rows to score."""
-        return cls(*data.fitting(rows), x_score, y_score, w_score)
 
 
 class _Ended(Exception):  # noqa: N818 - control flow, not an error
@@ -109,10 +100,9 @@ def _run(job: Job, data: PreparedData, emit: Emit) -> Result | None:
 def _trial(job: TrialJob, data: PreparedData, emit: Emit) -> Outcome | None:
     fitted: list[Fitted] = []
     for fold, (fit_rows, score_rows) in enumerate(data.folds):
-        w_score = None if data.w_train is None else data.w_train[score_rows]
-        rows = _Rows.of(data, fit_rows, data.x_train[score_rows], data.y_train[score_rows], w_score)
         try:
-            model, score = _fit(job, data, rows, fold, emit)
+            unseen = data.unseen("train", score_rows)
+            model, score = _fit(job, data, fit_rows, unseen, fold, emit)
         except _Ended as end:
             if end.decision is Decision.ABANDON:
                 return None
@@ -128,21 +118,20 @@ def _final(job: ModelJob, data: PreparedData, emit: Emit) -> Made | None:
     score = measured_rows(job, data)
     kept = own_checkpoint(job)
     if kept is None:
-        rows = _Rows.of(data, final_rows(job, data), *score)
         try:
-            model, fitted = _fit(job, data, rows, 0, emit)
+            model, fitted = _fit(job, data, final_rows(job, data), score, 0, emit)
         except _Ended:  # only a trial can be pruned
             return None
         return pack(job, data, model, fitted.metrics, fitted.epochs)
     model = build(job, data)
     take_over(model, load_checkpoint(kept), data)
-    return pack(job, data, model, _evaluate(model, *score, job), 0)
+    return pack(job, data, model, as_unseen(meter_of(model, job, data)(score)), 0)
 
 
 def _fit(
-    job: TrainingJob, data: PreparedData, rows: _Rows, fold: int, emit: Emit
+    job: TrainingJob, data: PreparedData, rows: Array, score: Unseen, fold: int, emit: Emit
 ) -> tuple[Any, Fitted]:
-    """Train one model and score it on unseen rows."""
+    """Train one model on some of the training rows and score it on unseen ones."""
     trial = job.trial
     model = build(job, data)
     first = 0
@@ -151,32 +140,37 @@ def _fit(
         take_over(model, load_checkpoint(kept), data)
         first = trial.suggestion.initial_epoch
     reporter = Reporter(job.number, fold, emit)
-    model = _epochs(model, job, data, rows, first, reporter)
+    model, meter = _epochs(model, job, data, rows, first, reporter)
     if reporter.diverged is not None:
         raise diverged_error(reporter.diverged, first + reporter.epochs, fold)
     if reporter.decision is not Decision.CONTINUE:
         raise _Ended(reporter.decision, reporter.epochs, reporter.last)
     check_weights((weight.path, weight) for weight in model.weights)
-    metrics = _evaluate(model, rows.x_score, rows.y_score, rows.w_score, job)
-    return model, Fitted(metrics, reporter.epochs)
+    return model, Fitted(as_unseen(meter(score)), reporter.epochs)
 
 
 def _epochs(
-    model: Any, job: TrainingJob, data: PreparedData, rows: _Rows, first: int, reporter: Reporter
-) -> Any:
-    """Train a model for its remaining epochs, and return it or its unfrozen successor."""
+    model: Any, job: TrainingJob, data: PreparedData, rows: Array, first: int, reporter: Reporter
+) -> tuple[Any, Meter]:
+    """Train a model for its remaining epochs.
+
+    Returns:
+        The model or its unfrozen successor, and what measures it.
+    """
+    meter = meter_of(model, job, data)
     last, frozen = job.trial.suggestion.epochs, frozen_epochs(job.spec)
     if first < frozen:
         thaw = min(frozen, last)
         make_variables(model, data)  # before freezing: the optimizer's state covers all layers
         for layer in weighted_layers(model)[: len(initial_layers(job))]:
             layer.trainable = False
-        _call_fit(model, job, data, rows, (first, thaw), [reporter])
+        _call_fit(model, meter, job, data, rows, (first, thaw), [reporter])
         first, model = thaw, _thawed(model, job, data)
+        meter = meter_of(model, job, data)
     if first < last and not reporter.over:
         stopping = early_stopping(job.spec.training.early_stopping) if _watched(job) else []
-        _call_fit(model, job, data, rows, (first, last), [*stopping, reporter])
-    return model
+        _call_fit(model, meter, job, data, rows, (first, last), [*stopping, reporter])
+    return model, meter
 
 
 def _watched(job: TrainingJob) -> bool:
@@ -198,27 +192,29 @@ def _thawed(model: Any, job: TrainingJob, data: PreparedData) -> Any:
 
 def _call_fit(
     model: Any,
+    meter: Meter,
     job: TrainingJob,
     data: PreparedData,
-    rows: _Rows,
+    rows: Array,
     epochs: tuple[int, int],
     callbacks: list[keras.callbacks.Callback],
 ) -> None:
     training = job.spec.training
-    unseen = (data.x_validation, data.y_validation, data.w_validation)
-    _whole_epochs(model, len(rows.x), training.batch_size)
+    x, t, w = data.fitting(rows)
+    watching = [EpochMeter(meter, data.unseen("validation"))] if _watched(job) else []
+    _whole_epochs(model, len(x), training.batch_size)
     keras.utils.set_random_seed(job.trial.seed)
-    model.fit(
-        rows.x,
-        rows.y,
-        sample_weight=rows.w,
-        epochs=epochs[1],
-        initial_epoch=epochs[0],
-        batch_size=training.batch_size,
-        validation_data=unseen if _watched(job) else None,
-        callbacks=callbacks,
-        verbose=0,
-    )
+    with own_units(model, data.transform):
+        model.fit(
+            x,
+            meter.form.array(t),
+            sample_weight=w,
+            epochs=epochs[1],
+            initial_epoch=epochs[0],
+            batch_size=training.batch_size,
+            callbacks=[*watching, *callbacks],
+            verbose=0,
+        )
 
 
 def _whole_epochs(model: Any, rows: int, batch_size: int) -> None:
@@ -228,12 +224,3 @@ def _whole_epochs(model: Any, rows: int, batch_size: int) -> None:
     """
     if model.steps_per_execution == 1 and not model.run_eagerly:
         model.steps_per_execution = max(1, math.ceil(rows / batch_size))
-
-
-def _evaluate(model: Any, x: Any, y: Any, w: Any, job: Job) -> dict[str, float]:
-    """Return the model's metrics on unseen rows, named `val_...` as in Keras' logs."""
-    batch_size = job.spec.training.batch_size
-    values = model.evaluate(
-        x, y, sample_weight=w, batch_size=batch_size, verbose=0, return_dict=True
-    )
-    return {f"val_{name}": float(value) for name, value in values.items()}

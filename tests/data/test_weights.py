@@ -243,7 +243,7 @@ def test_quantities_have_no_class_weights(tmp_path):
 @pytest.mark.parametrize("weight", ["w", None])
 @pytest.mark.parametrize("class_weight", ["balanced", None])
 def test_weighted_training_equals_keras_sample_weight(tmp_path, weight, class_weight):
-    """Reports, scores and the test equal those of plain Keras with explicit sample weights."""
+    """Reports, scores and the test equal plain Keras' with explicit weights, also in metrics."""
     import keras
 
     from searchlab.training.build import build
@@ -278,6 +278,8 @@ def test_weighted_training_equals_keras_sample_weight(tmp_path, weight, class_we
     by_class = compute_class_weight(class_weight, classes=np.arange(3), y=np.asarray(data.y_train))
     weights = by_class[y] * (1 if weight is None else data.w_train[fit])
     model = build(job, data)
+    counted = keras.metrics.SparseCategoricalAccuracy("counted")
+    model.compile(model.optimizer, model.loss, metrics=["accuracy"], weighted_metrics=[counted])
     keras.utils.set_random_seed(11)
     history = model.fit(
         data.x_train[fit],
@@ -288,9 +290,10 @@ def test_weighted_training_equals_keras_sample_weight(tmp_path, weight, class_we
         validation_data=(data.x_validation, data.y_validation, data.w_validation),
         verbose=0,
     ).history
-    for name in history:
-        expected = [report[name] for report in reports]
-        np.testing.assert_allclose(expected, history[name], rtol=1e-6, err_msg=name)
+    history["val_accuracy"] = history["val_counted"]
+    for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
+        found = [report[name] for report in reports]
+        np.testing.assert_allclose(found, history[name], rtol=1e-6, err_msg=name)
     scored = model.evaluate(
         data.x_train[score],
         data.y_train[score],
@@ -301,5 +304,6 @@ def test_weighted_training_equals_keras_sample_weight(tmp_path, weight, class_we
     tested = model.evaluate(
         data.x_test, data.y_test, sample_weight=data.w_test, verbose=0, return_dict=True
     )
-    for name, value in tested.items():
-        np.testing.assert_allclose(final.metrics[name], value, rtol=1e-6)
+    assert set(final.metrics) == {"loss", "accuracy"}
+    np.testing.assert_allclose(final.metrics["loss"], tested["loss"], rtol=1e-6)
+    np.testing.assert_allclose(final.metrics["accuracy"], tested["counted"], rtol=1e-6)

@@ -37,6 +37,8 @@ def benches(tmp_path_factory):
             table["w"] = np.arange(170) / 50
             table["y"] = np.where(table.a + table.b > 0.5, "p", np.where(table.c > 0, "q", "r"))
             table.to_csv(directory / "t.csv", index=False)
+            prices = table[list("abcd")].assign(y=np.exp(9 + table.a + 0.1 * table.b))
+            prices.to_csv(directory / "p.csv", index=False)
             evaluation = {"holdout": 0.2} if folds is None else {"folds": folds}
             training = {"epochs": EPOCHS, "batch_size": batch, **training}
             made[key] = Bench(directory, data, evaluation=evaluation, training=training)
@@ -128,6 +130,22 @@ def test_fused_training_equals_fit(benches, case):
     found = driver.run([job])[0]
     assert [str(each) for each in driver.methods] == [method]
     assert_same(found, run_alone(job))
+
+
+@pytest.mark.parametrize("kind", ["log1p", pytest.param("quantile", marks=pytest.mark.long)])
+def test_a_transformed_target_is_fused_as_in_fit(benches, kind):
+    """Losses of the transformed target and metrics in own units equal those of ordinary training.
+
+    `standard` is so, too: the diabetes of the other tests is standardised.
+    """
+    from support.fused import assert_same, run_alone, run_fused
+
+    data = {"path": "p.csv", "target": "y", "target_transform": kind}
+    job = benches(data, batch=32).job(loss="mse", optimizer="Adam", epochs=6)
+    reports, outcome = run_fused([job])[0]
+    assert_same((reports, outcome), run_alone(job))
+    assert outcome.metrics["val_loss"] < 10
+    assert outcome.metrics["val_mae"] > 100
 
 
 @pytest.mark.parametrize("layer", ["", "dropout"])
@@ -312,6 +330,8 @@ def test_a_synchronous_job_waits_for_each_decision(benches):
         ("chain", {"run_eagerly": True}, "its model runs eagerly"),
         ("chain", {"layer": "activity"}, "its model has an activity regularizer"),
         ("two_outputs", {}, "its model has several inputs or outputs"),
+        ("highest", {}, "its highest looks at several rows"),
+        ("highest", {"in_loss": True}, "its loss looks at several rows"),
         ("adds_loss", {}, "a layer adds its own loss over all rows of a batch"),
     ],
 )

@@ -12,25 +12,28 @@ from searchlab.core.arrays import Array
 from searchlab.data.load import Table
 from searchlab.data.looking.charts import chart, shown_text
 from searchlab.data.preprocessing import Preprocessing
+from searchlab.data.target import TargetTransform
 from searchlab.data.understood import Column
 from searchlab.study.spec import DataSpec
 
 _EXAMPLES = 3
 
 
-def describe(table: Table, spec: DataSpec, preprocessing: Preprocessing) -> tuple[Column, ...]:
+def describe(
+    table: Table, spec: DataSpec, preprocessing: Preprocessing, transform: TargetTransform
+) -> tuple[Column, ...]:
     """Return the columns of a table: the target, the features, and the columns with other roles.
 
     Args:
         table: the data set.
         spec: the study's keys that say how to use it.
         preprocessing: the preprocessing, fitted to the training rows.
+        transform: the transformation of the target, fitted to the training rows.
     """
-    return tuple(_columns(table, spec, preprocessing))
+    return (_target(table, transform), *_columns(table, spec, preprocessing))
 
 
 def _columns(table: Table, spec: DataSpec, preprocessing: Preprocessing) -> Iterator[Column]:
-    yield _target(table)
     if isinstance(table.X, pd.DataFrame):
         treatments = preprocessing.treatments()
         for name, kind in table.kinds.items():
@@ -56,7 +59,7 @@ def _columns(table: Table, spec: DataSpec, preprocessing: Preprocessing) -> Iter
             "weight",
             kind="number",
             why="data.weight",
-            treatment="weighs the rows in the loss",
+            treatment="weighs the rows in the loss and in all metrics",
             rows=len(table.w),
             values=table.w,
         )
@@ -97,9 +100,13 @@ def _split(table: Table, spec: DataSpec) -> Iterator[Column]:
     )
 
 
-def _target(table: Table) -> Column:
+def _target(table: Table, transform: TargetTransform) -> Column:
     classes = table.task == "classification"
     treatment = "a number for each class" if classes else "as it is"
+    if transform:
+        treatment = f"{transform}{f', because {transform.why}' if transform.why else ''}"
+    if table.left_out:
+        treatment += "; rows without it are left out"
     kind = "classes" if classes else "number"
     return _column(
         table.target,
@@ -107,7 +114,7 @@ def _target(table: Table) -> Column:
         kind=kind,
         why=table.why.get(table.target, ""),
         treatment=treatment,
-        rows=len(table.y),
+        rows=len(table.y) + table.left_out,
         values=table.y,
     )
 

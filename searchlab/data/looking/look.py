@@ -23,6 +23,7 @@ LOOKINGS: tuple[Looking, ...] = (
     targets.rare_classes,
     targets.imbalance,
     targets.decades,
+    targets.scale,
     targets.wide,
 )
 """The functions that look at a data set, the gravest findings first."""

@@ -9,6 +9,7 @@ import numpy as np
 from searchlab.core.wording import number_text
 from searchlab.data.findings import Finding
 from searchlab.data.looking.view import View, share_text
+from searchlab.data.target import needed
 
 _RARE = 10  # rows of a class, in all parts together
 _HEAVY = 20  # times as many rows of the largest class as of the smallest
@@ -51,7 +52,7 @@ def imbalance(view: View) -> Iterator[Finding]:
 
 def decades(view: View) -> Iterator[Finding]:
     """Find quantities of very different sizes, of which a loss sees only the largest."""
-    if view.classes or view.y.min() <= 0:
+    if view.classes or view.transform or view.y.min() <= 0:
         return
     low, high = np.quantile(view.y.astype(np.float64), [0.01, 0.99])
     if high >= _DECADES * low:
@@ -61,6 +62,21 @@ def decades(view: View) -> Iterator[Finding]:
             f"the target {view.table.target!r} goes from {number_text(float(low))} to "
             f"{number_text(float(high))}, so that the loss sees little but its largest values: use "
             f"data.target_transform: log1p",
+        )
+
+
+def scale(view: View) -> Iterator[Finding]:
+    """Find quantities far from 0 and 1 that reach a model of the user's own as they are."""
+    if view.classes or view.spec.target_transform != "auto" or view.transform:
+        return
+    kind, why = needed(view.y)
+    if kind == "standard":
+        yield Finding(
+            "target-scale",
+            (view.table.target,),
+            f"the target {view.table.target!r} is far from 0 and 1 ({why}), which networks learn "
+            f"slowly, and a model of your own gets it as it is: write target_transform: standard "
+            f"in data, or none to keep it",
         )
 
 

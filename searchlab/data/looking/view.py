@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +12,7 @@ import pandas as pd
 
 from searchlab.core.arrays import Array
 from searchlab.data.load import Table
+from searchlab.data.target import TargetTransform
 from searchlab.study.spec import DataSpec
 from searchlab.study.splitting import SplitSpec
 
@@ -33,6 +34,7 @@ class View:
         parts: the rows of each part: "train", "validation" and "test".
         spec: the study's keys that say how to use the data.
         inputs: the number of inputs that the columns become; None for images.
+        transform: the transformation of the target for models.
     """
 
     table: Table
@@ -41,6 +43,7 @@ class View:
     parts: Mapping[str, Array]
     spec: DataSpec
     inputs: int | None
+    transform: TargetTransform = field(default_factory=TargetTransform)
 
     @property
     def split(self) -> SplitSpec | None:

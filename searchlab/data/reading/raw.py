@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,16 @@ class Raw:
                 yield str(column.name), column.dtype.kind
         if isinstance(self.X, pd.DataFrame):
             yield from ((str(name), kind.kind) for name, kind in self.X.dtypes.items())
+
+    def only(self, chosen: np.ndarray[Any, Any]) -> Raw:
+        """Return some of the rows; `chosen` (n,) is true for these."""
+        columns: dict[str, Any] = {
+            name: None if values is None else values[chosen]
+            for name in ("X", "y", "weight", "aside", "split")
+            for values in [getattr(self, name)]
+        }
+        assigned = None if self.assigned is None else Assignment(self.assigned.numbers[chosen])
+        return replace(self, **columns, assigned=assigned)
 
     def error(self, message: str, position: int | None = None) -> DataError:
         """Make an error about a row, or about the whole data set."""

@@ -9,7 +9,8 @@ from searchlab.core.space import Choice, Domain
 from searchlab.core.wording import confirmed_text, number_text, one_line, scalar_text
 from searchlab.journal.record import StudyRecord
 from searchlab.journal.standings import fresh_seeds, standings
-from searchlab.report.phrases import data_text, memory_text, scored_text
+from searchlab.report.phrases import data_text, memory_text, scored_text, target_text
+from searchlab.report.questions import questions
 from searchlab.report.results import chosen
 
 _DIGEST = 16  # characters of a digest that tell data sets apart
@@ -77,6 +78,9 @@ def data(record: StudyRecord) -> Iterator[tuple[str, str]]:
         task = known.get("task", "")
         classes = f", {len(known['classes'])} classes" if known.get("classes") else ""
         yield "target", f"{known['target']} ({task}{classes})"
+    if (target := target_text(record)) is not None:
+        yield "target for the model", target
+    yield from (("question", line) for line in questions(record))
     if "rows" in known:
         shape = " x ".join(map(str, known.get("input_shape", [])))
         yield "rows", f"{known['rows']:,}" + (f", each {shape} numbers" if shape else "")

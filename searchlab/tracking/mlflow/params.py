@@ -28,6 +28,7 @@ def study_params(started: Started, record: StudyRecord) -> dict[str, Any]:
         "warm_start": ", ".join(spec.search.warm_start) or None,
         "initial_weights": None if spec.factory.initial is None else spec.factory.initial.study,
         "dataset": started.data.get("name"),
+        "target_transform": started.data.get("target_transform"),
     }
     if spec.training.early_stopping is not None:
         settings["patience"] = spec.training.early_stopping.patience
