@@ -229,7 +229,7 @@ INIT = {
     "an empty line": BadInit("has no header: name the columns", b"\n1,2\n"),
     "no names": BadInit("has no header", b",,\n1,2,3\n"),
     "no target named": BadInit("Name the target; columns: a, y", b"a,y\n1,2\n", options={}),
-    "no such target": BadInit("has no column 'price' to predict: Columns: a, y", b"a,y\n1,2\n",
+    "no such target": BadInit("has no column 'price' to predict: it has a, y", b"a,y\n1,2\n",
                               options={"--target": "price"}),
     "a near target": BadInit("did you mean 'price'?", b"a,price\n1,2\n",
                              options={"--target": "prise"}),
