@@ -7,9 +7,11 @@ import csv
 import difflib
 import gzip
 import json
+import math
 import os
 import re
 import textwrap
+from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 from typing import TextIO
@@ -21,6 +23,7 @@ FIRST_DATASET = "digits"
 """The data set of a study file when none is named: it needs no network and trains in seconds."""
 
 _SUFFIXES = (".csv", ".tsv", ".csv.gz")
+_USUAL_ROWS = 2_000  # of the built-in data sets
 _LONGEST_LINE = 1_000_000  # characters of a header line; more is no table of columns
 _MOST_COLUMNS = 40  # column names listed in the comment and in errors
 
@@ -43,13 +46,15 @@ $data
 model:
   factory: mlp
   params:  # arguments that stay the same in all trials
-    optimizer: adam
+    optimizer: adamw  # Adam with a decay of the weights that is no part of the loss
+    skip: true  # the output layer sees the inputs, too: no worse than a linear model
 
 space:  # arguments that differ from trial to trial
   n_hidden: {int: [0, 3]}  # a whole number, both ends included
-  n_neurons: {int: [8, 128], log: true}  # log: as many between 8 and 32 as between 32 and 128
-  learning_rate: {float: [1.0e-4, 3.0e-2], log: true}
-  activation: {choice: [relu, elu, tanh]}
+  n_neurons: {int: [8, $neurons], log: true}  # log: as many between 8 and 16 as between 16 and 32
+  learning_rate: {float: [5.0e-4, 2.0e-2], log: true}
+  weight_decay: {float: [1.0e-3, 1.0], log: true}
+  activation: {choice: [relu, tanh]}
   # dropout: {float: [0.0, 0.5], step: 0.1, when: {param: n_hidden, in: [2, 3]}}  # only if deep
 
 objective:
@@ -66,16 +71,15 @@ search:
   # options: {factor: 3, hyperband_iterations: 1}  # for hyperband
 
 training:
-  epochs: 100  # at most, for each training
-  batch_size: 32
+  epochs: $epochs  # at most, for each training
+  batch_size: $batch  # rows of one step; more make an epoch faster and learn less in it
   early_stopping:  # Keras' EarlyStopping; null trains all epochs
-    patience: 10  # epochs without a better val_loss
+    patience: $patience  # epochs without a better val_loss
     restore_best_weights: true  # of the best epoch, not of the last one
   # limits: {seconds: 600, memory: 2GB}  # a trial that takes more is killed and counts as failed
 
 evaluation:  # what scores a trial: one of the two
-  holdout: 0.2  # one training, scored on this fraction of the training rows
-  # folds: 3  # cross-validation: slower, and less noise
+$evaluation
 
 # What follows the search:
 confirm: {top: 3, seeds: 3}  # the best 3 trials are trained with 3 other seeds; 0 for none
@@ -89,12 +93,49 @@ execution:  # where trainings run; does not change what they compute
 """)
 
 
+@dataclass(frozen=True)
+class _Size:
+    """Settings that suit a number of rows.
+
+    Attributes:
+        rows: the most rows that they are for.
+        folds: the folds of the cross-validation; 0 for a hold-out, where its score is sure enough.
+        neurons: the most neurons of a hidden layer.
+        batch: the rows of one step.
+        epochs: the most epochs of a training.
+        patience: the epochs that early stopping waits; more where few rows make few steps.
+    """
+
+    rows: float
+    folds: int
+    neurons: int
+    batch: int
+    epochs: int
+    patience: int
+
+    @property
+    def evaluation(self) -> str:
+        """The lines of the study file that tell what scores a trial."""
+        folds = f"folds: {self.folds or 3}  # cross-validation: slower, and less noise"
+        holdout = "holdout: 0.2  # one training, scored on this fraction of the training rows"
+        used, other = (folds, holdout) if self.folds else (holdout, folds)
+        return f"  {used}\n  # {other}"
+
+
+_SIZES = (
+    _Size(1_000, folds=5, neurons=64, batch=16, epochs=200, patience=20),
+    _Size(5_000, folds=3, neurons=128, batch=32, epochs=100, patience=15),
+    _Size(20_000, folds=0, neurons=128, batch=64, epochs=100, patience=10),
+    _Size(math.inf, folds=0, neurons=256, batch=128, epochs=100, patience=10),
+)
+
+
 def init_text(dataset: str | None, csv: Path | None, target: str | None, file: Path) -> str:
     """Return the text of a study file on a built-in data set or on a CSV file.
 
     Args:
         dataset: the name of a built-in data set; `FIRST_DATASET` if this and `csv` are None.
-        csv: a CSV file with a header; only the header is read.
+        csv: a CSV file with a header; its header and the number of its rows are looked at.
         target: the column of the CSV file to predict.
         file: the future path of the study file; it gives the study its name, and the path of the
             CSV file is relative to its directory.
@@ -111,7 +152,11 @@ def init_text(dataset: str | None, csv: Path | None, target: str | None, file: P
     else:
         data = _csv_lines(csv, target, file)
     scale = "minmax" if dataset == "fashion_mnist" else "standard"  # pixels have one scale
+    rows = _USUAL_ROWS if csv is None else _rows(csv)
+    size = next(size for size in _SIZES if rows <= size.rows)
     return _STUDY.substitute(
+        vars(size),
+        evaluation=size.evaluation,
         name=_quoted(_study_name(file)),
         plain=_study_name(file),
         file=_listed([file.name]),
@@ -212,6 +257,12 @@ def _header(path: Path) -> list[str]:
             "to predict it from (columns are separated by commas, or by tabs in a .tsv file)"
         )
     return columns
+
+
+def _rows(path: Path) -> int:
+    """Return about how many rows a CSV file has: a line break inside of quotes counts as one."""
+    with contextlib.closing(_open(path)) as file:
+        return sum(1 for line in iter(lambda: file.readline(_LONGEST_LINE), "") if line.strip()) - 1
 
 
 def _open(path: Path) -> TextIO:

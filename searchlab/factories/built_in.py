@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -17,6 +17,8 @@ def mlp(
     optimizer: str = "sgd",
     dropout: float = 0.0,
     l2: float = 0.0,
+    weight_decay: float = 0.0,
+    skip: bool = False,
     *,
     input_shape: tuple[int, ...],
     meta: Mapping[str, Any],
@@ -34,6 +36,12 @@ def mlp(
         optimizer: the name of a Keras optimiser.
         dropout: the fraction dropped after each hidden layer, 0 to below 1.
         l2: the weight of the L2 penalty on the hidden layers' kernels.
+        weight_decay: the fraction, times the learning rate, by which each step shrinks the weights
+            (Loshchilov and Hutter, "Decoupled Weight Decay Regularization"); unlike `l2` it is no
+            part of the loss.
+        skip: whether the output layer sees the inputs beside the last hidden layer, so that the
+            hidden layers need only learn what a linear model cannot (Cheng et al., "Wide & Deep
+            Learning for Recommender Systems").
         input_shape: the shape of one row.
         meta: facts about the data (see `data.prepare.PreparedData.meta`).
 
@@ -41,21 +49,45 @@ def mlp(
         A compiled model. Its metrics are `mae` for regression, `accuracy` for classes.
     """
     units, last, loss, metrics = _head(meta)
-    model = keras.Sequential([keras.Input(tuple(input_shape))])
+    before: list[keras.layers.Layer] = []
     if meta["scale"] == "none":
-        model.add(_normalization(meta))
+        before.append(_normalization(meta))
     if len(input_shape) > 1:
-        model.add(keras.layers.Flatten())
+        before.append(keras.layers.Flatten())
     penalty = keras.regularizers.L2(l2) if l2 else None
+    hidden: list[keras.layers.Layer] = []
     for _ in range(n_hidden):
-        model.add(keras.layers.Dense(n_neurons, activation=activation, kernel_regularizer=penalty))
+        hidden.append(keras.layers.Dense(n_neurons, activation, kernel_regularizer=penalty))
         if dropout:
-            model.add(keras.layers.Dropout(dropout))
-    model.add(keras.layers.Dense(units, activation=last))
-    chosen = keras.optimizers.get({"class_name": optimizer, "config": {}})
+            hidden.append(keras.layers.Dropout(dropout))
+    output = keras.layers.Dense(units, activation=last)
+    if skip and hidden:
+        model = _with_skip(input_shape, before, hidden, output)
+    else:
+        model = keras.Sequential([keras.Input(tuple(input_shape)), *before, *hidden, output])
+    settings = {"weight_decay": weight_decay} if weight_decay else {}
+    chosen = keras.optimizers.get({"class_name": optimizer, "config": settings})
     chosen.learning_rate = learning_rate
     model.compile(optimizer=chosen, loss=loss, metrics=metrics)
     return model
+
+
+def _with_skip(
+    input_shape: tuple[int, ...],
+    before: Sequence[keras.layers.Layer],
+    hidden: Sequence[keras.layers.Layer],
+    output: keras.layers.Layer,
+) -> keras.Model:
+    """Connect layers so that the output layer sees the inputs and the last hidden layer."""
+    inputs = keras.Input(tuple(input_shape))
+    features = inputs
+    for layer in before:
+        features = layer(features)
+    deep = features
+    for layer in hidden:
+        deep = layer(deep)
+    # The inputs come first, so that padding the hidden layers leaves their weights in place.
+    return keras.Model(inputs, output(keras.layers.Concatenate()([features, deep])))
 
 
 def _head(meta: Mapping[str, Any]) -> tuple[int, str | None, str, list[str]]:

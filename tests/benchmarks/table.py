@@ -1,4 +1,4 @@
-"""The table, in the terminal and in docs/speed.md."""
+"""The table, in the terminal and on a page of the docs."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def with_table(text: str, table: str) -> str:
     _, end, after = rest.partition(END)
     if not (begin and end):
         raise ValueError(
-            f"docs/speed.md has no {BEGIN} and {END}: put them where the table belongs"
+            f"the page has no {BEGIN} and {END}: put them where the table belongs"
         )
     return f"{before}{BEGIN}\n{table}\n{END}{after}"
 
