@@ -23,7 +23,6 @@ FIRST_DATASET = "digits"
 """The data set of a study file when none is named: it needs no network and trains in seconds."""
 
 _SUFFIXES = (".csv", ".tsv", ".csv.gz")
-_USUAL_ROWS = 2_000  # of the built-in data sets
 _LONGEST_LINE = 1_000_000  # characters of a header line; more is no table of columns
 _MOST_COLUMNS = 40  # column names listed in the comment and in errors
 
@@ -47,15 +46,15 @@ model:
   factory: mlp
   params:  # arguments that stay the same in all trials
     optimizer: adamw  # Adam with a decay of the weights that is no part of the loss
-    skip: true  # the output layer sees the inputs, too: no worse than a linear model
+    skip: true  # the output layer sees the inputs, too, as that of a linear model does
+    dropout: $dropout  # the fraction of a layer's neurons that a step leaves out
 
 space:  # arguments that differ from trial to trial
-  n_hidden: {int: [0, 3]}  # a whole number, both ends included
-  n_neurons: {int: [8, $neurons], log: true}  # log: as many between 8 and 16 as between 16 and 32
-  learning_rate: {float: [5.0e-4, 2.0e-2], log: true}
+  n_hidden: {int: [0, 3]}  # a whole number, both ends included; 0 is a linear model
+  n_neurons: {choice: $neurons}  # of each hidden layer
+  learning_rate: {float: [5.0e-4, 1.0e-2], log: true}  # log: as many below 0.002 as above
   weight_decay: {float: [1.0e-3, 1.0], log: true}
-  activation: {choice: [relu, tanh]}
-  # dropout: {float: [0.0, 0.5], step: 0.1, when: {param: n_hidden, in: [2, 3]}}  # only if deep
+  # activation: {choice: [relu, elu, tanh], when: {param: n_hidden, in: [1, 2, 3]}}  # if there are
 
 objective:
   metric: val_loss  # measured on rows that no training has seen; for classes also val_accuracy
@@ -100,7 +99,8 @@ class _Size:
     Attributes:
         rows: the most rows that they are for.
         folds: the folds of the cross-validation; 0 for a hold-out, where its score is sure enough.
-        neurons: the most neurons of a hidden layer.
+        neurons: the choices for the neurons of a hidden layer.
+        dropout: the dropout; needed where few rows are easily learned by heart.
         batch: the rows of one step.
         epochs: the most epochs of a training.
         patience: the epochs that early stopping waits; more where few rows make few steps.
@@ -108,7 +108,8 @@ class _Size:
 
     rows: float
     folds: int
-    neurons: int
+    neurons: list[int]
+    dropout: float
     batch: int
     epochs: int
     patience: int
@@ -123,10 +124,10 @@ class _Size:
 
 
 _SIZES = (
-    _Size(1_000, folds=5, neurons=64, batch=16, epochs=200, patience=20),
-    _Size(5_000, folds=3, neurons=128, batch=32, epochs=100, patience=15),
-    _Size(20_000, folds=0, neurons=128, batch=64, epochs=100, patience=10),
-    _Size(math.inf, folds=0, neurons=256, batch=128, epochs=100, patience=10),
+    _Size(1_000, 5, [8, 32, 64], dropout=0.2, batch=16, epochs=200, patience=20),
+    _Size(5_000, 3, [16, 64, 128], dropout=0.1, batch=32, epochs=100, patience=15),
+    _Size(20_000, 0, [32, 64, 128], dropout=0.0, batch=64, epochs=100, patience=10),
+    _Size(math.inf, 0, [64, 128, 256], dropout=0.0, batch=128, epochs=100, patience=10),
 )
 
 
@@ -152,7 +153,7 @@ def init_text(dataset: str | None, csv: Path | None, target: str | None, file: P
     else:
         data = _csv_lines(csv, target, file)
     scale = "minmax" if dataset == "fashion_mnist" else "standard"  # pixels have one scale
-    rows = _USUAL_ROWS if csv is None else _rows(csv)
+    rows = _known_rows(dataset or FIRST_DATASET) if csv is None else _rows(csv)
     size = next(size for size in _SIZES if rows <= size.rows)
     return _STUDY.substitute(
         vars(size),
@@ -259,10 +260,21 @@ def _header(path: Path) -> list[str]:
     return columns
 
 
+def _known_rows(dataset: str) -> int:
+    """Return the number of rows of a built-in data set, with which its description begins."""
+    return int(DATASETS[dataset].partition(" ")[0].replace(",", ""))
+
+
 def _rows(path: Path) -> int:
-    """Return about how many rows a CSV file has: a line break inside of quotes counts as one."""
-    with contextlib.closing(_open(path)) as file:
-        return sum(1 for line in iter(lambda: file.readline(_LONGEST_LINE), "") if line.strip()) - 1
+    """Return about how many rows a CSV file has: it counts lines, and knows no quotes."""
+    opener = gzip.open if path.name.lower().endswith(".gz") else open
+    try:
+        with opener(path, "rb") as file:
+            return sum(
+                1 for line in iter(lambda: file.readline(_LONGEST_LINE), b"") if line.strip()
+            )
+    except (OSError, EOFError) as error:
+        raise InputError(f"{path}: cannot be read as CSV: {error}; check the file") from None
 
 
 def _open(path: Path) -> TextIO:

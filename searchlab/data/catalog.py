@@ -15,7 +15,7 @@ DATASETS: Mapping[str, str] = {
     "california_housing": "20,640 districts, 8 columns, the median house value (downloaded once)",
     "fashion_mnist": "70,000 images of 28 x 28 pixels, 10 classes of clothing (downloaded once)",
 }
-"""The built-in data sets, each described in a line."""
+"""The built-in data sets, each described in a line that begins with its number of rows."""
 
 TEXT = (".csv", ".tsv", ".tab", ".txt", ".data")
 """The endings of text files with a table."""

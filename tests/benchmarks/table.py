@@ -65,9 +65,7 @@ def with_table(text: str, table: str) -> str:
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise ValueError(
-            f"the page has no {BEGIN} and {END}: put them where the table belongs"
-        )
+        raise ValueError(f"the page has no {BEGIN} and {END}: put them where the table belongs")
     return f"{before}{BEGIN}\n{table}\n{END}{after}"
 
 

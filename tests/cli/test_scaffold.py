@@ -42,10 +42,10 @@ def test_each_data_set_gives_a_valid_study(dataset: str | None, tmp_path: Path) 
 
 def test_what_is_commented_out_is_valid_too(tmp_path: Path) -> None:
     """Each commented-out alternative is valid once its comment sign is removed."""
-    text = init_text("iris", None, None, Path("iris.yaml"))
-    path = written(tmp_path / "iris.yaml", text)
-    commented = re.findall(r"^  # ((dropout|seconds|folds|options): .*)$", text, re.M)
-    assert [key for _, key in commented] == ["dropout", "seconds", "options", "options", "folds"]
+    text = init_text("california_housing", None, None, Path("x.yaml"))
+    path = written(tmp_path / "x.yaml", text)
+    commented = re.findall(r"^  # ((activation|seconds|folds|options): .*)$", text, re.M)
+    assert [key for _, key in commented] == ["activation", "seconds", "options", "options", "folds"]
     for line, key in commented:
         changed = text.replace(f"  # {line}", f"  {line}")
         if key == "folds":
@@ -63,6 +63,26 @@ def test_a_csv_file_gives_a_valid_study(houses: Path, tmp_path: Path) -> None:
     assert data.path == "../data/my houses.csv"
     assert data.target == "price, net"
     assert "# The other columns: rooms, age" in text
+
+
+@pytest.mark.parametrize(
+    ("rows", "folds", "batch"), [(150, 5, 16), (3_000, 3, 32), (15_000, None, 64)]
+)
+def test_settings_suit_the_number_of_rows(
+    rows: int, folds: int | None, batch: int, tmp_path: Path
+) -> None:
+    """Few rows are scored by cross-validation, with small batches; many by a hold-out."""
+    csv = tmp_path / "t.csv.gz"
+    csv.write_bytes(gzip.compress(b"a,b\n" + b"1,2\n" * rows))
+    spec = load_study(written(tmp_path / "t.yaml", init_text(None, csv, "b", tmp_path / "t"))).spec
+    assert (spec.evaluation.folds, spec.training.batch_size) == (folds, batch)
+    assert (spec.evaluation.holdout is None) == (folds is not None)
+
+
+def test_settings_suit_the_rows_of_a_built_in_data_set() -> None:
+    """150 flowers are scored by cross-validation, 70,000 images by a hold-out."""
+    assert "  folds: 5  #" in init_text("iris", None, None, Path("x.yaml"))
+    assert "\n  holdout: 0.2  #" in init_text("fashion_mnist", None, None, Path("x.yaml"))
 
 
 @pytest.mark.parametrize("name", ["t.tsv", "t.csv.gz", "bom.csv", "bom.csv.gz"])

@@ -185,3 +185,32 @@ def test_the_mlp_normalises_what_the_study_does_not_scale(tmp_path):
     assert isinstance(model.layers[0], keras.layers.Normalization)
     np.testing.assert_allclose(normalised.mean(axis=0), 0, atol=1e-4)
     np.testing.assert_allclose(normalised.std(axis=0), 1, atol=1e-3)
+
+
+META = {"scale": "standard", "task": "regression"}
+
+
+@pytest.mark.keras
+def test_with_a_skip_connection_the_mlp_contains_the_linear_model():
+    """Hidden layers that say nothing leave a linear model; without any, nothing is skipped."""
+    from searchlab.factories.built_in import mlp
+
+    model = mlp(2, 5, skip=True, input_shape=(3,), meta=META)
+    kernel, bias = model.layers[-1].get_weights()
+    assert kernel.shape == (3 + 5, 1)
+    kernel[3:] = 0
+    model.layers[-1].set_weights([kernel, bias + 2])
+    x = np.random.default_rng(1).normal(size=(7, 3)).astype(np.float32)
+    np.testing.assert_allclose(np.asarray(model(x)), x @ kernel[:3] + 2, rtol=1e-5)
+    linear = mlp(0, 5, skip=True, input_shape=(3,), meta=META)
+    assert [tuple(weight.shape) for weight in linear.weights] == [(3, 1), (1,)]
+
+
+@pytest.mark.keras
+def test_the_mlps_weight_decay_is_its_optimisers():
+    """It shrinks weights without being a part of the loss; left out, the optimiser's own counts."""
+    from searchlab.factories.built_in import mlp
+
+    model = mlp(optimizer="adamw", weight_decay=0.5, input_shape=(3,), meta=META)
+    assert (model.optimizer.weight_decay, model.losses) == (0.5, [])
+    assert mlp(optimizer="adam", input_shape=(3,), meta=META).optimizer.weight_decay is None

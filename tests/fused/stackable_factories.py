@@ -3,6 +3,8 @@
 import keras
 from keras import layers
 
+from searchlab.factories.built_in import mlp
+
 OPTIMIZERS = {
     "SGD": keras.optimizers.SGD,
     "momentum": lambda rate: keras.optimizers.SGD(rate, momentum=0.9),
@@ -90,6 +92,12 @@ def skips(
     joined = getattr(layers, join)()([first, second])
     outputs = layers.Dense(*OUTPUTS.get(loss, (1, None)))(joined)
     return compiled(keras.Model(inputs, outputs), loss, rate, **given)
+
+
+def wide_and_deep(input_shape, meta, units=12, rate=0.01):
+    """Build the built-in model whose output layer sees the inputs, too."""
+    given = {"input_shape": input_shape, "meta": meta}
+    return mlp(2, units, rate, optimizer="adamw", weight_decay=0.1, skip=True, **given)
 
 
 @keras.saving.register_keras_serializable("stackable")

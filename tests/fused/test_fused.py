@@ -102,6 +102,7 @@ EQUAL = {  # the study, the factory's params, and the fastest correct method
         {"factory": "skips", "optimizer": "clipnorm", "layer": "max_norm", "rate": 0.1},
         PADDED,
     ),
+    "skip-inputs": ({}, {"factory": "wide_and_deep"}, PADDED),
     "subclassed": ({}, {"factory": "own", "weighted": True}, EXACT),
     "weights-folds": (
         {"data": WEIGHTED, "class_weight": "balanced", "folds": 2},
@@ -113,7 +114,7 @@ EQUAL = {  # the study, the factory's params, and the fastest correct method
 
 REPRESENTATIVE = {  # one for every way in which a program is made, and every kind of model
     *("rmsprop-selu-normalization", "huber-convolution", "auc-dropout", "batch_norm"),
-    *("skip-add-clipnorm-max_norm", "subclassed", "weights-folds"),
+    *("skip-add-clipnorm-max_norm", "skip-inputs", "subclassed", "weights-folds"),
 }
 
 

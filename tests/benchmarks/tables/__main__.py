@@ -3,9 +3,10 @@
     pip install -e ".[benchmarks]"
     python -m tests.benchmarks.tables
 
-For each table, `searchlab init` writes a study file, and `searchlab run` runs it as it is. Tables of
-few rows are run with several seeds, each with other test rows: the luck of 90 test rows is more than
-the difference of two good models. docs/tables.md is written only if all tables were run in full.
+For each table, `searchlab init` writes a study file, and `searchlab run` runs it as it is. Tables
+of few rows are run with several seeds, each with other test rows: the luck of 90 test rows is more
+than the difference of two good models. docs/tables.md is written only if all tables were run in
+full.
 """
 
 from __future__ import annotations

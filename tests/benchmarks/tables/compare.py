@@ -80,7 +80,9 @@ def compare(table: PublicTable, seed: int, directory: Path) -> Compared:
     assert record.started is not None
     assert result.winner is not None
     root = math.sqrt if record.started.data["task"] == "regression" else float
-    loss = {name: root(each.metrics["loss"]) for name, each in record.baselines.items() if each.metrics}
+    loss = {
+        name: root(each.metrics["loss"]) for name, each in record.baselines.items() if each.metrics
+    }
     return Compared(
         rows=record.started.data["rows"],
         network=root(result.test["loss"]),

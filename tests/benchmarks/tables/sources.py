@@ -80,7 +80,10 @@ TABLES = (
     PublicTable("computers", "pydataset", "price", partial(_pydataset, "Ecdat/Computers")),
     PublicTable("affairs", "statsmodels", "affairs", partial(_statsmodels, "fair")),
     PublicTable(
-        "california", "scikit-learn", "MedHouseVal", partial(_scikit_learn, "fetch_california_housing")
+        "california",
+        "scikit-learn",
+        "MedHouseVal",
+        partial(_scikit_learn, "fetch_california_housing"),
     ),
     PublicTable("diamonds", "pydataset", "price", partial(_pydataset, "ggplot2/diamonds")),
     PublicTable(
