@@ -1,0 +1,71 @@
+"""The comparison on public tables: what is read, what is compared, and what is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from benchmarks import table
+from benchmarks.commands import ROOT
+from benchmarks.tables.compare import Compared, Standing
+from benchmarks.tables.report import markdown
+from benchmarks.tables.sources import TABLES, PublicTable
+
+
+def frame() -> pd.DataFrame:
+    return pd.DataFrame({"id": [1, 2, 3], "a": [1, 2, 3], "y": [0.5, None, 1.5]})
+
+
+QUESTION = PublicTable("few", "nobody", "y", frame, drop=("id",))
+
+
+def compared(network: float, linear: float, boosting: float) -> Compared:
+    return Compared(1234, network, linear, boosting, seconds=1.0, params={"n_hidden": 2})
+
+
+def test_the_tables_are_twelve_different_ones():
+    """Their names, which name files too, differ."""
+    assert len({each.name for each in TABLES}) == len(TABLES) == 12
+
+
+def test_rows_whose_target_is_unknown_are_left_out(tmp_path: Path):
+    """A table is written without them, without row numbers and without columns to drop."""
+    assert QUESTION.write(tmp_path).read_text() == "a,y\n1,0.5\n3,1.5\n"
+
+
+@pytest.mark.parametrize("question", TABLES, ids=lambda each: each.name)
+def test_each_installed_table_has_its_target(question: PublicTable, tmp_path: Path):
+    """The packages' files are where they are looked for, and have more than 300 rows."""
+    if question.name == "california":
+        pytest.skip("is downloaded")
+    try:
+        written = pd.read_csv(question.write(tmp_path))
+    except ModuleNotFoundError as error:
+        pytest.skip(str(error))
+    assert written[question.target].notna().all()
+    assert len(written) > 300
+
+
+def test_ratios_are_of_the_same_rows():
+    """Each study is compared with the simple models on its own rows, before the mean is taken."""
+    standing = Standing(QUESTION, [compared(1.0, 2.0, 0.5), compared(8.0, 4.0, 4.0)])
+    assert standing.to_linear == pytest.approx(1.0)
+    assert standing.to_boosting == pytest.approx(2.0)
+
+
+def test_the_results_as_written_on_the_page():
+    """Losses are means; the last line counts where the network is better, or near enough."""
+    good = Standing(QUESTION, [compared(0.5, 1.0, 0.46)])
+    bad = Standing(QUESTION, [compared(2.0, 1.5, 1.0)])
+    text = markdown([good, bad], "Measured.")
+    assert "| few (nobody) | 1,234 | y | 0.5 | 1 | 0.46 | 0.50 | 1.09 |" in text
+    assert text.endswith(
+        "Better than the linear model on 1 of 2; within 10 % of gradient boosting's loss or "
+        "better on 1. Measured."
+    )
+
+
+def test_the_page_on_tables_has_a_place_for_the_results():
+    """docs/tables.md contains the markers in order."""
+    table.with_table((ROOT / "docs" / "tables.md").read_text(), "table")
