@@ -59,7 +59,7 @@ def test_the_results_as_written_on_the_page():
     good = Standing(QUESTION, [compared(0.5, 1.0, 0.46)])
     bad = Standing(QUESTION, [compared(2.0, 1.5, 1.0)])
     text = markdown([good, bad], "Measured.")
-    assert "| few (nobody) | 1,234 | y | 0.5 | 1 | 0.46 | 0.50 | 1.09 |" in text
+    assert "| few (nobody) | 1,234 | y | 1 | 0.5 | 1 | 0.46 | 0.50 | 1.09 |" in text
     assert text.endswith(
         "Better than the linear model on 1 of 2; within 10 % of gradient boosting's loss or "
         "better on 1. Measured."

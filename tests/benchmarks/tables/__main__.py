@@ -5,14 +5,16 @@
 
 For each table, `searchlab init` writes a study file, and `searchlab run` runs it as it is. Tables
 of few rows are run with several seeds, each with other test rows: the luck of 90 test rows is more
-than the difference of two good models. docs/tables.md is written only if all tables were run in
-full.
+than the difference of two good models. Results are kept beside this file, so that `--only` measures
+some tables again; docs/tables.md is written from them once there are results of all tables.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 
 from ..commands import ROOT
@@ -22,19 +24,29 @@ from .report import line, markdown
 from .sources import TABLES, PublicTable
 
 _FEW, _SEEDS = 3_000, (1, 2, 3)
+_KEPT = Path(__file__).parents[1] / "results" / "tables"
 
 
 def main() -> None:
     """Run the benchmark."""
     given = _arguments()
-    standings = []
+    _KEPT.mkdir(parents=True, exist_ok=True)
     for table in TABLES:
         if table.name in given.only:
-            standings.append(Standing(table, _studies(table, given.seeds)))
-            print(line(standings[-1]), flush=True)
-    if len(standings) == len(TABLES) and given.seeds is None:
+            studies = _studies(table, given.seeds)
+            (_KEPT / f"{table.name}.json").write_text(
+                json.dumps([asdict(each) for each in studies])
+            )
+            print(line(Standing(table, studies)), flush=True)
+    if all((_KEPT / f"{table.name}.json").exists() for table in TABLES):
         page = ROOT / "docs" / "tables.md"
+        standings = [Standing(table, _kept(table)) for table in TABLES]
         page.write_text(with_table(page.read_text(), markdown(standings, f"{measured()}.")))
+
+
+def _kept(table: PublicTable) -> list[Compared]:
+    """Return a table's studies of this run or an earlier one."""
+    return [Compared(**each) for each in json.loads((_KEPT / f"{table.name}.json").read_text())]
 
 
 def _studies(table: PublicTable, seeds: int | None) -> list[Compared]:
