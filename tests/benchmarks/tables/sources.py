@@ -75,7 +75,9 @@ _ANES = {"sep": "\t", "quotechar": "'"}
 
 TABLES = (
     PublicTable("diabetes", "scikit-learn", "target", partial(_scikit_learn, "load_diabetes")),
-    PublicTable("cars", "vega-datasets", "Miles_per_Gallon", partial(_vega, "cars.json")),
+    PublicTable(
+        "cars", "vega-datasets", "Miles_per_Gallon", partial(_vega, "cars.json"), drop=("Name",)
+    ),
     PublicTable("housing", "pydataset", "price", partial(_pydataset, "Ecdat/Housing")),
     PublicTable("computers", "pydataset", "price", partial(_pydataset, "Ecdat/Computers")),
     PublicTable("affairs", "statsmodels", "affairs", partial(_statsmodels, "fair")),
