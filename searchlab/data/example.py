@@ -31,7 +31,7 @@ def save_example(X: pd.DataFrame | Array, schema: RowSchema, rows: Array, direct
         return
     chosen = X.iloc[rows]
     complete = chosen[chosen.notna().all(axis=1)].head(_ROWS)
-    shown = chosen.head(_ROWS) if complete.empty else schema.natural(complete)
+    shown = schema.dated(chosen.head(_ROWS)) if complete.empty else schema.natural(complete)
     cells = shown.astype(object).where(shown.notna(), None).to_numpy().tolist()
     saved = {"columns": list(shown.columns), "data": cells}
     (directory / FILES[0]).write_text(json.dumps(saved, ensure_ascii=False), encoding="utf-8")

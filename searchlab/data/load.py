@@ -7,14 +7,11 @@ the file, the column and the row as the user sees them.
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 import json
-import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +21,9 @@ import sklearn.datasets
 
 from searchlab.core.quiet import quiet
 from searchlab.data.catalog import DATASETS
+from searchlab.data.columns.checked import Columns, check_columns
+from searchlab.data.columns.kinds import Kind, kind_of_target
+from searchlab.data.columns.tidy import LARGEST, floats, words
 from searchlab.data.division import NO_DIVISION, Division, division
 from searchlab.data.reading.dialect import Dialect
 from searchlab.data.reading.raw import Raw, did_you_mean
@@ -31,19 +31,10 @@ from searchlab.data.reading.together import read_files
 from searchlab.errors import DataError
 from searchlab.study.spec import DataSpec
 
-Kind = Literal["number", "boolean", "category", "text"]
-"""How a column is converted to numbers: scaled, 0 or 1, one-hot, or by its words."""
-
 Task = Literal["regression", "classification"]
 
-_LARGEST = float(np.finfo(np.float32).max)
-_MANY = 50  # distinct values; a column with more may be free text
 _FEW = 20  # distinct whole numbers; a target with at most so many may be classes
 _ROWS_A_CLASS = 10  # on average, so that whole numbers are taken for classes
-_DATES = re.compile(
-    r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})([T ]\d{1,2}:\d{2}.*)?"
-)
-_DATE_TYPES = (datetime.date, datetime.time, datetime.timedelta, pd.Period, np.datetime64)
 
 
 @dataclass(frozen=True)
@@ -54,7 +45,8 @@ class Table:
         name: the name of the data set, or of the file without its ending.
         source: "sklearn:digits", or the path as in the study file.
         X: the features. A frame with a column each: float64 (NaN is missing; booleans are 0 and
-            1) or text (None is missing). For images an array (n, height, width, ...), all finite.
+            1), text (None is missing) or datetime64[us] (NaT is missing). For images and sequences
+            an array (n, ..., channels), all finite.
         y: the target (n,): float64 for a regression, else int64, bool or text labels.
         target: the name of the target.
         task: the kind of target.
@@ -63,10 +55,12 @@ class Table:
         w: the weights of the rows, float32 (n,), finite and 0 or more; None if there are none.
         whole: the columns of whole numbers.
         why: what the kind of a column was told by, in a few words, by its name; the target's too.
-        aside: the columns of `data.drop` as read, which only the findings look at; None for arrays.
+        aside: the columns that a study leaves out, as read, which only the findings look at; None
+            for arrays.
         dialect: how the file writes a table; None if it is no text file.
         division: what the data set says about the division of its rows.
         left_out: the number of rows without a target, which are left out.
+        forms: how the dates of each column of dates are written; see `columns.dates`.
     """
 
     name: str
@@ -84,6 +78,7 @@ class Table:
     dialect: Dialect | None = None
     division: Division = NO_DIVISION
     left_out: int = 0
+    forms: Mapping[str, str] = field(default_factory=dict)
 
 
 def load(spec: DataSpec, base: Path) -> Table:
@@ -102,21 +97,12 @@ def load(spec: DataSpec, base: Path) -> Table:
     raw, left_out = _with_target(raw, spec)
     y, task = _target(raw, spec.task)
     w = _weights(raw)
-    X, kinds, whole = raw.X, dict[str, Kind](), frozenset[str]()
-    if isinstance(X, pd.DataFrame):
-        kinds = {str(name): _kind(raw, str(name), X[name]) for name in X}
-        numbers = (name for name, kind in kinds.items() if kind == "number")
-        whole = frozenset(name for name in numbers if pd.api.types.is_integer_dtype(X[name]))
-        try:
-            X = tidy(X, kinds)
-        except DataError as error:
-            raise raw.error(str(error)) from None
     divided = division(raw, spec)
     others: list[tuple[str, Any]] = [(raw.target, y), (str(spec.weight), w), *divided.facts()]
-    digest = _digest(X, [(name, values) for name, values in others if values is not None])
+    facts = [(name, values) for name, values in others if values is not None]
     why = {raw.target: _why_target(task, y, spec.task)}
-    if isinstance(X, pd.DataFrame):
-        why |= {name: _why(kind, X[name], name in whole) for name, kind in kinds.items()}
+    columns = _columns(raw, spec)
+    X = raw.X if columns is None else columns.X
     return Table(
         name=raw.name,
         source=raw.source,
@@ -124,61 +110,27 @@ def load(spec: DataSpec, base: Path) -> Table:
         y=y,
         target=raw.target,
         task=task,
-        kinds=kinds,
-        digest=digest,
+        kinds={} if columns is None else columns.kinds,
+        digest=_digest(X, facts),
         w=w,
-        whole=whole,
-        why=why,
+        whole=frozenset() if columns is None else columns.whole,
+        why=why if columns is None else {**why, **columns.why},
         aside=raw.aside,
         dialect=raw.dialect,
         division=divided,
         left_out=left_out,
+        forms={} if columns is None else columns.forms,
     )
 
 
-def tidy(frame: pd.DataFrame, kinds: Mapping[str, Kind]) -> pd.DataFrame:
-    """Convert columns to the types of `Table.X`.
-
-    Args:
-        frame: at least the columns of `kinds`; others are dropped.
-        kinds: the columns wanted, in order.
-
-    Raises:
-        DataError: if a column is missing, or a column of numbers holds other values or numbers
-            too large for float32.
-    """
-    columns: dict[str, Any] = {}
-    for name, kind in kinds.items():
-        if name not in frame:
-            raise DataError(
-                f"column {name!r} is missing{did_you_mean(name, list(map(str, frame)))}: add it"
-            )
-        if kind in {"category", "text"}:
-            columns[name] = _words(frame[name])
-            continue
-        try:
-            columns[name] = _floats(frame[name])
-        except (TypeError, ValueError) as error:
-            raise DataError(f"column {name!r} must hold numbers ({error}): correct it") from None
-        wrong = np.flatnonzero(np.abs(columns[name]) > _LARGEST)
-        if len(wrong):
-            raise DataError(
-                f"row {frame.index[wrong[0]]}: column {name!r} is {columns[name][wrong[0]]}, which "
-                f"no model can use: correct it, or leave the cell empty"
-            )
-    return pd.DataFrame(columns, index=frame.index)
-
-
-def _floats(column: pd.Series[Any]) -> np.ndarray[Any, Any]:
-    if column.dtype == object:  # Python's numbers and booleans, or None if missing
-        column = column.where(column.notna(), np.nan)
-    return column.to_numpy(np.float64, na_value=np.nan)
-
-
-def _words(column: pd.Series[Any]) -> pd.Series[Any]:
-    cells = zip(column, column.isna(), strict=True)
-    words = [None if missing else str(value) for value, missing in cells]
-    return pd.Series(words, index=column.index, dtype=object)
+def _columns(raw: Raw, spec: DataSpec) -> Columns | None:
+    """Return the checked features; None if they are an array."""
+    if isinstance(raw.X, np.ndarray):
+        return None
+    try:
+        return check_columns(raw.X.rename(columns=str), spec.kinds)
+    except DataError as error:
+        raise raw.error(str(error)) from None
 
 
 # ---- built-in data sets
@@ -237,50 +189,6 @@ def _not_fetched(name: str, variable: str, error: Exception) -> DataError:
     )
 
 
-# ---- columns
-
-
-def _kind(raw: Raw, name: str, column: pd.Series[Any]) -> Kind:
-    """Determine the kind of a column; refuse one that no training can use."""
-    values = column.dropna()
-    if values.empty:
-        raise raw.error(f"column {name!r} has no values: add it to data.drop")
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        return "category"
-    types = {type(value) for value in values} if column.dtype == object else {column.dtype.type}
-    if any(issubclass(kind, (*_DATE_TYPES, np.timedelta64)) for kind in types) or _dates(values):
-        raise raw.error(
-            f"column {name!r} holds dates or times: drop it, or convert it to numbers "
-            f"(such as days since a day)"
-        )
-    if types <= {bool, np.bool_}:
-        return "boolean"
-    if all(issubclass(kind, (bool, np.bool_, int, float, Decimal, np.number)) for kind in types):
-        if not any(issubclass(kind, np.complexfloating) for kind in types):
-            return "number"
-    elif all(issubclass(kind, str) for kind in types):
-        return _kind_of_text(values)
-    found = ", ".join(sorted(kind.__name__ for kind in types))
-    raise raw.error(f"column {name!r} holds {found}: drop it, or convert it to numbers or text")
-
-
-def _dates(values: pd.Series[Any]) -> bool:
-    return pd.api.types.is_string_dtype(values) and all(_DATES.fullmatch(text) for text in values)
-
-
-def _kind_of_text(values: pd.Series[Any]) -> Literal["category", "text"]:
-    distinct = values.nunique()
-    return "text" if distinct > _MANY and distinct > len(values) / 2 else "category"
-
-
-def _why(kind: Kind, column: pd.Series[Any], whole: bool) -> str:
-    if kind == "number":
-        return "whole numbers" if whole else "numbers"
-    if kind == "boolean":
-        return "true or false"
-    return f"text, {column.nunique():,} distinct"
-
-
 # ---- target
 
 
@@ -304,14 +212,17 @@ def _target(raw: Raw, wanted: Task | None) -> tuple[np.ndarray[Any, Any], Task]:
             f"in, or write missing_target: drop in data to leave such rows out",
             int(missing[0]),
         )
-    kind = _kind(raw, raw.target, raw.y)
+    try:
+        kind = kind_of_target(raw.target, raw.y)
+    except DataError as error:
+        raise raw.error(str(error)) from None
     if kind in {"category", "text"}:
         if wanted == "regression":
             raise raw.error(f"the target {raw.target!r} is text: convert it to numbers, or leave "
                             f"out data.task")  # fmt: skip
-        return _varied(raw, _words(raw.y).to_numpy()), "classification"
-    values = _varied(raw, _floats(raw.y))
-    wrong = np.flatnonzero(~(np.abs(values) <= _LARGEST))
+        return _varied(raw, words(raw.y).to_numpy()), "classification"
+    values = _varied(raw, floats(raw.y))
+    wrong = np.flatnonzero(~(np.abs(values) <= LARGEST))
     if len(wrong):
         position = int(wrong[0])
         raise raw.error(f"the target {raw.target!r} is {values[position]}: correct it", position)
@@ -357,7 +268,7 @@ def _weights(raw: Raw) -> np.ndarray[Any, Any] | None:
     values = np.full(len(column), np.nan)
     if column.dtype.kind not in "mMc":  # pandas would use the number inside a time
         values = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    wrong = np.flatnonzero(~((values >= 0) & (values <= _LARGEST)))
+    wrong = np.flatnonzero(~((values >= 0) & (values <= LARGEST)))
     if len(wrong):
         value = column.iloc[int(wrong[0])]
         shown = "missing" if pd.isna(value) else repr(str(value))
@@ -382,5 +293,5 @@ def _digest(
         if values.dtype == object:
             digest.update(json.dumps(values.tolist()).encode())
         else:
-            digest.update(np.ascontiguousarray(values).data)
+            digest.update(np.ascontiguousarray(values).view(np.uint8).data)
     return digest.hexdigest()

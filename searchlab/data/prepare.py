@@ -21,19 +21,17 @@ import pandas as pd
 
 from searchlab.core.arrays import Array
 from searchlab.core.codec import decode, encode
+from searchlab.data.arrays import CHUNK, ArrayPreprocessing, moments
+from searchlab.data.choices import choose
+from searchlab.data.columns.encoders import Choices
+from searchlab.data.columns.preprocessing import ColumnPreprocessing
 from searchlab.data.example import save_example
 from searchlab.data.findings import Finding
 from searchlab.data.load import Table, load
 from searchlab.data.looking.columns import describe
 from searchlab.data.looking.look import look
 from searchlab.data.looking.view import View
-from searchlab.data.preprocessing import (
-    CHUNK,
-    Preprocessing,
-    fit_preprocessing,
-    moments,
-    save_preprocessing,
-)
+from searchlab.data.preprocessing import Preprocessing, fit_preprocessing, save_preprocessing
 from searchlab.data.schema import RowSchema
 from searchlab.data.schemes import Folds
 from searchlab.data.splits import split
@@ -150,7 +148,8 @@ class PreparedData:
         class_scored: whether the weights of classes count on unseen rows, too.
         meta: the facts that model factories may ask for: scikeras' keys with its values for
             `x_train` and `y_train`; and `task`, `input_shape`, `scale`, `mean` and `variance` (of
-            the columns of `x_train`, or of all its pixels).
+            the columns of `x_train`, of its channels, or of all its pixels), for columns `inputs`
+            (their names) and `sizes` (the vocabulary of each that is integers for an Embedding).
         transform: the transformation of the target for models.
     """
 
@@ -230,9 +229,9 @@ def prepare(spec: StudySpec, base: Path, directory: Path) -> DataSummary:
     new = directory.with_name(f".{directory.name}.{os.getpid()}")
     old = directory.with_name(f"{new.name}.old")
     try:
-        summary = _write(table, spec, new)
+        summary = _write(table, spec, base, new)
         if spec.refit:
-            _write(table, spec, refit_data(new), whole=True)
+            _write(table, spec, base, refit_data(new), whole=True)
         if directory.exists():
             directory.rename(old)
         new.rename(directory)
@@ -299,7 +298,9 @@ def read_schema(directory: Path) -> RowSchema:
 # ---- writing
 
 
-def _write(table: Table, spec: StudySpec, directory: Path, *, whole: bool = False) -> DataSummary:
+def _write(
+    table: Table, spec: StudySpec, base: Path, directory: Path, *, whole: bool = False
+) -> DataSummary:
     y, labels = _encoded(table)
     classes = tuple(map(str, labels))
     splits = split(y, classes, table.division, spec)
@@ -313,7 +314,10 @@ def _write(table: Table, spec: StudySpec, directory: Path, *, whole: bool = Fals
         classes=bool(classes),
         free=spec.factory.factory in BUILT_IN,
     )
-    preprocessing = fit_preprocessing(table, parts["train"], spec.data.scale)
+    task = {0: "regression", 2: "binary"}.get(len(classes), "multiclass")
+    choices = choose(spec, table, task, base)
+    seen = np.arange(len(parts["train"])) if whole else _seen(choices, folds, parts["train"])
+    preprocessing, x_seen = fit_preprocessing(table, parts["train"][seen], choices, y)
     directory.mkdir(parents=True)
     for part, rows in parts.items():
         _write_inputs(directory / f"x_{part}.npy", table.X, rows, preprocessing)
@@ -322,9 +326,12 @@ def _write(table: Table, spec: StudySpec, directory: Path, *, whole: bool = Fals
             np.save(directory / f"t_{part}.npy", transform.apply(y[rows]))
         if table.w is not None:
             np.save(directory / f"w_{part}.npy", table.w[rows])
+    x_train = np.load(directory / "x_train.npy", mmap_mode="r+")
+    if choices.categories == "target" and x_seen is not None:
+        x_train[seen] = x_seen  # in which no row has seen its own target
+        x_train.flush()
     save_preprocessing(preprocessing, directory / _PREPROCESSING)
     np.savez(directory / _FOLDS, *(rows for pair in folds for rows in pair))
-    x_train = np.load(directory / "x_train.npy", mmap_mode="r")
     inputs = x_train.shape[1] if isinstance(table.X, pd.DataFrame) else None
     view = View(table, y, classes, parts, spec.data, inputs, transform)
     summary = DataSummary(
@@ -334,7 +341,7 @@ def _write(table: Table, spec: StudySpec, directory: Path, *, whole: bool = Fals
         rows=len(y),
         columns=tuple(table.kinds),
         target=table.target,
-        task={0: "regression", 2: "binary"}.get(len(classes), "multiclass"),
+        task=task,
         classes=classes,
         input_shape=x_train.shape[1:],
         train=len(parts["train"]),
@@ -346,7 +353,7 @@ def _write(table: Table, spec: StudySpec, directory: Path, *, whole: bool = Fals
         target_transform=str(transform),
         target_why=transform.why,
     )
-    statistics = _statistics(x_train, spec.data.scale)
+    statistics = {"scale": choices.scale, **_statistics(x_train, preprocessing)}
     scored = spec.evaluation.class_weight
     saved = _Saved(summary.brief, statistics, table.w is not None, weights, scored, transform)
     (directory / _SUMMARY).write_text(json.dumps(encode(saved), indent=1), encoding="utf-8")
@@ -355,6 +362,24 @@ def _write(table: Table, spec: StudySpec, directory: Path, *, whole: bool = Fals
     (directory / _ROWS).write_text(json.dumps(encode(schema), indent=1), encoding="utf-8")
     save_example(table.X, schema, parts["train"], directory)
     return summary
+
+
+def _seen(choices: Choices, folds: Folds, train: Array) -> Array:
+    """Return which training rows the preprocessing is fitted to.
+
+    They are all, unless an encoding looks at the target: it must not see that of scored rows.
+
+    Raises:
+        DataError: if there are several folds, each of which would need another encoding.
+    """
+    if choices.categories != "target":
+        return np.arange(len(train))
+    if len(folds) != 1:
+        raise DataError(
+            "data.categories: target would show each fold the targets it is scored on: use "
+            "one_hot, or a holdout in place of folds"
+        )
+    return folds[0][0]
 
 
 def _encoded(table: Table) -> tuple[Array, tuple[Any, ...]]:
@@ -382,12 +407,18 @@ def _write_inputs(
         written[start : start + CHUNK] = x
 
 
-def _statistics(x: Array, scale: str) -> dict[str, Any]:
-    if x.ndim > 2:  # noqa: PLR2004 - images
-        mean, variance = moments(x, np.arange(len(x)))
-        return {"scale": scale, "mean": mean, "variance": variance}
-    mean, variance = x.mean(axis=0, dtype=np.float64), x.var(axis=0, dtype=np.float64)
-    return {"scale": scale, "mean": mean.tolist(), "variance": variance.tolist()}
+def _statistics(
+    x: Array, preprocessing: ColumnPreprocessing | ArrayPreprocessing
+) -> dict[str, Any]:
+    if isinstance(preprocessing, ColumnPreprocessing):
+        mean, variance = x.mean(axis=0, dtype=np.float64), x.var(axis=0, dtype=np.float64)
+        names = {"inputs": list(preprocessing.inputs), "sizes": preprocessing.sizes}
+        return {"mean": mean.tolist(), "variance": variance.tolist(), **names}
+    channels = preprocessing.channels
+    mean, variance = moments(x, np.arange(len(x)), channels)
+    if channels == 1:
+        return {"mean": float(mean[0]), "variance": float(variance[0])}
+    return {"mean": mean.tolist(), "variance": variance.tolist()}
 
 
 def _meta(summary: DataSummary, x: Array, y: Array) -> dict[str, Any]:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from searchlab.data.load import Kind, Table
+from searchlab.data.columns import dates
+from searchlab.data.columns.kinds import Kind
+from searchlab.data.load import Table
 from searchlab.data.reading.columns import Known
 from searchlab.data.reading.dialect import Dialect
 from searchlab.data.target import TargetTransform
@@ -36,6 +38,8 @@ class RowSchema:
         transform: the transformation of the target for the model.
         class_weight: the weights of the classes in all metrics, by their numbers; None if they
             have none there.
+        id: the column that says which row is which, or None.
+        forms: how the dates of each column of dates are written; see `columns.dates`.
     """
 
     target: str
@@ -50,6 +54,8 @@ class RowSchema:
     missing: tuple[str | int | float, ...] = ()
     transform: TargetTransform = field(default_factory=TargetTransform)
     class_weight: tuple[float, ...] | None = None
+    id: str | None = None
+    forms: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, table: Table, spec: DataSpec, task: str, labels: tuple[Label, ...]) -> RowSchema:
@@ -65,23 +71,39 @@ class RowSchema:
             weight=spec.weight,
             dialect=table.dialect or Dialect(),
             missing=spec.missing,
+            id=spec.id,
+            forms=dict(table.forms),
         )
 
     def natural(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Convert tidied rows without missing numbers to the data set's own types."""
         whole = dict.fromkeys(self.whole, "int64")
         boolean = {name: "bool" for name, kind in self.kinds.items() if kind == "boolean"}
-        return frame.astype({**whole, **boolean})
+        return self.dated(frame.astype({**whole, **boolean}))
+
+    def dated(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Convert dates of tidied rows to the data set's own form."""
+        written = {
+            name: pd.Series(
+                [None if pd.isna(time) else dates.write(time, form) for time in frame[name]],
+                index=frame.index,
+                dtype=object,
+            )
+            for name, form in self.forms.items()
+        }
+        return frame.assign(**written)
 
     @property
     def known(self) -> Known:
         """The facts about the columns of a file with such rows."""
         plain = {name for name, kind in self.kinds.items() if kind in {"number", "boolean"}}
-        text = {name for name, kind in self.kinds.items() if kind in {"category", "text"}}
+        text = set(self.kinds) - plain
         worded = bool(self.labels) and isinstance(self.labels[0], str)
         (text if worded else plain).add(self.target)
         if self.weight is not None:
             plain.add(self.weight)
+        if self.id is not None:
+            text.add(self.id)
         return Known(
             keys=ReadingSpec(missing=self.missing),
             names=tuple(self.kinds),

@@ -159,6 +159,42 @@ def source_digest(spec: StudySpec, base: Path) -> str:
     return hashlib.sha256(locate_factory(spec.factory.factory, base).file.read_bytes()).hexdigest()
 
 
+def source_names(spec: StudySpec, base: Path) -> set[str]:
+    """Return the names that a factory uses in its file, directly or through its neighbours."""
+    factory = locate_factory(spec.factory.factory, base)
+    if factory.reference in BUILT_IN:
+        return set()
+    tree = ast.parse(factory.file.read_bytes())
+    kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+    neighbours = {node.name: node for node in tree.body if isinstance(node, kinds)}
+    found, wanted = set[str](), [factory.function]
+    while wanted:
+        node = neighbours.pop(wanted.pop(), None)
+        for each in () if node is None else ast.walk(node):
+            name = {ast.Name: "id", ast.Attribute: "attr"}.get(type(each))
+            if name is not None:
+                found.add(getattr(each, name))
+                wanted.append(getattr(each, name))
+    return found
+
+
+def load_own(what: str, reference: str, base: Path) -> Callable[..., Any]:
+    """Import a function or a class of the user's, which runs its module.
+
+    Args:
+        what: its use in messages, such as "transformer".
+        reference: `path/to/file.py:name` or `package.module:name`.
+        base: the directory from which a relative path starts.
+
+    Raises:
+        ModelError: if the module cannot be imported or has no such name.
+    """
+    try:
+        return load_factory(reference, base)
+    except ModelError as error:
+        raise ModelError(str(error).replace("model factory", what)) from None
+
+
 def load_factory(reference: str, base: Path) -> Callable[..., Any]:
     """Import a factory, which runs its module.
 

@@ -45,7 +45,7 @@ def as_rows(rows: Rows, schema: RowSchema) -> pd.DataFrame | Array:
     if schema.kinds and len(rows) and all(isinstance(row, Mapping) for row in rows):
         return pd.DataFrame(list(rows)).rename(columns=str)
     try:
-        text = any(kind in {"category", "text"} for kind in schema.kinds.values())
+        text = any(kind not in {"number", "boolean"} for kind in schema.kinds.values())
         array = np.asarray(rows, dtype=object if text else None)
     except ValueError:
         raise DataError("the rows have different lengths: give every row all its values") from None

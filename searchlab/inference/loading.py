@@ -52,8 +52,9 @@ def load_package(path: Path) -> Model:
     """
     package = package_in(path)
     manifest = Manifest.read(package)
-    preprocessing = load_preprocessing(package / PREPROCESSING)
     with quiet():
         loaded, code = load_keras(package, manifest)
+    with code.active():
+        preprocessing = load_preprocessing(package / PREPROCESSING, code.names)
     code.stay()
     return Model(loaded, preprocessing, manifest, code)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from searchlab.core.arrays import Array
-from searchlab.data.preprocessing import WIDEST, Preprocessing
+from searchlab.data.preprocessing import Preprocessing
 from searchlab.data.target import Unseen
 from searchlab.errors import DataError
 from searchlab.inference.inputs import Rows, as_rows
@@ -85,8 +84,9 @@ class Model:
             rows: see `predict`.
 
         Returns:
-            A frame with one row per input row: a column named after the target, and
-            `probability_LABEL` for each class. The rows of a frame keep their index.
+            A frame with one row per input row: the rows' id if the data set has one and the rows
+            bring it, a column named after the target, and `probability_LABEL` for each class. The
+            rows of a frame keep their index.
 
         Raises:
             DataError: if the rows do not match the data set's schema.
@@ -98,8 +98,13 @@ class Model:
             probabilities = self._outputs.probabilities(outputs)
             for number, label in enumerate(self.manifest.rows.labels):
                 columns[f"probability_{label}"] = probabilities[:, number]
-        index = checked.index if isinstance(checked, pd.DataFrame) else None
-        return pd.DataFrame(columns, index=index)
+        if not isinstance(checked, pd.DataFrame):
+            return pd.DataFrame(columns)
+        predicted = pd.DataFrame(columns, index=checked.index)
+        id_name = self.manifest.rows.id
+        if id_name is not None and id_name in checked:
+            predicted.insert(0, id_name, checked[id_name])
+        return predicted
 
     def evaluate(self, rows: Rows, target: Any, weights: Any = None) -> dict[str, float]:
         """Evaluate the model on rows whose target is known.
@@ -148,22 +153,14 @@ class Model:
         """Return the Keras model's outputs, (n, units) or (n,), computed in chunks of rows."""
         if len(rows) == 0:  # scikit-learn refuses to transform zero rows
             return np.empty((0, max(1, len(self.manifest.rows.labels))), np.float32)
-        step = max(1, _VALUES // self._width)
+        step = max(1, _VALUES // self._preprocessing.width)
         parts = [self._part(rows[start : start + step]) for start in range(0, len(rows), step)]
         return np.concatenate(parts)
 
     def _part(self, rows: pd.DataFrame | Array) -> Array:
-        x = self._preprocessing.transform(rows)
         with self._code.active():
+            x = self._preprocessing.transform(rows)
             return np.asarray(self.keras.predict(x, batch_size=_BATCH, verbose=0))
-
-    @property
-    def _width(self) -> int:
-        """Upper bound of the values that one preprocessed row has."""
-        schema = self.manifest.rows
-        if not schema.kinds:
-            return math.prod(schema.shape)
-        return sum(WIDEST if kind in {"category", "text"} else 1 for kind in schema.kinds.values())
 
     def _answers(self, outputs: Array) -> Array:
         labels = self.manifest.rows.labels

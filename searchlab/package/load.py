@@ -89,6 +89,11 @@ class PackagedCode:
             return _LOADED[key]
 
     @property
+    def names(self) -> frozenset[str]:
+        """The names of the modules."""
+        return frozenset(self._modules)
+
+    @property
     def objects(self) -> dict[str, Any]:
         """The modules' classes and functions by plain name and by registered Keras name."""
         import keras

@@ -49,12 +49,16 @@ _LISTS = {
     "choice": "[relu, elu]",
     "in": "[2, 3]",
     "drop": "[id]",
+    "features": "[age, 'temp_*']",
+    "n_grams": "[1, 2]",
     "warm_start": "[houses]",
 }
 _GROUPS = {
     "data": "{dataset: digits}",
     "split": "{by: time, column: when}",
     "space": "{learning_rate: {float: [1.0e-4, 1.0e-2], log: true}}",
+    "kinds": "{zip: category}",
+    "text": "{by: words, n_grams: [1, 2]}",
     "objective": "{metric: val_loss}",
     "search": "{backend: optuna, trials: 30}",
     "options": "{sampler: tpe}",

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, Tag, field_validator, model_validator
 
 from searchlab.core.space import SearchSpace
+from searchlab.study.columns import KindName, Scale, TextSpec
 from searchlab.study.ending import Confirm, ConfirmSpec, Ending
 from searchlab.study.fields import MisplacedError, Part, PlainValues, name_or_group
 from searchlab.study.limits import OnFailure, RetrySpec
@@ -33,7 +34,13 @@ class DataSpec(ReadingSpec):
         dataset: the name of a data set that a library ships or fetches.
         path: a CSV, Parquet or NPZ file, relative to the study file.
         target: the column (or the array, for NPZ) to predict.
-        drop: columns that are not features, such as an id.
+        features: the columns to learn from, by name or pattern, such as `temp_*`; by default all.
+        drop: columns that are not features, by name or pattern.
+        id: the column that says which row is which; it goes with the predictions and is not a
+            feature.
+        kinds: the kinds of columns by name or pattern, where their values do not tell: `number`,
+            `boolean`, `category`, `text`, `date`, the format of dates such as `'%d/%m/%Y'`, or
+            `ignore`.
         weight: the column (or the array) with each row's weight in the loss; not a feature.
         task: the kind of target; by default inferred from its values.
         split: how rows are divided if not by chance alone.
@@ -42,7 +49,14 @@ class DataSpec(ReadingSpec):
         validation: the fraction of the other rows for early stopping.
         test_path: a file with the test rows, with the same columns.
         validation_path: a file with the early-stopping rows, with the same columns.
-        scale: how numeric features are scaled, fitted on the training rows.
+        scale: how numeric features are scaled, fitted on the training rows: `standard` (mean 0,
+            variance 1; the default), `minmax` (0 to 1), `robust` (median 0, quartiles 1 apart),
+            `quantile` (a normal distribution), `none`, or a transformer of your own like
+            scikit-learn's, such as `my.py:Transformer`.
+        categories: how categories become numbers: `one_hot` (one each), `ordinal` (by the alphabet,
+            scaled), `target` (the mean target of the category's other rows), or `integer` (from 1,
+            for an Embedding; 0 if unknown).
+        text: how longer text becomes numbers.
         target_transform: what a quantity becomes for the model, fitted on the training rows and
             undone in predictions and metrics: `standard`, `log1p`, `quantile`, `none`, or `auto`:
             for the built-in models `log1p` or `standard` where the target needs it, else `none`.
@@ -52,7 +66,10 @@ class DataSpec(ReadingSpec):
     dataset: str | None = None
     path: str | None = None
     target: str | None = None
+    features: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     drop: tuple[str, ...] = ()
+    id: str | None = None
+    kinds: dict[str, KindName] = Field(default_factory=dict)
     weight: str | None = None
     task: Literal["regression", "classification"] | None = None
     split: SplitSpec | None = None
@@ -60,7 +77,9 @@ class DataSpec(ReadingSpec):
     validation: Fraction = _VALIDATION
     test_path: str | None = None
     validation_path: str | None = None
-    scale: Literal["standard", "minmax", "none"] = "standard"
+    scale: Scale | None = None
+    categories: Literal["one_hot", "ordinal", "target", "integer"] = "one_hot"
+    text: TextSpec = TextSpec()
     target_transform: Literal["auto", "none", "standard", "log1p", "quantile"] = "auto"
     missing_target: Literal["refuse", "drop"] = "refuse"
 
@@ -73,9 +92,11 @@ class DataSpec(ReadingSpec):
             )
         if self.path is not None and self.target is None:
             raise ValueError("a file needs a target: name the column to predict, as target: price")
+        columns = ("features", "drop", "id", "kinds")
         files = ("validation_path", "test_path")
-        for key in ("target", "drop", "weight", "task", *files, *ReadingSpec.model_fields):
-            if self.path is None and getattr(self, key) not in (None, ()):
+        keys = ("target", *columns, "weight", "task", *files, *ReadingSpec.model_fields)
+        for key in keys:
+            if self.path is None and getattr(self, key) not in (None, (), {}):
                 raise MisplacedError((key,), "goes with path only: leave it out with a dataset")
         if self.target in self.drop:
             raise MisplacedError(
@@ -87,6 +108,7 @@ class DataSpec(ReadingSpec):
                 ("weight",), f"is {self.weight!r}, which is also {other}: leave one of them out"
             )
         self._check_split()
+        self._check_columns()
         return self
 
     def _check_split(self) -> None:
@@ -126,6 +148,31 @@ class DataSpec(ReadingSpec):
         """The files of the data set by their keys."""
         keys = ("path", "validation_path", "test_path")
         return {key: file for key in keys if (file := getattr(self, key)) is not None}
+
+    @property
+    def scaling(self) -> str:
+        """The scale of numbers, given or not."""
+        return self.scale or "standard"
+
+    def _check_columns(self) -> None:
+        """Refuse a column with two roles."""
+        roles = {"target": self.target, "weight": self.weight, "id": self.id}
+        for key in ("target", "weight"):
+            if self.id is not None and self.id == roles[key]:
+                raise MisplacedError(
+                    ("id",), f"is {self.id!r}, which is also the {key}: leave one of them out"
+                )
+        for role, name in roles.items():
+            if name is not None and name in (self.features or ()):
+                raise MisplacedError(
+                    ("features",),
+                    f"contains the {role} {name!r}: remove it from the list",
+                )
+            if name is not None and name in self.kinds:
+                remedy = "use task" if role == "target" else "leave it out"
+                raise MisplacedError(
+                    ("kinds", name), f"is the {role}, whose values are not a feature's: {remedy}"
+                )
 
 
 class ModelSpec(Part):
@@ -321,6 +368,7 @@ class StudySpec(Part):
                 ("evaluation", "class_weight"),
                 "needs the weights: add class_weight to training, such as class_weight: balanced",
             )
+        self._check_categories()
         if self.name in self.search.warm_start:
             raise MisplacedError(
                 ("search", "warm_start"),
@@ -334,6 +382,21 @@ class StudySpec(Part):
                 "name",
             )
         return self
+
+    def _check_categories(self) -> None:
+        """Refuse encodings of categories that this study cannot use rightly."""
+        if self.data.categories == "integer" and self.factory.factory == "mlp":
+            raise MisplacedError(
+                ("data", "categories"),
+                "integer is for models with an Embedding, which mlp has not: use one_hot, or a "
+                "factory of your own",
+            )
+        if self.data.categories == "target" and self.evaluation.folds is not None:
+            raise MisplacedError(
+                ("data", "categories"),
+                "target would show each fold the targets it is scored on: use one_hot, or give "
+                "evaluation a holdout in place of folds",
+            )
 
     @property
     def search_space(self) -> SearchSpace:

@@ -14,6 +14,7 @@ from sklearn.datasets import fetch_california_housing, load_iris
 from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 from sklearn.preprocessing import StandardScaler
 
+from searchlab.data.arrays import ArrayPreprocessing
 from searchlab.data.load import Table
 from searchlab.data.prepare import (
     PreparedData,
@@ -21,7 +22,7 @@ from searchlab.data.prepare import (
     open_data,
     prepare,
 )
-from searchlab.data.preprocessing import ImagePreprocessing, load_preprocessing
+from searchlab.data.preprocessing import load_preprocessing
 from searchlab.errors import DataError
 from searchlab.journal.layout import refit_data
 from searchlab.study.spec import StudySpec
@@ -269,7 +270,7 @@ def image_table(rows: int = 300, side: int = 8) -> Table:
 def test_images_are_scaled_by_one_pair_of_numbers(scale: str, tmp_path: Path) -> None:
     """All pixels share one scale, computed from the training pixels; the shape is kept."""
     table = image_table()
-    _write(table, study(path="i.npz", target="y", scale=scale), tmp_path / "data")
+    _write(table, study(path="i.npz", target="y", scale=scale), tmp_path, tmp_path / "data")
     data = open_data(tmp_path / "data")
     y = table.y
     X_full, X_test, y_full, _ = train_test_split(
@@ -295,7 +296,7 @@ def test_images_are_never_copied_whole_as_floats(tmp_path: Path) -> None:
     """Preparing images needs a fraction of the memory of all of them as float32."""
     table = image_table(rows=20_000, side=28)
     tracemalloc.start()
-    _write(table, study(path="i.npz", target="y"), tmp_path / "data")
+    _write(table, study(path="i.npz", target="y"), tmp_path, tmp_path / "data")
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 20_000 * 28 * 28 * 4 / 3
@@ -305,7 +306,7 @@ def test_equal_pixels_are_not_divided_by_zero() -> None:
     """Images of a single color stay finite at every scale."""
     X = np.full((4, 2, 2), 7, np.uint8)
     for scale in ("standard", "minmax"):
-        fitted = ImagePreprocessing.fit(X, np.arange(4), scale)
+        fitted = ArrayPreprocessing.fit(X, np.arange(4), scale)
         np.testing.assert_array_equal(fitted.transform(X), np.zeros((4, 2, 2), np.float32))
 
 
@@ -407,7 +408,7 @@ def test_meta_is_what_scikeras_would_say(name: str, tmp_path: Path) -> None:
         assert data.meta.pop("target_type_") == "continuous"
     for key in set(data.meta) & set(theirs):
         np.testing.assert_array_equal(data.meta[key], theirs[key], err_msg=key)
-    ours = {"task", "input_shape", "scale", "mean", "variance"}
+    ours = {"task", "input_shape", "scale", "mean", "variance", "inputs", "sizes"}
     assert set(data.meta) - ours <= set(theirs)
 
 

@@ -70,7 +70,7 @@ def _columns(table: Table, spec: DataSpec, preprocessing: Preprocessing) -> Iter
             str(left_out),
             "dropped",
             kind="",
-            why="data.drop",
+            why="data.drop" if spec.features is None else "data.features",
             treatment="left out",
             rows=len(aside),
             values=values.dropna().to_numpy(),

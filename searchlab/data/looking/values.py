@@ -11,9 +11,9 @@ import pandas as pd
 
 from searchlab.core.arrays import Array
 from searchlab.core.wording import one_line
+from searchlab.data.columns.encoders import MOST
 from searchlab.data.findings import Finding
 from searchlab.data.looking.view import View, listed, share_text
-from searchlab.data.preprocessing import WIDEST
 
 _FEW = 20  # rows; fewer may all be different by chance
 _DENSE = 2  # numbers that all differ, and are at most so many times as many as the rows
@@ -92,15 +92,15 @@ def mixed(view: View) -> Iterator[Finding]:
 
 def cut_categories(view: View) -> Iterator[Finding]:
     """Find columns with more categories than get an input of their own."""
-    if not isinstance(view.table.X, pd.DataFrame):
+    if not isinstance(view.table.X, pd.DataFrame) or view.spec.categories != "one_hot":
         return
     for name, kind in view.table.kinds.items():
         if kind != "category":
             continue
         counts = view.table.X[name].iloc[view.parts["train"]].value_counts()
-        if len(counts) <= WIDEST:
+        if len(counts) <= MOST:
             continue
-        rest = counts.iloc[WIDEST - 1 :]
+        rest = counts.iloc[MOST - 1 :]
         yield Finding(
             "categories-cut",
             (name,),

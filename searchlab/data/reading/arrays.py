@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from searchlab.data.columns.select import matching
 from searchlab.data.reading.raw import Raw, did_you_mean, listed
 from searchlab.errors import DataError
 from searchlab.study.spec import DataSpec
@@ -16,7 +17,7 @@ from searchlab.study.spec import DataSpec
 
 def named_columns(spec: DataSpec) -> list[tuple[str, str]]:
     """Return the columns or arrays that are not features, with the keys that name them."""
-    keys = {"target": spec.target, "weight": spec.weight}
+    keys = {"target": spec.target, "weight": spec.weight, "id": spec.id}
     named = [(name, key) for key, name in keys.items() if name is not None]
     if spec.split is not None and spec.split.name is not None:
         named.append((spec.split.name, spec.split.key.removeprefix("data.")))
@@ -44,13 +45,16 @@ def read_arrays(spec: DataSpec, path: Path, name: str, source: str) -> Raw:
     Raises:
         DataError: if an array is missing, or they do not fit together.
     """
+    if spec.features is not None:
+        raise DataError(f"{source}: has arrays and no columns: leave data.features out")
     with open_arrays(path, source) as opened:
         names = list(opened.files)
         for wanted, of in named_columns(spec):
             if wanted not in names:
                 hint = did_you_mean(wanted, names) or f"; the arrays are {listed(names)}"
                 raise DataError(f"{source}: no array {wanted!r}{hint}: correct data.{of}")
-        unfit = {*spec.drop, *(wanted for wanted, _ in named_columns(spec))}
+        dropped = (name for pattern in spec.drop for name in matching(names, pattern))
+        unfit = {*dropped, *(wanted for wanted, _ in named_columns(spec))}
         key = features_name(names, unfit, source)
         X, columns = opened[key], {wanted: opened[wanted] for wanted, _ in named_columns(spec)}
     check_arrays(source, key, X, columns)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from searchlab.core.arrays import Array
+from searchlab.data.columns.kinds import is_verbatim, wanted_kind
 from searchlab.data.reading.dialect import Dialect, Notation
 from searchlab.data.reading.numbers import MARKERS, MISSING, Cells, mistaken, value_of
 from searchlab.errors import DataError
@@ -29,6 +30,7 @@ class Known:
         keys: the study's keys about the file.
         names: columns that the file must have.
         text: the columns that stay text even if they look like numbers.
+        kinds: the kinds that the study gives columns, by name or pattern.
         target: the target, in which words such as None are classes.
         aside: the columns that are not used, in which nothing is wrong.
         numbers: the columns of numbers, where a model knows them; None if that is to be found out.
@@ -38,6 +40,7 @@ class Known:
     keys: ReadingSpec = field(default_factory=ReadingSpec)
     names: tuple[str, ...] = ()
     text: frozenset[str] = frozenset()
+    kinds: Mapping[str, str] = field(default_factory=dict)
     target: str | None = None
     aside: frozenset[str] = frozenset()
     numbers: frozenset[str] | None = None
@@ -105,7 +108,8 @@ class Columns:
 
     def _verbatim(self, name: str) -> bool:
         numbers = self.known.numbers
-        return name in self.known.text or (numbers is not None and name not in numbers)
+        said = name in self.known.text or is_verbatim(wanted_kind(name, self.known.kinds))
+        return said or (numbers is not None and name not in numbers)
 
     def _plain(self, name: str, cells: pa.ChunkedArray) -> Any:
         """Convert cells that are all simple numbers, or all true or false; None for others."""

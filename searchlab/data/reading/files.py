@@ -20,6 +20,7 @@ import pandas as pd
 import pyarrow
 
 from searchlab.data.catalog import ENDINGS, PACKED, TEXT
+from searchlab.data.columns.select import is_pattern, select_features
 from searchlab.data.reading.arrays import named_columns, others, read_arrays
 from searchlab.data.reading.columns import Known
 from searchlab.data.reading.dialect import Dialect
@@ -60,8 +61,14 @@ def read_file(spec: DataSpec, base: Path, key: str = "path", like: Raw | None = 
 
 def _known(spec: DataSpec, like: Raw | None) -> Known:
     names = tuple(name for name, _ in named_columns(spec))
+    dropped = tuple(name for name in spec.drop if not is_pattern(name))
     known = Known(
-        keys=spec, names=(*names, *spec.drop), target=spec.target, aside=frozenset(spec.drop)
+        keys=spec,
+        names=(*names, *dropped),
+        text=frozenset() if spec.id is None else frozenset([spec.id]),
+        kinds=spec.kinds,
+        target=spec.target,
+        aside=frozenset(dropped),
     )
     if like is None or like.dialect is None:
         return known
@@ -144,20 +151,23 @@ def _from_frame(
     spec: DataSpec, frame: pd.DataFrame, name: str, source: str, dialect: Dialect | None
 ) -> Raw:
     names = list(frame.columns)
-    for wanted, key in [*named_columns(spec), *((name, "drop") for name in spec.drop)]:
+    for wanted, key in named_columns(spec):
         if wanted not in names:
             hint = did_you_mean(str(wanted), names) or f"; the columns are {listed(names)}"
             raise DataError(f"{source}: no column {wanted!r}{hint}: correct data.{key}")
-    X = frame.drop(columns=_no_features(spec))
-    if X.shape[1] == 0:
-        raise DataError(f"{source}: no columns are left to learn from: drop fewer")
+    try:
+        X = frame[select_features(names, _no_features(spec), spec)]
+    except DataError as error:
+        raise DataError(f"{source}: {error}") from None
     unnamed = [column for column in X if re.fullmatch(r"Unnamed: \d+", str(column))]
     if unnamed:  # usually row numbers that pandas wrote, which a model must not see
         raise DataError(f"{source}: a column has no name: name it, or add {unnamed[0]!r} to drop")
-    y, aside, known = frame[str(spec.target)], frame[list(spec.drop)], others(frame, spec)
+    used = {*X, *(wanted for wanted, _ in named_columns(spec))}
+    aside = frame[[column for column in names if column not in used]]
+    y, known = frame[str(spec.target)], others(frame, spec)
     return Raw(name, source, X, y, str(spec.target), aside=aside, dialect=dialect, **known)
 
 
 def _no_features(spec: DataSpec) -> list[str]:
     split = None if spec.split is None else spec.split.no_feature
-    return [name for name in (spec.target, spec.weight, split, *spec.drop) if name is not None]
+    return [name for name in (spec.target, spec.weight, spec.id, split) if name is not None]

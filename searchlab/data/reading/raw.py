@@ -26,7 +26,7 @@ class Raw:
         y: the target (n,); its index has the row numbers that users know.
         target: the name of the target.
         weight: the weights of the rows (n,) with their name; None if there are none.
-        aside: the columns of `data.drop`, which only the findings look at; None for arrays.
+        aside: the columns that are left out, which only the findings look at; None for arrays.
         dialect: how the file writes a table; None if it is no text file.
         split: the column that `data.split` names (n,); None if it names none.
         assigned: the part of each row, or None if the data set says none.

@@ -92,7 +92,7 @@ def data(record: StudyRecord) -> Iterator[tuple[str, str]]:
         if key in known:
             yield what, f"{known[key]:,} rows"
     yield "scored on", scored_text(record.spec)
-    yield "scaled", spec.scale
+    yield "scaled", spec.scaling
     yield "seed", str(record.spec.search.seed)
 
 

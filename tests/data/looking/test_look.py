@@ -101,8 +101,8 @@ def _walk(frame: pd.DataFrame) -> pd.DataFrame:
         ("id-as-feature", "ticket", lambda f: f.assign(ticket=[f"T{n}" for n in _spread()])),
         ("constant", "unit", lambda f: f.assign(unit="kg")),
         ("constant", "one", lambda f: f.assign(one=1.0)),
-        ("date-as-number", "when", lambda f: f.assign(when=_days().dt.strftime("%Y%m%d").sample(
-            frac=1, random_state=0).to_numpy().astype(int))),
+        ("date-as-number", "when", lambda f: f.assign(
+            when=20240101 + np.random.default_rng(7).integers(0, 28, ROWS))),
         ("words-among-numbers", "ph", lambda f: f.assign(ph=_with_words())),
         ("group-on-both-sides", "patient", _patients),
         ("time-order", "t", _walk),

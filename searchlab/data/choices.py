@@ -1,0 +1,64 @@
+"""The encodings that a study chose, and those that its model asks for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from searchlab.data.columns.encoders import Choices
+from searchlab.data.load import Table
+from searchlab.errors import DataError, ModelError
+from searchlab.factories.find import load_own, source_names
+from searchlab.study.columns import SCALES
+from searchlab.study.spec import StudySpec
+
+
+def choose(spec: StudySpec, table: Table, task: str, base: Path) -> Choices:
+    """Return the encodings of a table's features.
+
+    Args:
+        spec: the study.
+        table: the data set.
+        task: "regression", "binary" or "multiclass".
+        base: the directory of the study file.
+
+    Raises:
+        DataError: if the user's transformer cannot be made.
+    """
+    data = spec.data
+    scale = data.scale or ("none" if _are_tokens(spec, table, base) else data.scaling)
+    own = None if scale in SCALES else _own(scale, base)
+    return Choices(scale, data.categories, data.text, task, own)
+
+
+def _are_tokens(spec: StudySpec, table: Table, base: Path) -> bool:
+    """Return whether the features are whole numbers for the Embedding that the model has."""
+    X = table.X
+    if isinstance(X, pd.DataFrame):
+        whole = set(table.kinds) == table.whole and bool((X.min() >= 0).all())
+    else:
+        whole = X.dtype.kind in "iu" and X.dtype != np.uint8 and bool(X.min() >= 0)
+    return whole and any(name.endswith("Embedding") for name in source_names(spec, base))
+
+
+def _own(reference: str, base: Path) -> object:
+    """Make the user's transformer, with its defaults."""
+    try:
+        own = load_own("transformer", reference, base)()
+    except ModelError as error:
+        raise DataError(f"data.scale: {error}") from None
+    except Exception as error:
+        why = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise DataError(
+            f"data.scale: {reference} cannot be called without arguments ({why}): give each of "
+            "them a default"
+        ) from error
+    lacking = [name for name in ("fit", "transform") if not hasattr(own, name)]
+    if lacking:
+        raise DataError(
+            f"data.scale: {reference} has no {lacking[0]}: write it as scikit-learn's transformers "
+            "are, such as a class that inherits BaseEstimator and TransformerMixin"
+        )
+    return own

@@ -1,0 +1,54 @@
+"""Checked columns: a frame as read, with the kinds of its columns decided."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from searchlab.data.columns.kinds import Kind, decide, wanted_kind
+from searchlab.data.columns.tidy import tidy
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The features of a table, all of types that a training can use.
+
+    Attributes:
+        X: see `data.load.Table`.
+        kinds: the kind of each column, in order.
+        forms: how the dates of each column of dates are written.
+        whole: the columns of whole numbers.
+        why: what the kind of each column was told by.
+    """
+
+    X: pd.DataFrame
+    kinds: Mapping[str, Kind]
+    forms: Mapping[str, str]
+    whole: frozenset[str]
+    why: Mapping[str, str]
+
+
+def check_columns(frame: pd.DataFrame, wanted: Mapping[str, str]) -> Columns:
+    """Decide the kinds of columns and convert them.
+
+    Args:
+        frame: the features as read; the index has the row numbers that users know.
+        wanted: the kinds that the study gives columns, by name or pattern.
+
+    Raises:
+        DataError: with the column, the row if there is one, and the remedy.
+    """
+    names = list(map(str, frame))
+    found = {name: decide(name, frame[name], wanted_kind(name, wanted)) for name in names}
+    kinds = {name: each.kind for name, each in found.items()}
+    forms = {name: each.form for name, each in found.items() if each.kind == "date"}
+    numbers = (name for name, kind in kinds.items() if kind == "number")
+    return Columns(
+        X=tidy(frame, kinds, forms),
+        kinds=kinds,
+        forms=forms,
+        whole=frozenset(name for name in numbers if pd.api.types.is_integer_dtype(frame[name])),
+        why={name: each.why for name, each in found.items()},
+    )

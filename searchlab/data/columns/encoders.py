@@ -1,0 +1,123 @@
+"""scikit-learn's transformers for each kind of column, as a study asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import (
+    MinMaxScaler,
+    OneHotEncoder,
+    OrdinalEncoder,
+    QuantileTransformer,
+    RobustScaler,
+    StandardScaler,
+    TargetEncoder,
+)
+
+from searchlab.data.columns.kinds import Kind
+from searchlab.data.columns.parts import LINEAR, part_name
+from searchlab.study.columns import TextSpec
+
+MOST = 200
+"""The most inputs that the categories of one column become."""
+
+_MOST_QUANTILES = 1000
+_SEED = 0  # the study's seed is for the splits
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The encodings that a study chose.
+
+    Attributes:
+        scale: the scale of numbers, one of `study.columns.SCALES`, or the name of `own`.
+        categories: the encoding of categories.
+        text: the encoding of longer text.
+        task: "regression", "binary" or "multiclass".
+        own: a transformer of the user's in place of a scale, not fitted, or None.
+    """
+
+    scale: str = "standard"
+    categories: str = "one_hot"
+    text: TextSpec = field(default_factory=TextSpec)
+    task: str = "regression"
+    own: Any = None
+
+
+def column_transformer(
+    kinds: Mapping[str, Kind], parts: Mapping[str, Sequence[str]], choices: Choices, rows: int
+) -> ColumnTransformer:
+    """Return a transformer of tidied columns and expanded dates, not fitted.
+
+    Args:
+        kinds: the kind of each column, in order.
+        parts: the parts that each column of dates was expanded to.
+        choices: the encodings.
+        rows: the number of rows it will be fitted to.
+    """
+    names: dict[str, list[str]] = {kind: [] for kind in ("number", "boolean", "category", "text")}
+    for name, kind in kinds.items():
+        names.setdefault(kind, []).append(name)
+    # Always fill: values may be missing only in later rows.
+    numbers = make_pipeline(SimpleImputer(strategy="median"), *_scalers(choices, rows, own=True))
+    times = make_pipeline(SimpleImputer(strategy="median"), *_scalers(choices, rows))
+    linear = [part_name(n, part) for n, each in parts.items() for part in each if part in LINEAR]
+    cyclic = [part_name(n, p) for n, each in parts.items() for p in each if p not in LINEAR]
+    steps = [
+        ("number", numbers, names["number"]),
+        ("boolean", SimpleImputer(strategy="most_frequent"), names["boolean"]),
+        ("time", times, linear),
+        ("cycle", SimpleImputer(strategy="mean"), cyclic),
+        ("category", _categories(choices, rows), names["category"]),
+        *((f"text{index}", _text(choices), name) for index, name in enumerate(names["text"])),
+    ]
+    return ColumnTransformer([step for step in steps if step[2]], sparse_threshold=0)
+
+
+def _scalers(choices: Choices, rows: int, *, own: bool = False) -> list[Any]:
+    if choices.own is not None:
+        return [choices.own if own else StandardScaler()]
+    scalers: dict[str, list[Any]] = {
+        "standard": [StandardScaler()],
+        "minmax": [MinMaxScaler()],
+        "robust": [RobustScaler()],
+        "quantile": [_quantiles(rows)],
+        "none": [],
+    }
+    return scalers[choices.scale]
+
+
+def _quantiles(rows: int) -> QuantileTransformer:
+    return QuantileTransformer(
+        n_quantiles=min(rows, _MOST_QUANTILES), output_distribution="normal", random_state=_SEED
+    )
+
+
+def _categories(choices: Choices, rows: int) -> Any:
+    known: dict[str, Any] = {"handle_unknown": "use_encoded_value"}
+    match choices.categories:
+        case "ordinal":
+            encoder = OrdinalEncoder(unknown_value=float("nan"), **known)
+            fill = SimpleImputer(strategy="median")
+            return make_pipeline(encoder, fill, *_scalers(choices, rows))
+        case "integer":
+            return OrdinalEncoder(unknown_value=-1, **known)
+        case "target":
+            kind = "continuous" if choices.task == "regression" else choices.task
+            return TargetEncoder(target_type=kind, random_state=_SEED)
+        case _:
+            return OneHotEncoder(
+                handle_unknown="infrequent_if_exist", max_categories=MOST, sparse_output=False
+            )
+
+
+def _text(choices: Choices) -> TfidfVectorizer:
+    text = choices.text
+    analyzer = {"words": "word", "characters": "char_wb"}[text.by]
+    return TfidfVectorizer(analyzer=analyzer, ngram_range=text.n_grams, max_features=text.size)

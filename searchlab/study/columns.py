@@ -1,0 +1,61 @@
+"""The keys of a data set's columns: their kinds and how each kind becomes numbers."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, field_validator
+
+from searchlab.study.fields import Part
+
+KINDS = ("number", "boolean", "category", "text", "date", "ignore")
+"""The kinds that a study can give a column, besides the format of its dates."""
+
+SCALES = ("standard", "minmax", "robust", "quantile", "none")
+"""The scales of numbers, besides a transformer of the user's."""
+
+
+def _one_of(known: tuple[str, ...], sign: str, other: str) -> Callable[[str], str]:
+    """Return a check that a text is known, or has a sign that it is something else."""
+
+    def check(value: str) -> str:
+        if value in known or sign in value:
+            return value
+        close = difflib.get_close_matches(value, known, n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise ValueError(f"must be one of {', '.join(known)}, or {other}{hint}")
+
+    return check
+
+
+KindName = Annotated[
+    str, AfterValidator(_one_of(KINDS, "%", "the format of dates, such as '%d/%m/%Y'"))
+]
+
+Scale = Annotated[
+    str,
+    AfterValidator(_one_of(SCALES, ":", "a transformer of your own, such as my.py:Transformer")),
+]
+
+
+class TextSpec(Part):
+    """The conversion of longer text to numbers, by tf-idf.
+
+    Attributes:
+        by: the pieces that are counted, `words`, or `characters` within words.
+        n_grams: the least and the largest number of pieces in a row that count as one.
+        size: the number of pieces kept, the most frequent ones.
+    """
+
+    by: Literal["words", "characters"] = "words"
+    n_grams: tuple[Annotated[int, Field(ge=1, le=10)], Annotated[int, Field(ge=1, le=10)]] = (1, 1)
+    size: Annotated[int, Field(ge=1, le=100_000)] = 200
+
+    @field_validator("n_grams")
+    @classmethod
+    def _check_n_grams(cls, value: tuple[int, int]) -> tuple[int, int]:
+        if value[0] > value[1]:
+            raise ValueError(f"must be the least and the largest number, such as [1, {value[0]}]")
+        return value
