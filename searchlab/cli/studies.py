@@ -90,11 +90,14 @@ def best(name: str, as_json: bool) -> None:
 def report(name: str, output: Path | None) -> None:
     """Write one HTML page about a study: its result, pictures and trials."""
     from searchlab.journal.home import load_record
+    from searchlab.journal.layout import study_layout
     from searchlab.report.html.page import write_page
     from searchlab.report.html.report import report_page
 
     path = output or Path(f"{name}.html")
-    write_page(path, report_page(load_record(name, Path.cwd())))
+    write_page(
+        path, report_page(load_record(name, Path.cwd()), study_layout(name, Path.cwd()).directory)
+    )
     click.echo(path)
 
 

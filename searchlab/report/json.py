@@ -7,10 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from searchlab.core.codec import encode
 from searchlab.journal.ids import Registration, StudyIds
 from searchlab.journal.record import StudyRecord
 from searchlab.journal.standings import Standing, standings, winner
-from searchlab.report.results import finite, model_path, test_metrics
+from searchlab.report.results import findings, finite, model_path, test_metrics
 from searchlab.report.rows import BaselineRow, TrialRow, baseline_rows, trial_row, trial_rows
 
 
@@ -44,6 +45,7 @@ def study_json(record: StudyRecord, ids: StudyIds | None, directory: Path) -> di
         "registered": _registration_json(None if ids is None else ids.registered),
         "model_path": None if model is None else str(model),
         "test": {name: finite(value) for name, value in test_metrics(record).items()},
+        "findings": [encode(finding) for finding in findings(record)],
     }
 
 

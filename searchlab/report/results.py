@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
+from searchlab.core.codec import decode
+from searchlab.data.findings import Finding
 from searchlab.journal.record import StudyRecord, TrialRecord
 
 
@@ -44,3 +46,9 @@ def planned_trials(record: StudyRecord) -> int | None:
 def finite(value: float | None) -> float | None:
     """Return the value; None if it is not finite."""
     return value if value is not None and math.isfinite(value) else None
+
+
+def findings(record: StudyRecord) -> list[Finding]:
+    """Return what is odd about the study's data, the gravest first."""
+    data = {} if record.started is None else record.started.data
+    return [decode(Finding, each) for each in data.get("findings", ())]

@@ -15,7 +15,7 @@ from rich.text import Text
 from searchlab.core.space import Scalar
 from searchlab.core.state import StudyState
 from searchlab.core.verdict import Alias
-from searchlab.core.wording import duration_text, number_text, scalar_text
+from searchlab.core.wording import duration_text, number_text, one_line, scalar_text
 from searchlab.journal.ids import Registration, StudyIds
 from searchlab.journal.record import StudyRecord
 from searchlab.journal.standings import standing_of, standings, winner
@@ -30,7 +30,7 @@ from searchlab.report.phrases import (
     target_text,
 )
 from searchlab.report.questions import questions
-from searchlab.report.results import model_path, test_metrics, test_value
+from searchlab.report.results import findings, model_path, test_metrics, test_value
 from searchlab.report.rows import baseline_rows, trial_row, trial_rows
 
 
@@ -106,6 +106,7 @@ def _facts(
         yield "MLflow", ids.uri if ids.run_id is None else f"run {ids.run_id} in {ids.uri}"
         if ids.registered is not None:
             yield from _registered_facts(ids.registered, record)
+    yield from _data_facts(record, file)
     rows = trial_rows(record)
     yield from reasons.failures(rows)
     yield from reasons.unfused(rows)
@@ -161,6 +162,17 @@ def _baseline_facts(record: StudyRecord) -> Iterator[tuple[str, str]]:
     for place, row in enumerate(rows):
         found = metrics_text(row.metrics) if row.error is None else row.error
         yield "" if place else "baselines", f"{row.title:<{width}}  {found}"
+
+
+def _data_facts(record: StudyRecord, file: Path | None) -> Iterator[tuple[str, str]]:
+    """Yield what is odd about the data; only how much, if a run has said it before."""
+    found = findings(record)
+    if found and file is not None:
+        more = f"{len(found)} finding{'s' if len(found) > 1 else ''}"
+        yield "data", f"{more}: searchlab show {record.spec.name}"
+        return
+    for place, finding in enumerate(found):
+        yield "" if place else "data", one_line(finding.message)
 
 
 def _next_steps(record: StudyRecord, file: Path | None) -> Iterator[tuple[str, str]]:

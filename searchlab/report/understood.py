@@ -46,6 +46,13 @@ def understood(profile: Profile, *, whole: bool, command: str = "") -> Renderabl
     return Group(*parts)
 
 
+def kind_text(column: Column) -> str:
+    """Return kind and reason, or the reason alone if it names the kind."""
+    if column.kind in column.why or not column.kind:
+        return column.why
+    return f"{column.kind} ({column.why})" if column.why else column.kind
+
+
 def missing_text(column: Column, rows: int) -> str:
     """Return the share of rows without a value, never rounded to all or none; "" for none."""
     if not column.missing:
@@ -102,7 +109,7 @@ def _table(rows: Sequence[Sequence[Column]], profile: Profile) -> RenderableType
         cells = [name, column.kind, column.why, treatment, missing, examples]
         wide.add_row(*map(Text, cells), style=style)
         few = ", ".join(column.examples[:2])
-        narrow.add_row(*map(Text, (name, _kind(column), treatment, missing, few)), style=style)
+        narrow.add_row(*map(Text, (name, kind_text(column), treatment, missing, few)), style=style)
     return FirstThatFits(wide, narrow)
 
 
@@ -112,13 +119,6 @@ def _set(table: Table) -> None:
             column.justify, column.no_wrap = "right", True
         if column.header == "column":
             column.max_width = 24
-
-
-def _kind(column: Column) -> str:
-    """Return kind and reason, or the reason alone if it names the kind."""
-    if column.kind in column.why or not column.kind:
-        return column.why
-    return f"{column.kind} ({column.why})" if column.why else column.kind
 
 
 def _name(row: Sequence[Column]) -> str:

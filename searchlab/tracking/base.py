@@ -10,8 +10,8 @@ from typing import Protocol
 from searchlab.journal.events import Entry
 from searchlab.journal.record import StudyRecord
 
-Render = Callable[[StudyRecord], str]
-"""Makes the HTML report of a study."""
+Render = Callable[[StudyRecord, Path], str]
+"""Makes the HTML report of a study from its record and its directory."""
 
 
 def _never() -> bool:

@@ -16,6 +16,8 @@ LONGEST = 24
 
 _INTERVALS = 16
 _VALUES = 8
+_FAR = 2.0  # times the usual range, up to which all values are inside a histogram
+_FREQUENT = 0.02  # of the rows have the most frequent value, at least
 _TAILS = (0.5, 99.5)  # percentiles; a few values far away would squash all others
 
 
@@ -30,8 +32,8 @@ def chart(values: Array) -> Chart | None:
     if values.dtype.kind in "iuf" and len(pd.unique(values[:1000])) > _VALUES:
         return _histogram(values.astype(np.float64))
     counts = pd.Series(values).value_counts()
-    if counts.iloc[0] == 1 and len(counts) > _VALUES:
-        return None  # all different
+    if len(counts) > _VALUES and counts.iloc[0] < _FREQUENT * len(values):
+        return None  # nearly all different
     shown = counts.iloc[:_VALUES]
     if values.dtype.kind in "biuf":
         shown = shown.sort_index()
@@ -49,8 +51,15 @@ def shown_text(value: Any) -> str:
 
 def _histogram(values: Array) -> Chart:
     low, high = np.percentile(values, _TAILS)
-    if low == high:
-        low, high = values.min(), values.max()
+    least, most = values.min(), values.max()
+    if most - least <= _FAR * (high - low) or low == high:
+        low, high = least, most
     counts, _ = np.histogram(np.clip(values, low, high), _INTERVALS, (low, high))
-    ends = (number_text(float(low)), number_text(float(high)))
+    ends = (_end(low, least, "from"), _end(high, most, "to"))
     return Chart(ends, tuple(map(int, counts)), histogram=True)
+
+
+def _end(shown: float, true: float, word: str) -> str:
+    """Return an end of a histogram, and how far the values go beyond it."""
+    text = number_text(float(shown))
+    return text if shown == true else f"{text} ({word} {number_text(float(true))})"

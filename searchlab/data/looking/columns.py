@@ -45,7 +45,7 @@ def _columns(table: Table, spec: DataSpec, preprocessing: Preprocessing) -> Iter
                 why=table.why.get(name, ""),
                 treatment=treatments.get(name, ""),
                 rows=len(table.X),
-                values=_whole(values) if name in table.whole else values.to_numpy(),
+                values=_plain(values, kind, whole=name in table.whole),
             )
     else:
         shape = " x ".join(map(str, table.X.shape[1:]))
@@ -129,6 +129,9 @@ def _column(
     return Column(name, role, kind, why, treatment, missing, len(distinct), examples, chart(values))
 
 
-def _whole(values: pd.Series[Any]) -> Array:
-    whole: Array = values.to_numpy().astype(np.int64)
-    return whole
+def _plain(values: pd.Series[Any], kind: str, *, whole: bool) -> Array:
+    """Return values as people write them: whole numbers without a point, true and false."""
+    plain: Array = values.to_numpy()
+    if kind == "boolean":
+        return np.where(plain == 1, "true", "false").astype(object)
+    return plain.astype(np.int64) if whole else plain

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from searchlab.data.understood import read_profile
+from searchlab.journal.layout import StudyLayout
 from searchlab.journal.record import StudyRecord
 from searchlab.journal.standings import fresh_seeds
 from searchlab.report import reasons
 from searchlab.report.html import rivals, sections
+from searchlab.report.html.columns import columns, hidden
 from searchlab.report.html.figures import DRAWERS
 from searchlab.report.html.headline import headline, sentence, subtitle
 from searchlab.report.html.page import drawn, render
 from searchlab.report.html.scores import scores
 from searchlab.report.phrases import counted
-from searchlab.report.results import chosen
+from searchlab.report.results import chosen, findings
 from searchlab.report.rows import best_first, trial_rows
 
 
-def report_page(record: StudyRecord) -> str:
+def report_page(record: StudyRecord, directory: Path | None = None) -> str:
     """Return the page of a study in any state, as HTML that needs no network.
 
     A picture that cannot be drawn is left out. Optuna is imported if there are enough trials for
     the importance of their params.
+
+    Args:
+        record: the study.
+        directory: the study's directory, which has the profile of its data; None for a page
+            without one.
     """
     trial, rows = chosen(record), trial_rows(record)
+    profile = None if directory is None else read_profile(StudyLayout(directory).profile)
     return render(
         "report.html.j2",
         name=record.spec.name,
@@ -45,6 +56,9 @@ def report_page(record: StudyRecord) -> str:
         rows=best_first(rows, record),
         counts=counted(record),
         data=list(sections.data(record)),
+        findings=findings(record),
+        columns=columns(profile),
+        hidden=hidden(profile),
         environment=list(sections.environment(record)),
         text="" if record.started is None else record.started.text,
     )

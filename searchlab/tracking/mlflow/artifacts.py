@@ -9,9 +9,9 @@ from pathlib import Path
 from mlflow import MlflowClient
 
 from searchlab.core.state import StudyState
+from searchlab.journal.layout import StudyLayout
 from searchlab.journal.record import StudyRecord
 from searchlab.private.mlflow import table_tags
-from searchlab.tracking.base import Render
 from searchlab.tracking.mlflow.log_model import ModelFile, log_model
 from searchlab.tracking.mlflow.projection import Batch
 from searchlab.tracking.mlflow.register import register
@@ -40,17 +40,24 @@ def finish(
     client.log_text(state.run_id, as_json(columns, rows), "trials.json")
     client.log_text(state.run_id, as_csv(columns, rows), "trials.csv")
     log_values(client, state.run_id, tags=table_tags("trials.json"))
-    _report(client, state.run_id, study.render, record)
+    _report(client, state.run_id, study, record)
     if _model(client, study, state, batch.process, record):
         state.registered = register(client, state, record)
     client.set_terminated(state.run_id, _STATUS[record.state], milliseconds(batch.time))
 
 
-def _report(client: MlflowClient, run_id: str, render: Render | None, record: StudyRecord) -> None:
-    if render is None:
+def log_profile(client: MlflowClient, study: TrackedStudy, state: State) -> None:
+    """Add how the study's data set was understood, if the study's directory has that."""
+    profile = StudyLayout(study.directory).profile
+    if profile.exists():
+        client.log_artifact(state.run_id, str(profile))
+
+
+def _report(client: MlflowClient, run_id: str, study: TrackedStudy, record: StudyRecord) -> None:
+    if study.render is None:
         return
     try:
-        page = render(record)
+        page = study.render(record, study.directory)
     except Exception:  # a page is an extra, and must not hold back the results
         _log.warning("the report of %s could not be made", record.spec.name, exc_info=True)
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from searchlab.core.wording import number_text
+from searchlab.core.wording import number_text, one_line
 from searchlab.journal.record import StudyRecord
 from searchlab.journal.standings import standing_of
 from searchlab.report.phrases import (
@@ -14,8 +14,10 @@ from searchlab.report.phrases import (
     scored_text,
     standing_text,
 )
-from searchlab.report.results import test_metrics
+from searchlab.report.results import findings, test_metrics
 from searchlab.report.rows import TrialRow, baseline_rows, trial_row
+
+_FINDINGS = 10  # at most
 
 
 def description(record: StudyRecord) -> str:
@@ -34,7 +36,7 @@ def description(record: StudyRecord) -> str:
             row = trial_row(record.trials[stopped.winner], record)
             lines.append(f"The study's model: {result(record)}")
         lines += ["", *_params(row)]
-    return "\n".join([*lines, *_baselines(record)])
+    return "\n".join([*lines, *_baselines(record), *_findings(record)])
 
 
 def result(record: StudyRecord) -> str:
@@ -50,6 +52,12 @@ def result(record: StudyRecord) -> str:
         f"trial {row.number} of study {record.spec.name}, {fitted_text(stopped)}",
     ]
     return f"{'; '.join(parts)}."
+
+
+def _findings(record: StudyRecord) -> list[str]:
+    """Return what is odd about the data, as a list."""
+    found = [f"- {one_line(finding.message)}" for finding in findings(record)[:_FINDINGS]]
+    return ["", "Odd about the data:", "", *found] if found else []
 
 
 def _params(row: TrialRow) -> list[str]:

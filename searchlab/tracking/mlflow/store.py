@@ -13,7 +13,7 @@ from mlflow.exceptions import MlflowException
 
 from searchlab.core.trial import Failure, TrialState
 from searchlab.journal.record import StudyRecord
-from searchlab.tracking.mlflow.artifacts import finish
+from searchlab.tracking.mlflow.artifacts import finish, log_profile
 from searchlab.tracking.mlflow.dataset import dataset_input
 from searchlab.tracking.mlflow.description import description
 from searchlab.tracking.mlflow.params import study_params
@@ -26,6 +26,7 @@ from searchlab.tracking.mlflow.tags import (
     common_tags,
     end_tags,
     error_tag,
+    finding_tags,
     trial_tags,
 )
 from searchlab.tracking.mlflow.tracked import TrackedStudy
@@ -122,10 +123,11 @@ class MlflowStore:
             if started is not None:
                 self._client.log_inputs(run_id, [dataset_input(started.data)])
                 self._client.log_text(run_id, started.text, "study.yaml")
+                log_profile(self._client, self._tracked, self.state)
                 log_values(self._client, run_id, params=study_params(started, record))
             self._client.update_run(run_id, status="RUNNING")
         tags = {"searchlab.state": record.state, "mlflow.note.content": description(record)}
-        tags |= budget_tags(record)
+        tags |= {**budget_tags(record), **finding_tags(record)}
         best, stopped = record.best_trial, record.stopped
         if batch.improved and best is not None:
             params = best.trial.suggestion.params

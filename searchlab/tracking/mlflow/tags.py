@@ -8,6 +8,7 @@ from searchlab.core.state import StudyState
 from searchlab.core.trial import Failure, TrialState
 from searchlab.journal.record import StudyRecord
 from searchlab.report.phrases import BASELINES
+from searchlab.report.results import findings
 from searchlab.tracking.mlflow.dataset import dataset_label
 from searchlab.tracking.mlflow.projection import TrialUpdate
 
@@ -81,6 +82,12 @@ def budget_tags(record: StudyRecord) -> dict[str, str]:
     del values["ending"]
     values["confirm"] = f"top {values.pop('top')}, {values.pop('seeds')} seeds"
     return {f"searchlab.{key}": str(value) for key, value in values.items() if value is not None}
+
+
+def finding_tags(record: StudyRecord) -> dict[str, str]:
+    """Return the kinds of findings about the study's data, for searches."""
+    codes = dict.fromkeys(finding.code for finding in findings(record))
+    return {"searchlab.findings": ", ".join(codes)} if codes else {}
 
 
 def _user() -> str:
