@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from searchlab.core.wording import one_line
@@ -15,6 +14,7 @@ from searchlab.report.tables import FirstThatFits, plain_table
 
 _MOST = 20  # lines of the short table
 _NAMED = 2  # columns named of those that share a line
+_NAME = 24  # characters of a line of a name in a narrow terminal
 _FINDINGS = 10  # shown in the short form
 _ROLES = {"target": "bold", "dropped": "dim"}
 
@@ -101,7 +101,9 @@ def _table(rows: Sequence[Sequence[Column]], profile: Profile) -> RenderableType
     wide = plain_table("column", "kind", "why", "what is done", "missing", "examples")
     narrow = plain_table("column", "kind", "what is done", "missing", "examples")
     for table in (wide, narrow):
-        _set(table)
+        missing_column = next(each for each in table.columns if each.header == "missing")
+        missing_column.justify, missing_column.no_wrap = "right", True
+    narrow.columns[0].max_width = _NAME
     for row in rows:
         column, style = row[0], _ROLES.get(row[0].role, "")
         name, missing = _name(row), _missing(row, profile.rows)
@@ -111,14 +113,6 @@ def _table(rows: Sequence[Sequence[Column]], profile: Profile) -> RenderableType
         few = ", ".join(column.examples[:2])
         narrow.add_row(*map(Text, (name, kind_text(column), treatment, missing, few)), style=style)
     return FirstThatFits(wide, narrow)
-
-
-def _set(table: Table) -> None:
-    for column in table.columns:
-        if column.header == "missing":
-            column.justify, column.no_wrap = "right", True
-        if column.header == "column":
-            column.max_width = 24
 
 
 def _name(row: Sequence[Column]) -> str:

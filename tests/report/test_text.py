@@ -119,6 +119,7 @@ def test_json_has_the_study_with_its_best() -> None:
         },
         "model_path": str(DIRECTORY / "best/model.keras"),
         "test": {"loss": 0.25},
+        "findings": [],
     }
 
 
