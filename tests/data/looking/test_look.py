@@ -11,6 +11,7 @@ from searchlab.data.looking.view import View
 from searchlab.study.spec import DataSpec
 
 ROWS = 600
+AS_IT_IS = {"target_transform": "none"}  # a scaled target is nobody's concern here
 
 
 def features(rows: int = ROWS) -> pd.DataFrame:
@@ -23,7 +24,7 @@ def features(rows: int = ROWS) -> pd.DataFrame:
 
 def view(frame: pd.DataFrame, tmp_path, **keys) -> View:
     frame.to_csv(tmp_path / "t.csv", index=False)
-    return viewed(DataSpec(path="t.csv", target="y", **keys), tmp_path)
+    return viewed(DataSpec(path="t.csv", target="y", **AS_IT_IS, **keys), tmp_path)
 
 
 def viewed(spec: DataSpec, tmp_path) -> View:
@@ -57,7 +58,9 @@ def test_nothing_is_said_about_a_table_with_nothing_wrong(tmp_path):
 )
 def test_built_in_data_sets_raise_no_false_alarm(dataset, codes, tmp_path):
     """Only the digits have something: pixels at the border that are 0 in all pictures."""
-    assert {each.code for each in look(viewed(DataSpec(dataset=dataset), tmp_path))} == codes
+    assert {
+        each.code for each in look(viewed(DataSpec(dataset=dataset, **AS_IT_IS), tmp_path))
+    } == codes
 
 
 def labels(frame: pd.DataFrame, share: float = 0.5) -> pd.DataFrame:
@@ -169,7 +172,7 @@ def test_a_leak_is_found_among_thousands_of_columns(tmp_path):
     r = np.random.default_rng(8)
     frame = pd.DataFrame(r.normal(size=(300, 3000)), columns=[f"g{n}" for n in range(3000)])
     frame.assign(y=frame.g7 * 2).to_parquet(tmp_path / "t.parquet")
-    seen = viewed(DataSpec(path="t.parquet", target="y"), tmp_path)
+    seen = viewed(DataSpec(path="t.parquet", target="y", **AS_IT_IS), tmp_path)
     findings = {each.code: each for each in look(seen)}
     assert set(findings) == {"leak", "more-inputs-than-rows"}
     assert findings["leak"].columns == ("g7",)
