@@ -121,12 +121,21 @@ class ExecutorContract:
 
     @pytest.fixture
     def executor(self, bench: Bench, kept: list[Executor]) -> Executor:
-        """Return the idle executor of two workers, which other tests may have used."""
+        """Return an idle executor of two workers, which other tests may have used."""
         if kept and not kept[0].idle:  # a test has failed
             kept.pop().close()
         if not kept:
             kept.append(self.make(2, bench.directory))
         return kept[0]
+
+    @pytest.fixture
+    def fresh(self, bench: Bench, kept: list[Executor]) -> Iterator[Executor]:
+        """Make an executor for a test's own model factories: each executor is for one study."""
+        while kept:
+            kept.pop().close()
+        executor = self.make(2, bench.directory)
+        yield executor
+        executor.close()
 
     def test_a_trial_reports_each_epoch_of_each_fold_and_then_ends(
         self, executor: Executor, bench: Bench
@@ -177,24 +186,6 @@ class ExecutorContract:
         assert (len(reports), outcomes) == (1, {})
         executor.submit(bench.job(1))
         assert set(collect(executor)[1]) == {1}
-
-    def test_a_training_that_fails_is_an_outcome(self, executor: Executor, bench: Bench) -> None:
-        """Whatever a training raises, the outcome says what and where, and the next job runs."""
-        failures = {
-            "raises": ("ValueError", "these params do not fit"),
-            "diverges": ("FloatingPointError", "the training diverged"),
-            "poisons": ("FloatingPointError", "not finite after the training"),
-        }
-        for number, factory in enumerate([*failures, "mlp"]):
-            executor.submit(bench.job(number, factory=factory))
-        _, outcomes = collect(executor)
-        for number, (kind, message) in enumerate(failures.values()):
-            assert outcomes[number].state is TrialState.FAIL
-            assert outcomes[number].error is not None
-            assert outcomes[number].error.type == kind
-            assert message in outcomes[number].error.message
-            assert "Traceback" in outcomes[number].error.traceback
-        assert outcomes[len(failures)].state is TrialState.COMPLETE
 
     def test_a_promoted_trial_goes_on_where_the_other_stopped(
         self, executor: Executor, bench: Bench
@@ -298,23 +289,40 @@ class ExecutorContract:
         assert outcomes[1].metrics["accuracy"] > 0.8
         assert set(outcomes[2].metrics) == {"accuracy"}, "the Perceptron knows no probabilities"
 
-    @pytest.mark.parametrize(
-        ("factory", "kind"), [("build", None), ("raises", FailureKind.REFUSED)]
-    )
+    def test_a_training_that_fails_is_an_outcome(self, fresh: Executor, bench: Bench) -> None:
+        """Whatever a training raises, the outcome says what and where, and the next job runs."""
+        failures = {
+            "raises": ("ValueError", "these params do not fit"),
+            "diverges": ("FloatingPointError", "the training diverged"),
+            "poisons": ("FloatingPointError", "not finite after the training"),
+        }
+        for number, factory in enumerate([*failures, "mlp"]):
+            fresh.submit(bench.job(number, factory=factory))
+        _, outcomes = collect(fresh)
+        for number, (kind, message) in enumerate(failures.values()):
+            assert outcomes[number].state is TrialState.FAIL
+            assert outcomes[number].error is not None
+            assert outcomes[number].error.type == kind
+            assert message in outcomes[number].error.message
+            assert "Traceback" in outcomes[number].error.traceback
+        assert outcomes[len(failures)].state is TrialState.COMPLETE
+
     def test_a_check_says_whether_the_model_can_be_trained(
-        self, executor: Executor, bench: Bench, factory: str, kind: FailureKind | None
+        self, fresh: Executor, bench: Bench
     ) -> None:
         """Its result is of a type of its own, with the reason if the model cannot be trained."""
-        executor.submit(bench.job(0, kind=CheckJob, factory=factory))
-        checked = collect(executor)[1][0]
-        assert isinstance(checked, Checked)
-        assert (None if checked.error is None else checked.error.kind) is kind
+        for factory, kind in (("build", None), ("raises", FailureKind.REFUSED)):
+            fresh.submit(bench.job(0, kind=CheckJob, factory=factory))
+            checked = collect(fresh)[1][0]
+            assert isinstance(checked, Checked)
+            assert (None if checked.error is None else checked.error.kind) is kind
 
-    def test_closing_in_the_middle_ends_everything_at_once(self, bench: Bench) -> None:
+    def test_closing_in_the_middle_ends_everything_at_once(
+        self, fresh: Executor, bench: Bench
+    ) -> None:
         """close() does not wait for a training, and may be called twice."""
-        executor = self.make(2, bench.directory)
         for number in range(4):
-            executor.submit(bench.job(number))
-        executor.close()
-        executor.close()
-        assert executor.idle
+            fresh.submit(bench.job(number))
+        fresh.close()
+        fresh.close()
+        assert fresh.idle

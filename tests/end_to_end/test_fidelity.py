@@ -44,6 +44,9 @@ refit: false
 baselines: false
 """
 
+ONE_DEPTH = {"int": [1, 1]}
+"""A domain whose models share one program."""
+
 
 @pytest.fixture(scope="module", params=["inline", "fused"])
 def run(request, place):
@@ -137,7 +140,8 @@ def test_randomized_scores_what_scikit_learn_and_scikeras_score(plain_results, r
 def test_switching_the_backend_is_all_it_takes(place, run, backend):
     """Every backend runs the same file, and its best trial becomes a tested model."""
     name = f"switch-{backend}"
-    record = run({"search.backend": backend, "name": name, "search.trials": 3})
+    changes = {"search.backend": backend, "search.trials": 3, "space.n_hidden": ONE_DEPTH}
+    record = run({"name": name, **changes})
     assert record.state == "finished"
     assert sum(record.counts().values()) == 3
     assert (study_layout(record.spec.name, place).directory / record.stopped.model_path).is_file()
@@ -153,6 +157,7 @@ def holdout(run):
         "name": "holdout",
         "training.epochs": 200,
         "space.learning_rate": {"float": [0.05, 0.06]},
+        "space.n_hidden": ONE_DEPTH,
         "evaluation": {"holdout": 0.3},
         "search.trials": 2,
     }

@@ -19,9 +19,12 @@ FILE = "journal.jsonl"
 
 def settings(backend: str, **search):
     """Return a study whose backend makes decisions with `AT_ONCE` trials at once."""
-    options = {"pruner": {"name": "median", "n_startup_trials": 3}} if backend == "optuna" else {}
+    learning = {"name": "tpe", "n_startup_trials": 4}
+    pruning = {"name": "median", "n_startup_trials": 3}
+    options = {"sampler": learning, "pruner": pruning} if backend == "optuna" else {}
+    trials = 12 if backend == "optuna" else 18
     return study(
-        search={"backend": backend, "trials": 18, "options": options, **search},
+        search={"backend": backend, "trials": trials, "options": options, **search},
         training={"epochs": 5 if backend == "optuna" else 9},
     )
 

@@ -53,7 +53,7 @@ def long(bench, number):
     """Return a job that runs long enough for a test to interfere with its node."""
     job = bench.job(number, {**PARAMS, "learning_rate": 0.002 * (number + 1)}, keep=True)
     return replace(
-        job, trial=replace(job.trial, suggestion=replace(job.trial.suggestion, epochs=40))
+        job, trial=replace(job.trial, suggestion=replace(job.trial.suggestion, epochs=20))
     )
 
 
@@ -72,7 +72,7 @@ def heard(bench, executor, midway=lambda: None):
         executor.submit(replace(long(bench, number), synchronous=True))
     outcomes = collect(executor, decide)[1]
     for number in (6, 7):
-        promotion = Suggestion(PARAMS, epochs=42, initial_epoch=40, resume_from=number - 6)
+        promotion = Suggestion(PARAMS, epochs=22, initial_epoch=20, resume_from=number - 6)
         trial = Trial(number, promotion, seed=7)
         executor.submit(bench.job(number, trial=trial, keep=True))
     outcomes |= collect(executor, decide)[1]

@@ -56,11 +56,23 @@ def cluster(tmp_path_factory):
 @pytest.fixture
 def project(tmp_path):
     """Create a user's directory with data and code."""
-    (tmp_path / "houses.yaml").write_text(STUDY)
-    (tmp_path / "mine.py").write_text(FACTORY)
+    return make(tmp_path)
+
+
+def make(directory):
+    (directory / "houses.yaml").write_text(STUDY)
+    (directory / "mine.py").write_text(FACTORY)
     rows = [f"{i},{i % 7},{3 * i + i % 7}" for i in range(60)]
-    (tmp_path / "houses.csv").write_text("\n".join(["area,age,price", *rows]) + "\n")
-    return tmp_path
+    (directory / "houses.csv").write_text("\n".join(["area,age,price", *rows]) + "\n")
+    return directory
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory):
+    """The study as it is when nobody kills anything: run without a cluster."""
+    directory = make(tmp_path_factory.mktemp("here"))
+    searchlab(directory, "run", "houses.yaml", "--quiet")
+    return Finished(directory, "houses")
 
 
 def searchlab(project, *arguments, code=0):
@@ -107,7 +119,7 @@ def listed(project):
 
 
 @pytest.mark.parametrize("victim", ["driver", "keeper"])
-def test_a_study_goes_on_by_itself_also_when_it_is_killed(cluster, project, victim):
+def test_a_study_goes_on_by_itself_also_when_it_is_killed(cluster, project, here, victim):
     """After kill -9 of its driver or of the keeper, the study resumes there and ends exact."""
     name = f"{victim}-killed"
     text = submit(cluster, project, "--name", name)
@@ -121,8 +133,7 @@ def test_a_study_goes_on_by_itself_also_when_it_is_killed(cluster, project, vict
         kill(cluster.keeper().pid)
     until(lambda: not psutil.pid_exists(first))
     until(lambda: finished(cluster, name), 300)
-    searchlab(project, "run", "houses.yaml", "--name", name, "--quiet")
-    there, here = Finished(cluster.cwd, name), Finished(project, name)
+    there = Finished(cluster.cwd, name)
     assert there.picture()["trials"] == here.picture()["trials"]
     assert sum(type(each.event).__name__ == "Resumed" for each in there.entries) == 2
 

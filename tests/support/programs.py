@@ -185,8 +185,10 @@ def _forger() -> _Forger:
 
 def preload(modules: list[str]) -> None:
     """Imports, and nothing else: a process in which TensorFlow has run cannot be forked."""
+    gc.disable()  # it would look at a million new objects again and again
     for module in modules:
         importlib.import_module(module)
+    gc.enable()
     assert threading.active_count() == 1, "a process with threads cannot be forked"
     gc.freeze()  # so that a collection in what is forked does not copy all of this
 

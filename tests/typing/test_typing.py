@@ -15,6 +15,8 @@ from support.wheels import install
 
 import searchlab
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(searchlab.__file__).parents[1]
 PROGRAM = Path(__file__).with_name("program.py")
 
