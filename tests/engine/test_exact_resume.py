@@ -117,7 +117,7 @@ def test_a_study_killed_again_and_again_makes_the_same_decisions(tmp_path, monke
     monkeypatch.setattr(Journal, "append", mortal)
     calls = None
     while calls is None:
-        left = generator.randint(1, 70)
+        left = generator.randint(1, 40)
         try:
             calls = Life(tmp_path / "killed", spec).all_calls()
         except Killed:
