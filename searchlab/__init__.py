@@ -3,7 +3,7 @@
 import searchlab
 
 result = searchlab.run_study("studies/digits.yaml")
-result.best.params, result.test
+result.best.params, result.metrics
 result.model().predict(rows)
 """
 

@@ -13,7 +13,7 @@ from searchlab.core.state import StudyState
 from searchlab.journal.home import load_record
 from searchlab.journal.record import StudyRecord
 from searchlab.journal.standings import Standing, standing_of
-from searchlab.report.results import test_metrics
+from searchlab.report.results import model_metrics
 from searchlab.report.rows import TrialRow, trial_rows
 from searchlab.study.spec import StudySpec
 
@@ -50,7 +50,9 @@ class StudyResult:
         trials: all trials by number.
         confirmed: the scores with other seeds of the trial that the study's model is made of; None
             before the end, and without confirmation.
-        test: the metrics of the study's model on the test rows; empty before the end.
+        measured: the part that the study's model is measured on: "test", or "validation" (the
+            early-stopping rows) if the study has no test rows.
+        metrics: the metrics of the study's model on these rows; empty before the end.
         seconds: wall time that processes have spent on the study.
         directory: the working directory of the study.
     """
@@ -59,7 +61,8 @@ class StudyResult:
     state: StudyState
     trials: tuple[TrialRow, ...] = field(repr=False)
     confirmed: Standing | None
-    test: Mapping[str, float]
+    measured: str
+    metrics: Mapping[str, float]
     seconds: float
     directory: Path
 
@@ -76,7 +79,8 @@ class StudyResult:
             state=record.state,
             trials=tuple(trial_rows(record)),
             confirmed=standing_of(record),
-            test=_Metrics(test_metrics(record)),
+            measured=record.spec.data.measured,
+            metrics=_Metrics(model_metrics(record)),
             seconds=record.seconds,
             directory=directory.resolve(),
         )

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from searchlab.core.space import Params, Scalar
 from searchlab.core.trial import Failure
 
 _LONGEST = 200  # characters of an error in one line
 _LARGE, _HUGE = 1e4, 1e9  # between them, numbers are written with all digits before the point
 _TEN, _SIXTY = 10, 60
+
+ROWS: Mapping[str, str] = {"test": "the test rows", "validation": "the early-stopping rows"}
+"""The rows that a model is measured on, by their part."""
 
 
 def number_text(value: float | None) -> str:

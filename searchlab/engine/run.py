@@ -279,7 +279,7 @@ def _stopped(record: StudyRecord, finish: Finish, interrupt: Interrupt) -> Stopp
         state=StudyState.FINISHED,
         winner=finished.winner,
         epochs=finished.epochs,
-        test=dict(finished.made.metrics),
+        metrics=dict(finished.made.metrics),
         model_path=finished.made.model_path,
         refit_error=finished.refit_error,
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from searchlab.core.wording import number_text
+from searchlab.core.wording import ROWS, number_text
 from searchlab.package.manifest import Manifest
 
 _MANY = 40  # columns listed at most
@@ -73,7 +73,7 @@ def _scores(of: Manifest) -> Iterator[str]:
         known["confirmed"] += f" ± {known.pop('spread')}"
     words = {"search": "in the search", "confirmed": "confirmed with other seeds"}
     found = {f"{of.objective}, {words[name]}": text for name, text in known.items()}
-    rows = {"test": "the test rows, used once", "validation": "the early-stopping rows"}
+    rows = {**ROWS, "test": f"{ROWS['test']}, used once"}
     metrics = {
         f"{name}, on {rows[of.measured]}": number_text(value) for name, value in of.metrics.items()
     }
@@ -109,8 +109,13 @@ def _use(of: Manifest) -> Iterator[str]:
 def _limits(of: Manifest) -> Iterator[str]:
     yield "- The scores hold for rows like those of the data set, and for no others."
     if of.refitted:
-        yield "- The model was fitted to all rows except the test rows, without early stopping; the"
-        yield "  number of epochs comes from other trainings."
+        rows = " except the test rows" if of.measured == "test" else ""
+        yield f"- The model was fitted to all rows{rows}, without early stopping; the number of"
+        yield "  epochs comes from other trainings."
+    if of.refitted and of.measured == "validation":
+        yield "- There were no test rows. The metrics are those of the same params before that fit."
+    if of.measured == "validation":
+        yield "- The early-stopping rows also ended the training, so the metrics are optimistic."
     if of.measured == "test":
         yield "- The test rows were used for nothing else. The search's score is the best of many,"
         yield "  and thus optimistic."

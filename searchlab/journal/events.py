@@ -134,7 +134,7 @@ class Stopped:
         state: any but RUNNING.
         seconds: the time that this process spent on the study.
         best: the number of the trial with the best objective, or None.
-        test: metrics of the study's model on the test rows; empty if there is none.
+        metrics: those of the study's model, on the rows of `data.measured`; empty if there is none.
         model_path: the study's model, relative to the study's directory, or None.
         failed: the trial whose failure ended the study under `on_failure: stop`, or None.
         memory: the peak memory of this process and its workers together, in bytes, or None.
@@ -146,7 +146,7 @@ class Stopped:
     state: StudyState
     seconds: float
     best: int | None = None
-    test: Mapping[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
     model_path: str | None = None
     failed: int | None = None
     memory: int | None = None

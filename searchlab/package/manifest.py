@@ -28,12 +28,13 @@ class Manifest:
         fixed: the params shared by all trials of the study.
         seed: the training's seed.
         epochs: the epochs of its training, or their upper limit.
-        refitted: whether it was fitted to all rows except the test rows.
+        refitted: whether it was fitted to all rows except the test rows, if there are any.
         factory: the model factory, as written in the study file.
         objective: the metric that the search optimized, by its Keras name.
         scores: `search`, `confirmed` and `spread` values of the objective, as far as known.
         measured: the rows used to measure `metrics`, "test" or "validation".
-        metrics: the metrics of this model, by their Keras names.
+        metrics: the metrics of this model, by their Keras names; if it was refitted and measured on
+            "validation", those of the model before the refit.
         rows: the schema of the raw rows.
         data: `name`, `source`, `digest` (SHA-256) and `rows` of the data set.
         versions: versions of Python and of the libraries used to make it, by distribution name.

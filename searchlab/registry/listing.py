@@ -56,7 +56,7 @@ def models_table(versions: Sequence[Version]) -> RenderableType:
     wide.add_column("made", no_wrap=True)
     for each in versions:
         confirmed = confirmed_text(each.confirmed, each.spread)
-        scores = (number_text(each.search), confirmed, number_text(each.test))
+        scores = (number_text(each.search), confirmed, _measured(each))
         texts = (Text(each.study), Text(_data(each)), Text(each.metric))
         number, trial, made = str(each.version), str(each.trial), _made(each)
         wide.add_row(Text(each.name), number, _aliases(each), *texts, trial, *scores, made)
@@ -72,6 +72,12 @@ def _json(version: Version) -> dict[str, Any]:
         if values[name] is not None:
             values[name] = datetime.fromtimestamp(values[name], UTC).isoformat(timespec="seconds")
     return {"uri": f"models:/{version.name}/{version.version}", **values}
+
+
+def _measured(version: Version) -> str:
+    if version.test is None and version.validation is not None:
+        return f"{number_text(version.validation)} (validation)"
+    return number_text(version.test)
 
 
 def _data(version: Version) -> str:

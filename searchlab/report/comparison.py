@@ -12,7 +12,7 @@ from rich.text import Text
 from searchlab.core.wording import clock_text, confirmed_text, number_text
 from searchlab.errors import InputError
 from searchlab.journal.record import StudyRecord
-from searchlab.report.phrases import data_text, search_text
+from searchlab.report.phrases import data_text, division_text, search_text
 from searchlab.report.rows import StudyRow, study_row
 from searchlab.report.tables import FirstThatFits, plain_table
 
@@ -81,7 +81,7 @@ def texts(row: StudyRow) -> list[str]:
         str(row.trials),
         number_text(row.best),
         confirmed_text(row.confirmed, row.spread),
-        number_text(row.test),
+        number_text(row.value) + (" (validation)" if row.measured == "validation" else ""),
         f"{row.epochs:,}",
         clock_text(row.seconds),
     ]
@@ -133,11 +133,13 @@ def _data(record: StudyRecord) -> str:
 def _splits(record: StudyRecord) -> str:
     spec = record.spec
     scored = f"{spec.evaluation.folds} folds"
+    if spec.evaluation.repeats > 1:
+        scored += f" x {spec.evaluation.repeats}"
     if spec.evaluation.folds is None:
         scored = f"holdout {spec.evaluation.holdout}"
     return (
-        f"test {spec.data.test}, validation {spec.data.validation}, {scored}, "
-        f"seed {spec.search.seed}"
+        f"{division_text(spec)}, test {spec.data.test}, validation {spec.data.validation}, "
+        f"{scored}, seed {spec.search.seed}"
     )
 
 

@@ -11,7 +11,7 @@ from searchlab.core.codec import encode
 from searchlab.journal.ids import Registration, StudyIds
 from searchlab.journal.record import StudyRecord
 from searchlab.journal.standings import Standing, standings, winner
-from searchlab.report.results import findings, finite, model_path, test_metrics
+from searchlab.report.results import findings, finite, model_metrics, model_path
 from searchlab.report.rows import BaselineRow, TrialRow, baseline_rows, trial_row, trial_rows
 
 
@@ -44,8 +44,9 @@ def study_json(record: StudyRecord, ids: StudyIds | None, directory: Path) -> di
         "run_id": None if ids is None else ids.run_id,
         "registered": _registration_json(None if ids is None else ids.registered),
         "model_path": None if model is None else str(model),
-        "test": {name: finite(value) for name, value in test_metrics(record).items()},
         "findings": [encode(finding) for finding in findings(record)],
+        "measured": spec.data.measured,
+        spec.data.measured: {name: finite(value) for name, value in model_metrics(record).items()},
     }
 
 

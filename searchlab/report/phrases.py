@@ -62,8 +62,24 @@ def scored_text(spec: StudySpec) -> str:
     """Return the rows that the search scores a trial on."""
     evaluation = spec.evaluation
     if evaluation.folds:
-        return f"{evaluation.folds}-fold cross-validation"
+        times = f", {evaluation.repeats} times" if evaluation.repeats > 1 else ""
+        return f"{evaluation.folds}-fold cross-validation{times}"
     return f"a hold-out of {evaluation.holdout or 0:.0%} of the training rows"
+
+
+def division_text(spec: StudySpec) -> str:
+    """Return the scheme by which rows are divided: `by time (when), with a gap of 3`."""
+    split, files = spec.data.split, [key for key in spec.data.files if key != "path"]
+    text = "by chance"
+    if split is not None and split.by is not None:
+        text = f"by time ({split.column or 'the order of the file'})"
+        text += f", with a gap of {split.gap}" if split.gap else ""
+    elif split is not None:
+        ways = {"by groups": split.groups, "by the parts": split.column}
+        ways |= {"by chance, stratified": split.stratify}
+        text = next(f"{way} of {name}" for way, name in ways.items() if name is not None)
+    own = [key.removesuffix("_path") for key in files]
+    return f"{text}; {' and '.join(own)} from files of their own" if own else text
 
 
 def counted(record: StudyRecord) -> list[tuple[str, int]]:
@@ -85,10 +101,11 @@ def standing_text(standing: Standing) -> str:
     return f"{text} ({seeds} seed{'s' if seeds > 1 else ''}{failed})"
 
 
-def fitted_text(stopped: Stopped) -> str:
+def fitted_text(stopped: Stopped, spec: StudySpec) -> str:
     """Return how the study's model was fitted, and why it was not refitted if that failed."""
     if stopped.epochs is not None:
-        return f"refitted for {stopped.epochs} epochs on all rows but the test's"
+        rows = "all rows but the test's" if spec.data.tested else "all rows after it was measured"
+        return f"refitted for {stopped.epochs} epochs on {rows}"
     text = "trained on the training rows"
     if stopped.refit_error is not None:
         text += f" (its refit failed: {reason_text(stopped.refit_error)})"

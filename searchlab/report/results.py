@@ -8,6 +8,7 @@ from pathlib import Path
 
 from searchlab.core.codec import decode
 from searchlab.data.findings import Finding
+from searchlab.core.wording import ROWS
 from searchlab.journal.record import StudyRecord, TrialRecord
 
 
@@ -17,19 +18,24 @@ def chosen(record: StudyRecord) -> TrialRecord | None:
     return record.best_trial if number is None else record.trials[number]
 
 
-def test_metrics(record: StudyRecord) -> Mapping[str, float]:
-    """Return the metrics on the test rows; empty if there are none."""
-    return {} if record.stopped is None else record.stopped.test
+def model_metrics(record: StudyRecord) -> Mapping[str, float]:
+    """Return the metrics of the study's model on the measured rows; empty before the end."""
+    return {} if record.stopped is None else record.stopped.metrics
 
 
-def test_metric(record: StudyRecord) -> str:
-    """Return the name of the objective's metric on the test rows."""
+def model_metric(record: StudyRecord) -> str:
+    """Return the name of the objective's metric on the measured rows."""
     return record.spec.objective.metric.removeprefix("val_")
 
 
-def test_value(record: StudyRecord) -> float | None:
+def model_value(record: StudyRecord) -> float | None:
     """Return that metric of the study's model; None if it is not known or not finite."""
-    return finite(test_metrics(record).get(test_metric(record)))
+    return finite(model_metrics(record).get(model_metric(record)))
+
+
+def measured_text(record: StudyRecord) -> str:
+    """Return the rows that the study's model and the baselines are measured on."""
+    return ROWS[record.spec.data.measured]
 
 
 def model_path(record: StudyRecord, directory: Path) -> Path | None:

@@ -12,7 +12,7 @@ from searchlab.core.wording import reason_text
 from searchlab.journal.record import StudyRecord, TrialRecord
 from searchlab.journal.standings import ranked, standing_of, standings
 from searchlab.report.phrases import BASELINES, data_text
-from searchlab.report.results import chosen, finite, test_value
+from searchlab.report.results import chosen, finite, model_value
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ class StudyRow:
         best: the best objective of the search.
         confirmed: the winner's mean over other seeds.
         spread: the standard deviation over them.
-        test: the objective's metric of the study's model on the test rows.
+        value: the objective's metric of the study's model.
+        measured: the part that it was measured on, "test" or "validation".
         epochs: model-epochs of all trials.
         seconds: wall time that processes have spent on the study.
     """
@@ -80,7 +81,8 @@ class StudyRow:
     best: float | None
     confirmed: float | None
     spread: float | None
-    test: float | None
+    value: float | None
+    measured: str
     epochs: int
     seconds: float
 
@@ -92,7 +94,7 @@ class BaselineRow:
     Attributes:
         name: its name in the study.
         title: its name for people.
-        metrics: its metrics on the test rows; empty if it failed.
+        metrics: its metrics on the rows of the study's model; empty if it failed.
         seconds: the time that its fit took.
         error: why it failed, in one line, or None.
     """
@@ -154,7 +156,8 @@ def study_row(record: StudyRecord) -> StudyRow:
         best=None if best is None else trial_row(best, record).value,
         confirmed=None if standing is None else standing.mean,
         spread=None if standing is None else standing.spread,
-        test=test_value(record),
+        value=model_value(record),
+        measured=spec.data.measured,
         epochs=record.epochs,
         seconds=record.seconds,
     )

@@ -30,7 +30,7 @@ from searchlab.report.phrases import (
     target_text,
 )
 from searchlab.report.questions import questions
-from searchlab.report.results import findings, model_path, test_metrics, test_value
+from searchlab.report.results import findings, measured_text, model_metrics, model_path, model_value
 from searchlab.report.rows import baseline_rows, trial_row, trial_rows
 
 
@@ -90,10 +90,12 @@ def _facts(
         yield "target", target
     yield "trials", _trials_by_state(record)
     yield from _best_facts(record)
-    if test := test_metrics(record):
-        yield "test", metrics_text(test)
+    if measured := model_metrics(record):
+        tested = record.spec.data.tested
+        note = "" if tested else f"  (on {measured_text(record)}: there are no test rows)"
+        yield record.spec.data.measured, metrics_text(measured) + note
     if record.stopped is not None and record.stopped.refit_error is not None:
-        yield "refit", f"the study's model is {fitted_text(record.stopped)}"
+        yield "refit", f"the study's model is {fitted_text(record.stopped, record.spec)}"
     yield from _baseline_facts(record)
     yield from (("question", line) for line in questions(record))
     memory = memory_text(record.stopped)
@@ -144,15 +146,15 @@ def _best_facts(record: StudyRecord) -> Iterator[tuple[str, str]]:
 
 
 def _confirmed_facts(record: StudyRecord) -> Iterator[tuple[str, str]]:
-    """Yield the confirmed, the search and the test score of each candidate side by side."""
+    """Yield the confirmed and the search score of each candidate, and the model's, side by side."""
     ranked = standings(record)
     scores = [standing_text(standing) for standing in ranked]
     width = max(map(len, scores), default=0)
-    tested = test_value(record)
+    tested = model_value(record)
     for place, (standing, score) in enumerate(zip(ranked, scores, strict=True)):
         line = f"{score:<{width}}  in the search {number_text(standing.search)}"
         if standing == standing_of(record) and tested is not None:
-            line += f"  on the test rows {number_text(tested)}"
+            line += f"  on {measured_text(record)} {number_text(tested)}"
         yield "" if place else "confirmed", f"{line}  trial {standing.number}"
 
 

@@ -139,6 +139,11 @@ class DataSpec(ReadingSpec):
         return self.test > 0
 
     @property
+    def measured(self) -> Literal["test", "validation"]:
+        """The part on whose rows the study's model and the baselines are measured."""
+        return "test" if self.tested else "validation"
+
+    @property
     def parts_column(self) -> str | None:
         """The column that says the part of each row, or None."""
         return None if self.split is None or self.split.by is not None else self.split.column

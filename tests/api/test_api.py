@@ -89,7 +89,7 @@ def test_a_result_does_not_change(formula, tmp_path):
     with pytest.raises(dataclasses.FrozenInstanceError):
         result.trials[0].value = 0.0
     with pytest.raises(TypeError):
-        result.test["loss"] = 0.0
+        result.metrics["loss"] = 0.0
 
 
 def test_nothing_is_printed_and_the_logger_is_told(formula, tmp_path, capfd, caplog):
@@ -212,7 +212,7 @@ def test_a_result_can_be_copied_and_sent_to_another_process(formula, tmp_path):
         assert other == result
         with pytest.raises(TypeError):
             other.test["loss"] = 0.0
-    assert dataclasses.asdict(result)["test"] == result.test
+    assert dataclasses.asdict(result)["metrics"] == result.metrics
 
 
 @pytest.mark.parametrize("name", [None, 5, b"small", ""])
@@ -319,7 +319,7 @@ print("begun", flush=True)
 result = searchlab.run_study("study.yaml")
 print(result.state, len(result.trials))
 answers = result.model().predict([[5.1, 3.5, 1.4, 0.2], [6.7, 3.0, 5.2, 2.3]])
-print(len(answers), sorted(result.test))
+print(len(answers), sorted(result.metrics))
 """
 STUDY = """\
 name: small

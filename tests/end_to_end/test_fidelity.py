@@ -145,7 +145,7 @@ def test_switching_the_backend_is_all_it_takes(place, run, backend):
     assert record.state == "finished"
     assert sum(record.counts().values()) == 3
     assert (study_layout(record.spec.name, place).directory / record.stopped.model_path).is_file()
-    assert set(record.stopped.test) == {"loss"}
+    assert set(record.stopped.metrics) == {"loss"}
     for trial in record.trials.values():
         assert record.spec.search_space.contains(trial.trial.suggestion.params)
 
@@ -185,7 +185,7 @@ def test_the_model_of_a_holdout_study_is_the_best_trials_own(place, holdout):
         study_layout(holdout.spec.name, place).best / "model.keras", safe_mode=True
     )
     loss = model.evaluate(data.x_test, data.y_test, verbose=0)
-    assert loss == pytest.approx(holdout.stopped.test["loss"], rel=1e-6)
+    assert loss == pytest.approx(holdout.stopped.metrics["loss"], rel=1e-6)
 
 
 def test_splits_do_not_depend_on_the_backend(tmp_path):

@@ -188,6 +188,7 @@ VERSION = Version(
     confirmed=0.2812,
     spread=0.0041,
     test=0.2903,
+    validation=None,
     data="california_housing",
     digest="0" * 64,
     model="",

@@ -53,5 +53,5 @@ def test_a_single_row_is_as_in_the_table():
 def test_a_study_has_its_three_scores():
     """The row of a study has the best of the search, the confirmed mean and the test score."""
     row = study_row(finished())
-    assert (row.best, row.confirmed, row.test) == (0.125, 0.25, 0.4062)
+    assert (row.best, row.confirmed, row.value) == (0.125, 0.25, 0.4062)
     assert (row.trials, row.state, row.metric) == (10, "finished", "val_loss")

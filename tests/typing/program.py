@@ -38,7 +38,7 @@ def look_at(result: sl.StudyResult) -> None:
     assert_type(result.trials, tuple[sl.TrialRow, ...])
     assert_type(result.best, sl.TrialRow | None)
     assert_type(result.winner, sl.TrialRow | None)
-    assert_type(result.test, Mapping[str, float])
+    assert_type(result.metrics, Mapping[str, float])
     assert_type(result.directory, Path)
     for trial in result.trials:
         assert_type(trial.number, int)

@@ -8,7 +8,13 @@ from searchlab.core.state import StudyState
 from searchlab.core.wording import confirmed_text, duration_text, number_text
 from searchlab.journal.record import StudyRecord
 from searchlab.journal.standings import standing_of, standings
-from searchlab.report.results import chosen, planned_trials, test_metric, test_value
+from searchlab.report.results import (
+    chosen,
+    measured_text,
+    model_metric,
+    model_value,
+    planned_trials,
+)
 
 
 def headline(record: StudyRecord) -> str:
@@ -19,9 +25,9 @@ def headline(record: StudyRecord) -> str:
     metric, value = record.spec.objective.metric, number_text(trial.outcome.value)
     if record.stopped is None or record.stopped.winner is None:
         return f"Best so far: trial {trial.trial.number} with {metric} {value}"
-    standing, test = standing_of(record), test_value(record)
+    standing, test = standing_of(record), model_value(record)
     if test is not None:
-        metric, value = test_metric(record), f"{number_text(test)} on the test rows"
+        metric, value = model_metric(record), f"{number_text(test)} on {measured_text(record)}"
     elif standing is not None:
         value = confirmed_text(standing.mean, standing.spread)
     return f"Trial {trial.trial.number} wins: {metric} {value}"

@@ -16,7 +16,7 @@ from searchlab.report.html.headline import headline, sentence, subtitle
 from searchlab.report.html.page import drawn, render
 from searchlab.report.html.scores import scores
 from searchlab.report.phrases import counted
-from searchlab.report.results import chosen, findings
+from searchlab.report.results import chosen, findings, measured_text
 from searchlab.report.rows import best_first, trial_rows
 
 
@@ -46,6 +46,7 @@ def report_page(record: StudyRecord, directory: Path | None = None) -> str:
         verdict=rivals.verdict(record),
         rivals=rivals.rivals(record),
         rival_metrics=rivals.metrics(record),
+        measured=measured_text(record),
         candidates=list(sections.candidates(record)),
         seeds=fresh_seeds(record),
         chosen=None if trial is None else trial.trial.number,

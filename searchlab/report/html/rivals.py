@@ -1,4 +1,4 @@
-"""The tuned network beside the baselines, on the same test rows."""
+"""The tuned network beside the baselines, on the same rows."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from searchlab.core.wording import number_text
 from searchlab.journal.record import StudyRecord
 from searchlab.journal.standings import standing_of
-from searchlab.report.results import finite, test_metric, test_metrics
+from searchlab.report.results import finite, model_metric, model_metrics
 from searchlab.report.rows import baseline_rows
 
 
 @dataclass(frozen=True)
 class Rival:
-    """A model with its metrics on the test rows.
+    """A model with its metrics on the measured rows.
 
     Attributes:
         name: its name for people.
@@ -32,14 +32,14 @@ class Rival:
 
 def metrics(record: StudyRecord) -> tuple[str, ...]:
     """Return the metrics that models are compared by: the objective's metric, then the loss."""
-    return tuple(dict.fromkeys((test_metric(record), "loss")))
+    return tuple(dict.fromkeys((model_metric(record), "loss")))
 
 
 def rivals(record: StudyRecord) -> list[Rival]:
     """Return the baselines and the study's own model, best first; empty without baselines."""
     if not record.baselines:
         return []
-    test = test_metrics(record)
+    measured = model_metrics(record)
     found = [
         Rival(
             row.title,
@@ -48,8 +48,8 @@ def rivals(record: StudyRecord) -> list[Rival]:
         )
         for row in baseline_rows(record)
     ]
-    if test:
-        own = tuple(finite(test.get(metric)) for metric in metrics(record))
+    if measured:
+        own = tuple(finite(measured.get(metric)) for metric in metrics(record))
         found.append(Rival("the tuned network", own, network=True))
     longest = max((abs(each.values[0] or 0.0) for each in found), default=0.0) or 1.0
     found = [replace(each, share=abs(each.values[0] or 0.0) / longest) for each in found]
@@ -64,7 +64,7 @@ def verdict(record: StudyRecord) -> str:
     simple = None if other is None else other.values[0]
     if network is None or other is None or simple is None:
         return ""
-    metric, standing = test_metric(record), standing_of(record)
+    metric, standing = model_metric(record), standing_of(record)
     spread = None if standing is None else standing.spread
     if network == simple or (spread is not None and abs(network - simple) <= spread):
         return (

@@ -1,4 +1,4 @@
-"""The three scores of a study with their meaning: in the search, confirmed, on the test rows."""
+"""The three scores of a study with their meaning: in the search, confirmed, of its model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from searchlab.core.wording import confirmed_text, number_text
 from searchlab.journal.record import StudyRecord, TrialRecord
 from searchlab.journal.standings import standing_of
 from searchlab.report.phrases import fitted_text, scored_text
-from searchlab.report.results import chosen, test_value
+from searchlab.report.results import chosen, model_value
 
 _PAIR = 2
 
@@ -18,7 +18,7 @@ class Score:
     """A number of the headline.
 
     Attributes:
-        label: "search", "confirmed" or "test".
+        label: "search", "confirmed", and "test" or "validation".
         value: the number for people, or a dash.
         meaning: an explanation, or why there is no number.
     """
@@ -29,7 +29,7 @@ class Score:
 
 
 def scores(record: StudyRecord) -> list[Score]:
-    """Return the search, confirmed and test score; none before there is a COMPLETE trial."""
+    """Return the search, confirmed and model's score; none before there is a COMPLETE trial."""
     trial = chosen(record)
     if trial is None or trial.outcome is None:
         return []
@@ -68,13 +68,21 @@ def _why_unconfirmed(record: StudyRecord) -> str:
 
 
 def _tested(record: StudyRecord) -> Score:
-    value, stopped = test_value(record), record.stopped
-    if stopped is None or not stopped.test:
-        return Score("test", "-", "The test rows are used once, at the very end.")
+    value, stopped, part = model_value(record), record.stopped, record.spec.data.measured
+    tested = record.spec.data.tested
+    if stopped is None or not stopped.metrics:
+        later = "The test rows are used once, at the very end."
+        return Score(part, "-", later if tested else "The model is measured at the very end.")
     rows = {} if record.started is None else record.started.data
-    on = f"{rows['test']:,} rows" if "test" in rows else "rows"
-    meaning = f"The study's model, {fitted_text(stopped)}, on {on} used once."
-    return Score("test", _text(value), meaning)
+    count = f"{rows[part]:,} rows" if part in rows else "rows"
+    fitted = fitted_text(stopped, record.spec)
+    meaning = f"The study's model, {fitted}, on {count} used once."
+    if not tested:
+        meaning = (
+            f"The study's model, {fitted}, on the {count} that stopped its training early: there "
+            "are no test rows, so part of it is luck."
+        )
+    return Score(part, _text(value), meaning)
 
 
 def _text(value: float | None) -> str:

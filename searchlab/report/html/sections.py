@@ -9,7 +9,13 @@ from searchlab.core.space import Choice, Domain
 from searchlab.core.wording import confirmed_text, number_text, one_line, scalar_text
 from searchlab.journal.record import StudyRecord
 from searchlab.journal.standings import fresh_seeds, standings
-from searchlab.report.phrases import data_text, memory_text, scored_text, target_text
+from searchlab.report.phrases import (
+    data_text,
+    division_text,
+    memory_text,
+    scored_text,
+    target_text,
+)
 from searchlab.report.questions import questions
 from searchlab.report.results import chosen
 
@@ -90,7 +96,8 @@ def data(record: StudyRecord) -> Iterator[tuple[str, str]]:
         ("test", "for the test"),
     ):
         if key in known:
-            yield what, f"{known[key]:,} rows"
+            yield what, f"{known[key]:,} rows" if known[key] else "no rows"
+    yield "divided", division_text(record.spec)
     yield "scored on", scored_text(record.spec)
     yield "scaled", spec.scaling
     yield "seed", str(record.spec.search.seed)

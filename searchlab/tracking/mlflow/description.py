@@ -14,7 +14,7 @@ from searchlab.report.phrases import (
     scored_text,
     standing_text,
 )
-from searchlab.report.results import findings, test_metrics
+from searchlab.report.results import findings, measured_text, model_metrics
 from searchlab.report.rows import TrialRow, baseline_rows, trial_row
 
 _FINDINGS = 10  # at most
@@ -46,10 +46,11 @@ def result(record: StudyRecord) -> str:
         return ""
     row = trial_row(record.trials[stopped.winner], record)
     confirmed = "" if standing is None else f"{standing_text(standing)} confirmed, "
+    rows = measured_text(record)
     parts = [
         f"{record.spec.objective.metric} {confirmed}{number_text(row.value)} in the search",
-        *([f"{metrics_text(stopped.test, ', ')} on the test rows"] if stopped.test else []),
-        f"trial {row.number} of study {record.spec.name}, {fitted_text(stopped)}",
+        *([f"{metrics_text(stopped.metrics, ', ')} on {rows}"] if stopped.metrics else []),
+        f"trial {row.number} of study {record.spec.name}, {fitted_text(stopped, record.spec)}",
     ]
     return f"{'; '.join(parts)}."
 
@@ -66,15 +67,18 @@ def _params(row: TrialRow) -> list[str]:
 
 
 def _baselines(record: StudyRecord) -> list[str]:
-    """Return a table of the study's model and the baselines, by their metrics on the test rows."""
+    """Return a table of the study's model and the baselines, by their metrics on the same rows."""
     rows: dict[str, Mapping[str, float | None]] = {}
-    if tested := test_metrics(record):
-        rows["**the study's model**"] = tested
+    if measured := model_metrics(record):
+        rows["**the study's model**"] = measured
     rows |= {row.title: row.metrics for row in baseline_rows(record)}
     if not record.baselines:
         return []
     names = list(dict.fromkeys(name for metrics in rows.values() for name in metrics))
-    lines = [f"| on the test rows | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+    lines = [
+        f"| on {measured_text(record)} | {' | '.join(names)} |",
+        "|---" * (len(names) + 1) + "|",
+    ]
     for title, metrics in rows.items():
         cells = [number_text(metrics.get(name)) for name in names]
         lines.append(f"| {title} | {' | '.join(cells)} |")

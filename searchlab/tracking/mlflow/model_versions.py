@@ -33,7 +33,8 @@ class Version:
         search: the objective in the search, or None if it is not known.
         confirmed: its mean over fresh seeds, or None if it was not confirmed.
         spread: its sample standard deviation over the seeds, or None.
-        test: the objective's metric on the test rows, or None if it was not measured.
+        test: the objective's metric on the test rows, or None if it was not measured there.
+        validation: that on the early-stopping rows, if the study had no test rows, or None.
         data: the data set's name.
         digest: the digest of its content.
         model: SHA-256 of the model's file.
@@ -55,6 +56,7 @@ class Version:
     confirmed: float | None
     spread: float | None
     test: float | None
+    validation: float | None
     data: str
     digest: str
     model: str
@@ -114,6 +116,7 @@ def _version(found: Any, aliases: Mapping[str, int]) -> Version:
         confirmed=_number(tags, "confirmed"),
         spread=_number(tags, "spread"),
         test=_number(tags, "test"),
+        validation=_number(tags, "validation"),
         data=data,
         digest=digest,
         model=tags.get("model", ""),

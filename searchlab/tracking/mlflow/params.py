@@ -8,6 +8,7 @@ from typing import Any
 
 from searchlab.journal.events import Started
 from searchlab.journal.record import StudyRecord
+from searchlab.report.phrases import division_text
 
 
 def study_params(started: Started, record: StudyRecord) -> dict[str, Any]:
@@ -23,7 +24,9 @@ def study_params(started: Started, record: StudyRecord) -> dict[str, Any]:
         "epochs": spec.training.epochs,
         "batch_size": spec.training.batch_size,
         "folds": spec.evaluation.folds,
+        "repeats": spec.evaluation.repeats if spec.evaluation.repeats > 1 else None,
         "holdout": spec.evaluation.holdout,
+        "split": division_text(spec),
         "model": spec.factory.factory,
         "warm_start": ", ".join(spec.search.warm_start) or None,
         "initial_weights": None if spec.factory.initial is None else spec.factory.initial.study,

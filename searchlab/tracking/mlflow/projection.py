@@ -199,14 +199,14 @@ class Planner:
 
     def _totals(self, event: Stopped) -> dict[str, float]:
         """Return the totals at the end of a process; `seconds` over all processes."""
-        counts = self.record.counts()
+        counts, part = self.record.counts(), self.record.spec.data.measured
         states = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
         return {
             **{f"trials/{state.lower()}": counts.get(state, 0) for state in states},
             "epochs": self.record.epochs,
             "seconds": self.record.seconds,
             **self._scores(event),
-            **{f"test/{name}": value for name, value in event.test.items()},
+            **{f"{part}/{name}": value for name, value in event.metrics.items()},
         }
 
     def _scores(self, event: Stopped) -> dict[str, float]:

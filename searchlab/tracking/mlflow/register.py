@@ -12,7 +12,7 @@ from searchlab.journal.ids import Registration
 from searchlab.journal.record import StudyRecord
 from searchlab.journal.standings import standing_of
 from searchlab.private.mlflow import version_tags
-from searchlab.report.results import test_value
+from searchlab.report.results import model_value
 from searchlab.tracking.mlflow.alias import decide
 from searchlab.tracking.mlflow.description import result
 from searchlab.tracking.mlflow.model_versions import PREFIX, Version, made_versions
@@ -132,7 +132,7 @@ def _tags(state: State, record: StudyRecord) -> dict[str, str]:
         "confirmed": None if standing is None else standing.mean,
         "spread": None if standing is None else standing.spread,
         "search": None if winner.outcome is None else winner.outcome.value,
-        "test": test_value(record),
+        spec.data.measured: model_value(record),
         "metric": spec.objective.metric,
         "direction": spec.objective.way,
         "study": spec.name,

@@ -42,7 +42,7 @@ def test_a_row_has_what_the_record_has():
     comparison = compare([one, other])
     line = comparison.studies[0]
     assert (line.name, line.backend, line.data) == ("housing", "random", "california")
-    assert (line.trials, line.best, line.test) == (10, 0.125, 0.4062)
+    assert (line.trials, line.best, line.value) == (10, 0.125, 0.4062)
     assert (line.confirmed, line.spread) == pytest.approx((0.25, 0.04))
     assert (line.epochs, line.seconds) == (one.epochs, 60.0)
     assert comparison.studies[1].confirmed is None
