@@ -185,9 +185,9 @@ def check(spec: StudySpec, path: Path) -> Iterator[tuple[str, str]]:
         yield from _problems("trackers", _TRACKER, name)
     if spec.data.dataset is not None and spec.data.dataset not in DATASETS:
         yield "data.dataset", _no_such("data set", spec.data.dataset, DATASETS)
-    if spec.data.path is not None:
-        for problem in file_problems(spec.data.path, path.parent):
-            yield "data.path", problem
+    for key, file in spec.data.files.items():
+        for problem in file_problems(file, path.parent):
+            yield f"data.{key}", problem
     yield from factory_problems(spec, path.parent)
     if backends is not None:
         yield from _backend_problems(spec, backends)

@@ -123,6 +123,8 @@ def _differences(spec: StudySpec, data: Mapping[str, Any], record: StudyRecord) 
     assert record.started is not None  # noqa: S101 - load_record returns only started studies
     if record.started.data.get("digest") != data["digest"]:
         yield f"had other data ({record.started.data.get('name')}, with different content)"
+    if _division(spec) != _division(record.spec):
+        yield "divides its rows in another way (data.split, or the files of parts)"
     one, other = record.spec.objective, spec.objective
     if one.metric == "val_loss" and _units(record.started.data) != _units(data):
         yield "had another target_transform, so that its losses are in other units"
@@ -134,6 +136,12 @@ def _differences(spec: StudySpec, data: Mapping[str, Any], record: StudyRecord) 
 def _units(data: Mapping[str, Any]) -> str:
     """Return what becomes of the target, without the figures of the training rows."""
     return str(data.get("target_transform", "")).partition(" (")[0]
+
+
+def _division(spec: StudySpec) -> tuple[Any, ...]:
+    """Return what makes scores of one kind: a shuffled series scores too well."""
+    data = spec.data
+    return data.split, data.validation_path, data.test_path
 
 
 def _take_model(spec: StudySpec, home: StudyHome) -> str:

@@ -70,10 +70,10 @@ def bundle(file: StudyFile, settings: Mapping[str, Any], tracking_uri: str | Non
     files = {rooted(study): np.fromfile(study, np.uint8)}
     files.update(pack_code(spec.factory.factory, base))
     moved: dict[str, Any] = {}
-    if spec.data.path is not None:
-        data = (base / spec.data.path).resolve()
+    for key, name in spec.data.files.items():
+        data = (base / name).resolve()
         files[rooted(data)] = np.fromfile(data, np.uint8)
-        moved["data.path"] = os.path.relpath(data, base)
+        moved[f"data.{key}"] = os.path.relpath(data, base)
     reference = relative_reference(spec.factory.factory, base)
     if reference != spec.factory.factory:
         moved["model" if isinstance(spec.model, str) else "model.factory"] = reference

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from searchlab.core.wording import number_text
 from searchlab.journal.record import StudyRecord
-from searchlab.report.results import chosen, test_metrics
+from searchlab.report.results import chosen, model_metrics
 
 _SHARES = {"accuracy", "acc", "auc", "precision", "recall", "f1", "fbeta", "iou"}
 _ERRORS = {"error", "mse", "mae", "rmse", "msle", "rmsle", "mape", "smape"}
@@ -17,7 +17,7 @@ def questions(record: StudyRecord) -> Iterator[str]:
     """Yield a line for each metric of the study's results with a value that cannot be."""
     trial = chosen(record)
     searched = {} if trial is None or trial.outcome is None else trial.outcome.metrics
-    yield from questioned({**searched, **test_metrics(record)})
+    yield from questioned({**searched, **model_metrics(record)})
 
 
 def questioned(metrics: Mapping[str, float]) -> Iterator[str]:

@@ -18,6 +18,7 @@ from searchlab.training.job import (
     Job,
     Made,
     Measured,
+    RefitJob,
     Result,
     TrainingJob,
     TrialJob,
@@ -150,7 +151,8 @@ def _whole(job: TrainingJob, value: float, epochs: int) -> Result:
     metrics = {job.spec.objective.metric: value}
     if isinstance(job, TrialJob):
         return Outcome(job.number, TrialState.COMPLETE, value, metrics, (value,), epochs)
-    return Made(job.number, metrics, epochs, "model.keras")
+    measured = job.measured if isinstance(job, RefitJob) else {}
+    return Made(job.number, measured or metrics, epochs, "model.keras")
 
 
 class LogicalExecutor(TrivialExecutor):

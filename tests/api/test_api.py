@@ -211,7 +211,7 @@ def test_a_result_can_be_copied_and_sent_to_another_process(formula, tmp_path):
     for other in (copy.deepcopy(result), sent):
         assert other == result
         with pytest.raises(TypeError):
-            other.test["loss"] = 0.0
+            other.metrics["loss"] = 0.0
     assert dataclasses.asdict(result)["metrics"] == result.metrics
 
 

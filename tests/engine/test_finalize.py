@@ -123,6 +123,35 @@ def test_each_part_can_be_turned_off(run, changes, works):
     assert (record.stopped.epochs is None) == (RefitJob not in works)
 
 
+def test_without_test_rows_the_refit_has_the_metrics_of_the_model_before_it(run):
+    """The refit waits for the winner's own model, measured on rows that the refit will have seen."""
+    executor = Noting()
+    record = run(executor, **{"data.test": 0, "confirm": 0, "baselines": False})
+    final, refit = executor.jobs[-2:]
+    assert (type(final), type(refit)) == (FinalJob, RefitJob)
+    winner = record.trials[record.stopped.winner].trial
+    assert refit.measured == record.stopped.metrics == {"val_loss": luck(winner, 3)}
+    assert (record.started.data["test"], record.spec.data.measured) == (0, "validation")
+
+
+def test_without_test_rows_an_interrupt_between_model_and_refit_is_kept(run):
+    """The next process makes both models, and the study ends as if nothing had been."""
+    whole = run(Noting(), **{"data.test": 0})
+    interrupt, executor = Interrupt(), Noting()
+
+    def value(trial, epoch):
+        if any(isinstance(job, FinalJob) for job in executor.jobs):
+            interrupt.request()
+        return luck(trial, epoch)
+
+    executor.value = value
+    record = run(executor, interrupt, **{"name": "cut", "data.test": 0})
+    assert (record.state, record.stopped.model_path) == ("interrupted", None)
+    assert RefitJob not in executor.works()
+    record = run(Noting(), **{"name": "cut", "data.test": 0})
+    assert record.stopped.metrics == whole.stopped.metrics
+
+
 def test_a_finished_study_whose_ending_changes_does_what_is_new(run):
     """More seeds train only the new ones; the same file again trains nothing."""
     run(Noting())

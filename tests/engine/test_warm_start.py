@@ -139,6 +139,15 @@ def test_a_study_of_something_else_is_refused(tmp_path, changes, message):
         warm(tmp_path, "a")
 
 
+def test_a_study_that_divides_its_rows_otherwise_is_refused(tmp_path):
+    """Scores of a shuffled series say nothing about those of a later time."""
+    home = write(tmp_path, "a", [complete(0, 0.5)])
+    split = {"dataset": "iris", "split": {"by": "time"}}
+    spec = study(name="new", search={"warm_start": ["a"]}, data=split)
+    with pytest.raises(InputError, match="study a divides its rows in another way"):
+        inherit(spec, DATA, StudyHome("new", home.cwd), None)
+
+
 def test_studies_differ_in_more_than_is_asked_for_here(tmp_path):
     """Another backend, seed, model, order of params or number of epochs is accepted."""
     changed = dict(reversed(STUDY_SPACE.items()))

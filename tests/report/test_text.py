@@ -118,6 +118,7 @@ def test_json_has_the_study_with_its_best() -> None:
             "reason": "0.3 is no better than 0.25 of version 1",
         },
         "model_path": str(DIRECTORY / "best/model.keras"),
+        "measured": "test",
         "test": {"loss": 0.25},
         "findings": [],
     }

@@ -68,7 +68,12 @@ def test_a_users_program_is_type_checked(environment):
     ("name", "before", "after", "told"),
     [
         ("api/run.py", ") -> StudyResult:", ") -> Any:", "assert-type"),
-        ("api/result.py", "    test: Mapping[str, float]\n", "    test: Any\n", "assert-type"),
+        (
+            "api/result.py",
+            "    metrics: Mapping[str, float]\n",
+            "    metrics: Any\n",
+            "assert-type",
+        ),
         ("__init__.py", "import Choice, Float, Int, When", "import Choice, Float, Int", "When"),
     ],
 )

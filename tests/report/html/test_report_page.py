@@ -65,16 +65,16 @@ def test_the_network_stands_among_the_simple_models():
 
 
 @pytest.mark.parametrize(
-    ("test", "verdict"),
+    ("metrics", "verdict"),
     [
         ({"loss": 0.2}, "Worth it: the network has loss 0.2, and histogram gradient boosting"),
         ({"loss": 0.9}, "Not worth it so far: histogram gradient boosting has loss 0.4375"),
         ({"loss": float("nan")}, ""),
     ],
 )
-def test_the_verdict_says_which_wins(test, verdict):
+def test_the_verdict_says_which_wins(metrics, verdict):
     """The better test score wins; NaN never does."""
-    page = read(finished(test=test))
+    page = read(finished(metrics=metrics))
     assert verdict in page.text
     assert ("orth it" in page.text.replace("Is the network worth it?", "")) == bool(verdict)
 
