@@ -124,7 +124,7 @@ def test_each_part_can_be_turned_off(run, changes, works):
 
 
 def test_without_test_rows_the_refit_has_the_metrics_of_the_model_before_it(run):
-    """The refit waits for the winner's own model, measured on rows that the refit will have seen."""
+    """The refit waits for the winner's own model, which is measured on rows that the refit sees."""
     executor = Noting()
     record = run(executor, **{"data.test": 0, "confirm": 0, "baselines": False})
     final, refit = executor.jobs[-2:]

@@ -91,7 +91,8 @@ def test_another_division_makes_another_study(
 ) -> None:
     """A study does not go on with other rows in its parts."""
     before, after = loaded(tmp_path, {}), loaded(tmp_path, data)
-    assert [each.key for each in differences(before, after)][0].startswith(key)
+    assert all(each.key.startswith(key) for each in differences(before, after))
+    assert differences(before, after)
     again = loaded(tmp_path, {}, evaluation={"folds": 3, "repeats": 2})
     assert "evaluation.repeats" in [each.key for each in differences(before, again)]
 
