@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,23 @@ def test_the_scores_of_the_winner_stand_side_by_side(uri, home):
     assert "loss 0.3 on the test rows; trial 1 of study housing, refitted for 2 epochs" in words
     assert "| **the study's model** | 0.3 |" in words
     assert "| linear regression | 0.5 |" in words
+
+
+def test_without_test_rows_the_store_says_what_was_measured(uri, home):
+    """No number is called the test's: runs and description name the early-stopping rows."""
+    entries = make.ended_study(scores=(0.27, 0.29))
+    values = {**entries[0].event.study, "data": {"dataset": "iris", "test": 0}}
+    entries[0] = replace(entries[0], event=replace(entries[0].event, study=values))
+    track(uri, home, entries)
+    found = runs(uri)
+    for name, value in (("housing", 0.3), ("baseline linear", 0.5)):
+        metrics = found[name].data.metrics
+        assert metrics["validation/loss"] == value
+        assert not [each for each in metrics if each.startswith("test/")]
+    words = found["housing"].data.tags["mlflow.note.content"]
+    assert "loss 0.3 on the early-stopping rows; trial 1" in words
+    assert "| on the early-stopping rows | loss |" in words
+    assert "test" not in words
 
 
 def test_each_confirming_training_is_a_point_as_soon_as_it_ends(uri, home):

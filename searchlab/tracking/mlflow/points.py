@@ -49,11 +49,11 @@ def confirmed_points(confirmed: Confirmed, time: float) -> list[Point]:
     return [] if value is None else finite_points([Point(name, value, time, confirmed.seed)])
 
 
-def baseline_points(compared: Compared, time: float) -> list[Point]:
-    """Return the numbers of a baseline; `duration` in seconds."""
+def baseline_points(compared: Compared, part: str, time: float) -> list[Point]:
+    """Return the numbers of a baseline, measured on a part's rows; `duration` in seconds."""
     metrics = compared.metrics
     values = {"duration": compared.seconds}
-    values |= {metric_name(f"test/{name}"): value for name, value in metrics.items()}
+    values |= {metric_name(f"{part}/{name}"): value for name, value in metrics.items()}
     return finite_points(Point(name, value, time) for name, value in values.items())
 
 

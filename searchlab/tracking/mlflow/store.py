@@ -188,7 +188,8 @@ class MlflowStore:
         run_id = self.state.baselines.get(update.compared.baseline)
         run_id = run_id or self._create_baseline(update, record)
         tags = {} if error is None else error_tag(error)
-        log_values(self._client, run_id, baseline_points(update.compared, update.ended), tags=tags)
+        points = baseline_points(update.compared, record.spec.data.measured, update.ended)
+        log_values(self._client, run_id, points, tags=tags)
         self._traceback(run_id, error)
         status = "FINISHED" if error is None else "FAILED"
         self._client.set_terminated(run_id, status, milliseconds(update.ended))
