@@ -36,6 +36,7 @@ name: $name  # the study's name in lists and in MLflow
 data:
 $data
   test: 0.2  # the fraction of all rows kept for one test of the study's model, at the end
+  # split: {by: time, column: when}  # or {groups: patient}, {column: part}, {stratify: region}
   validation: 0.2  # the fraction of the other rows that early stopping looks at
   scale: $scale  # numeric features: standard, minmax or none; fitted on training rows only
 

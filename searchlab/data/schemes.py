@@ -97,15 +97,23 @@ class ByChance:
             raise DataError(
                 f"too few rows: {key} needs {least}, and has {len(rows)} of {len(self.y)}: add rows"
             )
-        strata = np.arange(0) if self.strata is None else self.strata
-        for number, name in enumerate(self.names):
-            count = int((strata[rows] == number).sum())
-            if count < least:
-                total = int((strata == number).sum())
-                raise DataError(
-                    f"{self.kind} {name!r} has only {total} rows: {key} needs {least} and has "
-                    f"{count} of them: add rows, or merge or leave out the {self.kind}"
-                )
+        if self.strata is not None:
+            _check_strata(self.strata, rows, self.names, self.kind, (least, key))
+
+
+def _check_strata(
+    strata: Array, rows: Array, names: tuple[str, ...], kind: str, needed: tuple[int, str]
+) -> None:
+    """Raise DataError for a stratum of which some rows have fewer than a key needs."""
+    least, key = needed
+    for number, name in enumerate(names):
+        count = int((strata[rows] == number).sum())
+        if count < least:
+            total = int((strata == number).sum())
+            raise DataError(
+                f"{kind} {name!r} has only {total} rows: {key} needs {least} and has {count} of "
+                f"them: add rows, or merge or leave out the {kind}"
+            )
 
 
 @dataclass(frozen=True)
@@ -129,6 +137,12 @@ class ByGroup:
     def divide(self, rows: Array, fraction: float, key: str) -> tuple[Array, Array]:
         """Divide as `GroupShuffleSplit` does: the fraction is one of groups."""
         self._check(rows, 2, key)
+        count = len(np.unique(self.groups[rows]))
+        if math.ceil(fraction * count) >= count:
+            raise DataError(
+                f"too few groups: {key} of {fraction:g} would take all {count}: add groups, or "
+                f"change {key}"
+            )
         splitter = GroupShuffleSplit(1, test_size=fraction, random_state=self.seed)
         stay, leave = next(splitter.split(rows, groups=self.groups[rows]))
         return rows[stay], rows[leave]
@@ -140,6 +154,7 @@ class ByGroup:
         `RandomState(seed)`, as in `RepeatedKFold`.
         """
         self._check(rows, count, _FOLDS)
+        _check_strata(self.y, rows, self.classes, "class", (count, _FOLDS))
         kind: Any = StratifiedGroupKFold if self.classes else GroupKFold
         state = np.random.RandomState(self.seed)
         shuffled = {"shuffle": True, "random_state": state} if repeats > 1 else {}

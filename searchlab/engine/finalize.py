@@ -112,7 +112,8 @@ class Finish:
         chosen = winner(self._record)
         if chosen is None or self._interrupt.requested:
             return None
-        self._say(f"making the study's model of trial {chosen.trial.number} and testing it")
+        doing = "testing" if self._spec.data.tested else "measuring"
+        self._say(f"making the study's model of trial {chosen.trial.number} and {doing} it")
         scores, start = known_scores(chosen, self._record), self._record.clock.now
         self._submit(self._jobs.final(self._number(), chosen.trial, scores, start=start))
         epochs = epochs_of(chosen, self._record) if self._spec.refit else None

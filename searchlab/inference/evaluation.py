@@ -41,7 +41,7 @@ def evaluate_on(model: Model, data: str) -> Evaluation:
     """
     if data in DATASETS and not Path(data).is_file():
         table = load(DataSpec(dataset=data), Path())
-        seen = table.digest == model.manifest.data["digest"]
+        seen = table.source == model.manifest.data["source"]  # a study's digest is of its split too
         return Evaluation(len(table.y), model.evaluate(table.X, table.y, table.w), seen)
     given = read_input(Path(data), model.manifest.rows)
     if given.target is None:

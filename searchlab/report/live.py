@@ -145,7 +145,8 @@ def _best(record: StudyRecord) -> Iterator[RenderableType]:
 def _running(record: StudyRecord) -> Iterator[RenderableType]:
     running = record.unfinished()
     if _all_ended(record) and record.stopped is None:
-        yield Text("making the best trial's model, and testing it", "cyan")
+        doing = "testing" if record.spec.data.tested else "measuring"
+        yield Text(f"making the best trial's model, and {doing} it", "cyan")
     table = Table.grid(padding=(0, 2, 0, 0), expand=True)
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)

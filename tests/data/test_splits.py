@@ -314,3 +314,23 @@ def test_there_may_be_no_test_rows(tmp_path: Path) -> None:
     data = open_data(tmp_path / "data")
     assert data.x_test.shape == (0, *data.summary.input_shape)
     assert (len(data.y_test), data.summary.train, data.summary.validation) == (0, 80, 20)
+
+
+def test_too_few_groups_for_a_part_are_refused(tmp_path: Path) -> None:
+    """A share that takes all groups, or leaves too few for the next part, is one line."""
+    frame = series(40, g=np.repeat(["a", "b"], 20))
+    with pytest.raises(DataError, match=r"too few groups: data.test of 0.6 would take all 2"):
+        divided(tmp_path, frame, study(split={"groups": "g"}, test=0.6))
+    with pytest.raises(DataError, match=r"too few groups: data.validation needs 2, and has 1"):
+        divided(tmp_path, frame, study(split={"groups": "g"}, test=0.2))
+
+
+def test_a_class_with_fewer_rows_than_folds_of_groups_is_refused(tmp_path: Path) -> None:
+    """It is named with its count, as it is without groups."""
+    frame = patients()
+    frame.loc[frame.index[:3], "y"] = 2
+    spec = study({"folds": 5}, split={"groups": "patient"})
+    with pytest.raises(
+        DataError, match=r"class '2' (has only 3 rows: evaluation.folds|is missing)"
+    ):
+        divided(tmp_path, frame, spec)
