@@ -330,7 +330,5 @@ def test_a_class_with_fewer_rows_than_folds_of_groups_is_refused(tmp_path: Path)
     frame = patients()
     frame.loc[frame.index[:3], "y"] = 2
     spec = study({"folds": 5}, split={"groups": "patient"})
-    with pytest.raises(
-        DataError, match=r"class '2' (has only 3 rows: evaluation.folds|is missing)"
-    ):
+    with pytest.raises(DataError, match=r"class '2' (has only 3 rows|is missing)"):
         divided(tmp_path, frame, spec)
