@@ -213,10 +213,8 @@ class ByTime:
         order = self.order[rows]
         return rows[order <= times[left - 1]], rows[order >= times[-taken]]
 
-    def folds(self, rows: Array, count: int, repeats: int) -> Folds:
-        """Divide the times as `TimeSeriesSplit` does."""
-        if repeats > 1:
-            raise DataError("evaluation.repeats: times have one order only: leave it out")
+    def folds(self, rows: Array, count: int, repeats: int) -> Folds:  # noqa: ARG002
+        """Divide the times, which have one order only, as `TimeSeriesSplit` does."""
         times = np.unique(self.order[rows])
         if len(times) // (count + 1) * count + self.gap >= len(times) or len(times) <= count:
             gap = f" with split.gap {self.gap}" if self.gap else ""

@@ -374,6 +374,10 @@ class StudySpec(Part):
                 "needs the weights: add class_weight to training, such as class_weight: balanced",
             )
         self._check_categories()
+        if self.evaluation.repeats > 1 and self.data.split is not None and self.data.split.by:
+            raise MisplacedError(
+                ("evaluation", "repeats"), "times have one order only: leave it out with by: time"
+            )
         if self.name in self.search.warm_start:
             raise MisplacedError(
                 ("search", "warm_start"),

@@ -65,6 +65,11 @@ def test_what_other_tools_call_it_leads_to_the_right_key(
         ),
         ({"test": -0.1}, {}, "data.test: must be at least 0"),
         ({"validation": 0}, {}, "data.validation: must be above 0"),
+        (
+            {"split": {"by": "time"}},
+            {"repeats": 2},
+            "evaluation.repeats: times have one order only",
+        ),
         ({}, {"folds": None, "holdout": 0.2, "repeats": 2}, "evaluation.repeats: goes with folds"),
     ],
 )
