@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from searchlab.core.codec import decode
-from searchlab.data.findings import Finding
 from searchlab.core.wording import ROWS
+from searchlab.data.findings import Finding
 from searchlab.journal.record import StudyRecord, TrialRecord
 
 
