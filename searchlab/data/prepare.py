@@ -311,6 +311,7 @@ def _write(
     transform = fit_target(
         spec.data.target_transform,
         y[parts["train"]],
+        base,
         classes=bool(classes),
         free=spec.factory.factory in BUILT_IN,
     )

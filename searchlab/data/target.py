@@ -7,6 +7,7 @@ people see predictions and metrics in the target's own units.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import NormalDist
 from typing import Any, Literal, NamedTuple
 
@@ -14,9 +15,10 @@ import numpy as np
 
 from searchlab.core.arrays import Array
 from searchlab.core.wording import number_text
+from searchlab.data.own_target import table_of
 from searchlab.errors import DataError
 
-Kind = Literal["none", "standard", "log1p", "quantile"]
+Kind = Literal["none", "standard", "log1p", "quantile", "own"]
 
 _FAR = 5.0
 """A mean above this, or a deviation above it or below its inverse, needs to be standardised."""
@@ -53,11 +55,13 @@ class TargetTransform:
 
     Attributes:
         kind: `none`; `standard`, to mean 0 and deviation 1; `log1p`, the same after the logarithm
-            of 1 + y; `quantile`, piecewise linear to a normal distribution.
+            of 1 + y; `quantile`, piecewise linear to a normal distribution; `own`, a transformer of
+            the user's, as a table of points.
         mean: the mean that is subtracted.
         deviation: the standard deviation that is divided by.
-        knots: the target's values between which `quantile` is linear, rising.
+        knots: the target's values between which `quantile` and `own` are linear.
         places: the transformed values of the knots, rising.
+        own: the user's transformer, as the study file names it.
         why: why it was chosen; "" if the study names it.
     """
 
@@ -66,6 +70,7 @@ class TargetTransform:
     deviation: float = 1.0
     knots: tuple[float, ...] = ()
     places: tuple[float, ...] = ()
+    own: str = ""
     why: str = ""
 
     def __bool__(self) -> bool:
@@ -80,6 +85,7 @@ class TargetTransform:
             "standard": f"standardised ({moments})",
             "log1p": f"log1p, then standardised ({moments})",
             "quantile": f"quantiles to a normal distribution ({len(self.knots)} points)",
+            "own": f"transformed by {self.own}",
         }[self.kind]
 
     def apply(self, y: Array) -> Array:
@@ -87,8 +93,10 @@ class TargetTransform:
         if not self:
             return np.asarray(y, np.float32)
         values = np.asarray(y, np.float64)
-        if self.kind == "quantile":
-            return np.asarray(np.interp(values, self.knots, self.places), np.float32)
+        if self.knots:
+            way = 1 if self.knots[0] < self.knots[-1] else -1
+            found = np.interp(values, self.knots[::way], self.places[::way])
+            return np.asarray(found, np.float32)
         if self.kind == "log1p":
             values = np.log1p(values)
         return np.asarray((values - self.mean) / self.deviation, np.float32)
@@ -98,7 +106,7 @@ class TargetTransform:
         if not self:
             return np.asarray(outputs, np.float32)
         values = np.asarray(outputs, np.float64)
-        if self.kind == "quantile":
+        if self.knots:
             return np.asarray(np.interp(values, self.places, self.knots), np.float32)
         values = values * self.deviation + self.mean
         if self.kind == "log1p":
@@ -112,7 +120,7 @@ class TargetTransform:
         if not self:
             return outputs
         values = tf.cast(outputs, tf.float32)
-        if self.kind == "quantile":
+        if self.knots:
             return self._between(values)
         values = values * self.deviation + self.mean
         return tf.math.expm1(tf.minimum(values, _LARGEST_LOG)) if self.kind == "log1p" else values
@@ -132,12 +140,13 @@ class TargetTransform:
         )
 
 
-def fit_target(wanted: str, y: Array, *, classes: bool, free: bool) -> TargetTransform:
+def fit_target(wanted: str, y: Array, base: Path, *, classes: bool, free: bool) -> TargetTransform:
     """Fit the transformation that a study asks for.
 
     Args:
-        wanted: `auto` or a kind, as the study file has it.
+        wanted: `auto`, a kind or the name of the user's transformer, as the study file has it.
         y: the target of the training rows (n,).
+        base: the directory of the study file.
         classes: whether it is of classes, which are never transformed.
         free: whether `auto` may choose any; a model of the user's own may count on the units.
 
@@ -168,7 +177,10 @@ def fit_target(wanted: str, y: Array, *, classes: bool, free: bool) -> TargetTra
             return TargetTransform("log1p", *_moments(np.log1p(values)), why=why)
         case "quantile":
             return _quantiles(values)
-    return TargetTransform()
+        case "none":
+            return TargetTransform()
+    places, knots = table_of(wanted, values, base)
+    return TargetTransform("own", knots=knots, places=places, own=wanted)
 
 
 def needed(y: Array) -> tuple[str, str]:

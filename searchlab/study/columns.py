@@ -40,6 +40,17 @@ Scale = Annotated[
 ]
 
 
+TARGET_SCALES = ("auto", "none", "standard", "log1p", "quantile")
+"""The transformations of a target, besides a transformer of the user's."""
+
+TargetScale = Annotated[
+    str,
+    AfterValidator(
+        _one_of(TARGET_SCALES, ":", "a transformer of your own, such as my.py:Transformer")
+    ),
+]
+
+
 class TextSpec(Part):
     """The conversion of longer text to numbers, by tf-idf.
 

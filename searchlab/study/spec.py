@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, Tag, field_validator, model_validator
 
 from searchlab.core.space import SearchSpace
-from searchlab.study.columns import KindName, Scale, TextSpec
+from searchlab.study.columns import KindName, Scale, TargetScale, TextSpec
 from searchlab.study.ending import Confirm, ConfirmSpec, Ending
 from searchlab.study.fields import MisplacedError, Part, PlainValues, name_or_group
 from searchlab.study.limits import OnFailure, RetrySpec
@@ -58,8 +58,9 @@ class DataSpec(ReadingSpec):
             for an Embedding; 0 if unknown).
         text: how longer text becomes numbers.
         target_transform: what a quantity becomes for the model, fitted on the training rows and
-            undone in predictions and metrics: `standard`, `log1p`, `quantile`, `none`, or `auto`:
-            for the built-in models `log1p` or `standard` where the target needs it, else `none`.
+            undone in predictions and metrics: `standard`, `log1p`, `quantile`, `none`, a
+            transformer of your own such as `my.py:Transformer`, or `auto`: for the built-in models
+            `log1p` or `standard` where the target needs it, else `none`.
         missing_target: whether rows without a target are an error, `refuse`, or left out, `drop`.
     """
 
@@ -80,7 +81,7 @@ class DataSpec(ReadingSpec):
     scale: Scale | None = None
     categories: Literal["one_hot", "ordinal", "target", "integer"] = "one_hot"
     text: TextSpec = TextSpec()
-    target_transform: Literal["auto", "none", "standard", "log1p", "quantile"] = "auto"
+    target_transform: TargetScale = "auto"
     missing_target: Literal["refuse", "drop"] = "refuse"
 
     @model_validator(mode="after")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,7 +20,7 @@ YEARS = np.random.default_rng(2).normal(1990, 9, 400)
 
 
 def fitted(kind: str, y: np.ndarray, *, free: bool = True) -> TargetTransform:
-    return fit_target(kind, y, classes=False, free=free)
+    return fit_target(kind, y, Path(), classes=False, free=free)
 
 
 @pytest.mark.parametrize("kind", ["standard", "log1p", "quantile"])
@@ -93,7 +95,66 @@ def test_a_model_of_ones_own_gets_the_target_as_it_is():
 def test_what_cannot_be_transformed_is_refused(kind, y, classes, says):
     """Classes, and logarithms of what has none, are refused with the remedy."""
     with pytest.raises(DataError, match=says):
-        fit_target(kind, y, classes=classes, free=True)
+        fit_target(kind, y, Path(), classes=classes, free=True)
+
+
+OWN = """
+import numpy as np
+
+class Root:
+    sign = 1
+    def fit(self, y):
+        self.scale = y.max() ** 0.5
+        return self
+    def transform(self, y):
+        return self.sign * y ** 0.5 / self.scale
+    def inverse_transform(self, z):
+        return (self.sign * z * self.scale) ** 2
+
+class Falling(Root):
+    sign = -1
+
+class Waves(Root):
+    def inverse_transform(self, z):
+        return np.sin(20 * z)
+
+class Flat(Root):
+    def transform(self, y):
+        return y[:, 0]
+
+class Needy(Root):
+    def __init__(self, power):
+        self.power = power
+"""
+
+
+@pytest.mark.parametrize("name", ["Root", "Falling"])
+def test_a_transformer_of_ones_own_is_followed_closely(tmp_path, name):
+    """Its transformation and inverse are the class's to a ten-thousandth, rising or falling."""
+    (tmp_path / "own.py").write_text(OWN)
+    transform = fit_target(f"own.py:{name}", PRICES, tmp_path, classes=False, free=False)
+    wanted = (1 if name == "Root" else -1) * np.sqrt(PRICES / PRICES.max())
+    found = transform.apply(PRICES)
+    np.testing.assert_allclose(found, wanted, atol=1e-3)
+    np.testing.assert_allclose(transform.undo(found), PRICES, atol=2e-4 * PRICES.std())
+    wild = transform.undo(found[:1] * 0 + (1.1 if name == "Root" else -1.1))
+    assert wild == pytest.approx(1.21 * PRICES.max(), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("Waves", "has an inverse that does not always rise, or always fall"),
+        ("Flat", r"makes \(400,\) of \(400, 1\)"),
+        ("Needy", "cannot be fitted to the target .TypeError: .*it needs fit, transform and"),
+        ("Rot", "Rot"),
+    ],
+)
+def test_a_transformer_that_cannot_be_used_is_refused(tmp_path, name, says):
+    """The message names the class, what is wrong and the remedy."""
+    (tmp_path / "own.py").write_text(OWN)
+    with pytest.raises(DataError, match=f"data.target_transform: .*{says}"):
+        fit_target(f"own.py:{name}", PRICES, tmp_path, classes=False, free=False)
 
 
 def frame(y) -> pd.DataFrame:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sklearn import metrics as scikit
@@ -56,7 +58,7 @@ def measured(model, t, y=None, w=None, batch=32, transform=None):
 
     classes = 2 if t.dtype == np.int64 else 0
     form = Form.of(model.loss, model.output_shape, classes)
-    none = fit_target("none", t, classes=False, free=True)
+    none = fit_target("none", t, Path(), classes=False, free=True)
     meter = Meter(model, form, transform or none, batch)
     return meter(Unseen(X, t, t if y is None else y, w))
 
@@ -151,7 +153,7 @@ def test_weights_that_cannot_count_are_refused():
 def test_metrics_are_in_own_units_and_the_loss_is_not(kind):
     """`mae` and `r2` are of undone predictions, the loss of the transformed target."""
     prices = np.exp(QUANTITY + 10).astype(np.float32)
-    transform = fit_target(kind, prices, classes=False, free=True)
+    transform = fit_target(kind, prices, Path(), classes=False, free=True)
     t = transform.apply(prices)
     model = model_of(metrics=["mae", r2])
     outputs = model.predict(X, verbose=0)[:, 0]

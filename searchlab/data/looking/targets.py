@@ -67,7 +67,9 @@ def decades(view: View) -> Iterator[Finding]:
 
 def scale(view: View) -> Iterator[Finding]:
     """Find quantities far from 0 and 1 that reach a model of the user's own as they are."""
-    if view.classes or view.spec.target_transform != "auto" or view.transform:
+    if view.classes or view.spec.target_transform != "auto" or view.transform is None:
+        return
+    if view.transform:
         return
     kind, why = needed(view.y)
     if kind == "standard":

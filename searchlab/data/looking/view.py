@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -34,7 +34,7 @@ class View:
         parts: the rows of each part: "train", "validation" and "test".
         spec: the study's keys that say how to use the data.
         inputs: the number of inputs that the columns become; None for images.
-        transform: the transformation of the target for models.
+        transform: the transformation of the target for models; None if none was fitted.
     """
 
     table: Table
@@ -43,7 +43,7 @@ class View:
     parts: Mapping[str, Array]
     spec: DataSpec
     inputs: int | None
-    transform: TargetTransform = field(default_factory=TargetTransform)
+    transform: TargetTransform | None = None
 
     @property
     def split(self) -> SplitSpec | None:
