@@ -303,7 +303,8 @@ class Program:
             variables = self.source.metrics_variables
             with keras.StatelessScope(list(zip(variables, given, strict=True))):
                 results = self.source.get_metrics_result()
-            return tf.stack([tf.cast(results[name], tf.float32) for name in self.names])
+            found = [tf.cast(results[name], tf.float32) for name in self.names]
+            return tf.stack([tf.reshape(each, []) for each in found])  # some have one, in an array
 
         return self._map(one, metrics)
 

@@ -64,7 +64,7 @@ class Reference:
                 if len(few):
                     x, t, _, *w = (tf.gather(each, few) for each in data.fitted)
                     logs = model.train_step((x, form.tensor(t), *w))
-        self.logs = {name: float(value) for name, value in logs.items()}
+        self.logs = {name: float(np.squeeze(value)) for name, value in logs.items()}
         self.after = checkpoint_of(model)
         model.reset_metrics()
         eager, model.run_eagerly = model.run_eagerly, True  # compiling does not pay off
@@ -143,14 +143,15 @@ def mixing(model: Any, form: Form, data: Tensors) -> str | None:
         whole = _values(model, (target, own), predicted, data, [len(x)])
         parts = _values(model, (target, own), predicted, data, [len(x) // 3, len(x)])
         for name, value in whole.items():
-            if not np.isclose(value, parts[name], rtol=_LOSS, atol=_LOSS / 10, equal_nan=True):
+            near = np.isclose(value, parts[name], rtol=_LOSS, atol=_LOSS / 10, equal_nan=True)
+            if not near.all():
                 return name
     return None
 
 
 def _values(
     model: Any, targets: tuple[Any, Any], predicted: Any, data: Tensors, ends: list[int]
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """Return a model's loss and metrics of predictions, given in parts that end at some rows."""
     model.reset_metrics()
     loss, start = 0.0, 0
@@ -162,6 +163,6 @@ def _values(
         for metric, _ in compiled_metrics(model, *given):
             metric.update_state(*given)
         start = end
-    values = {name: float(value) for name, value in model.get_metrics_result().items()}
+    values = {name: np.asarray(each) for name, each in model.get_metrics_result().items()}
     model.reset_metrics()
     return {**values, "loss": loss / start}

@@ -66,13 +66,13 @@ class Meter:
                     rows.x, target, batch_size=self._batch, verbose=0, sample_weight=w,
                     return_dict=True,
                 )  # fmt: skip
-            return {name: float(value) for name, value in values.items()}
+            return {name: _number(name, value) for name, value in values.items()}
         model.reset_metrics()
         outputs, added = self.outputs(rows.x)
         loss = float(compiled_loss(model, target, outputs, w)) + added
         own = form.array(np.asarray(rows.y)) if self._transform else target
         self._update(own, self._transform.undo(outputs), w)
-        values = {name: float(value) for name, value in model.get_metrics_result().items()}
+        values = {name: _number(name, each) for name, each in model.get_metrics_result().items()}
         return {**values, "loss": loss}
 
     def outputs(self, x: Array) -> tuple[Array, float]:
@@ -135,6 +135,17 @@ class Meter:
         outputs = self._model(x, **({"training": False} if "training" in takes else {}))
         losses = [tf.reduce_sum(tf.cast(each, tf.float32)) for each in self._model.losses]
         return tf.cast(outputs, tf.float32), tf.add_n(losses) if losses else tf.constant(0.0)
+
+
+def _number(name: str, value: Any) -> float:
+    """Return the value of a metric, which may be an array of one number."""
+    values = np.asarray(value)
+    if values.size != 1:
+        raise ModelError(
+            f"the metric {name} has {values.size} values where it needs one: give it an average, "
+            "such as average='macro'"
+        )
+    return float(values.reshape(()))
 
 
 def measures_itself(model: Any, *ways: str) -> bool:
