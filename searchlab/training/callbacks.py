@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
+import numpy as np
 
 from searchlab.core.trial import Decision, Report
 from searchlab.data.target import Unseen
@@ -57,7 +58,7 @@ class Reporter(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Report the epoch; stop the training if told to or if a metric is not finite."""
-        metrics = {name: float(value) for name, value in (logs or {}).items()}
+        metrics = {name: float(np.squeeze(value)) for name, value in (logs or {}).items()}
         self.last = Report(self._number, self._fold, epoch + 1, metrics)
         self.epochs += 1
         self.decision = self._emit(self.last)

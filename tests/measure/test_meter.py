@@ -119,7 +119,7 @@ def test_a_metric_of_several_values_is_refused():
 
     metric = keras.metrics.F1Score()
     model = model_of(3, "softmax", "categorical_crossentropy", metrics=[metric])
-    with pytest.raises(ModelError, match="the metric f1_score has 3 values .* average='macro'"):
+    with pytest.raises(ModelError, match=r"the metric f1_score has 3 values .* average='macro'"):
         measured(model, CLASS)
 
 
