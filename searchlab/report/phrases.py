@@ -53,6 +53,12 @@ def target_text(record: StudyRecord) -> str | None:
     return f"{text}{because}; losses are in these units, all other figures in the target's own"
 
 
+def metric_text(record: StudyRecord, metric: str) -> str:
+    """Return the name of a metric, with its units if these are not the target's own."""
+    loss = metric.removeprefix("val_") == "loss"
+    return f"{metric} (of the transformed target)" if loss and target_text(record) else metric
+
+
 def search_text(backend: str, data: str) -> str:
     """Return a search in a few words: `optuna on iris`."""
     return f"{backend} on {data}"

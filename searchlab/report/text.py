@@ -25,6 +25,7 @@ from searchlab.report.phrases import (
     counted,
     fitted_text,
     memory_text,
+    metric_text,
     metrics_text,
     standing_text,
     target_text,
@@ -133,7 +134,7 @@ def _best_facts(record: StudyRecord) -> Iterator[tuple[str, str]]:
         return
     best = trial_row(record.best_trial, record)
     folds = f", folds {' '.join(map(number_text, best.scores))}" if len(best.scores) > 1 else ""
-    metric, value = record.spec.objective.metric, number_text(best.value)
+    metric, value = metric_text(record, record.spec.objective.metric), number_text(best.value)
     yield "best", f"{metric} {value} in trial {best.number}{folds}"
     yield from _confirmed_facts(record)
     params = won.trial.suggestion.params

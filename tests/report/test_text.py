@@ -344,3 +344,18 @@ def test_scalars_survive_any_yaml(value: Scalar) -> None:
     """A pasted param keeps its type and value even in a YAML 1.1 reader."""
     read = yaml.safe_load(f"x: {_yaml(value)}")["x"]
     assert (type(read), read) == (type(value), value)
+
+
+def test_losses_of_a_transformed_target_are_labelled_and_odd_values_questioned() -> None:
+    """The units stand beside the loss; an R2 above 1 is questioned; else neither is there."""
+    study = record(complete(0, 0.2), then=(make.finished(1.0, 0, {"loss": 0.3, "r2": 1.8}, "m"),))
+    assert "question" in rendered(summary(study, None, DIRECTORY))
+    assert "r2 is 1.8, and cannot be above 1" in rendered(summary(study, None, DIRECTORY))
+    assert "transformed" not in rendered(summary(study, None, DIRECTORY))
+    assert study.started is not None
+    data = {**study.started.data, "target_transform": "standardised (mean 9)", "target_why": "far"}
+    study.started = replace(study.started, data=data)
+    shown = rendered(summary(study, None, DIRECTORY))
+    assert "val_loss (of the transformed target) 0.2 in trial 0" in shown
+    assert "standardised (mean 9), because far; losses are in these units" in shown
+    assert "loss (of the transformed target)" in report_page(study)

@@ -8,6 +8,7 @@ from searchlab.core.state import StudyState
 from searchlab.core.wording import confirmed_text, duration_text, number_text
 from searchlab.journal.record import StudyRecord
 from searchlab.journal.standings import standing_of, standings
+from searchlab.report.phrases import metric_text
 from searchlab.report.results import (
     chosen,
     measured_text,
@@ -22,12 +23,14 @@ def headline(record: StudyRecord) -> str:
     trial = chosen(record)
     if trial is None or trial.outcome is None:
         return "No trial is COMPLETE"
-    metric, value = record.spec.objective.metric, number_text(trial.outcome.value)
+    metric = metric_text(record, record.spec.objective.metric)
+    value = number_text(trial.outcome.value)
     if record.stopped is None or record.stopped.winner is None:
         return f"Best so far: trial {trial.trial.number} with {metric} {value}"
     standing, test = standing_of(record), model_value(record)
     if test is not None:
-        metric, value = model_metric(record), f"{number_text(test)} on {measured_text(record)}"
+        metric = metric_text(record, model_metric(record))
+        value = f"{number_text(test)} on {measured_text(record)}"
     elif standing is not None:
         value = confirmed_text(standing.mean, standing.spread)
     return f"Trial {trial.trial.number} wins: {metric} {value}"
