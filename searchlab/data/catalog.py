@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import glob
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -20,27 +22,64 @@ DATASETS: Mapping[str, str] = {
 TEXT = (".csv", ".tsv", ".tab", ".txt", ".data")
 """The endings of text files with a table."""
 
-ENDINGS = (*TEXT, ".parquet", ".npz")
+SHEETS = (".xlsx", ".xlsm")
+"""The endings of Excel's files."""
+
+ARRAYS = (".npz", ".npy")
+"""The endings of NumPy's files."""
+
+ENDINGS = (*TEXT, *SHEETS, ".parquet", ".feather", ".arrow", *ARRAYS)
 """The endings of files that a data set can be read from."""
 
 PACKED = (".gz", ".zip", ".bz2", ".xz")
 """The endings that a text file may have besides, in an archive."""
 
+_PATTERN = re.compile(r"[*?\[]")
 
-def file_problems(name: str, base: Path) -> Iterator[str]:
-    """Find problems with the file of a data set, without reading it.
+
+def ending_of(name: str) -> str | None:
+    """Return the ending of a file that can be read, with that of its archive; else None."""
+    lower = name.lower()
+    packed = next((end for end in PACKED if lower.endswith(end)), "")
+    found = next((end for end in ENDINGS if lower.removesuffix(packed).endswith(end)), "")
+    if packed == ".zip" and not found:  # the file in it tells
+        return packed
+    return f"{found}{packed}" if found and (not packed or found in TEXT) else None
+
+
+def is_address(given: str) -> bool:
+    """Return whether a path is the address of a file on another machine."""
+    return "://" in given
+
+
+def matching(given: str, base: Path) -> list[Path]:
+    """Return the files that a pattern such as parts/*.csv stands for, sorted by their names."""
+    if not _PATTERN.search(given) or (base / given).exists():
+        return []
+    return sorted(Path(each) for each in glob.glob(str(base / given), recursive=True))  # noqa: PTH207
+
+
+def file_problems(given: str | tuple[str, ...], base: Path) -> Iterator[str]:
+    """Find problems with the files of a data set, without reading them.
 
     Args:
-        name: the path that the study file gives.
-        base: the directory that it is relative to.
+        given: the path that the study file gives, or some of them.
+        base: the directory that they are relative to.
     """
-    path = base / name
-    if path.is_dir():
-        yield f"{name} is a directory: name the file in it"
-    elif not path.name.lower().endswith(ENDINGS):
-        yield f"{name} is an unknown kind of file: give one of {', '.join(ENDINGS)}"
-    elif not path.is_file():
-        names = [each.name for each in path.parent.glob("*")] if path.parent.is_dir() else []
-        near = difflib.get_close_matches(path.name, names, n=1)
-        hint = f"did you mean {near[0]}?" if near else "a path starts at the study file's directory"
-        yield f"there is no file {name}: {hint}"
+    for name in (given,) if isinstance(given, str) else given:
+        path = base / name
+        if is_address(name) or path.is_dir() or matching(name, base):
+            continue
+        if _PATTERN.search(name):
+            yield f"no file is named like {name}: a path starts at the study file's directory"
+        elif ending_of(path.name) is None:
+            yield f"{name} is an unknown kind of file: give one of {', '.join(ENDINGS)}"
+        elif not path.is_file():
+            names = [each.name for each in path.parent.glob("*")] if path.parent.is_dir() else []
+            near = difflib.get_close_matches(path.name, names, n=1)
+            hint = (
+                f"did you mean {near[0]}?"
+                if near
+                else "a path starts at the study file's directory"
+            )
+            yield f"there is no file {name}: {hint}"

@@ -18,7 +18,7 @@ from searchlab.data.catalog import DATASETS, file_problems
 from searchlab.engine.foreign import Guarded, blamed
 from searchlab.errors import InputError, MissingPackageError
 from searchlab.executors.base import Executor
-from searchlab.factories.find import factory_problems
+from searchlab.factories.find import factory_problems, function_problems
 from searchlab.study.explain import message_of, suggestion
 from searchlab.study.spec import StudySpec
 from searchlab.tracking.base import Render, Tracker, TrackerContext
@@ -185,9 +185,12 @@ def check(spec: StudySpec, path: Path) -> Iterator[tuple[str, str]]:
         yield from _problems("trackers", _TRACKER, name)
     if spec.data.dataset is not None and spec.data.dataset not in DATASETS:
         yield "data.dataset", _no_such("data set", spec.data.dataset, DATASETS)
-    for key, file in spec.data.files.items():
-        for problem in file_problems(file, path.parent):
+    for key, files in spec.data.files.items():
+        for problem in file_problems(files, path.parent):
             yield f"data.{key}", problem
+    if spec.data.function is not None:
+        for problem in function_problems("data function", spec.data.function, path.parent):
+            yield "data.function", problem
     yield from factory_problems(spec, path.parent)
     if backends is not None:
         yield from _backend_problems(spec, backends)

@@ -64,7 +64,7 @@ def reproduce_trial(
         ignore_cleanup_errors=True,
     ) as scratch:
         restored = _Restored(record, home, Path(scratch).resolve())
-        say(f"preparing {record.spec.data.dataset or record.spec.data.path}")
+        say(f"preparing {record.spec.data.title}")
         with interrupt.at_once():
             restored.prepare(trial.trial.number)
         with ExitStack() as stack:

@@ -195,7 +195,7 @@ def _data(
 ) -> Iterator[DataSummary]:
     """Prepare the data, and delete them when the study ends."""
     spec = files.study.spec
-    say(f"preparing {spec.data.dataset or spec.data.path}")
+    say(f"preparing {spec.data.title}")
     try:
         with interrupt.at_once():
             from searchlab.data.prepare import prepare  # imports pandas and scikit-learn

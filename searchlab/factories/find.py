@@ -138,6 +138,28 @@ def factory_problems(spec: StudySpec, base: Path) -> Iterator[tuple[str, str]]:
         yield from _metric_problems(factory.reference, spec)
 
 
+def function_problems(what: str, reference: str, base: Path) -> Iterator[str]:
+    """Find problems of a function that takes no arguments in its source, without running it.
+
+    Args:
+        what: its use in messages, such as "data function".
+        reference: `path/to/file.py:name` or `package.module:name`.
+        base: the directory from which a relative path starts.
+    """
+    try:
+        definition = _definition(locate_factory(reference, base))
+    except (ModelError, OSError, ValueError) as error:
+        yield str(error).replace("model factory", what)
+        return
+    if definition is None:
+        return
+    args = definition.args
+    names = [arg.arg for arg in [*args.posonlyargs, *args.args]]
+    names = names[: len(names) - len(args.defaults)]
+    if names:
+        yield f"{reference} needs an argument {names[0]}: give it a default, as none are passed"
+
+
 def _where(name: str, spec: StudySpec) -> str:
     return f"space.{name}" if name in spec.space else f"model.params.{name}"
 

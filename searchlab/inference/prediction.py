@@ -42,9 +42,14 @@ def predict_file(model: Model, path: Path) -> pd.DataFrame:
     Raises:
         DataError: if the file cannot be read or its rows do not match the data set's schema.
     """
-    rows = read_input(path, model.manifest.rows).rows
+    given = read_input(path, model.manifest.rows)
+    if given.empty is not None:
+        raise DataError(
+            f"{path}: row {given.empty} is empty, and each row gets a prediction: fill it in, or "
+            "leave it out"
+        )
     try:
-        return model.table(rows)
+        return model.table(given.rows)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
 

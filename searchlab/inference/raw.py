@@ -9,9 +9,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from searchlab.data.reading.arrays import check_arrays, features_name, open_arrays
-from searchlab.data.reading.files import find_file, read_frame, reading
+from searchlab.core.arrays import Array
+from searchlab.data.catalog import ARRAYS
+from searchlab.data.reading.arrays import arrays_of, check_arrays, features_name, together
+from searchlab.data.reading.files import read_frames, reading
+from searchlab.data.reading.folders import TEXT_COLUMN, files_in, read_pictures, read_texts
+from searchlab.data.reading.places import Place, places
 from searchlab.data.schema import RowSchema
+from searchlab.errors import DataError
+
+_PICTURE = 3  # dimensions: height, width, channels
 
 
 @dataclass(frozen=True)
@@ -22,15 +29,17 @@ class Input:
         rows: a frame with all columns of the file, or its array of features.
         target: the target's values (n,), or None if the file lacks them.
         weight: the rows' weights (n,), or None if the file lacks them.
+        empty: the number of the first empty row that stands before others, or None.
     """
 
     rows: pd.DataFrame | np.ndarray[Any, Any]
     target: pd.Series[Any] | None
     weight: pd.Series[Any] | None
+    empty: int | None = None
 
 
 def read_input(path: Path, schema: RowSchema) -> Input:
-    """Read a CSV, TSV, Parquet or NPZ file of raw rows.
+    """Read raw rows from a file, or from a directory of pictures or texts.
 
     Args:
         path: the file.
@@ -40,24 +49,44 @@ def read_input(path: Path, schema: RowSchema) -> Input:
         DataError: if the file does not exist or cannot be read. Missing columns are detected only
             when the rows are used.
     """
-    ending = find_file(path, str(path), "correct the path")
-    with reading(str(path)):
-        if ending == ".npz":
-            return _arrays(path, schema)
-        frame, _ = read_frame(path, str(path), schema.known)
-    return Input(frame, _column(frame, schema.target), _column(frame, schema.weight))
+    with places(str(path), Path(), "correct the path", whole=True) as found, reading(str(path)):
+        if found[0].path.is_dir() and TEXT_COLUMN not in schema.kinds:
+            return Input(_pictures(found[0], schema), None, None)
+        if found[0].path.is_dir():
+            files = files_in(found[0].path, found[0].source)
+            names = pd.Index([each.relative_to(path).as_posix() for each in files])
+            return Input(read_texts(files, found[0].source, names), None, None)
+        if len(found) == 1 and found[0].ending in ARRAYS:
+            return _arrays(found[0], schema)
+        frame, dialect = read_frames(found, schema.known)
+    empty = None if dialect is not None and dialect.comment else _gap(frame.index)
+    return Input(frame, _column(frame, schema.target), _column(frame, schema.weight), empty)
 
 
-def _arrays(path: Path, schema: RowSchema) -> Input:
-    with open_arrays(path, str(path)) as opened:
-        names = list(opened.files)
-        no_features = {schema.target, schema.weight, *schema.drop}
-        key = features_name(names, no_features, str(path))
-        columns = {n: opened[n] for n in (schema.target, schema.weight) if n in names and n}
-        rows = opened[key]
-    check_arrays(str(path), key, rows, columns)
+def _pictures(place: Place, schema: RowSchema) -> Array:
+    if schema.kinds or len(schema.shape) != _PICTURE:
+        raise DataError(f"{place.source}: is a directory: name a file")
+    files = files_in(place.path, place.source)
+    return read_pictures(files, place.source, schema.shape[:2], schema.shape[2])
+
+
+def _arrays(place: Place, schema: RowSchema) -> Input:
+    arrays, _ = together(arrays_of(place.path, place.source))
+    no_features = {schema.target, schema.weight, *schema.drop}
+    key = features_name(list(arrays), no_features, place.source)
+    columns = {n: arrays[n] for n in (schema.target, schema.weight) if n in arrays and n}
+    rows = arrays[key]
+    check_arrays(place.source, key, rows, columns)
     series = {n: pd.Series(each.reshape(len(rows)), name=n) for n, each in columns.items()}
     return Input(rows, series.get(schema.target), series.get(str(schema.weight)))
+
+
+def _gap(index: pd.Index[Any]) -> int | None:
+    """Return the number of the first row that is empty and stands before others."""
+    if index.dtype.kind != "i" or len(index) == 0:  # several files
+        return None
+    jumps = np.flatnonzero(np.diff(index.to_numpy(), prepend=index[0] - 1) != 1)
+    return int(index[jumps[0] - 1]) + 1 if len(jumps) else None
 
 
 def _column(frame: pd.DataFrame, name: str | None) -> pd.Series[Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -70,14 +71,31 @@ def bundle(file: StudyFile, settings: Mapping[str, Any], tracking_uri: str | Non
     files = {rooted(study): np.fromfile(study, np.uint8)}
     files.update(pack_code(spec.factory.factory, base))
     moved: dict[str, Any] = {}
-    for key, name in spec.data.files.items():
-        data = (base / name).resolve()
-        files[rooted(data)] = np.fromfile(data, np.uint8)
-        moved[f"data.{key}"] = os.path.relpath(data, base)
+    if spec.data.function is not None:
+        files.update(pack_code(spec.data.function, base))
+    for key, given in spec.data.files.items():
+        names = [given] if isinstance(given, str) else list(given)
+        places = [name if "://" in name else (base / name).resolve() for name in names]
+        found = [file for place in places if isinstance(place, Path) for file in _files(place)]
+        files.update({_key(each): np.fromfile(each, np.uint8) for each in found})
+        relative = [os.path.relpath(p, base) if isinstance(p, Path) else p for p in places]
+        moved[f"data.{key}"] = relative[0] if isinstance(given, str) else relative
     reference = relative_reference(spec.factory.factory, base)
     if reference != spec.factory.factory:
         moved["model" if isinstance(spec.model, str) else "model.factory"] = reference
     return Bundle(spec.name, files, rooted(study), {**settings, **moved}, tracking_uri)
+
+
+def _files(path: Path) -> list[Path]:
+    """Return the files that a path or a pattern stands for."""
+    found = [Path(each) for each in glob.glob(str(path), recursive=True)]  # noqa: PTH207
+    inside = [each for path in found for each in (path.rglob("*") if path.is_dir() else [path])]
+    return [each for each in inside if each.is_file()]
+
+
+def _key(file: Path) -> str:
+    """Return a file's path relative to "/"; a link's own, as a pattern finds it by its name."""
+    return f"{rooted(file.parent)}/{file.name}"
 
 
 def server_uri(option: str | None) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from searchlab.core.state import StudyState
 from searchlab.core.trial import TrialState
@@ -37,7 +36,7 @@ BASELINES = {
 
 def data_text(spec: StudySpec) -> str:
     """Return the name of a study's data set, or of its file."""
-    return spec.data.dataset or Path(spec.data.path or "").name
+    return spec.data.title.rstrip("/").rpartition("/")[2]
 
 
 def target_text(record: StudyRecord) -> str | None:

@@ -7,9 +7,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from searchlab.study.fields import MisplacedError, Part
+from searchlab.study.fields import MisplacedError, Part, either
 
 Mark = Literal[".", ","]
+_Decimal = Annotated[
+    Mark | dict[str, Mark],
+    either('must be "." or ",", or a group with one of them for each column, as {area: ","}'),
+]
 
 
 class ReadingSpec(Part):
@@ -28,7 +32,7 @@ class ReadingSpec(Part):
     """
 
     separator: Annotated[str, Field(min_length=1, max_length=1)] | None = None
-    decimal: Mark | dict[str, Mark] | None = None
+    decimal: _Decimal | None = None
     thousands: Literal[",", ".", " ", "'", ""] | None = None
     encoding: str | None = None
     header: bool | None = None

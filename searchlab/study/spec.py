@@ -11,7 +11,7 @@ from pydantic import Field, Tag, field_validator, model_validator
 from searchlab.core.space import SearchSpace
 from searchlab.study.columns import KindName, Scale, TargetScale, TextSpec
 from searchlab.study.ending import Confirm, ConfirmSpec, Ending
-from searchlab.study.fields import MisplacedError, Part, PlainValues, name_or_group
+from searchlab.study.fields import MisplacedError, Part, PlainValues, either, name_or_group
 from searchlab.study.limits import OnFailure, RetrySpec
 from searchlab.study.others import InitialWeights, InitialWeightsSpec, StudyName
 from searchlab.study.params import ParamSpec, check_space
@@ -27,12 +27,25 @@ _SURE: dict[str, str] = {"loss": "minimize", "accuracy": "maximize", "auc": "max
 _TEST, _VALIDATION = 0.2, 0.2
 
 
+_Paths = Annotated[
+    str | tuple[str, ...], either("must be a path, or a list such as [a.csv, b.csv]")
+]
+_Size = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
+_SOURCES = ("dataset", "path", "sql", "function")
+
+
 class DataSpec(ReadingSpec):
     """The data set and its split: test rows, then early-stopping rows, the rest for training.
 
     Attributes:
         dataset: the name of a data set that a library ships or fetches.
-        path: a CSV, Parquet or NPZ file, relative to the study file.
+        path: a file, several as a list or by a pattern such as parts/*.csv, a directory of Parquet
+            files or with a directory of pictures or texts for each class, or an address; relative
+            to the study file.
+        sql: a query, whose rows are the data set.
+        url_env: the environment variable with the address of the database that `sql` asks.
+        function: a function that returns the data set, as path/to/file.py:function.
+        image_size: the height and width that pictures of a directory are scaled to.
         target: the column (or the array, for NPZ) to predict.
         features: the columns to learn from, by name or pattern, such as `temp_*`; by default all.
         drop: columns that are not features, by name or pattern.
@@ -65,7 +78,11 @@ class DataSpec(ReadingSpec):
     """
 
     dataset: str | None = None
-    path: str | None = None
+    path: _Paths | None = None
+    sql: str | None = None
+    url_env: str | None = None
+    function: str | None = None
+    image_size: _Size | None = None
     target: str | None = None
     features: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     drop: tuple[str, ...] = ()
@@ -86,19 +103,7 @@ class DataSpec(ReadingSpec):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if (self.dataset is None) == (self.path is None):
-            raise ValueError(
-                "give either a dataset, such as dataset: digits, or a file, such as path: "
-                "houses.csv with target: price"
-            )
-        if self.path is not None and self.target is None:
-            raise ValueError("a file needs a target: name the column to predict, as target: price")
-        columns = ("features", "drop", "id", "kinds")
-        files = ("validation_path", "test_path")
-        keys = ("target", *columns, "weight", "task", *files, *ReadingSpec.model_fields)
-        for key in keys:
-            if self.path is None and getattr(self, key) not in (None, (), {}):
-                raise MisplacedError((key,), "goes with path only: leave it out with a dataset")
+        self._check_source()
         if self.target in self.drop:
             raise MisplacedError(
                 ("drop",), f"contains the target {self.target!r}: remove it from the list"
@@ -111,6 +116,37 @@ class DataSpec(ReadingSpec):
         self._check_split()
         self._check_columns()
         return self
+
+    def _check_source(self) -> None:
+        """Refuse none or several sources, and keys that go with another one."""
+        given = [key for key in _SOURCES if getattr(self, key) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                "give either a dataset, such as dataset: digits, or a file, such as path: "
+                "houses.csv with target: price, or sql with url_env, or a function"
+            )
+        if (self.sql is None) != (self.url_env is None):
+            raise ValueError("sql and url_env go together: give both, as sql: select * from houses "
+                             "and url_env: DATABASE_URL")  # fmt: skip
+        if self.path == ():
+            raise MisplacedError(("path",), "is empty: name a file")
+        if self.target is None and (self.sql is not None or self._is_file):
+            raise ValueError("a file needs a target: name the column to predict, as target: price")
+        files = ("validation_path", "test_path", "image_size", *ReadingSpec.model_fields)
+        columns = ("features", "drop", "id", "kinds")
+        for key in ("target", *columns, "weight", "task", *files):
+            used = getattr(self, key) not in (None, (), {})
+            if used and self.dataset is not None:
+                raise MisplacedError((key,), "goes with path only: leave it out with a dataset")
+            if used and key in files and self.path is None and key != "missing":
+                raise MisplacedError((key,), "goes with path only: leave it out")
+
+    @property
+    def _is_file(self) -> bool:
+        """Whether the path is that of a file: a directory has no ending."""
+        return self.path is not None and not (
+            isinstance(self.path, str) and "." not in self.path.rpartition("/")[2]
+        )
 
     def _check_split(self) -> None:
         """Refuse two answers to the question which rows are a part's, or what a column is for."""
@@ -150,7 +186,13 @@ class DataSpec(ReadingSpec):
         return None if self.split is None or self.split.by is not None else self.split.column
 
     @property
-    def files(self) -> dict[str, str]:
+    def title(self) -> str:
+        """The data set's source in a word or two."""
+        path = self.path if self.path is None or isinstance(self.path, str) else self.path[0]
+        return self.dataset or path or self.function or f"the database of {self.url_env}"
+
+    @property
+    def files(self) -> dict[str, str | tuple[str, ...]]:
         """The files of the data set by their keys."""
         keys = ("path", "validation_path", "test_path")
         return {key: file for key in keys if (file := getattr(self, key)) is not None}

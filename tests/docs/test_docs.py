@@ -69,7 +69,7 @@ def test_a_study_or_a_part_of_one_is_valid(block, directory):
     load_study(file, {} if ends else {"search.trials": 3}, [plugins.check])
 
 
-@pytest.mark.parametrize("name", ["flats", "houses", "sales", "visits", "wines"])
+@pytest.mark.parametrize("name", [each.stem for each in documents.EXAMPLES])
 def test_a_complete_example_is_valid(name, directory):
     """The example files quoted in the reference pass `searchlab validate`."""
     load_study(directory / f"example-{name}.yaml", checks=[plugins.check])

@@ -27,6 +27,7 @@ def make(directory: Path) -> None:
     (directory / "flats.csv").write_text("price\n")
     for name in ("sales", "sales-spring", "sales-summer", "visits"):
         (directory / f"{name}.csv").write_text("columns\n")
+    (directory / "pets").mkdir()
     for file in (documents.ROOT / "docs" / "examples").glob("*.yaml"):
         shutil.copy(file, directory / f"example-{file.name}")
     documents.write_files(directory)

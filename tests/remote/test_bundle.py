@@ -90,3 +90,17 @@ def test_only_a_server_goes_along(monkeypatch):
     assert "secret" not in str(error.value)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mine.db")
     assert server_uri(None) is None
+
+
+def test_files_of_a_pattern_and_directories_go_along(project, tmp_path):
+    """All files of a pattern are sent, also those that are links."""
+    (project / "studies" / "parts").mkdir()
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / "disk" / name).write_text("area,price\n1,2\n")
+        (project / "studies" / "parts" / name).symlink_to(tmp_path / "disk" / name)
+    sent = packed(project, "parts/*.csv", "mine.py:build")
+    there = sent.unpack(tmp_path / "there")
+    spec = load_study(there, sent.settings).spec
+    found = sorted(each.name for each in there.parent.glob(spec.data.path))
+    assert found == ["a.csv", "b.csv"]
+    assert (there.parent / "parts" / "a.csv").read_text() == "area,price\n1,2\n"

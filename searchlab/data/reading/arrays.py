@@ -1,18 +1,29 @@
-"""Arrays in NPZ files."""
+"""Arrays in NumPy's files, also in the layouts of Keras and SciPy."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy.sparse
 
+from searchlab.core.arrays import Array
 from searchlab.data.columns.select import matching
+from searchlab.data.parts import Assignment, Part
 from searchlab.data.reading.raw import Raw, did_you_mean, listed
 from searchlab.errors import DataError
 from searchlab.study.spec import DataSpec
+
+_SPARSE = {"data", "format", "shape"}
+_DENSE = 2_000_000_000  # cells of a sparse matrix that are held in memory
+_ENDINGS: Mapping[Part, tuple[str, ...]] = {
+    "validation": ("_val", "_valid", "_validation"),
+    "test": ("_test",),
+}
 
 
 def named_columns(spec: DataSpec) -> list[tuple[str, str]]:
@@ -33,49 +44,85 @@ def others(columns: Any, spec: DataSpec) -> dict[str, Any]:
     }
 
 
-def read_arrays(spec: DataSpec, path: Path, name: str, source: str) -> Raw:
-    """Read features, target and weights from an NPZ file.
+def arrays_of(path: Path, source: str) -> dict[str, Array]:
+    """Read the arrays of an NPZ or NPY file.
+
+    Returns:
+        The arrays by name. A sparse matrix that SciPy wrote is the array X; an array of an NPY
+        file has the file's name.
+
+    Raises:
+        DataError: if the sparse matrix is of an unknown kind.
+    """
+    opened = np.load(path, allow_pickle=False)
+    if not isinstance(opened, np.lib.npyio.NpzFile):
+        return {path.stem: opened}
+    with opened:
+        arrays = {name: opened[name] for name in opened.files}
+    if not arrays.keys() >= _SPARSE:
+        return arrays
+    matrix = scipy.sparse.load_npz(path)
+    if math.prod(matrix.shape) > _DENSE:
+        raise DataError(
+            f"{source}: {matrix.shape[0]:,} x {matrix.shape[1]:,} cells do not fit into memory "
+            "once they are dense: choose columns, or reduce them, such as by TruncatedSVD"
+        )
+    rest = {name: each for name, each in arrays.items() if name not in (*_SPARSE, "indptr")}
+    for name in ("row", "col", "offsets", "indices"):
+        rest.pop(name, None)
+    return {"X": matrix.toarray(), **rest}
+
+
+def together(arrays: Mapping[str, Array]) -> tuple[dict[str, Array], Assignment | None]:
+    """Join the parts of arrays in Keras' own layout: x_train, y_train, x_test, y_test.
+
+    Returns:
+        The arrays x, y and so on, with the part of each row; or the arrays as they are, and None.
+    """
+    names = [name.removesuffix("_train") for name in arrays if name.endswith("_train")]
+    parts: dict[Part, str] = {"train": "_train"}
+    for part, endings in _ENDINGS.items():
+        end = next((e for e in endings if all(name + e in arrays for name in names)), None)
+        if end is not None and names:
+            parts[part] = end
+    if len(parts) == 1:
+        return dict(arrays), None
+    sizes = {part: len(arrays[names[0] + end]) for part, end in parts.items()}
+    joined = {n: np.concatenate([arrays[n + end] for end in parts.values()]) for n in names}
+    return joined, Assignment.consecutive(sizes)
+
+
+def from_arrays(spec: DataSpec, given: Mapping[str, Array], name: str, source: str) -> Raw:
+    """Choose features, target and weights from arrays.
 
     Args:
         spec: the names of target and weights.
-        path: the file.
+        given: the arrays.
         name: the name of the data set.
-        source: the file's name in messages.
+        source: the name in messages.
 
     Raises:
         DataError: if an array is missing, or they do not fit together.
     """
     if spec.features is not None:
         raise DataError(f"{source}: has arrays and no columns: leave data.features out")
-    with open_arrays(path, source) as opened:
-        names = list(opened.files)
-        for wanted, of in named_columns(spec):
-            if wanted not in names:
-                hint = did_you_mean(wanted, names) or f"; the arrays are {listed(names)}"
-                raise DataError(f"{source}: no array {wanted!r}{hint}: correct data.{of}")
-        dropped = (name for pattern in spec.drop for name in matching(names, pattern))
-        unfit = {*dropped, *(wanted for wanted, _ in named_columns(spec))}
-        key = features_name(names, unfit, source)
-        X, columns = opened[key], {wanted: opened[wanted] for wanted, _ in named_columns(spec)}
+    arrays, assigned = together(given)
+    names = list(arrays)
+    for wanted, of in named_columns(spec):
+        if wanted not in names:
+            hint = did_you_mean(wanted, names) or f"; the arrays are {listed(names)}"
+            raise DataError(f"{source}: no array {wanted!r}{hint}: correct data.{of}")
+    dropped = (name for pattern in spec.drop for name in matching(names, pattern))
+    unfit = {*dropped, *(wanted for wanted, _ in named_columns(spec))}
+    key = features_name(names, unfit, source)
+    X, columns = arrays[key], {wanted: arrays[wanted] for wanted, _ in named_columns(spec)}
     check_arrays(source, key, X, columns)
     rows = {n: pd.Series(each.reshape(len(X)), name=n) for n, each in columns.items()}
     y, known = rows[str(spec.target)], others(rows, spec)
     if X.ndim > 2:  # noqa: PLR2004 - a matrix has columns; anything deeper is images
-        return Raw(name, source, X, y, str(spec.target), **known)
+        return Raw(name, source, X, y, str(spec.target), assigned=assigned, **known)
     frame = pd.DataFrame(X, columns=[f"{key}{column}" for column in range(X.shape[1])])
-    return Raw(name, source, frame, y, str(spec.target), **known)
-
-
-def open_arrays(path: Path, source: str) -> np.lib.npyio.NpzFile:
-    """Open an NPZ file.
-
-    Raises:
-        DataError: if it is a NumPy file of another kind.
-    """
-    opened = np.load(path, allow_pickle=False)
-    if not isinstance(opened, np.lib.npyio.NpzFile):
-        raise DataError(f"{source}: holds a single array: write features and target with np.savez")
-    return opened
+    return Raw(name, source, frame, y, str(spec.target), assigned=assigned, **known)
 
 
 def features_name(names: Sequence[str], no_features: Collection[str | None], source: str) -> str:

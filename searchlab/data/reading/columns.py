@@ -96,10 +96,46 @@ class Columns:
         mark = self._mark(table, found, written)
         for name, each in written.items():
             found[name] = self._written(name, each, mark)
+        self._refuse()
+        return pd.DataFrame(found, index=self.index)
+
+    def mend(self, frame: pd.DataFrame, *, cells: bool) -> pd.DataFrame:
+        """Convert the columns of a typed table that are text and should be numbers.
+
+        Text that is nothing but plain digits stays text: its type says that it is none.
+
+        Args:
+            frame: the table.
+            cells: whether a column may have cells of several types, as in Excel.
+
+        Raises:
+            DataError: if columns of numbers hold other words, or can be read in two ways.
+        """
+        found: dict[str, Any] = {}
+        marks = self.known.keys.missing
+        for name in map(str, frame):
+            column = frame[name]
+            if marks and (missing := column.isin(marks)).any():
+                column = column.mask(missing)
+            found[name] = column
+            if column.dtype != object and not isinstance(column.dtype, pd.StringDtype):
+                continue
+            types = {type(value) for value in column.dropna()}
+            if self._verbatim(name) or not types <= {str, int, float} or str not in types:
+                continue
+            if len(types) > 1 and not cells:
+                continue
+            each = _Written(_masked(_strings(column), self._marks(name)))
+            words = [word for word in each.cells.words if word not in MISSING]
+            if words or len(types) > 1 or not all(map(_simple, each.cells.numbers)):
+                found[name] = self._written(name, each, None)
+        self._refuse()
+        return pd.DataFrame({n: _indexed(column, frame.index) for n, column in found.items()})
+
+    def _refuse(self) -> None:
         problems = [said for name, said in self.problems.items() if name not in self.known.aside]
         if problems:
             raise DataError(_told(problems))
-        return pd.DataFrame(found, index=self.index)
 
     def _marks(self, name: str) -> Collection[str]:
         """Return the cells without a value in a column."""
@@ -160,7 +196,7 @@ class Columns:
         """Convert cells with words or marks in them."""
         cells = each.cells
         words = [word for word in cells.words if word not in MISSING]
-        if not cells.numbers or not self._number(name, each, words):
+        if not self._number(name, each, words):
             return _text(each.array)
         notation = self._notation(name, cells, mark)
         if notation is None:
@@ -173,8 +209,8 @@ class Columns:
 
     def _number(self, name: str, each: _Written, words: list[str]) -> bool:
         """Tell whether a column holds numbers; note what is wrong with it."""
-        if not words:
-            return True
+        if not words or (self.known.numbers is None and not each.cells.numbers):
+            return bool(each.cells.numbers)
         if self.known.numbers is not None:
             allowed: Collection[str] = self.known.dialect.missing.get(name, ())
         else:
@@ -182,12 +218,9 @@ class Columns:
         wrong = [word for word in words if word not in allowed]
         if not wrong:
             return True
+        at, numbers = each.rows_of(wrong), each.rows_of(each.cells.numbers)
         varied = len(each.cells.numbers)
-        rows = len(each.rows_of(each.cells.words))
-        if self.known.numbers is not None or mistaken(
-            rows, len(each.cells.words), each.filled - rows, varied
-        ):
-            at = each.rows_of(wrong)
+        if self.known.numbers is not None or mistaken(len(at), len(wrong), len(numbers), varied):
             more = f" (in {len(at)} rows in total)" if len(at) > 1 else ""
             self.problems[name] = (
                 f"row {self.index[at[0]]}: column {name!r} holds numbers, but here "
@@ -220,7 +253,6 @@ class _Written:
         self._different: list[str] = encoded.dictionary.to_pylist()
         self._codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
         self.cells = Cells.of(self._different)
-        self.filled = len(array) - array.null_count
 
     def rows_of(self, words: Iterable[str]) -> Array:
         """Return the positions of the rows that have one of some words."""
@@ -239,6 +271,19 @@ class _Written:
         whole = all(notation.decimal not in number.digits for number in numbers.values())
         exact = whole and not np.isnan(values).any() and np.abs(values).max(initial=0) < 2**53
         return np.asarray(values.astype(np.int64) if exact else values)
+
+
+def _strings(column: pd.Series[Any]) -> pa.ChunkedArray:
+    texts = [None if pd.isna(value) else str(value).strip() for value in column]
+    return pa.chunked_array([pa.array(texts, pa.string())])
+
+
+def _simple(cell: str) -> bool:
+    return all(char in "0123456789.-+eE" for char in cell)
+
+
+def _indexed(column: Any, index: pd.Index[Any]) -> pd.Series[Any]:
+    return column if isinstance(column, pd.Series) else pd.Series(column, index=index)
 
 
 def _masked(cells: pa.ChunkedArray, marks: Collection[str]) -> pa.ChunkedArray:

@@ -8,10 +8,9 @@ Parquet file its first row, and the rows of arrays are counted from 0.
 from __future__ import annotations
 
 import lzma
-import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,12 +18,18 @@ from pathlib import Path
 import pandas as pd
 import pyarrow
 
-from searchlab.data.catalog import ENDINGS, PACKED, TEXT
-from searchlab.data.columns.select import is_pattern, select_features
-from searchlab.data.reading.arrays import named_columns, others, read_arrays
+from searchlab.core.arrays import Array
+from searchlab.data.catalog import ARRAYS, SHEETS
+from searchlab.data.columns.select import is_pattern
+from searchlab.data.reading.arrays import arrays_of, from_arrays, named_columns
 from searchlab.data.reading.columns import Known
 from searchlab.data.reading.dialect import Dialect
-from searchlab.data.reading.raw import Raw, check_names, did_you_mean, listed
+from searchlab.data.reading.folders import read_folder
+from searchlab.data.reading.frames import from_frame
+from searchlab.data.reading.functions import read_function
+from searchlab.data.reading.places import Place, places
+from searchlab.data.reading.raw import Raw, check_names
+from searchlab.data.reading.tables import read_columns, read_query, read_sheet, worded
 from searchlab.data.reading.text import read_text, unpacked
 from searchlab.errors import DataError
 from searchlab.study.spec import DataSpec
@@ -35,28 +40,67 @@ _UNREADABLE = (
 )
 
 
-def read_file(spec: DataSpec, base: Path, key: str = "path", like: Raw | None = None) -> Raw:
-    """Read a file of a data set.
+def read_source(spec: DataSpec, base: Path, key: str = "path", like: Raw | None = None) -> Raw:
+    """Read a data set from files, a database or a function.
 
     Args:
-        spec: which file, and which of its columns or arrays.
-        base: the directory that its path is relative to.
-        key: the key of the study's data that names the file.
+        spec: from where, and which of the columns or arrays.
+        base: the directory that paths are relative to.
+        key: the key of the study's data that names the files.
         like: another file of the data set, whose columns are of the same kinds; None for the first.
 
     Raises:
         DataError: if there is no such file, it cannot be read, or it lacks what `spec` names.
     """
-    file = spec.files[key]
-    path = base / file
-    source = path.name if Path(file).is_absolute() else file
-    ending = find_file(path, source, f"correct data.{key}")
-    name = path.name[: -len(ending)]
-    with reading(source):
-        if ending == ".npz":
-            return read_arrays(spec, path, name, source)
-        frame, dialect = read_frame(path, source, _known(spec, like))
-    return _from_frame(spec, frame, name, source, dialect)
+    if spec.function is not None and key == "path":
+        return read_function(spec, base)
+    known = _known(spec, like)
+    if spec.sql is not None and key == "path":
+        source = f"the database of {spec.url_env}"
+        frame, dialect = worded(read_query(spec.sql, str(spec.url_env)), source, known)
+        return from_frame(spec, frame, "query", source, dialect)
+    with places(spec.files[key], base, f"correct data.{key}") as found:
+        source = _title(spec.files[key], found)
+        name = found[0].name if len(found) == 1 else _shared_name(found)
+        with reading(source):
+            if len(found) == 1 and found[0].path.is_dir() and not _columnar(found[0].path):
+                return read_folder(spec, found[0].path, name, source)
+            if spec.target is None:
+                raise DataError(
+                    f"{source}: which column is to be predicted? Name it as data.target"
+                )
+            if all(place.ending in ARRAYS for place in found):
+                return from_arrays(spec, _arrays(found), name, source)
+            frame, dialect = read_frames(found, known)
+    return from_frame(spec, frame, name, source, dialect)
+
+
+def _title(given: str | tuple[str, ...], found: list[Place]) -> str:
+    if len(found) == 1:
+        return found[0].source
+    return given if isinstance(given, str) else f"{found[0].source} and {len(found) - 1} more"
+
+
+def _shared_name(found: list[Place]) -> str:
+    return found[0].path.resolve().parent.name or found[0].name
+
+
+def _arrays(found: list[Place]) -> dict[str, Array]:
+    """Return the arrays of one file or several; a lone array has the name of its file."""
+    if len(found) == 1:
+        return arrays_of(found[0].path, found[0].source)
+    joined: dict[str, Array] = {}
+    for place in found:
+        arrays = arrays_of(place.path, place.source)
+        lone = len(arrays) == 1
+        named = {place.path.stem if lone else name: each for name, each in arrays.items()}
+        twice = sorted(joined.keys() & named.keys())
+        if twice:
+            raise DataError(
+                f"{place.source}: array {twice[0]!r} is in another file too: rename one"
+            )
+        joined |= named
+    return joined
 
 
 def _known(spec: DataSpec, like: Raw | None) -> Known:
@@ -78,37 +122,6 @@ def _known(spec: DataSpec, like: Raw | None) -> Known:
     return replace(known, text=text, numbers=numbers, dialect=like.dialect)
 
 
-def find_file(path: Path, source: str, remedy: str) -> str:
-    """Check that a file exists and return its ending.
-
-    Args:
-        path: the file.
-        source: its name in messages.
-        remedy: the remedy if it does not exist.
-
-    Raises:
-        DataError: if it does not exist or is of an unknown kind.
-    """
-    ending = ending_of(path)
-    if ending is None:
-        raise DataError(f"{source}: unknown kind of file: give one of {', '.join(ENDINGS)}")
-    if not path.is_file():
-        near = did_you_mean(path.name, [p.name for p in path.parent.glob("*")])
-        raise DataError(f"{source}: no such file{near}: {remedy}")
-    return ending
-
-
-def ending_of(path: Path) -> str | None:
-    """Return the ending of a file that can be read, with that of its archive; else None."""
-    name = path.name.lower()
-    packed = next((end for end in PACKED if name.endswith(end)), "")
-    inner = name.removesuffix(packed)
-    found = next((end for end in ENDINGS if inner.endswith(end)), "")
-    if packed == ".zip" and not found:  # the file in it tells
-        return packed
-    return f"{found}{packed}" if found and (not packed or found in TEXT) else None
-
-
 @contextmanager
 def reading(source: str) -> Iterator[None]:
     """Convert libraries' errors about an unreadable file to one line."""
@@ -119,12 +132,66 @@ def reading(source: str) -> Iterator[None]:
         raise DataError(f"{source}: cannot be read ({why}): write it again") from None
 
 
-def read_frame(path: Path, source: str, known: Known) -> tuple[pd.DataFrame, Dialect | None]:
+def read_frames(found: Sequence[Place], known: Known) -> tuple[pd.DataFrame, Dialect | None]:
+    """Read one table from a file, or from several with the same columns.
+
+    Raises:
+        DataError: if one cannot be read, or lacks a column of the first.
+    """
+    if len(found) == 1:
+        return read_frame(found[0], known)
+    frames: list[pd.DataFrame] = []
+    dialects: list[Dialect] = []
+    for place in found:
+        frame, dialect = read_frame(place, known)
+        if frames and set(frame.columns) != set(frames[0].columns):
+            odd = sorted(set(frame.columns) ^ set(frames[0].columns))
+            raise DataError(
+                f"{place.source}: column {odd[0]!r} is only in one of this file and "
+                f"{found[0].source}: give all files the same columns"
+            )
+        frame.index = pd.Index([f"{row} of {place.source}" for row in frame.index])
+        frames.append(frame if not frames else frame[list(frames[0].columns)])
+        dialects += [] if dialect is None else [dialect]
+    _check_types(frames, found)
+    return pd.concat(frames), _merged(dialects)
+
+
+def _check_types(frames: Sequence[pd.DataFrame], found: Sequence[Place]) -> None:
+    """Refuse files of which one has words where others have numbers."""
+    for name in frames[0]:
+        words = [not pd.api.types.is_numeric_dtype(frame[name]) for frame in frames]
+        filled = [frame[name].notna().any() for frame in frames]
+        kinds = {each for each, some in zip(words, filled, strict=True) if some}
+        if len(kinds) > 1:
+            worded, number = (found[words.index(each)].source for each in (True, False))
+            raise DataError(
+                f"{worded}: column {name!r} holds words, and in {number} numbers: write it alike"
+            )
+
+
+def _merged(dialects: Sequence[Dialect]) -> Dialect | None:
+    if not dialects:
+        return None
+    notations = {name: each for dialect in dialects for name, each in dialect.notations.items()}
+    missing = {
+        name: tuple(sorted({m for d in dialects for m in d.missing.get(name, ())}))
+        for dialect in dialects
+        for name in dialect.missing
+    }
+    return replace(dialects[0], notations=notations, missing=missing)
+
+
+def _columnar(path: Path) -> bool:
+    """Return whether a directory holds Parquet files, as Spark and others write them."""
+    return path.is_dir() and next(path.rglob("*.parquet"), None) is not None
+
+
+def read_frame(place: Place, known: Known) -> tuple[pd.DataFrame, Dialect | None]:
     """Read a file with a table.
 
     Args:
-        path: the file.
-        source: its name in messages.
+        place: the file, or a directory of Parquet files.
         known: what is known about its columns.
 
     Returns:
@@ -134,40 +201,18 @@ def read_frame(path: Path, source: str, known: Known) -> tuple[pd.DataFrame, Dia
         DataError: if rows are truncated, a name is repeated, or it is not certain how the file
             writes a table.
     """
-    dialect = None
-    if path.name.lower().endswith(".parquet"):
-        frame = pd.read_parquet(path).reset_index(drop=True)
-        frame.index += 1
+    path, source = place.path, place.source
+    name = path.name.lower()
+    if path.is_dir() or name.endswith((".parquet", ".feather", ".arrow")):
+        frame, dialect = worded(read_columns(path), source, known)
+    elif name.endswith(SHEETS):
+        frame, dialect = read_sheet(path, source, known)
+    elif place.ending in ARRAYS:
+        raise DataError(f"{source}: holds arrays, and other files tables: give one kind")
     else:
-        tabs = any(ending in path.name.lower() for ending in (".tsv", ".tab"))
+        tabs = any(ending in name for ending in (".tsv", ".tab"))
         content = unpacked(path, source)
         frame, dialect = read_text(content, source, known, "\t" if tabs else ",")
     frame.columns = pd.Index([str(column) for column in frame.columns])
     check_names(list(frame.columns), source)
     return frame, dialect
-
-
-def _from_frame(
-    spec: DataSpec, frame: pd.DataFrame, name: str, source: str, dialect: Dialect | None
-) -> Raw:
-    names = list(frame.columns)
-    for wanted, key in named_columns(spec):
-        if wanted not in names:
-            hint = did_you_mean(str(wanted), names) or f"; the columns are {listed(names)}"
-            raise DataError(f"{source}: no column {wanted!r}{hint}: correct data.{key}")
-    try:
-        X = frame[select_features(names, _no_features(spec), spec)]
-    except DataError as error:
-        raise DataError(f"{source}: {error}") from None
-    unnamed = [column for column in X if re.fullmatch(r"Unnamed: \d+", str(column))]
-    if unnamed:  # usually row numbers that pandas wrote, which a model must not see
-        raise DataError(f"{source}: a column has no name: name it, or add {unnamed[0]!r} to drop")
-    used = {*X, *(wanted for wanted, _ in named_columns(spec))}
-    aside = frame[[column for column in names if column not in used]]
-    y, known = frame[str(spec.target)], others(frame, spec)
-    return Raw(name, source, X, y, str(spec.target), aside=aside, dialect=dialect, **known)
-
-
-def _no_features(spec: DataSpec) -> list[str]:
-    split = None if spec.split is None else spec.split.no_feature
-    return [name for name in (spec.target, spec.weight, spec.id, split) if name is not None]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from searchlab.data.parts import Assignment, Part
-from searchlab.data.reading.files import read_file
+from searchlab.data.reading.files import read_source
 from searchlab.data.reading.raw import Raw, did_you_mean
 from searchlab.errors import DataError
 from searchlab.study.spec import DataSpec
@@ -33,11 +33,11 @@ def read_files(spec: DataSpec, base: Path) -> Raw:
     Raises:
         DataError: if one cannot be read, or lacks a column of the first.
     """
-    first = read_file(spec, base)
+    first = read_source(spec, base)
     keys = {part: key for part, key in _KEYS.items() if key in spec.files}
     if not keys:
         return first
-    others = [read_file(spec, base, key, like=first) for key in keys.values()]
+    others = [read_source(spec, base, key, like=first) for key in keys.values()]
     raws = [first, *(_like(first, other) for other in others)]
     given: zip[tuple[Part, Raw]] = zip(("train", *keys), raws, strict=True)
     columns: dict[str, Any] = {}

@@ -1,0 +1,136 @@
+"""Tables with types of their own: Excel, Parquet, Feather and databases."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.dataset
+import pyarrow.feather
+import pyarrow.parquet
+
+from searchlab.data.reading.columns import Columns, Known
+from searchlab.data.reading.detection import column_names
+from searchlab.data.reading.dialect import Dialect
+from searchlab.errors import DataError, MissingPackageError
+
+
+def read_columns(path: Path) -> pd.DataFrame:
+    """Read a Parquet or Feather file, or a directory of Parquet files; rows count from 1.
+
+    A named index becomes a column, decimals become numbers, and the parts of a directory's names
+    such as year=2024 are columns.
+    """
+    if path.name.lower().endswith((".feather", ".arrow")):
+        table = pyarrow.feather.read_table(path)
+    else:
+        table = pyarrow.parquet.read_table(path)
+    for place, each in enumerate(table.schema):
+        if pa.types.is_decimal(each.type):
+            numbers = table.column(place).cast(pa.float64())
+            table = table.set_column(place, each.name, numbers)
+    frame = table.to_pandas()
+    named = [name for name in frame.index.names if name is not None]
+    frame = frame.reset_index(level=named) if named else frame
+    return _counted(frame, 1)
+
+
+def read_sheet(path: Path, source: str, known: Known) -> tuple[pd.DataFrame, Dialect | None]:
+    """Read a sheet of an Excel file; rows have Excel's numbers.
+
+    Raises:
+        DataError: if there is no such sheet.
+    """
+    keys = known.keys
+    with pd.ExcelFile(path, engine="openpyxl") as file:
+        sheets = list(map(str, file.sheet_names))
+        sheet = sheets[0] if keys.sheet is None else keys.sheet
+        if sheet not in sheets:
+            raise DataError(
+                f"{source}: no sheet {sheet!r}; the sheets are {', '.join(sheets)}: correct "
+                "data.sheet"
+            )
+        header = None if keys.header is False else 0
+        frame = file.parse(sheet, header=header, keep_default_na=False, na_values=[""])
+    if header is None:
+        frame.columns = pd.Index(column_names(frame.shape[1]))
+    frame = _counted(frame, 1 if header is None else 2)
+    return worded(frame.dropna(how="all"), source, known, cells=True)
+
+
+def read_query(query: str, variable: str) -> pd.DataFrame:
+    """Read the rows of a query to a database; rows count from 1.
+
+    Args:
+        query: in the database's SQL.
+        variable: the environment variable with the database's address, which is never shown.
+
+    Raises:
+        DataError: if there is no such variable, or the database does not answer.
+    """
+    import sqlalchemy as sa
+
+    address = os.environ.get(variable)
+    if not address:
+        raise DataError(f"the environment variable {variable} is not set: set it to the address of "
+                        "the database, such as sqlite:///houses.db")  # fmt: skip
+    try:
+        url = sa.engine.make_url(address)
+        if url.drivername in {"postgres", "postgresql"}:  # SQLAlchemy 2.1 means psycopg 3 by it
+            url = url.set(drivername="postgresql+psycopg2")
+        engine = sa.create_engine(url)
+    except ImportError as error:
+        raise MissingPackageError(
+            f"the database of {variable} needs {error.name}: pip install 'searchlab[postgresql]', "
+            "or the driver of another database"
+        ) from None
+    except sa.exc.ArgumentError:
+        raise DataError(
+            f"{variable} is no address of a database: write it as "
+            "postgresql://user:password@host/name"
+        ) from None
+    try:
+        with engine.connect() as connection:
+            frame = pd.read_sql_query(sa.text(query), connection)
+    except (sa.exc.SQLAlchemyError, pd.errors.DatabaseError) as error:
+        first = getattr(error, "orig", None) or getattr(error.__cause__, "orig", None)
+        why = str(first or type(error).__name__).partition("\n")[0]
+        raise DataError(
+            f"the database of {variable} refuses data.sql ({why}): correct it"
+        ) from None
+    finally:
+        engine.dispose()
+    return _counted(frame, 1)
+
+
+def worded(
+    frame: pd.DataFrame, source: str, known: Known, *, cells: bool = False
+) -> tuple[pd.DataFrame, Dialect | None]:
+    """Convert columns of text that are numbers with words or marks among them.
+
+    Args:
+        frame: the table.
+        source: its name in messages.
+        known: what is known about its columns.
+        cells: whether the cells have types of their own, so that a column may have several.
+
+    Raises:
+        DataError: if columns of numbers hold other words, or can be read in two ways.
+    """
+    columns = Columns(known, frame.index)
+    try:
+        frame = columns.mend(frame, cells=cells)
+    except DataError as error:
+        raise DataError(f"{source}: {error}") from None
+    if not columns.notations and not columns.missing:
+        return frame, None
+    return frame, Dialect(notations=columns.notations, missing=columns.missing)
+
+
+def _counted(frame: pd.DataFrame, first: int) -> pd.DataFrame:
+    counted: Any = frame.reset_index(drop=True)
+    counted.index += first
+    return pd.DataFrame(counted)

@@ -1,0 +1,338 @@
+"""Data sets of every kind of source have the values that were written."""
+
+from __future__ import annotations
+
+import decimal
+import http.server
+import sqlite3
+import threading
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse
+from PIL import Image
+
+from searchlab.data.load import Table, load
+from searchlab.errors import DataError
+from searchlab.study.spec import DataSpec
+
+
+@pytest.fixture
+def frame() -> pd.DataFrame:
+    """Return numbers, words and missing values."""
+    draw = np.random.default_rng(2)
+    made = pd.DataFrame({"a": draw.normal(size=40).round(3), "n": draw.integers(0, 9, 40)})
+    made["c"] = draw.choice(["red", "blue"], 40)
+    made.loc[3, "a"] = np.nan
+    made["y"] = draw.normal(size=40).round(3)
+    return made
+
+
+def loaded(base: Path, **keys: Any) -> Table:
+    """Load a data set with the target y."""
+    return load(DataSpec(**{"target": "y", **keys}), base)
+
+
+def same(table: Table, frame: pd.DataFrame) -> bool:
+    """Tell whether a table has the values of a frame."""
+    np.testing.assert_array_equal(table.X["a"].to_numpy(float), frame["a"])
+    np.testing.assert_array_equal(table.X["n"].to_numpy(float), frame["n"])
+    assert table.X["c"].tolist() == frame["c"].tolist()
+    np.testing.assert_array_equal(table.y, frame["y"])
+    return dict(table.kinds) == {"a": "number", "n": "number", "c": "category"}
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.xlsx", "t.parquet", "t.feather"])
+def test_every_kind_of_file_has_the_same_values(
+    name: str, frame: pd.DataFrame, tmp_path: Path
+) -> None:
+    """Text, Excel, Parquet and Feather files of one table are one data set."""
+    frame.to_csv(tmp_path / "first.csv", index=False)
+    writers = {
+        "t.csv": partial(frame.to_csv, index=False),
+        "t.xlsx": partial(frame.to_excel, index=False),
+        "t.parquet": frame.to_parquet,
+        "t.feather": frame.to_feather,
+    }
+    writers[name](tmp_path / name)
+    table = loaded(tmp_path, path=name)
+    assert same(table, frame)
+    assert table.digest == loaded(tmp_path, path="first.csv").digest
+
+
+def test_a_sheet_is_chosen_by_its_name(frame: pd.DataFrame, tmp_path: Path) -> None:
+    """The first sheet is read unless the study names one; a wrong name lists them."""
+    with pd.ExcelWriter(tmp_path / "t.xlsx") as file:
+        frame.assign(a=0.5).to_excel(file, sheet_name="old", index=False)
+        frame.to_excel(file, sheet_name="new", index=False)
+    assert same(loaded(tmp_path, path="t.xlsx", sheet="new"), frame)
+    assert loaded(tmp_path, path="t.xlsx").X["a"].unique().tolist() == [0.5]
+    with pytest.raises(
+        DataError, match=r"no sheet 'nw'; the sheets are old, new: correct data.shee"
+    ):
+        loaded(tmp_path, path="t.xlsx", sheet="nw")
+
+
+def test_cells_of_excel_are_numbers_by_what_they_hold(tmp_path: Path) -> None:
+    """Numbers written as text, and marks for nothing among them, are read as in text files."""
+    frame = pd.DataFrame({"a": [1.5, "2,5", "?", 4.5] * 5, "p": ["5%", "6%"] * 10})
+    frame.assign(y=np.arange(20) / 7).to_excel(tmp_path / "t.xlsx", index=False)
+    with pytest.raises(DataError, match="column 'a' writes numbers in more than one way"):
+        loaded(tmp_path, path="t.xlsx")
+    frame["a"] = [1.5, "2.5", "?", 4.5] * 5
+    frame.assign(y=np.arange(20) / 7).to_excel(tmp_path / "t.xlsx", index=False)
+    table = loaded(tmp_path, path="t.xlsx")
+    np.testing.assert_array_equal(table.X["a"].iloc[:4], [1.5, 2.5, np.nan, 4.5])
+    assert table.X["p"].tolist() == [5, 6] * 10
+    frame.loc[7, "a"] = "lost"
+    frame.assign(y=np.arange(20) / 7).to_excel(tmp_path / "t.xlsx", index=False)
+    with pytest.raises(DataError, match="row 9: column 'a' holds numbers, but here 'lost'"):
+        loaded(tmp_path, path="t.xlsx")
+
+
+def test_parquet_keeps_its_index_decimals_and_categories(
+    frame: pd.DataFrame, tmp_path: Path
+) -> None:
+    """A named index is a column, decimals are numbers, categories stay what they are."""
+    frame["c"] = frame["c"].astype("category")
+    frame["d"] = [decimal.Decimal(f"{n}.25") for n in range(40)]
+    frame.set_index("n").to_parquet(tmp_path / "t.parquet")
+    table = loaded(tmp_path, path="t.parquet")
+    assert dict(table.kinds) == {"n": "number", "a": "number", "c": "category", "d": "number"}
+    assert table.X["d"].tolist() == [n + 0.25 for n in range(40)]
+    np.testing.assert_array_equal(table.X["n"], frame["n"])
+
+
+def test_a_directory_of_parquet_files_is_one_table(frame: pd.DataFrame, tmp_path: Path) -> None:
+    """The parts of a directory's names are columns, as Spark and pandas write them."""
+    frame.to_parquet(tmp_path / "parts", partition_cols=["c"])
+    table = loaded(tmp_path, path="parts")
+    assert sorted(table.y) == sorted(frame["y"])
+    assert dict(table.kinds) == {"a": "number", "n": "number", "c": "category"}
+    blue = table.X["c"] == "blue"
+    assert sorted(table.y[blue]) == sorted(frame["y"][frame["c"] == "blue"])
+
+
+def test_typed_text_with_marks_among_numbers_is_no_category(tmp_path: Path) -> None:
+    """Numbers kept as text are text in Parquet, but not if ? among them shows what they are."""
+    frame = pd.DataFrame({"zip": ["021", "945"] * 20, "a": [*map(str, range(39)), "?"]})
+    frame.assign(y=np.arange(40) / 7).to_parquet(tmp_path / "t.parquet")
+    table = loaded(tmp_path, path="t.parquet")
+    assert dict(table.kinds) == {"zip": "category", "a": "number"}
+    assert table.X["a"].isna().sum() == 1
+
+
+# ---- several files
+
+
+@pytest.mark.parametrize("path", ["parts/*.csv", ("parts/a.csv", "parts/b.csv")])
+def test_several_files_are_one_table(path: Any, frame: pd.DataFrame, tmp_path: Path) -> None:
+    """Files of a pattern or a list are joined by the names of their columns."""
+    (tmp_path / "parts").mkdir()
+    frame[:15].to_csv(tmp_path / "parts/a.csv", index=False)
+    frame[15:][["y", "c", "n", "a"]].to_csv(tmp_path / "parts/b.csv", index=False)
+    assert same(loaded(tmp_path, path=path), frame)
+
+
+def test_an_error_in_one_of_several_files_names_it(frame: pd.DataFrame, tmp_path: Path) -> None:
+    """Rows and columns are told with the file they are in."""
+    frame[:15].to_csv(tmp_path / "a.csv", index=False)
+    frame[15:].assign(y=None).to_csv(tmp_path / "b.csv", index=False)
+    with pytest.raises(DataError, match=r"row 2 of b.csv: the target 'y' has no value"):
+        loaded(tmp_path, path="[ab].csv")
+    frame[15:].rename(columns={"c": "d"}).to_csv(tmp_path / "b.csv", index=False)
+    with pytest.raises(DataError, match=r"b.csv: column 'c' is only in one of this file and a.csv"):
+        loaded(tmp_path, path="[ab].csv")
+    frame[15:].assign(a="x").to_csv(tmp_path / "b.csv", index=False)
+    with pytest.raises(DataError, match=r"b.csv: column 'a' holds words, and in a.csv numbers"):
+        loaded(tmp_path, path="[ab].csv")
+
+
+# ---- databases and functions
+
+
+def test_a_query_is_a_table(
+    frame: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The rows of a query are a data set; what the database refuses is told without its address."""
+    with sqlite3.connect(tmp_path / "t.db") as connection:
+        frame.to_sql("houses", connection, index=False)
+    monkeypatch.setenv("HOUSES", f"sqlite:///{tmp_path}/t.db")
+    keys = {"url_env": "HOUSES", "sql": "select a, n, c, y from houses order by rowid"}
+    assert same(loaded(tmp_path, **keys), frame)
+    with pytest.raises(
+        DataError, match=r"database of HOUSES refuses data.sql .no such table: hous"
+    ):
+        loaded(tmp_path, **{**keys, "sql": "select * from hous"})
+    monkeypatch.setenv("HOUSES", "secret")
+    with pytest.raises(DataError, match="HOUSES is no address of a database") as caught:
+        loaded(tmp_path, **keys)
+    assert "secret" not in str(caught.value)
+    monkeypatch.delenv("HOUSES")
+    with pytest.raises(DataError, match="the environment variable HOUSES is not set"):
+        loaded(tmp_path, **keys)
+
+
+FUNCTIONS = """
+import numpy as np
+import pandas as pd
+
+X, Y = np.arange(60.0).reshape(20, 3), np.arange(20) / 7
+
+def frame():
+    return pd.DataFrame({"a": X[:, 0], "y": Y})
+
+def pair():
+    return X, Y
+
+def weighted():
+    return pd.DataFrame(X, columns=["a", "b", "c"]), pd.Series(Y, name="y"), np.ones(20)
+
+def arrays():
+    return {"X": X, "y": Y}
+
+def keras():
+    return (X[:15], Y[:15]), (X[15:], Y[15:])
+
+def images():
+    return np.ones((20, 4, 4, 1)), Y
+
+def nothing():
+    return None
+
+def wrong():
+    raise RuntimeError("no such\\ntable")
+
+def needs(what):
+    return what
+"""
+
+
+@pytest.mark.parametrize("name", ["frame", "pair", "weighted", "arrays", "keras", "images"])
+def test_a_function_returns_a_data_set(name: str, tmp_path: Path) -> None:
+    """Frames, arrays, pairs with or without weights and Keras' own pairs are data sets."""
+    (tmp_path / "own_data.py").write_text(FUNCTIONS)
+    table = loaded(tmp_path, function=f"own_data.py:{name}")
+    np.testing.assert_array_equal(table.y, np.arange(20) / 7)
+    assert (table.w is not None) == (name == "weighted")
+    if name == "images":
+        assert table.X.shape == (20, 4, 4, 1)
+    else:
+        np.testing.assert_array_equal(table.X.iloc[:, 0], np.arange(0, 60, 3))
+    assigned = table.division.assigned if name == "keras" else None
+    assert assigned is None or assigned.rows("test").tolist() == [15, 16, 17, 18, 19]
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        ("own_data.py:nothing", "returned NoneType: return a frame"),
+        ("own_data.py:wrong", "fails with RuntimeError: no such table"),
+        ("own_data.py:nobody", "own_data.py has no function nobody"),
+        ("other.py:load", "the data function's file other.py does not exist"),
+        ("load", "there is no data function 'load'"),
+    ],
+)
+def test_a_function_that_cannot_be_used_is_told_in_a_line(
+    function: str, message: str, tmp_path: Path
+) -> None:
+    """Each problem of a function gives one line."""
+    (tmp_path / "own_data.py").write_text(FUNCTIONS)
+    with pytest.raises(DataError, match=message) as caught:
+        loaded(tmp_path, function=function)
+    assert "\n" not in str(caught.value)
+
+
+# ---- arrays
+
+
+def test_arrays_in_keras_layout_keep_their_test_rows(tmp_path: Path) -> None:
+    """x_train, y_train, x_test and y_test are one data set whose test rows are given."""
+    x, y = np.arange(80, dtype=np.uint8).reshape(20, 2, 2), np.arange(20) % 2
+    np.savez(tmp_path / "t.npz", x_train=x[:15], y_train=y[:15], x_test=x[15:], y_test=y[15:])
+    table = loaded(tmp_path, path="t.npz")
+    np.testing.assert_array_equal(table.X, x)
+    assert table.division.assigned is not None
+    assert table.division.assigned.rows("test").tolist() == [15, 16, 17, 18, 19]
+
+
+def test_sparse_matrices_are_features(tmp_path: Path) -> None:
+    """A matrix that SciPy wrote is X, with the target beside it or in a file of its own."""
+    dense = np.eye(12)[:, :5]
+    scipy.sparse.save_npz(tmp_path / "X.npz", scipy.sparse.csr_matrix(dense))
+    np.save(tmp_path / "y.npy", np.arange(12) / 7)
+    table = loaded(tmp_path, path=("X.npz", "y.npy"))
+    np.testing.assert_array_equal(table.X, dense)
+    np.testing.assert_array_equal(table.y, np.arange(12) / 7)
+    with np.load(tmp_path / "X.npz") as parts:
+        np.savez(tmp_path / "both.npz", y=np.arange(12) / 7, **parts)
+    np.testing.assert_array_equal(loaded(tmp_path, path="both.npz").X, dense)
+
+
+# ---- directories
+
+
+def test_pictures_have_the_class_of_their_directory(tmp_path: Path) -> None:
+    """Pictures of one size are read as they are, others once the study gives a size."""
+    for number in range(6):
+        for label in ("cat", "dog"):
+            (tmp_path / "pets" / label).mkdir(parents=True, exist_ok=True)
+            pixels = np.full((4, 6, 3), 10 * number + (label == "dog"), np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "pets" / label / f"{number}.png")
+    table = loaded(tmp_path, path="pets", target=None)
+    assert table.X.shape == (12, 4, 6, 3)
+    assert table.y.tolist() == ["cat"] * 6 + ["dog"] * 6
+    assert table.X[7].tolist() == np.full((4, 6, 3), 11).tolist()
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / "pets/dog/odd.png")
+    with pytest.raises(
+        DataError, match=r"0.png has 4 x 6 pixels and odd.png 8 x 8: say data.image"
+    ):
+        loaded(tmp_path, path="pets")
+    assert loaded(tmp_path, path="pets", image_size=(5, 5)).X.shape == (13, 5, 5, 3)
+    (tmp_path / "pets/readme.txt").write_text("pets")
+    with pytest.raises(DataError, match="pets: a directory holds pictures"):
+        loaded(tmp_path, path="pets")
+
+
+def test_texts_have_the_class_of_their_directory(tmp_path: Path) -> None:
+    """Text files are the rows of one column."""
+    for number in range(60):
+        for label in ("bad", "good"):
+            (tmp_path / label).mkdir(exist_ok=True)
+            (tmp_path / label / f"{number}.txt").write_text(f"a {label} film, number {number}")
+    table = load(DataSpec(path=tmp_path.name, target=None), tmp_path.parent)
+    assert dict(table.kinds) == {"text": "text"}
+    assert table.X["text"].iloc[0] == "a bad film, number 0"
+    assert set(table.y) == {"bad", "good"}
+
+
+# ---- other machines
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    """Serve a directory by HTTP."""
+    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
+    handler.log_message = lambda *_: None  # type: ignore[attr-defined]
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{running.server_port}"
+        running.shutdown()
+        thread.join()
+
+
+def test_a_file_is_fetched_from_its_address(
+    server: str, frame: pd.DataFrame, tmp_path: Path
+) -> None:
+    """An address is read as the file there; a missing one is told without its query."""
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    assert same(loaded(tmp_path, path=f"{server}/t.csv"), frame)
+    with pytest.raises(DataError, match=r"http://127.0.0.1/u.csv: cannot be fetched") as caught:
+        loaded(tmp_path, path=f"{server}/u.csv?token=secret")
+    assert "secret" not in str(caught.value)
