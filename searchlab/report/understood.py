@@ -15,6 +15,7 @@ from searchlab.report.tables import FirstThatFits, plain_table
 _MOST = 20  # lines of the short table
 _NAMED = 2  # columns named of those that share a line
 _NAME = 24  # characters of a line of a name in a narrow terminal
+_TREATMENT = 19  # characters that most of them have
 _FINDINGS = 10  # shown in the short form
 _ROLES = {"target": "bold", "dropped": "dim"}
 
@@ -103,7 +104,7 @@ def _table(rows: Sequence[Sequence[Column]], profile: Profile) -> RenderableType
     for table in (wide, narrow):
         missing_column = next(each for each in table.columns if each.header == "missing")
         missing_column.justify, missing_column.no_wrap = "right", True
-    narrow.columns[0].max_width = _NAME
+    narrow.columns[0].max_width, narrow.columns[2].min_width = _NAME, _TREATMENT
     for row in rows:
         column, style = row[0], _ROLES.get(row[0].role, "")
         name, missing = _name(row), _missing(row, profile.rows)

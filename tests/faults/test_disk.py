@@ -293,7 +293,7 @@ def test_what_a_crash_left_behind_is_cleared_away(place, undisturbed):
     (place.home / "mlflow.json.part").write_text("{")
     assert_as_undisturbed(place, undisturbed)
     left = {path.name for path in place.home.iterdir()}
-    assert left <= {"journal.jsonl", "mlflow.json", "lock", "models"}
+    assert left <= {"journal.jsonl", "mlflow.json", "data.json", "lock", "models"}
 
 
 def test_a_store_that_cannot_grow_does_not_end_the_study(place, undisturbed):

@@ -50,4 +50,5 @@ def _of_categories(transformer: Any, place: int) -> str:
         return f"an integer of 0 to {found}"
     if kind == "TargetEncoder":
         return f"the mean target of each of {found}"
-    return f"one-hot, {min(found, MOST)} columns" + (f" of {found}" * (found > MOST))
+    inputs = min(found, MOST)
+    return f"one-hot, {inputs} input{'s' * (inputs != 1)}" + (f" for {found}" * (found > MOST))

@@ -68,13 +68,19 @@ def _columns(table: Table, spec: DataSpec, preprocessing: Preprocessing) -> Iter
     for left_out, values in aside.items():
         yield _column(
             str(left_out),
-            "dropped",
+            "id" if left_out == spec.id else "dropped",
             kind="",
-            why="data.drop" if spec.features is None else "data.features",
-            treatment="left out",
+            why=_left_out(str(left_out), spec),
+            treatment="goes with predictions" if left_out == spec.id else "left out",
             rows=len(aside),
             values=values.dropna().to_numpy(),
         )
+
+
+def _left_out(name: str, spec: DataSpec) -> str:
+    if name == spec.id:
+        return "data.id"
+    return "data.drop" if spec.features is None else "data.features"
 
 
 def _split(table: Table, spec: DataSpec) -> Iterator[Column]:

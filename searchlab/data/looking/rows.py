@@ -11,9 +11,11 @@ import numpy as np
 import pandas as pd
 
 from searchlab.core.arrays import Array
+from searchlab.data.columns.dates import is_clock, read, recognise
 from searchlab.data.findings import Finding
 from searchlab.data.looking.values import called_id, dated, rising
 from searchlab.data.looking.view import View, share_text
+from searchlab.errors import DataError
 
 _HASHED = 200_000_000  # cells, at most
 _LOOKED = 50  # columns that tell whether rows can be alike by chance
@@ -34,7 +36,6 @@ _CALLED_GROUP = re.compile(
 _ORDERED = 0.5  # correlation of targets of rows that follow each other
 _ALONG = 0.95  # of the rows go up, or down, from one to the next
 _MOMENTS = 10  # different times, at least
-_A_DATE = re.compile(r"\d{4}-\d{1,2}-\d{1,2}([T ].*)?|\d{1,2}[./]\d{1,2}[./]\d{2,4}")
 
 
 # ---- the same rows
@@ -168,7 +169,7 @@ def order(view: View) -> Iterator[Finding]:
     """Find rows in the order of time, of which a random split takes any."""
     if view.table.division.assigned is not None or (view.split and view.split.by is not None):
         return
-    for name, column in chain(view.whole, view.words, view.aside):
+    for name, column in chain(view.dates, view.whole, view.aside):
         when = _times(name, column)
         if when is None or when.nunique() < max(_MOMENTS, len(when) / 100):
             continue
@@ -196,10 +197,11 @@ def _times(name: str, column: pd.Series[Any]) -> pd.Series[Any] | None:
         return column
     if _numeric(column):
         return column if dated(name, column) or (rising(column) and column.is_unique) else None
-    if not all(isinstance(value, str) and _A_DATE.fullmatch(value) for value in column.iloc[:100]):
+    try:
+        form = recognise(column, name)
+        return None if form is None or is_clock(form) else read(column, form)
+    except DataError:  # nearly dates, or of two forms
         return None
-    parsed = pd.to_datetime(column, errors="coerce", format="mixed", utc=True)
-    return None if parsed.isna().any() else parsed
 
 
 def _along(target: Array, view: View) -> bool:

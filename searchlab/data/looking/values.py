@@ -200,7 +200,7 @@ def _id(name: str, column: pd.Series[Any]) -> Finding:
         "id-as-feature",
         (name,),
         f"column {name!r} is different in every row ({shown}, ...), so it names rows and cannot "
-        f"help with new ones: add it to data.drop",
+        f"help with new ones: name it as data.id, or add it to data.drop",
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from searchlab.core.arrays import Array
+from searchlab.data.columns.dates import is_clock
 from searchlab.data.load import Table
 from searchlab.data.target import TargetTransform
 from searchlab.study.spec import DataSpec
@@ -79,12 +80,16 @@ class View:
 
     @cached_property
     def numbers(self) -> pd.DataFrame:
-        """The sample of the features that are numbers or booleans, NaN where missing."""
+        """The sample of the features that are numbers, booleans or dates, NaN where missing."""
         X = self.table.X
         if not isinstance(X, pd.DataFrame):
             return pd.DataFrame(index=range(len(self.sample)))
-        names = [name for name in X if X[name].dtype.kind in "biuf"]
-        return X[names].iloc[self.sample]
+        sampled = X.iloc[self.sample]
+        numbers = sampled.select_dtypes(["number", "bool"])
+        times = sampled.select_dtypes("datetime")
+        if times.shape[1] == 0:
+            return numbers
+        return numbers.join(times.apply(_seconds))
 
     @property
     def columns(self) -> Iterator[tuple[str, pd.Series[Any]]]:
@@ -99,6 +104,13 @@ class View:
         yield from ((name, column) for name, column in self.columns if column.dtype == object)
 
     @property
+    def dates(self) -> Iterator[tuple[str, pd.Series[Any]]]:
+        """The features that are dates, with all of their rows; no times of day."""
+        for name, column in self.columns:
+            if column.dtype.kind == "M" and not is_clock(self.table.forms.get(name, "")):
+                yield name, column
+
+    @property
     def whole(self) -> Iterator[tuple[str, pd.Series[Any]]]:
         """The features that are whole numbers, with all of their rows."""
         yield from ((name, column) for name, column in self.columns if name in self.table.whole)
@@ -108,6 +120,10 @@ class View:
         """The columns that the study leaves out, with all of their rows."""
         if self.table.aside is not None:
             yield from ((str(name), column) for name, column in self.table.aside.items())
+
+
+def _seconds(times: pd.Series[Any]) -> pd.Series[Any]:
+    return (times - pd.Timestamp(0)).dt.total_seconds()
 
 
 def listed(names: Iterable[str]) -> str:

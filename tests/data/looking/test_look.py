@@ -104,8 +104,6 @@ def _walk(frame: pd.DataFrame) -> pd.DataFrame:
         ("id-as-feature", "ticket", lambda f: f.assign(ticket=[f"T{n}" for n in _spread()])),
         ("constant", "unit", lambda f: f.assign(unit="kg")),
         ("constant", "one", lambda f: f.assign(one=1.0)),
-        ("date-as-number", "when", lambda f: f.assign(
-            when=20240101 + np.random.default_rng(7).integers(0, 28, ROWS))),
         ("words-among-numbers", "ph", lambda f: f.assign(ph=_with_words())),
         ("group-on-both-sides", "patient", _patients),
         ("time-order", "t", _walk),
@@ -136,6 +134,23 @@ def test_dates_in_order_are_found_in_a_column_that_is_left_out(tmp_path):
     """A random split of rows that lie in the order of their dates is named."""
     frame = features().assign(day=_days().dt.strftime("%Y-%m-%d"))
     assert list(found(frame, tmp_path, drop=("day",))) == ["time-order"]
+
+
+def test_a_date_that_a_study_takes_for_a_number_is_named(tmp_path):
+    """Dates are found out by themselves; a study that says otherwise is told what it does."""
+    days = _days().sample(frac=1, random_state=0).dt.strftime("%Y%m%d")
+    frame = features().assign(when=days.to_numpy().astype(int))
+    findings = found(frame, tmp_path, kinds={"when": "number"})
+    assert list(findings) == ["date-as-number"]
+    assert "holds dates such as 202" in findings["date-as-number"].message
+    assert found(frame, tmp_path) == {}
+
+
+def test_dates_in_order_are_found_unless_the_split_is_by_time(tmp_path):
+    """A feature of sorted dates asks for a split by time, and is silent once there is one."""
+    frame = features().assign(day=_days().dt.strftime("%d.%m.%Y"))
+    assert list(found(frame, tmp_path)) == ["time-order"]
+    assert found(frame, tmp_path, split={"by": "time", "column": "day"}) == {}
 
 
 def test_a_file_sorted_by_its_target_is_no_series(tmp_path):
