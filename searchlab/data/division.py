@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 
 from searchlab.core.arrays import Array
+from searchlab.data.columns.dates import read, recognise
 from searchlab.data.parts import PARTS, Assignment, Part
 from searchlab.data.reading.raw import Raw
+from searchlab.errors import DataError
 from searchlab.study.spec import DataSpec
 
 _WORDS: Mapping[str, Part] = {
@@ -106,6 +108,12 @@ def _times(raw: Raw, column: pd.Series[Any], key: str) -> pd.Series[Any]:
     """Return a column as numbers or times, which have an order."""
     if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
         return column
+    try:
+        form = recognise(column, str(column.name))
+    except DataError as error:
+        raise raw.error(f"{key}: {error}") from None
+    if form is not None and "%" in form:
+        return read(column, form)
     try:
         with warnings.catch_warnings():  # that each value is read by itself
             warnings.simplefilter("ignore")

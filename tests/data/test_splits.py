@@ -14,7 +14,7 @@ from searchlab.data.load import load
 from searchlab.data.prepare import open_data, prepare
 from searchlab.data.splits import Splits, split
 from searchlab.errors import DataError
-from searchlab.study.spec import StudySpec
+from searchlab.study.spec import DataSpec, StudySpec
 
 SEED = 7
 
@@ -331,3 +331,13 @@ def test_a_class_with_fewer_rows_than_folds_of_groups_is_refused(tmp_path: Path)
     spec = study({"folds": 5}, split={"groups": "patient"})
     with pytest.raises(DataError, match=r"class '2' (has only 3 rows|is missing)"):
         divided(tmp_path, frame, spec)
+
+
+def test_the_order_of_time_is_that_of_dates_as_columns_read_them(tmp_path):
+    """Days before months are no months before days, even where each number could be either."""
+    days = pd.date_range("2021-01-01", "2021-12-31", freq="D")
+    frame = pd.DataFrame({"day": days.strftime("%d.%m.%Y"), "x": range(len(days))})
+    frame.assign(y=frame.x * 0.5).to_csv(tmp_path / "t.csv", index=False)
+    spec = DataSpec(path="t.csv", target="y", split={"by": "time", "column": "day"})
+    codes = load(spec, tmp_path).division.codes
+    assert (np.diff(codes) > 0).all()
