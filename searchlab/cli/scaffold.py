@@ -38,7 +38,7 @@ $data
   test: 0.2  # the fraction of all rows kept for one test of the study's model, at the end
   # split: {by: time, column: when}  # or {groups: patient}, {column: part}, {stratify: region}
   validation: 0.2  # the fraction of the other rows that early stopping looks at
-  scale: $scale  # numeric features: standard, minmax or none; fitted on training rows only
+  scale: $scale  # numbers: standard, minmax, robust, quantile or none; fitted on training rows only
 
 # The function that builds a model from the params below. `mlp` is built in. Your own:
 #   model: models.py:build_model    a function in a file beside this one, or
@@ -225,7 +225,9 @@ def _csv_lines(path: Path, target: str | None, file: Path) -> list[str]:
         f"path: {_quoted(Path(relative).as_posix())}  # relative to this file",
         f"target: {_quoted(target)}  # the column to predict",
         *(f"# {line}" for line in comment),
-        "drop: []  # columns that are no features, such as an id",
+        "drop: []  # columns that are no features, by name or pattern, such as temp_*",
+        "# id: name  # the column that says which row is which; goes with the predictions",
+        "# kinds: {zip: category, when: date}  # where the values do not tell",
         "# task: classification  # or regression; if left out, the target's values tell",
     ]
 

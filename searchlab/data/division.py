@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from searchlab.core.arrays import Array
-from searchlab.data.columns.dates import read, recognise
+from searchlab.data.columns import dates
+from searchlab.data.columns.kinds import wanted_kind
 from searchlab.data.parts import PARTS, Assignment, Part
 from searchlab.data.reading.raw import Raw
 from searchlab.errors import DataError
@@ -75,7 +75,7 @@ def division(raw: Raw, spec: DataSpec) -> Division:
     if spec.parts_column is not None:
         return Division(assigned=_assigned(raw, column, spec))
     if split.by is not None:
-        values = _times(raw, column, split.key)
+        values = _times(raw, column, spec)
     else:
         values = column if split.groups is not None else _strata(column)
     codes, labels = pd.factorize(values, sort=True, use_na_sentinel=False)
@@ -104,26 +104,26 @@ def _assigned(raw: Raw, column: pd.Series[Any], spec: DataSpec) -> Assignment:
     return Assignment(parts.map(PARTS.index).to_numpy(np.int8))
 
 
-def _times(raw: Raw, column: pd.Series[Any], key: str) -> pd.Series[Any]:
+def _times(raw: Raw, column: pd.Series[Any], spec: DataSpec) -> pd.Series[Any]:
     """Return a column as numbers or times, which have an order."""
     if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
         return column
+    name = str(column.name)
+    wanted = wanted_kind(name, spec.kinds) or ""
     try:
-        form = recognise(column, str(column.name))
+        form = wanted if "%" in wanted else dates.recognise(column.rename(name), name)
+        if form is not None:
+            return dates.instants(column.rename(name), form)
     except DataError as error:
-        raise raw.error(f"{key}: {error}") from None
-    if form is not None and "%" in form:
-        return read(column, form)
-    try:
-        with warnings.catch_warnings():  # that each value is read by itself
-            warnings.simplefilter("ignore")
-            return pd.to_datetime(column.astype(str), utc=True)
-    except (ValueError, TypeError) as error:
-        why = str(error).splitlines()[0]
-        raise raw.error(
-            f"{key}: {column.name!r} has no order in time ({why}): give numbers or dates, such as "
-            f"2026-01-31"
-        ) from None
+        raise raw.error(f"{_key(spec)}: {error}") from None
+    raise raw.error(
+        f"{_key(spec)}: {name!r} has no order in time, as in {str(column.iloc[0])!r}: give numbers "
+        "or dates, such as 2026-01-31"
+    )
+
+
+def _key(spec: DataSpec) -> str:
+    return "data.split" if spec.split is None else spec.split.key
 
 
 def _strata(column: pd.Series[Any]) -> pd.Series[Any]:

@@ -18,7 +18,7 @@ from searchlab.data.catalog import DATASETS, file_problems
 from searchlab.engine.foreign import Guarded, blamed
 from searchlab.errors import InputError, MissingPackageError
 from searchlab.executors.base import Executor
-from searchlab.factories.find import factory_problems, function_problems
+from searchlab.factories.find import factory_problems, function_problems, own_problems
 from searchlab.study.explain import message_of, suggestion
 from searchlab.study.spec import StudySpec
 from searchlab.tracking.base import Render, Tracker, TrackerContext
@@ -192,6 +192,7 @@ def check(spec: StudySpec, path: Path) -> Iterator[tuple[str, str]]:
         for problem in function_problems("data function", spec.data.function, path.parent):
             yield "data.function", problem
     yield from factory_problems(spec, path.parent)
+    yield from own_problems(spec, path.parent)
     if backends is not None:
         yield from _backend_problems(spec, backends)
     if executors is not None:

@@ -109,6 +109,21 @@ def _offered(offer: Offer, module: str, function: str, base: Path) -> Factory:
     return Factory(offer.name, file, function, module, base.resolve(), offer.package)
 
 
+def own_problems(spec: StudySpec, base: Path) -> Iterator[tuple[str, str]]:
+    """Find problems of the user's transformers in their source, without running it.
+
+    Yields:
+        The dotted key and the message of each problem.
+    """
+    keys = {"data.scale": spec.data.scaling, "data.target_transform": spec.data.target_transform}
+    for key, reference in keys.items():
+        try:
+            if ":" in reference:
+                locate_factory(reference, base)
+        except ModelError as error:
+            yield key, str(error).replace("model factory", "transformer")
+
+
 def factory_problems(spec: StudySpec, base: Path) -> Iterator[tuple[str, str]]:
     """Find problems of a study's factory in its source, without running it.
 
@@ -175,10 +190,12 @@ def _metric_problems(name: str, spec: StudySpec) -> Iterator[tuple[str, str]]:
 
 
 def source_digest(spec: StudySpec, base: Path) -> str:
-    """Return the SHA-256 of the factory's source file; "" for a built-in factory."""
-    if spec.factory.factory in BUILT_IN:
-        return ""
-    return hashlib.sha256(locate_factory(spec.factory.factory, base).file.read_bytes()).hexdigest()
+    """Return the SHA-256 of the files with the user's code; "" if all of it is built in."""
+    own = [name for name in (spec.factory.factory, *spec.data.code) if name not in BUILT_IN]
+    digest = hashlib.sha256()
+    for reference in own:
+        digest.update(locate_factory(reference, base).file.read_bytes())
+    return digest.hexdigest() if own else ""
 
 
 def source_names(spec: StudySpec, base: Path) -> set[str]:

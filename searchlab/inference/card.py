@@ -87,14 +87,17 @@ def _scores(of: Manifest) -> Iterator[str]:
 def _input(of: Manifest) -> Iterator[str]:
     rows = of.rows
     if not rows.kinds:
-        yield f"Images of shape {' x '.join(map(str, rows.shape))}, as in the data set."
+        yield f"Arrays of shape {' x '.join(map(str, rows.shape))}, as in the data set."
         return
     yield "Raw rows with these columns, in any order; values may be missing:"
     yield ""
     for name, kind in list(rows.kinds.items())[:_MANY]:
-        yield f"- `{name}`: {kind}"
+        form = f", {rows.forms[name]}" if name in rows.forms else ""
+        yield f"- `{name}`: {kind}{form}"
     if len(rows.kinds) > _MANY:
         yield f"- and {len(rows.kinds) - _MANY} more: see `model.json`"
+    if rows.id is not None:
+        yield f"- `{rows.id}`, if there: goes with the predictions, and is no feature"
 
 
 def _use(of: Manifest) -> Iterator[str]:

@@ -69,7 +69,7 @@ def requirements(manifest: Manifest) -> list[str]:
 def signature(schema: RowSchema, example: pd.DataFrame | np.ndarray[Any, Any]) -> ModelSignature:
     """Return the MLflow signature of raw rows and predictions.
 
-    Whole numbers and booleans are typed `any`: with integer or boolean types, MLflow (3.17) rejects
+    Dates, whole numbers and booleans are typed `any`: given their own types, MLflow (3.17) rejects
     a column that has a missing value, or truncates fractions. Preprocessing checks them instead.
 
     Args:
@@ -80,6 +80,8 @@ def signature(schema: RowSchema, example: pd.DataFrame | np.ndarray[Any, Any]) -
         inputs: list[Any] = [TensorSpec(example.dtype, (-1, *schema.shape))]
     else:
         inputs = [ColSpec(_type(name, schema), name) for name in schema.kinds]
+        if schema.id is not None:
+            inputs.append(ColSpec(_any(), schema.id, required=False))
     answer = _label_type(schema.labels[0]) if schema.labels else DataType.float
     outputs: list[Any] = [ColSpec(answer, schema.target)]
     outputs += [ColSpec(DataType.double, f"probability_{label}") for label in schema.labels]
@@ -90,7 +92,11 @@ def _type(name: str, schema: RowSchema) -> Any:
     if schema.kinds[name] in {"category", "text"}:
         return DataType.string
     double = schema.kinds[name] == "number" and name not in schema.whole
-    return DataType.double if double else AnyType()  # type: ignore[no-untyped-call]
+    return DataType.double if double else _any()
+
+
+def _any() -> AnyType:
+    return AnyType()  # type: ignore[no-untyped-call]
 
 
 def _label_type(label: Label) -> DataType:

@@ -49,9 +49,12 @@ def predict_file(model: Model, path: Path) -> pd.DataFrame:
             "leave it out"
         )
     try:
-        return model.table(given.rows)
+        table = model.table(given.rows)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
+    if given.id is not None and given.id.name not in table:  # rows that are arrays bring no id
+        table.insert(0, str(given.id.name), given.id.to_numpy())
+    return table
 
 
 def check_output(path: Path, source: Path) -> None:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from searchlab.core.arrays import Array
 from searchlab.data.catalog import ARRAYS
+from searchlab.data.columns.select import matching
 from searchlab.data.reading.arrays import arrays_of, check_arrays, features_name, together
 from searchlab.data.reading.files import read_frames, reading
 from searchlab.data.reading.folders import TEXT_COLUMN, files_in, read_pictures, read_texts
@@ -30,12 +31,14 @@ class Input:
         target: the target's values (n,), or None if the file lacks them.
         weight: the rows' weights (n,), or None if the file lacks them.
         empty: the number of the first empty row that stands before others, or None.
+        id: what says which row is which (n,), or None if the file lacks it.
     """
 
     rows: pd.DataFrame | np.ndarray[Any, Any]
     target: pd.Series[Any] | None
     weight: pd.Series[Any] | None
     empty: int | None = None
+    id: pd.Series[Any] | None = None
 
 
 def read_input(path: Path, schema: RowSchema) -> Input:
@@ -60,7 +63,8 @@ def read_input(path: Path, schema: RowSchema) -> Input:
             return _arrays(found[0], schema)
         frame, dialect = read_frames(found, schema.known)
     empty = None if dialect is not None and dialect.comment else _gap(frame.index)
-    return Input(frame, _column(frame, schema.target), _column(frame, schema.weight), empty)
+    target, weight, key = (_column(frame, name) for name in _roles(schema))
+    return Input(frame, target, weight, empty, key)
 
 
 def _pictures(place: Place, schema: RowSchema) -> Array:
@@ -70,15 +74,21 @@ def _pictures(place: Place, schema: RowSchema) -> Array:
     return read_pictures(files, place.source, schema.shape[:2], schema.shape[2])
 
 
+def _roles(schema: RowSchema) -> tuple[str | None, ...]:
+    return schema.target, schema.weight, schema.id
+
+
 def _arrays(place: Place, schema: RowSchema) -> Input:
     arrays, _ = together(arrays_of(place.path, place.source))
-    no_features = {schema.target, schema.weight, *schema.drop}
-    key = features_name(list(arrays), no_features, place.source)
-    columns = {n: arrays[n] for n in (schema.target, schema.weight) if n in arrays and n}
+    names, roles = list(arrays), _roles(schema)
+    dropped = (name for pattern in schema.drop for name in matching(names, pattern))
+    key = features_name(names, {*roles, *dropped}, place.source)
+    columns = {name: arrays[name] for name in roles if name is not None and name in names}
     rows = arrays[key]
     check_arrays(place.source, key, rows, columns)
     series = {n: pd.Series(each.reshape(len(rows)), name=n) for n, each in columns.items()}
-    return Input(rows, series.get(schema.target), series.get(str(schema.weight)))
+    target, weight, ids = (None if name is None else series.get(name) for name in roles)
+    return Input(rows, target, weight, id=ids)
 
 
 def _gap(index: pd.Index[Any]) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from searchlab.core.atomic import whole_directory
 from searchlab.data.example import FILES
 from searchlab.errors import StorageError
+from searchlab.factories.find import load_own
 from searchlab.package.code import copy_code, imported_packages
 from searchlab.package.manifest import MANIFEST, Manifest
 
@@ -24,7 +26,15 @@ def model_file(package: Path) -> Path:
     return package / MODEL
 
 
-def write_package(package: Path, model: Any, manifest: Manifest, *, data: Path, base: Path) -> None:
+def write_package(
+    package: Path,
+    model: Any,
+    manifest: Manifest,
+    *,
+    data: Path,
+    base: Path,
+    own: Sequence[str] = (),
+) -> None:
     """Write a self-contained model directory, atomically.
 
     It contains `model.keras`, `preprocessing.skops`, `model.json` (see `Manifest`), a few raw rows
@@ -35,7 +45,8 @@ def write_package(package: Path, model: Any, manifest: Manifest, *, data: Path, 
         model: a trained Keras model.
         manifest: the model's origin; its versions are filled in here.
         data: directory of the prepared data that the model was trained on.
-        base: the directory that the factory's path is relative to.
+        base: the directory that paths of code are relative to.
+        own: references to the user's other code that the model needs, such as a transformer.
 
     Raises:
         StorageError: if the package cannot be written.
@@ -47,6 +58,9 @@ def write_package(package: Path, model: Any, manifest: Manifest, *, data: Path, 
                 if (data / name).exists():
                     shutil.copyfile(data / name, new / name)
             copy_code(manifest.factory, base, new / CODE)
+            for reference in own:
+                load_own("transformer", reference, base)
+                copy_code(reference, base, new / CODE)
             needed = {**imported_packages(new / CODE), **_versions()}
             replace(manifest, versions=needed).write(new)
     except OSError as error:

@@ -69,10 +69,11 @@ def bundle(file: StudyFile, settings: Mapping[str, Any], tracking_uri: str | Non
     spec, study = file.spec, file.path.resolve()
     base = study.parent
     files = {rooted(study): np.fromfile(study, np.uint8)}
-    files.update(pack_code(spec.factory.factory, base))
+    for own in (spec.factory.factory, *spec.data.code):
+        files.update(pack_code(own, base))
     moved: dict[str, Any] = {}
-    if spec.data.function is not None:
-        files.update(pack_code(spec.data.function, base))
+    if spec.data.own:
+        moved["data.scale"] = relative_reference(spec.data.scaling, base)
     for key, given in spec.data.files.items():
         names = [given] if isinstance(given, str) else list(given)
         places = [name if "://" in name else (base / name).resolve() for name in names]

@@ -198,6 +198,25 @@ class DataSpec(ReadingSpec):
         return {key: file for key in keys if (file := getattr(self, key)) is not None}
 
     @property
+    def own(self) -> tuple[str, ...]:
+        """The references to the user's own code that a model needs."""
+        return (self.scaling,) if ":" in self.scaling else ()
+
+    @property
+    def code(self) -> tuple[str, ...]:
+        """The references to the user's own code that the data need."""
+        function = () if self.function is None else (self.function,)
+        transformers = (name for name in (self.scaling, self.target_transform) if ":" in name)
+        return (*function, *transformers)
+
+    @property
+    def set_apart(self) -> str | None:
+        """The column that divides the rows and is no feature, unless other keys say that it is."""
+        name = None if self.split is None else self.split.no_feature
+        said = name in (self.features or ()) or name in self.kinds
+        return None if said and self.split is not None and self.split.by == "time" else name
+
+    @property
     def scaling(self) -> str:
         """The scale of numbers, given or not."""
         return self.scale or "standard"

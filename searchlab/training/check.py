@@ -20,6 +20,7 @@ from searchlab.measure.meter import Meter, measures_itself
 from searchlab.private.keras import without_advice
 from searchlab.study.spec import StudySpec
 from searchlab.training.build import make_weights
+from searchlab.training.embeddings import check_embeddings
 from searchlab.training.initial import copy_layers, initial_layers
 from searchlab.training.job import Checked, CheckJob
 
@@ -49,6 +50,7 @@ def check_model(job: CheckJob, data: PreparedData) -> Checked:
     if not model.compiled:
         raise ModelError(f"{name} returned a model that is not compiled: call model.compile in it")
     rows = data.unseen("train", slice(_ROWS))
+    check_embeddings(name, model, data)
     with _blaming(name, data):
         predicted = model(np.asarray(rows.x))
     _check_loss(name, loss_name(model.loss), predicted, data)

@@ -89,7 +89,8 @@ def pack(
     paths = StudyLayout(job.directory)
     package = paths.refit if isinstance(job, RefitJob) else paths.best
     manifest = _manifest(job, data.summary, named)
-    write_package(package, model, manifest, data=job.data, base=job.base)
+    own = job.spec.data.own
+    write_package(package, model, manifest, data=job.data, base=job.base, own=own)
     return Made(
         job.number,
         metrics=named,

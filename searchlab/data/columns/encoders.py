@@ -9,6 +9,7 @@ from typing import Any
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
+from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
     MinMaxScaler,
@@ -28,6 +29,7 @@ MOST = 200
 """The most inputs that the categories of one column become."""
 
 _MOST_QUANTILES = 1000
+_CROSSED = 5  # scikit-learn's own number
 _SEED = 0  # the study's seed is for the splits
 
 
@@ -109,12 +111,20 @@ def _categories(choices: Choices, rows: int) -> Any:
         case "integer":
             return OrdinalEncoder(unknown_value=-1, **known)
         case "target":
-            kind = "continuous" if choices.task == "regression" else choices.task
-            return TargetEncoder(target_type=kind, random_state=_SEED)
+            return target_encoder(choices.task)
         case _:
             return OneHotEncoder(
                 handle_unknown="infrequent_if_exist", max_categories=MOST, sparse_output=False
             )
+
+
+def target_encoder(task: str) -> TargetEncoder:
+    """Return scikit-learn's encoder by the target, which cross-fits the rows it is fitted to."""
+    if task == "regression":
+        cv = KFold(_CROSSED, shuffle=True, random_state=_SEED)
+        return TargetEncoder(target_type="continuous", cv=cv)
+    cv = StratifiedKFold(_CROSSED, shuffle=True, random_state=_SEED)
+    return TargetEncoder(target_type=task, cv=cv)
 
 
 def _text(choices: Choices) -> TfidfVectorizer:

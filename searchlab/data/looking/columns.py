@@ -85,7 +85,7 @@ def _left_out(name: str, spec: DataSpec) -> str:
 
 def _split(table: Table, spec: DataSpec) -> Iterator[Column]:
     """Yield the column that divides the rows, if it is no feature."""
-    name = None if spec.split is None else spec.split.no_feature
+    name = spec.set_apart
     if spec.split is None or name is None:
         return
     treatment = "says the part of each row"

@@ -50,5 +50,5 @@ def from_frame(
 
 
 def _no_features(spec: DataSpec) -> list[str]:
-    split = None if spec.split is None else spec.split.no_feature
-    return [name for name in (spec.target, spec.weight, spec.id, split) if name is not None]
+    roles = (spec.target, spec.weight, spec.id, spec.set_apart)
+    return [name for name in roles if name is not None]

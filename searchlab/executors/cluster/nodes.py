@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import suppress
+from typing import Any
 
 from searchlab.errors import SearchlabError
 from searchlab.executors.cluster.capacity import setup_of
@@ -55,7 +56,9 @@ class Nodes:
 
         need = job.spec.training.resources or ResourcesSpec()
         try:
-            code = pack_code(job.spec.factory.factory, job.base)
+            code: dict[str, Any] = {}
+            for reference in (job.spec.factory.factory, *job.spec.data.own):
+                code.update(pack_code(reference, job.base))
             paths = StudyLayout(job.directory)
             inputs = (pack(paths.data), code, pack(paths.initial))
             data, code, initial = map(ray.put, inputs)

@@ -144,9 +144,13 @@ def on_node(job: Job, code: Path, data: Path, directory: Path) -> Job:
 
 
 def _moved(spec: StudySpec, base: Path) -> StudySpec:
-    """Return the study with its factory named relative to its original directory."""
+    """Return the study with its code named relative to its original directory."""
     reference = relative_reference(spec.factory.factory, base)
-    return spec.model_copy(update={"model": spec.factory.model_copy(update={"factory": reference})})
+    moved: dict[str, Any] = {"model": spec.factory.model_copy(update={"factory": reference})}
+    if spec.data.own:
+        scale = relative_reference(spec.data.scaling, base)
+        moved["data"] = spec.data.model_copy(update={"scale": scale})
+    return spec.model_copy(update=moved)
 
 
 def relative_reference(reference: str, base: Path) -> str:
