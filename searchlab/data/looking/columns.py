@@ -51,7 +51,7 @@ def _columns(table: Table, spec: DataSpec, preprocessing: Preprocessing) -> Iter
         shape = " x ".join(map(str, table.X.shape[1:]))
         treatment = preprocessing.treatments().get("", "")
         yield Column(
-            "(array)", "feature", "image", f"rows of shape {shape}", treatment, 0, len(table.X), ()
+            "(array)", "feature", "array", f"rows of shape {shape}", treatment, 0, len(table.X), ()
         )
     if table.w is not None:
         yield _column(
