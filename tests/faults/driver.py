@@ -166,7 +166,7 @@ def _drive(life: Life) -> int:
 
     def make(directory: Path) -> list[MlflowTracker]:
         page = f"a page about {life.file}"  # the real one takes longer than all trials together
-        tracker = MlflowTracker(resolve_uri(None, cwd), directory, render=lambda _: page)
+        tracker = MlflowTracker(resolve_uri(None, cwd), directory, render=lambda *_: page)
         trackers.append(tracker)
         return trackers
 

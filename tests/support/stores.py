@@ -11,7 +11,7 @@ from mlflow.entities import ViewType
 from searchlab.tracking.mlflow.tracker import MlflowTracker
 
 
-def page(record):
+def page(record, _):
     """Return a report without pictures, as the real one takes seconds."""
     return f"a page about {record.spec.name}"
 

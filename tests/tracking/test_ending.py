@@ -140,7 +140,7 @@ def test_the_table_of_trials_has_the_confirmed_scores(uri, home):
 def test_a_report_that_cannot_be_made_keeps_nothing_back(uri, home):
     """The run ends as it should, with the table of its trials, and without a page."""
 
-    def fails(record):
+    def fails(record, _):
         raise ZeroDivisionError(record.spec.name)
 
     assert track(uri, home, make.ended_study(), render=fails).pending == 0

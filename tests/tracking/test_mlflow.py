@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import mlflow
@@ -19,8 +20,12 @@ from mlflow import MlflowClient
 from support.mlflow_server import Server
 from support.stores import artifacts, history, page, put_model, runs, track
 
+from searchlab.core.codec import encode
+from searchlab.data.findings import Finding
 from searchlab.data.preprocessing import load_preprocessing
+from searchlab.data.understood import Profile, write_profile
 from searchlab.errors import TrackingError
+from searchlab.journal.layout import StudyLayout
 from searchlab.report.html.report import report_page
 from searchlab.testing import entries as make
 from searchlab.tracking.mlflow.address import redact, resolve_uri
@@ -111,6 +116,20 @@ def test_the_study_run_shows_settings_results_data_and_files(uri, home, monkeypa
     table = MlflowClient(uri).load_table(run.info.experiment_id, "trials.json", [run.info.run_id])
     assert list(table["state"]) == ["COMPLETE", "PRUNED", "FAIL", "COMPLETE"]
     assert list(table["units"]) == [8, 9, 10, 11]
+
+
+def test_the_study_run_shows_how_its_data_were_understood(uri, home):
+    """The whole profile is a file, and findings are in the description and in a tag."""
+    odd = Finding("leak", ("boat",), "column 'boat' predicts the target: drop it")
+    parts = {"train": 6, "validation": 2, "test": 2}
+    write_profile(StudyLayout(home).profile, Profile("p.csv", 10, parts, (1,), (), (), (odd,)))
+    first, *rest = make.small_study()
+    data = {**first.event.data, "findings": [encode(odd)]}
+    track(uri, home, [replace(first, event=replace(first.event, data=data)), *rest])
+    run = runs(uri)["housing"]
+    assert "data.json" in artifacts(uri, run.info.run_id)
+    assert run.data.tags["searchlab.findings"] == "leak"
+    assert f"- {odd.message}" in run.data.tags["mlflow.note.content"]
 
 
 def test_what_a_backend_sets_about_epochs_becomes_tags(uri, home):

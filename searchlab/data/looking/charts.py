@@ -15,6 +15,7 @@ LONGEST = 24
 """The number of characters of a value shown as an example."""
 
 _INTERVALS = 16
+_STEPS = 20  # whole numbers that get an interval each
 _VALUES = 8
 _FAR = 2.0  # times the usual range, up to which all values are inside a histogram
 _FREQUENT = 0.02  # of the rows have the most frequent value, at least
@@ -51,15 +52,20 @@ def shown_text(value: Any) -> str:
 
 def _histogram(values: Array) -> Chart:
     low, high = np.percentile(values, _TAILS)
-    least, most = values.min(), values.max()
+    least, most = float(values.min()), float(values.max())
+    if most - least < _STEPS and (values == np.round(values)).all():
+        steps = np.bincount((values - least).astype(np.int64))
+        return Chart(
+            (number_text(least), number_text(most)), tuple(map(int, steps)), histogram=True
+        )
     if most - least <= _FAR * (high - low) or low == high:
         low, high = least, most
     counts, _ = np.histogram(np.clip(values, low, high), _INTERVALS, (low, high))
-    ends = (_end(low, least, "from"), _end(high, most, "to"))
+    ends = (_end(float(low), least, "from"), _end(float(high), most, "to"))
     return Chart(ends, tuple(map(int, counts)), histogram=True)
 
 
 def _end(shown: float, true: float, word: str) -> str:
     """Return an end of a histogram, and how far the values go beyond it."""
-    text = number_text(float(shown))
-    return text if shown == true else f"{text} ({word} {number_text(float(true))})"
+    text = number_text(shown)
+    return text if shown == true else f"{text} ({word} {number_text(true)})"

@@ -14,7 +14,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from searchlab.core.arrays import Array
 from searchlab.data.findings import Finding
-from searchlab.data.looking.view import View
+from searchlab.data.looking.view import View, share_text
 
 _FEWEST = 30  # rows; fewer can be told apart by chance
 _LOOKED = 2048  # rows of the quick look
@@ -50,7 +50,9 @@ def _finding(view: View, name: str, score: float, *, same: bool) -> Finding:
     if same:
         said = f"is the target {target!r} itself"
     else:
-        said = f"alone predicts the target {target!r} nearly without fail ({score:.1%} of it)"
+        said = (
+            f"alone predicts the target {target!r} nearly without fail ({share_text(score)} of it)"
+        )
     return Finding(
         "leak",
         (name,),

@@ -87,5 +87,6 @@ def _below(chart: Chart) -> str:
         return " … ".join(chart.labels)
     total = sum(chart.counts) + chart.others
     by_size = sorted(zip(chart.counts, chart.labels, strict=True), key=lambda pair: -pair[0])
-    named = [f"{label} {100 * count / total:.0f} %" for count, label in by_size[:_SHARES]]
-    return ", ".join([*named, *(["…"] if len(by_size) > _SHARES or chart.others else [])])
+    shares = [(label, 100 * count / total) for count, label in by_size[:_SHARES]]
+    named = [f"{label}: {share:.0f} %" for label, share in shares if share >= 1]
+    return ", ".join([*named, *(["…"] if len(by_size) > len(named) or chart.others else [])])

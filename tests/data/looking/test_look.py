@@ -6,6 +6,7 @@ import pytest
 
 from searchlab.data.findings import Finding
 from searchlab.data.load import load
+from searchlab.data.looking.charts import chart
 from searchlab.data.looking.look import look
 from searchlab.data.looking.view import View
 from searchlab.study.spec import DataSpec
@@ -180,6 +181,32 @@ def test_categories_beyond_the_most_common_are_counted(tmp_path):
     findings = found(frame, tmp_path)
     assert list(findings) == ["categories-cut"]
     assert "'zip' has " in findings["categories-cut"].message
+
+
+@pytest.mark.parametrize(
+    ("values", "labels", "counts"),
+    [
+        ([1, 1, 1, 3, 2, 5, 6, 7, 8, 9], ("1", "9"), (3, 1, 1, 0, 1, 1, 1, 1, 1)),
+        (["a", "b", "a"], ("a", "b"), (2, 1)),
+        ([2.5, 1.5, 2.5], ("1.5", "2.5"), (1, 2)),
+    ],
+)
+def test_charts_count_values(values, labels, counts):
+    """Whole numbers have a bar each, with gaps; few values are counted; others are intervals."""
+    drawn = chart(np.array(values))
+    assert drawn is not None
+    assert (drawn.labels, drawn.counts) == (labels, counts)
+
+
+def test_charts_bound_what_they_show():
+    """Values far away do not squash a histogram, and values that all differ have none."""
+    drawn = chart(np.append(np.random.default_rng(0).uniform(0, 1, 2000), [500.0]))
+    assert drawn is not None
+    assert drawn.labels[1].endswith("(to 500)")
+    assert sum(drawn.counts) == 2001
+    assert max(drawn.counts) < 300
+    assert chart(np.array([f"name {n}" for n in range(500)], object)) is None
+    assert chart(np.array([])) is None
 
 
 def test_a_leak_is_found_among_thousands_of_columns(tmp_path):

@@ -44,7 +44,7 @@ def test_the_section_has_findings_first_and_then_the_columns(tmp_path):
     table = next(table for table in read.tables if table[0][0] == "column")
     assert table[1:] == [
         ["age", "whole numbers", "0 to 1", "20 %", "1 … 80 (to 200)"],
-        ["sex", "whole numbers", "0 to 1", "20 %", "male 65 %, female 35 %"],
+        ["sex", "whole numbers", "0 to 1", "20 %", "male: 65 %, female: 35 %"],
         ["boat", "whole numbers", "0 to 1", "20 %", "1, 2"],
     ]
     heights = [each["style"] for _, each in read.tags if each.get("title", "").endswith("rows")]
@@ -75,6 +75,7 @@ def test_thousands_of_columns_do_not_fill_the_page(tmp_path):
     table = next(table for table in read.tables if table[0][0] == "column")
     assert len(table) == 401
     assert table[1][0] == "c999"
+    assert "400 of 1,000 columns" in read.text
     assert "600 more columns" in read.text
 
 
