@@ -186,7 +186,7 @@ def test_categories_beyond_the_most_common_are_counted(tmp_path):
 @pytest.mark.parametrize(
     ("values", "labels", "counts"),
     [
-        ([1, 1, 1, 3, 2, 5, 6, 7, 8, 9], ("1", "9"), (3, 1, 1, 0, 1, 1, 1, 1, 1)),
+        ([1, 1, 1, 3, 2, 5, 6, 7, 8, 9, 10], ("1", "10"), (3, 1, 1, 0, *[1] * 6)),
         (["a", "b", "a"], ("a", "b"), (2, 1)),
         ([2.5, 1.5, 2.5], ("1.5", "2.5"), (1, 2)),
     ],
