@@ -124,6 +124,9 @@ def _limits(of: Manifest) -> Iterator[str]:
         yield "  and thus optimistic."
     yield "- Categories and words that do not occur in the training rows are ignored."
     yield "- `saved_model/` and `model.onnx` need rows preprocessed by `preprocessing.skops`."
+    if of.rows.transform:
+        yield "  They give the target as the model was fitted to it, not in its own units;"
+        yield "  `rows.transform` in `model.json` has the figures to undo that."
 
 
 def _table(values: Mapping[str, Any], head: str = "param") -> Iterator[str]:

@@ -72,13 +72,13 @@ def scale(view: View) -> Iterator[Finding]:
     if view.transform:
         return
     kind, why = needed(view.y)
-    if kind == "standard":
+    if kind != "none" and not list(decades(view)):
         yield Finding(
             "target-scale",
             (view.table.target,),
             f"the target {view.table.target!r} is far from 0 and 1 ({why}), which networks learn "
-            f"slowly, and a model of your own gets it as it is: write target_transform: standard "
-            f"in data, or none to keep it",
+            f"slowly, and a model of your own gets it as it is: write target_transform: {kind} in "
+            f"data, or none to keep it",
         )
 
 

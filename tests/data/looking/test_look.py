@@ -218,3 +218,20 @@ def test_a_leak_is_found_among_thousands_of_columns(tmp_path):
     findings = {each.code: each for each in look(seen)}
     assert set(findings) == {"leak", "more-inputs-than-rows"}
     assert findings["leak"].columns == ("g7",)
+
+
+def test_a_target_far_from_one_is_told_to_models_of_ones_own(tmp_path):
+    """A model of the user's gets such a target as it is, and is told; the built-in one is not."""
+    from searchlab.data.prepare import prepare
+    from searchlab.testing.doubles import study
+
+    table = features()
+    table.assign(y=1000 + 50 * table.iloc[:, 0].rank(pct=True)).to_csv(
+        tmp_path / "far.csv", index=False
+    )
+    data = {"path": "far.csv", "target": "y"}
+    own = prepare(study(data=data, model="own.py:build"), tmp_path, tmp_path / "own")
+    (finding,) = [each for each in own.findings if each.code == "target-scale"]
+    assert "write target_transform: standard in data" in finding.message
+    built_in = prepare(study(data=data, model="mlp"), tmp_path, tmp_path / "mlp")
+    assert "target-scale" not in {each.code for each in built_in.findings}
