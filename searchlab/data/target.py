@@ -166,6 +166,7 @@ def fit_target(wanted: str, y: Array, base: Path, *, classes: bool, free: bool) 
         wanted, why = needed(values) if free else ("none", "")
     match wanted:
         case "standard":
+            why = "it is far from 0 and 1" if why else ""
             return TargetTransform("standard", *_moments(values), why=why)
         case "log1p":
             low = float(values.min())
