@@ -28,9 +28,11 @@ def choose(spec: StudySpec, table: Table, task: str, base: Path) -> Choices:
         DataError: if the user's transformer cannot be made.
     """
     data = spec.data
-    scale = data.scale or ("none" if _are_tokens(spec, table, base) else data.scaling)
-    own = None if scale in SCALES else _own(scale, base)
-    return Choices(scale, data.categories, data.text, task, own)
+    if data.scale is None and _are_tokens(spec, table, base):
+        note = "whole numbers left as they are for the model's Embedding"
+        return Choices("none", data.categories, data.text, task, note=note)
+    own = None if data.scaling in SCALES else _own(data.scaling, base)
+    return Choices(data.scaling, data.categories, data.text, task, own)
 
 
 def _are_tokens(spec: StudySpec, table: Table, base: Path) -> bool:

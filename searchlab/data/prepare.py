@@ -69,7 +69,7 @@ class DataSummary:
         target_why: why, if that was found out and not asked for; else "".
         understood: the columns, with what is done with each.
         findings: likely mistakes in the data or in their use.
-        notes: how the file was read, where that had to be found out.
+        notes: how the file was read and the model was served, where that had to be found out.
     """
 
     name: str
@@ -349,7 +349,7 @@ def _write(
         validation=len(parts["validation"]),
         test=len(parts["test"]),
         findings=() if whole else look(view),
-        notes=() if table.dialect is None else tuple(table.dialect.described()),
+        notes=_notes(table, choices),
         understood=() if whole else describe(table, spec.data, preprocessing, transform),
         target_transform=str(transform),
         target_why=transform.why,
@@ -363,6 +363,11 @@ def _write(
     (directory / _ROWS).write_text(json.dumps(encode(schema), indent=1), encoding="utf-8")
     save_example(table.X, schema, parts["train"], directory)
     return summary
+
+
+def _notes(table: Table, choices: Choices) -> tuple[str, ...]:
+    read = () if table.dialect is None else tuple(table.dialect.described())
+    return (*read, choices.note) if choices.note else read
 
 
 def _seen(choices: Choices, folds: Folds, train: Array) -> Array:

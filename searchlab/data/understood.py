@@ -68,7 +68,7 @@ class Profile:
         rows: the number of all rows.
         parts: the number of rows of each part: "train", "validation" and "test".
         shape: the shape of one row of the model's input.
-        notes: how the file was read, where that had to be found out.
+        notes: how the file was read and the model was served, where that had to be found out.
         columns: its columns.
         findings: likely mistakes in the data or in their use, the gravest first.
     """

@@ -43,6 +43,7 @@ class Choices:
         text: the encoding of longer text.
         task: "regression", "binary" or "multiclass".
         own: a transformer of the user's in place of a scale, not fitted, or None.
+        note: what searchlab decided by itself, in a few words, or "".
     """
 
     scale: str = "standard"
@@ -50,6 +51,7 @@ class Choices:
     text: TextSpec = field(default_factory=TextSpec)
     task: str = "regression"
     own: Any = None
+    note: str = ""
 
 
 def column_transformer(

@@ -46,6 +46,8 @@ def shown_text(value: Any) -> str:
     """Return a value as an example: one line of bounded length."""
     if isinstance(value, float | np.floating):
         return number_text(float(value))
+    if isinstance(value, np.datetime64 | pd.Timestamp):
+        return str(pd.Timestamp(value)).removesuffix(" 00:00:00")
     line = one_line(str(value))
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
 

@@ -248,3 +248,21 @@ def test_example_rows_have_dates_as_in_the_file(tmp_path: Path) -> None:
             assert set(example["when"]) <= set(pd.Series(text).tolist()), name
         loaded = load_preprocessing(tmp_path / "data" / "preprocessing.skops")
         assert np.isfinite(loaded.transform(example)).all()
+
+
+def test_time_zones_count_in_the_order_of_rows(tmp_path: Path) -> None:
+    """As points in time, ten in Berlin is before ten in New York, whatever the clocks say."""
+    column = pd.Series(["2015-01-01T10:00-05:00", "2015-01-01T10:00+01:00", "2015-01-01T10:00Z"])
+    assert list(dates.instants(column, dates.ISO).dt.hour) == [15, 9, 10]
+    assert list(dates.read(column, dates.ISO).dt.hour) == [10, 10, 10]
+
+
+def test_the_time_that_divides_rows_is_a_feature_only_if_the_study_says_so(tmp_path: Path) -> None:
+    """Rows in the order of time learn of weekdays where `kinds` names the column."""
+    frame = pd.DataFrame({"when": DAYS.strftime("%d.%m.%Y"), "x": np.arange(800) % 9})
+    frame["y"] = np.arange(800) / 7
+    split = {"by": "time", "column": "when"}
+    assert prepared(tmp_path, frame, split=split).meta["inputs"] == ["x"]
+    data = prepared(tmp_path, frame, split=split, kinds={"when": "date"})
+    assert "when: Sunday" in data.meta["inputs"]
+    assert data.y_test.min() > data.y_train.max()
