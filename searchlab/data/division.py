@@ -62,6 +62,7 @@ def division(raw: Raw, spec: DataSpec) -> Division:
         DataError: if a row has no value, or one that the scheme cannot use.
     """
     column, split = raw.split, spec.split
+    _check_own_parts(raw, spec)
     if split is None or (split.by is not None and split.column is None):
         return Division(assigned=raw.assigned)
     assert column is not None  # noqa: S101 - readers give it for each scheme that names one
@@ -80,6 +81,16 @@ def division(raw: Raw, spec: DataSpec) -> Division:
         values = column if split.groups is not None else _strata(column)
     codes, labels = pd.factorize(values, sort=True, use_na_sentinel=False)
     return Division(codes.astype(np.int64), tuple(map(str, labels)), raw.assigned)
+
+
+def _check_own_parts(raw: Raw, spec: DataSpec) -> None:
+    """Refuse keys that say otherwise than the arrays or files of parts."""
+    if raw.assigned is None:
+        return
+    if len(raw.assigned.rows("test")) and not spec.tested:
+        raise raw.error("there are test rows, and data.test is 0: leave out data.test, or the rows")
+    if spec.parts_column is not None:
+        raise raw.error("the parts have rows of their own: leave out data.split.column")
 
 
 def _assigned(raw: Raw, column: pd.Series[Any], spec: DataSpec) -> Assignment:
@@ -106,10 +117,11 @@ def _assigned(raw: Raw, column: pd.Series[Any], spec: DataSpec) -> Assignment:
 
 def _times(raw: Raw, column: pd.Series[Any], spec: DataSpec) -> pd.Series[Any]:
     """Return a column as numbers or times, which have an order."""
-    if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
-        return column
     name = str(column.name)
     wanted = wanted_kind(name, spec.kinds) or ""
+    numbers = pd.api.types.is_numeric_dtype(column) and "%" not in wanted
+    if numbers or pd.api.types.is_datetime64_any_dtype(column):
+        return column
     try:
         form = wanted if "%" in wanted else dates.recognise(column.rename(name), name)
         if form is not None:

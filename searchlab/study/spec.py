@@ -161,7 +161,11 @@ class DataSpec(ReadingSpec):
         split = self.split
         if split is None or split.no_feature is None:
             return
-        names = {"the target": (self.target,), "the weight": (self.weight,), "in drop": self.drop}
+        names: dict[str, tuple[str | None, ...]] = {
+            "the target": (self.target,),
+            "the weight": (self.weight,),
+            "in features": (self.features or ()) if split.by is None else (),
+        }
         for other, these in names.items():
             if split.no_feature in these:
                 key = split.key.removeprefix("data.")

@@ -18,7 +18,8 @@ class SplitSpec(Part):
         by: `time`: the latest rows are the test's, the latest of the others stop early, and each
             fold is scored on later rows than it is fitted to.
         column: with `by`, the column with the time, by default the order of the file; without it,
-            the column that says the part of each row (train, valid or test). No feature.
+            the column that says the part of each row (train, valid or test). No feature, but a
+            time that `features` names.
         gap: the number of times that are left out before later rows, with `by`.
         groups: the column whose equal values stay together, such as a patient. No feature.
         stratify: the column whose values each part has in the same shares; more than ten numbers

@@ -128,6 +128,54 @@ def test_times_that_cannot_be_divided_are_refused(
         divided(tmp_path, frame, study(evaluation, split=keys))
 
 
+@pytest.mark.parametrize(
+    "form", ["%d.%m.%Y", "%Y%m%d", "%Y-%m-%d %H:%M", "%d %B %Y", "%m/%d/%y", "%b %d, %Y %I:%M %p"]
+)
+def test_dates_are_in_order_however_they_are_written(tmp_path: Path, form: str) -> None:
+    """The latest days are the test, not those that come last in the alphabet."""
+    day = np.random.default_rng(3).permutation(100)
+    when = pd.Timestamp("2025-10-20") + pd.to_timedelta(day, unit="D")
+    frame = series(when=when.strftime(form))
+    splits = divided(tmp_path, frame, study(split={"by": "time", "column": "when"}))
+    assert sorted(day[splits.test]) == list(range(80, 100))
+
+
+def test_times_with_zones_are_in_the_order_in_which_they_were(tmp_path: Path) -> None:
+    """The hour that clocks show twice in autumn comes twice, one after the other."""
+    zones = pd.date_range("2026-10-25", periods=8, freq="30min", tz="Europe/Berlin")
+    frame = series(8, when=[time.isoformat() for time in zones])[::-1]
+    splits = divided(tmp_path, frame, study(split={"by": "time", "column": "when"}))
+    np.testing.assert_array_equal(splits.test, [1, 0])
+
+
+def test_dates_that_could_be_two_days_need_a_kind(tmp_path: Path) -> None:
+    """A day is never taken for a month: the message says how to tell, and that is followed."""
+    frame = series(24, when=[f"0{1 + i % 9}/0{1 + i // 9}/2026" for i in range(24)])
+    by = {"by": "time", "column": "when"}
+    with pytest.raises(DataError, match=r"data.split.column: .* cannot be told apart: add kinds: "):
+        divided(tmp_path, frame, study(split=by))
+    orders = []
+    for form in ("%d/%m/%Y", "%m/%d/%Y"):
+        splits = divided(tmp_path, frame, study(split=by, kinds={"when": form}))
+        times = pd.to_datetime(frame["when"], format=form)
+        assert times[splits.test].min() > times[splits.refit].max()
+        orders.append(set(splits.test))
+    assert orders[0] != orders[1]
+
+
+def test_a_time_is_a_feature_if_it_is_named_as_one(tmp_path: Path) -> None:
+    """Only its name makes it one, as a later time is unlike those that a model knows."""
+    frame, by = series(when=np.arange(100)), {"by": "time", "column": "when"}
+    for features, left in (
+        (None, ["a"]),
+        (["a", "w*"], ["a"]),
+        (["a", "when"], ["a", "when"]),
+    ):
+        spec = study(split=by, **({} if features is None else {"features": features}))
+        divided(tmp_path, frame, spec)
+        assert list(load(spec.data, tmp_path).X) == left
+
+
 # ---- by group
 
 
@@ -167,6 +215,15 @@ def test_groups_divide_like_a_plain_script(tmp_path: Path, classes: bool, repeat
     pairs = [(rest, test), (train, validation), *[(train[a], train[b]) for a, b in folds]]
     for one, other in pairs:
         assert not set(groups[one]) & set(groups[other])
+
+
+def test_a_column_that_is_dropped_can_still_divide(tmp_path: Path) -> None:
+    """What is no feature anyway may be said to be none, and strata need not be one."""
+    frame, kept = patients(), study(split={"groups": "patient"})
+    both = study(split={"groups": "patient"}, drop=["patient"])
+    expected = divided(tmp_path, frame, kept).test
+    np.testing.assert_array_equal(divided(tmp_path, frame, both).test, expected)
+    divided(tmp_path, frame, study(split={"stratify": "patient"}, drop=["pat*"]))
 
 
 def test_too_few_groups_are_refused(tmp_path: Path) -> None:

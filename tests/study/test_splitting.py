@@ -56,7 +56,12 @@ def test_what_other_tools_call_it_leads_to_the_right_key(
         ({"split": {"by": "time", "groups": "p"}}, {}, "has by and groups: keep one of them"),
         ({"split": {"groups": "p", "gap": 3}}, {}, "data.split.gap: goes with by: time only"),
         ({"split": {"groups": "y"}}, {}, "data.split.groups: is 'y', which is also the target"),
-        ({"split": {"column": "a"}, "drop": ["a"]}, {}, "split.column: is 'a', which is also in d"),
+        (
+            {"split": {"column": "a"}, "weight": "a"},
+            {},
+            "split.column: is 'a', which is also the w",
+        ),
+        ({"split": {"groups": "p"}, "features": ["a", "p"]}, {}, "'p', which is also in features"),
         ({"split": {"column": "p"}, "test_path": "b.csv"}, {}, "data.test_path: says the part of"),
         (
             {"test": 0.3, "test_path": "b.csv"},

@@ -112,7 +112,7 @@ def _known(spec: DataSpec, like: Raw | None) -> Known:
         text=frozenset() if spec.id is None else frozenset([spec.id]),
         kinds=spec.kinds,
         target=spec.target,
-        aside=frozenset(dropped),
+        aside=frozenset(dropped) - set(names),
     )
     if like is None or like.dialect is None:
         return known

@@ -39,7 +39,18 @@ def read_files(spec: DataSpec, base: Path) -> Raw:
         return first
     others = [read_source(spec, base, key, like=first) for key in keys.values()]
     raws = [first, *(_like(first, other) for other in others)]
-    given: zip[tuple[Part, Raw]] = zip(("train", *keys), raws, strict=True)
+    assigned = Assignment.consecutive({"train": len(first.y)})
+    if first.assigned is not None:  # arrays of its own for the test, say
+        assigned = first.assigned
+        for part, key in keys.items():
+            if len(assigned.rows(part)):
+                raise DataError(
+                    f"{first.source}: has {part} rows of its own, and data.{key} has others: leave "
+                    f"one of them out"
+                )
+    more = Assignment.consecutive(
+        {part: len(raw.y) for part, raw in zip(keys, others, strict=True)}
+    )
     columns: dict[str, Any] = {}
     for name in ("y", "weight", "split"):
         parts = [getattr(raw, name) for raw in raws]
@@ -48,7 +59,7 @@ def read_files(spec: DataSpec, base: Path) -> Raw:
         first,
         X=_joined([raw.X for raw in raws]),
         aside=None if first.aside is None else _joined([raw.aside for raw in raws]),
-        assigned=Assignment.consecutive({part: len(raw.y) for part, raw in given}),
+        assigned=Assignment(np.concatenate([assigned.numbers, more.numbers])),
         **columns,
     )
 
