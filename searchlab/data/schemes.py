@@ -106,14 +106,16 @@ def _check_strata(
 ) -> None:
     """Raise DataError for a stratum of which some rows have fewer than a key needs."""
     least, key = needed
-    for number, name in enumerate(names):
-        count = int((strata[rows] == number).sum())
-        if count < least:
-            total = int((strata == number).sum())
-            raise DataError(
-                f"{kind} {name!r} has only {total} rows: {key} needs {least} and has {count} of "
-                f"them: add rows, or merge or leave out the {kind}"
-            )
+    if not names:
+        return
+    counts = np.bincount(strata[rows], minlength=len(names))
+    few = np.flatnonzero(counts < least)
+    if len(few):
+        total = int((strata == few[0]).sum())
+        raise DataError(
+            f"{kind} {names[few[0]]!r} has only {total} rows: {key} needs {least} and has "
+            f"{counts[few[0]]} of them: add rows, or merge or leave out the {kind}"
+        )
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,8 @@ def split(y: Array, classes: tuple[str, ...], found: Division, spec: StudySpec) 
         places = np.empty(len(y), np.int64)  # the position of each row among the training rows
         places[train] = np.arange(len(train))
         folds = ((places[fit], places[score]),)
-    refit = np.concatenate([train, validation, rest[~np.isin(rest, [*train, *validation])]])
+    both = np.concatenate([train, validation])
+    refit = np.concatenate([both, rest[~np.isin(rest, both)]])
     splits = Splits(train, validation, test, refit, folds)
     _check_classes(y, classes, splits)
     return splits
