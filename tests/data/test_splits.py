@@ -114,7 +114,7 @@ def test_rows_of_one_time_stay_together(tmp_path: Path) -> None:
         ({"by": "time", "column": "y2"}, {}, r"t.csv: no column 'y2'; did you mean 'y'\?"),
         ({"by": "time", "gap": 60}, {}, "too few times: data.validation of 0.2 would take 4 of 20"),
         ({"by": "time"}, {"folds": 70}, "too few times: evaluation.folds of 70 leave nothing"),
-        ({"by": "time", "column": "word"}, {}, "split.column: 'word' has no order in time"),
+        ({"by": "time", "column": "word"}, {}, "split.column: the column 'word' has no order"),
         ({"by": "time", "column": "hole"}, {}, r"t.csv: row 5: .*'hole' has no value \(1 rows"),
     ],
 )
