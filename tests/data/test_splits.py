@@ -398,3 +398,23 @@ def test_the_order_of_time_is_that_of_dates_as_columns_read_them(tmp_path):
     spec = DataSpec(path="t.csv", target="y", split={"by": "time", "column": "day"})
     codes = load(spec, tmp_path).division.codes
     assert (np.diff(codes) > 0).all()
+
+
+def test_arrays_of_parts_are_an_assignment_as_any_other(tmp_path: Path) -> None:
+    """x_test is the test, early-stopping rows come from x_train, and other keys cannot differ."""
+    x, y = np.arange(120.0).reshape(60, 2), np.arange(60) / 7
+    arrays = {"x_train": x[:45], "y_train": y[:45], "x_test": x[45:], "y_test": y[45:]}
+    np.savez(tmp_path / "t.npz", **arrays)
+    keys = {"path": "t.npz", "target": "y"}
+    spec = study({"folds": 3}, **keys)
+    table = load(spec.data, tmp_path)
+    splits = split(table.y, (), table.division, spec)
+    np.testing.assert_array_equal(splits.test, np.arange(45, 60))
+    again = {"test_size": 0.2, "random_state": SEED}
+    train, validation = sk.train_test_split(np.arange(45), **again)
+    np.testing.assert_array_equal(splits.train, train)
+    np.testing.assert_array_equal(splits.validation, validation)
+    with pytest.raises(DataError, match="there are test rows, and data.test is 0"):
+        load(study(**keys, test=0).data, tmp_path)
+    with pytest.raises(DataError, match=r"t.npz: has test rows of its own, and data.test_path"):
+        load(study(**keys, test_path="t.npz").data, tmp_path)
