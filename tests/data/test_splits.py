@@ -414,7 +414,7 @@ def test_arrays_of_parts_are_an_assignment_as_any_other(tmp_path: Path) -> None:
     train, validation = sk.train_test_split(np.arange(45), **again)
     np.testing.assert_array_equal(splits.train, train)
     np.testing.assert_array_equal(splits.validation, validation)
-    with pytest.raises(DataError, match="there are test rows, and data.test is 0"):
+    with pytest.raises(DataError, match=r"there are test rows, and data.test is 0"):
         load(study(**keys, test=0).data, tmp_path)
     with pytest.raises(DataError, match=r"t.npz: has test rows of its own, and data.test_path"):
         load(study(**keys, test_path="t.npz").data, tmp_path)
