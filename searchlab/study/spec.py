@@ -215,10 +215,9 @@ class DataSpec(ReadingSpec):
 
     @property
     def set_apart(self) -> str | None:
-        """The column that divides the rows and is no feature, unless other keys say that it is."""
+        """The column that divides the rows and is no feature: a time is one if it is named so."""
         name = None if self.split is None else self.split.no_feature
-        said = name in (self.features or ()) or name in self.kinds
-        return None if said and self.split is not None and self.split.by == "time" else name
+        return None if name in (self.features or ()) else name
 
     @property
     def scaling(self) -> str:
