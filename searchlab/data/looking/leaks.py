@@ -33,9 +33,9 @@ def leaks(view: View) -> Iterator[Finding]:
         return
     for name in _promising(view):
         values = view.numbers[name].to_numpy(np.float64)
-        score = _tree_score(values, view)
-        if score >= _LEAK[bool(view.classes)]:
-            yield _finding(view, name, score, same=_same(view, values))
+        score, same = _tree_score(values, view), _same(view, values)
+        if same or score >= _LEAK[bool(view.classes)]:
+            yield _finding(view, name, score, same=same)
     for name, column in view.words:
         codes = pd.factorize(column.iloc[view.sample])[0]
         most = 3 * len(view.classes) if view.classes else _BINS

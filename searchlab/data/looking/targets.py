@@ -13,6 +13,7 @@ from searchlab.data.target import needed
 
 _RARE = 10  # rows of a class, in all parts together
 _HEAVY = 20  # times as many rows of the largest class as of the smallest
+_USUAL = 0.8  # of the rows have the largest class
 _DECADES = 1000.0  # from the smallest hundredth of the targets to the largest
 _SHOWN = 3
 
@@ -39,7 +40,8 @@ def imbalance(view: View) -> Iterator[Finding]:
         return
     counts = np.bincount(view.y, minlength=len(view.classes))
     most, least = int(counts.argmax()), int(counts.argmin())
-    if counts[most] >= _HEAVY * counts[least] and counts[least] >= _RARE:
+    usual = counts[most] >= _USUAL * len(view.y)
+    if usual and counts[most] >= _HEAVY * counts[least] and counts[least] >= _RARE:
         yield Finding(
             "imbalance",
             (view.table.target,),
