@@ -328,7 +328,7 @@ def _write(
         if table.w is not None:
             np.save(directory / f"w_{part}.npy", table.w[rows])
     x_train = np.load(directory / "x_train.npy", mmap_mode="r+")
-    if choices.categories == "target" and x_seen is not None:
+    if x_seen is not None:
         x_train[seen] = x_seen  # in which no row has seen its own target
         x_train.flush()
     save_preprocessing(preprocessing, directory / _PREPROCESSING)

@@ -54,9 +54,8 @@ def fit_preprocessing(
         y: the target of all rows as numbers.
 
     Returns:
-        The preprocessing; and for columns the model's input of the training rows, in which no row's
-        encoding has seen its own target: it is not `transform`'s where categories are encoded by
-        the target.
+        The preprocessing; and, if an encoding uses the target, the model's input of the training
+        rows, in which none has seen its own target, unlike in `transform`'s.
 
     Raises:
         DataError: if these rows leave nothing to fit on.

@@ -55,7 +55,7 @@ class ColumnPreprocessing:
         forms: Mapping[str, str],
         choices: Choices,
         y: Array,
-    ) -> tuple[ColumnPreprocessing, Array]:
+    ) -> tuple[ColumnPreprocessing, Array | None]:
         """Fit on the training rows.
 
         Args:
@@ -66,8 +66,8 @@ class ColumnPreprocessing:
             y: the target of these rows (n,), which an encoding of categories may use.
 
         Returns:
-            The preprocessing, and its float32 output for these rows, in which no row's encoding has
-            seen its own target.
+            The preprocessing; and, if an encoding uses the target, its float32 output for these
+            rows, in which none has seen its own target.
 
         Raises:
             DataError: if they leave nothing to fit on.
@@ -86,7 +86,7 @@ class ColumnPreprocessing:
         fitted = cls(
             kinds, forms, parts, origins, transformer, inputs, _integers(transformer, choices)
         )
-        return fitted, fitted._finished(x, X)
+        return fitted, fitted._finished(x, X) if choices.categories == "target" else None
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -183,7 +183,7 @@ def _fitted(
     try:
         x = np.asarray(transformer.fit_transform(X, y))
         if x.shape[0] == len(X):
-            return x.astype(np.float64)
+            return x.astype(np.float64, copy=False)
         raise ValueError(f"it returned {x.shape[0]} rows for {len(X)}")
     except Exception as error:
         why = f"{type(error).__name__}: {' '.join(str(error).split())}"
