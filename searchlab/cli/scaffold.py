@@ -51,11 +51,11 @@ model:
     dropout: $dropout  # the fraction of a layer's neurons that a step leaves out
 
 space:  # arguments that differ from trial to trial
-  n_hidden: {int: [0, 3]}  # a whole number, both ends included; 0 is a linear model
+  n_hidden: {int: [0, $deepest]}  # a whole number, both ends included; 0 is a linear model
   n_neurons: {choice: $neurons}  # of each hidden layer
   learning_rate: {float: [5.0e-4, 1.0e-2], log: true}  # log: as many below 0.002 as above
   weight_decay: {float: [1.0e-3, 1.0], log: true}
-  # activation: {choice: [relu, elu, tanh], when: {param: n_hidden, in: [1, 2, 3]}}  # if there are
+  # activation: {choice: [relu, elu, tanh], when: {param: n_hidden, in: [1, 2]}}
 
 objective:
   metric: val_loss  # measured on rows that no training has seen; for classes also val_accuracy
@@ -100,6 +100,7 @@ class _Size:
     Attributes:
         rows: the most rows that they are for.
         folds: the folds of the cross-validation; 0 for a hold-out, where its score is sure enough.
+        deepest: the most hidden layers.
         neurons: the choices for the neurons of a hidden layer.
         dropout: the dropout; needed where few rows are easily learned by heart.
         batch: the rows of one step.
@@ -109,6 +110,7 @@ class _Size:
 
     rows: float
     folds: int
+    deepest: int
     neurons: list[int]
     dropout: float
     batch: int
@@ -125,11 +127,12 @@ class _Size:
 
 
 _SIZES = (
-    _Size(1_000, 5, [8, 32, 64], dropout=0.2, batch=16, epochs=200, patience=20),
-    _Size(5_000, 3, [16, 64, 128], dropout=0.1, batch=32, epochs=100, patience=15),
-    _Size(20_000, 0, [32, 64, 128], dropout=0.0, batch=64, epochs=100, patience=10),
-    _Size(math.inf, 0, [64, 128, 256], dropout=0.0, batch=128, epochs=100, patience=10),
+    _Size(1_000, 5, 2, [16, 64], dropout=0.2, batch=16, epochs=150, patience=15),
+    _Size(5_000, 3, 2, [32, 128], dropout=0.1, batch=32, epochs=100, patience=12),
+    _Size(20_000, 0, 3, [64, 192], dropout=0.1, batch=64, epochs=100, patience=10),
+    _Size(math.inf, 0, 3, [128, 256], dropout=0.1, batch=128, epochs=100, patience=10),
 )
+"""Few choices of widths: with dropout, each width and depth is a program to compile."""
 
 
 def init_text(dataset: str | None, csv: Path | None, target: str | None, file: Path) -> str:
