@@ -7,21 +7,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
+import numpy as np
+import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import log_loss, root_mean_squared_error
+from sklearn.model_selection import train_test_split
 
 from searchlab import run_study
 from searchlab.cli.scaffold import init_text, write_new
-from searchlab.data.prepare import open_data, prepare
-from searchlab.journal.home import load_record
+from searchlab.data.prepare import PreparedData, open_data, prepare
 from searchlab.journal.layout import refit_data
 from searchlab.study.spec import StudySpec
 
 from .sources import PublicTable
-
-_LINEAR = ("linear", "logistic")
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,9 @@ class Standing:
 def compare(table: PublicTable, seed: int, directory: Path) -> Compared:
     """Run the study that `searchlab init` writes for a table.
 
-    Only the seed, of the splits and all else, is changed, and MLflow is left out. The simple models
-    are fitted by hand to the study's rows; where the study's own are better, as they may be with
-    a transformed target, those count.
+    Only the seed, of the splits and all else, is changed, and MLflow is left out. The study's model
+    predicts from the rows of the file, as a user's script would have it. The simple models are
+    fitted to the columns that the study made of the same rows.
 
     Args:
         table: the table.
@@ -85,60 +86,57 @@ def compare(table: PublicTable, seed: int, directory: Path) -> Compared:
     write_new(file, init_text(None, csv, table.target, file))
     overrides = {"search.seed": seed, "trackers": ["memory"]}
     result = run_study(file, directory=directory, overrides=overrides)
-    record = load_record(result.name, directory)
-    assert record.started is not None
     assert result.winner is not None
-    root = math.sqrt if record.started.data["task"] == "regression" else float
-    losses = by_hand(result.spec, directory)
-    for name, each in record.baselines.items():
-        if name in losses and each.metrics:
-            losses[name] = min(losses[name], root(each.metrics["loss"]))
+    prepare(result.spec, directory, directory / "by-hand")
+    data = open_data(refit_data(directory / "by-hand"))
+    rows, truth = _test_rows(pd.read_csv(csv), table.target, data, result.spec)
+    model = result.model()
+    network = model.predict_proba(rows) if data.summary.classes else model.predict(rows)
+    linear, boosting = _simple(data, seed)
     return Compared(
-        rows=record.started.data["rows"],
-        network=root(result.test["loss"]),
-        linear=next(losses[name] for name in _LINEAR if name in losses),
-        boosting=losses["boosting"],
+        rows=data.summary.rows,
+        network=loss(truth, network),
+        linear=loss(data.y_test, linear),
+        boosting=loss(data.y_test, boosting),
         seconds=result.seconds,
         params=dict(result.winner.params),
     )
 
 
-def by_hand(spec: StudySpec, base: Path) -> dict[str, float]:
-    """Fit scikit-learn's models to the rows of a study's refitted model.
+def loss(truth: Any, predicted: Any) -> float:
+    """Return the log loss of probabilities (n, classes), or the RMSE of quantities (n,)."""
+    if predicted.ndim > 1:
+        return float(log_loss(truth, predicted))
+    return float(root_mean_squared_error(truth, predicted))
 
-    Args:
-        spec: the study.
-        base: the directory of its file.
 
-    Returns:
-        Their losses on the test rows, by the study's names for them.
-    """
-    place = base / "by-hand"
-    prepare(spec, base, place)
-    data = open_data(refit_data(place))
-    x, y, x_test, y_test = data.x_train, data.y_train, data.x_test, data.y_test
-    seed = spec.search.seed
-    if data.summary.task == "regression":
-        quantities = {
-            "linear": LinearRegression(),
-            "boosting": HistGradientBoostingRegressor(random_state=seed),
-        }
-        return {
-            name: root_mean_squared_error(
-                y_test, model.fit(x, y, data.w_train).predict(x_test), sample_weight=data.w_test
-            )
-            for name, model in quantities.items()
-        }
-    classes = {
-        "logistic": LogisticRegression(max_iter=1000),
-        "boosting": HistGradientBoostingClassifier(random_state=seed),
-    }
-    return {
-        name: log_loss(
-            y_test, model.fit(x, y, data.w_train).predict_proba(x_test), sample_weight=data.w_test
+def _test_rows(
+    frame: pd.DataFrame, target: str, data: PreparedData, spec: StudySpec
+) -> tuple[pd.DataFrame, Any]:
+    """Split off a study's test rows as scikit-learn does; return them without and their target."""
+    rows = train_test_split(
+        frame,
+        test_size=spec.data.test,
+        random_state=spec.search.seed,
+        stratify=frame[target] if data.summary.classes else None,
+    )[1]
+    truth = rows[target].to_numpy()
+    numbers = truth if not data.summary.classes else np.unique(truth, return_inverse=True)[1]
+    np.testing.assert_allclose(numbers, data.y_test, rtol=1e-6)
+    return rows.drop(columns=target), truth
+
+
+def _simple(data: PreparedData, seed: int) -> tuple[Any, Any]:
+    """Return the predictions of a linear model and of gradient boosting for the test rows."""
+    x, y, test = data.x_train, data.y_train, data.x_test
+    if data.summary.classes:
+        models = (
+            LogisticRegression(max_iter=1000),
+            HistGradientBoostingClassifier(random_state=seed),
         )
-        for name, model in classes.items()
-    }
+        return tuple(model.fit(x, y).predict_proba(test) for model in models)
+    models = LinearRegression(), HistGradientBoostingRegressor(random_state=seed)
+    return tuple(model.fit(x, y).predict(test) for model in models)
 
 
 def _mean(ratios: Sequence[float]) -> float:
