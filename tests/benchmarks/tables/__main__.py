@@ -6,7 +6,7 @@
 For each table, `searchlab init` writes a study file, and `searchlab run` runs it as it is. Tables
 of few rows are run with several seeds, each with other test rows: the luck of 90 test rows is more
 than the difference of two good models. Results are kept beside this file, so that `--only` measures
-some tables again; docs/tables.md is written from them once there are results of all tables.
+some tables again; docs/tables.md is written from all that are kept.
 """
 
 from __future__ import annotations
@@ -34,19 +34,20 @@ def main() -> None:
     for table in TABLES:
         if table.name in given.only:
             studies = _studies(table, given.seeds)
-            (_KEPT / f"{table.name}.json").write_text(
-                json.dumps([asdict(each) for each in studies])
-            )
+            _file(table).write_text(json.dumps([asdict(each) for each in studies]))
             print(line(Standing(table, studies)), flush=True)
-    if all((_KEPT / f"{table.name}.json").exists() for table in TABLES):
-        page = ROOT / "docs" / "tables.md"
-        standings = [Standing(table, _kept(table)) for table in TABLES]
-        page.write_text(with_table(page.read_text(), markdown(standings, f"{measured()}.")))
+    page = ROOT / "docs" / "tables.md"
+    standings = [Standing(table, _kept(table)) for table in TABLES if _file(table).exists()]
+    page.write_text(with_table(page.read_text(), markdown(standings, f"{measured()}.")))
+
+
+def _file(table: PublicTable) -> Path:
+    return _KEPT / f"{table.name}.json"
 
 
 def _kept(table: PublicTable) -> list[Compared]:
     """Return a table's studies of this run or an earlier one."""
-    return [Compared(**each) for each in json.loads((_KEPT / f"{table.name}.json").read_text())]
+    return [Compared(**each) for each in json.loads(_file(table).read_text())]
 
 
 def _studies(table: PublicTable, seeds: int | None) -> list[Compared]:

@@ -72,9 +72,10 @@ class Standing:
 def compare(table: PublicTable, seed: int, directory: Path) -> Compared:
     """Run the study that `searchlab init` writes for a table.
 
-    Only the seed, of the splits and all else, is changed, and MLflow is left out. The study's model
-    predicts from the rows of the file, as a user's script would have it. The simple models are
-    fitted to the columns that the study made of the same rows.
+    Only the seed, of the splits and all else, is changed; MLflow and the study's own baselines,
+    which change nothing in its model, are left out. The study's model predicts from the rows of the
+    file, as a user's script would have it. The simple models are fitted to the columns that the
+    study made of the same rows.
 
     Args:
         table: the table.
@@ -84,7 +85,7 @@ def compare(table: PublicTable, seed: int, directory: Path) -> Compared:
     csv = table.write(directory)
     file = directory / "study.yaml"
     write_new(file, init_text(None, csv, table.target, file))
-    overrides = {"search.seed": seed, "trackers": ["memory"]}
+    overrides = {"search.seed": seed, "trackers": ["memory"], "baselines": False}
     result = run_study(file, directory=directory, overrides=overrides)
     assert result.winner is not None
     prepare(result.spec, directory, directory / "by-hand")
