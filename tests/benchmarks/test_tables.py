@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from benchmarks import table
 from benchmarks.commands import ROOT
-from benchmarks.tables.compare import Compared, Standing
+from benchmarks.tables.compare import Compared, Standing, held_out, loss, simple
 from benchmarks.tables.report import markdown
 from benchmarks.tables.sources import TABLES, PublicTable
+
+from searchlab.data.prepare import open_data, prepare
+from searchlab.testing.doubles import study
 
 
 def frame() -> pd.DataFrame:
@@ -69,3 +73,26 @@ def test_the_results_as_written_on_the_page():
 def test_the_page_on_tables_has_a_place_for_the_results():
     """docs/tables.md contains the markers in order."""
     table.with_table((ROOT / "docs" / "tables.md").read_text(), "table")
+
+
+@pytest.mark.parametrize("classes", [True, False])
+def test_all_models_are_measured_on_the_same_rows_that_none_has_seen(classes: bool, tmp_path: Path):
+    """The rows that scikit-learn splits off the file are the study's test rows, in their order."""
+    table = pd.DataFrame({"a": np.arange(60.0), "b": np.sin(np.arange(60.0))})
+    table["y"] = np.where(table.b > 0, "up", "down") if classes else 3 * table.a
+    table.to_csv(tmp_path / "t.csv", index=False)
+    spec = study(data={"path": "t.csv", "target": "y"})
+    prepare(spec, tmp_path, tmp_path / "data")
+    data = open_data(tmp_path / "data")
+    rows, truth = held_out(table, "y", data, spec)
+    assert len(rows) == len(truth) == 12
+    assert list(rows) == ["a", "b"]
+    for predicted in simple(data, seed=1):
+        assert loss(data.y_test, predicted) == pytest.approx(loss(truth, predicted), rel=1e-4)
+
+
+def test_losses_are_log_loss_and_root_mean_squared_error():
+    """Probabilities are judged by their logarithm, quantities by their squared distance."""
+    half = np.array([[0.5, 0.5], [0.5, 0.5]])
+    assert loss(np.array(["a", "b"]), half) == pytest.approx(np.log(2))
+    assert loss(np.array([0.0, 0.0]), np.array([3.0, -3.0])) == pytest.approx(3)

@@ -90,10 +90,10 @@ def compare(table: PublicTable, seed: int, directory: Path) -> Compared:
     assert result.winner is not None
     prepare(result.spec, directory, directory / "by-hand")
     data = open_data(refit_data(directory / "by-hand"))
-    rows, truth = _test_rows(pd.read_csv(csv), table.target, data, result.spec)
+    rows, truth = held_out(pd.read_csv(csv), table.target, data, result.spec)
     model = result.model()
     network = model.predict_proba(rows) if data.summary.classes else model.predict(rows)
-    linear, boosting = _simple(data, seed)
+    linear, boosting = simple(data, seed)
     return Compared(
         rows=data.summary.rows,
         network=loss(truth, network),
@@ -111,7 +111,7 @@ def loss(truth: Any, predicted: Any) -> float:
     return float(root_mean_squared_error(truth, predicted))
 
 
-def _test_rows(
+def held_out(
     frame: pd.DataFrame, target: str, data: PreparedData, spec: StudySpec
 ) -> tuple[pd.DataFrame, Any]:
     """Split off a study's test rows as scikit-learn does; return them without and their target."""
@@ -127,7 +127,7 @@ def _test_rows(
     return rows.drop(columns=target), truth
 
 
-def _simple(data: PreparedData, seed: int) -> tuple[Any, Any]:
+def simple(data: PreparedData, seed: int) -> tuple[Any, Any]:
     """Return the predictions of a linear model and of gradient boosting for the test rows."""
     x, y, test = data.x_train, data.y_train, data.x_test
     if data.summary.classes:
