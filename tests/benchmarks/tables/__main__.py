@@ -38,7 +38,9 @@ def main() -> None:
             print(line(Standing(table, studies)), flush=True)
     page = ROOT / "docs" / "tables.md"
     standings = [Standing(table, _kept(table)) for table in TABLES if _file(table).exists()]
-    page.write_text(with_table(page.read_text(), markdown(standings, f"{measured()}.")))
+    missing = ", ".join(table.name for table in TABLES if not _file(table).exists())
+    remark = f"{measured()}." + (f" Not measured yet: {missing}." if missing else "")
+    page.write_text(with_table(page.read_text(), markdown(standings, remark)))
 
 
 def _file(table: PublicTable) -> Path:
