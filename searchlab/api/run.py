@@ -18,6 +18,7 @@ from searchlab.core.arguments import path_text
 from searchlab.core.interrupt import Interrupt
 from searchlab.core.state import StudyState
 from searchlab.engine import plugins, run
+from searchlab.engine.looks import Looks, telling
 from searchlab.errors import InputError
 from searchlab.report.console import PlainTracker
 from searchlab.report.html.report import report_page
@@ -80,7 +81,9 @@ def run_study(
         return followed
 
     with _interrupted_by_ctrl_c(interrupt):
-        record = run.run_study(file, cwd, following, interrupt, _log.info)
+        record = run.run_study(
+            file, cwd, following, interrupt, _log.info, Looks(telling(_log.warning))
+        )
     for line in backlog(followed, file.spec.name, tracking_uri):
         _log.warning(line)
     if interrupt.requested and record.state is StudyState.INTERRUPTED:

@@ -62,6 +62,16 @@ def refuse_findings(profile: Profile) -> None:
         )
 
 
+def telling(say: Callable[[str], None]) -> Show:
+    """Return a function that tells what is odd about a data set, a line each."""
+
+    def show(profile: Profile) -> None:
+        for finding in profile.findings:
+            say(finding.message)
+
+    return show
+
+
 def look_at(file: StudyFile) -> Profile:
     """Load and prepare a study's data set, keeping nothing, and return how it was understood.
 

@@ -103,6 +103,17 @@ def test_nothing_is_printed_and_the_logger_is_told(formula, tmp_path, capfd, cap
     assert sum(line.startswith("trial ") for line in lines) == 4
 
 
+def test_what_is_odd_about_the_data_is_a_warning_once(formula, tmp_path, caplog):
+    """A program learns of it at level WARNING, and not again when it runs the study again."""
+    keys = {**KEYS, "data": {"dataset": "digits"}}
+    for trials in (2, 3):
+        with caplog.at_level(logging.WARNING, "searchlab"):
+            searchlab.run_study(keys, directory=tmp_path, overrides={"search.trials": trials})
+    found = [record.message for record in caplog.records if "pixel_0_0" in record.message]
+    assert [record.levelname for record in caplog.records if record.message in found] == ["WARNING"]
+    assert "the same value in all rows" in found[0]
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
