@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import sysconfig
 import zipfile
 from collections.abc import Collection
 from dataclasses import asdict
@@ -75,6 +77,7 @@ def save_preprocessing(preprocessing: ColumnPreprocessing | ArrayPreprocessing, 
 
     Raises:
         OSError: if it cannot be written.
+        DataError: if the user's transformer holds what could not be loaded again.
     """
     import skops.io  # takes seconds, as it imports all of scikit-learn
 
@@ -92,6 +95,23 @@ def save_preprocessing(preprocessing: ColumnPreprocessing | ArrayPreprocessing, 
         "integers": list(preprocessing.integers),
     }
     skops.io.dump(state, path)
+    for name in sorted(set(skops.io.get_untrusted_types(file=path)) - set(_TRUSTED)):
+        if not _of_user(name):
+            raise DataError(
+                f"data.scale: the transformer holds {name}, which is not loaded with a model: keep "
+                "plain values, arrays and scikit-learn's objects in it"
+            )
+
+
+def _of_user(name: str) -> bool:
+    """Return whether a type is from the user's own modules, not installed ones."""
+    source = getattr(sys.modules.get(name.rpartition(".")[0]), "__file__", None)
+    if source is None:
+        return False
+    library = (
+        Path(sysconfig.get_path(key)) for key in ("stdlib", "platstdlib", "purelib", "platlib")
+    )
+    return not any(Path(source).is_relative_to(path) for path in library)
 
 
 def load_preprocessing(path: Path, own: Collection[str] = ()) -> Preprocessing:

@@ -33,6 +33,20 @@ class Cubes(TransformerMixin, BaseEstimator):
 """
 
 
+HOLDING = """
+from functools import partial
+from sklearn.base import BaseEstimator, TransformerMixin
+
+class T(TransformerMixin, BaseEstimator):
+    def fit(self, X, y=None):
+        self.way_ = partial(max)
+        return self
+
+    def transform(self, X):
+        return X
+"""
+
+
 def study(evaluation: dict[str, Any] | None = None, **data: Any) -> StudySpec:
     values = {"name": "s", "data": {"path": "t.csv", "target": "y", **data}}
     values |= {"space": {"n": {"int": [1, 2]}}, "search": {"seed": 7}}
@@ -210,6 +224,7 @@ def test_a_transformer_of_the_users_scales_numbers_and_loads_only_as_its_code(
             TRANSFORMER.replace("Cubes", "T").replace("/ self", "+ self.none"),
             "cannot be fitted",
         ),
+        (HOLDING, "the transformer holds functools.partial, which is not loaded with a model"),
     ],
 )
 def test_a_transformer_that_does_not_work_is_told(
