@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,8 @@ from searchlab.study.reading import ReadingSpec
 
 _CODE = 3  # digits at least of a code with leading zeros, such as 02134
 _GROUPED = r"^[+-]?[1-9]\d{0,2}([.]\d{3})+$"
+_GROUP, _CODED = re.compile(_GROUPED), re.compile(r"0\d")
+_SIMPLE = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 @dataclass(frozen=True)
@@ -71,13 +74,41 @@ class Columns:
     """
 
     known: Known
-    index: pd.Index[Any]
+    index: pd.Index[Any] = field(default_factory=lambda: pd.Index([]))
     notations: dict[str, Notation] = field(default_factory=dict)
     missing: dict[str, tuple[str, ...]] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
+    _dotted: bool = False
+
+    def types(self, names: Sequence[str], rows: Sequence[Sequence[str]]) -> dict[str, pa.DataType]:
+        """Guess which columns the file's parser can read as numbers at once.
+
+        Args:
+            names: the columns.
+            rows: the first rows.
+
+        Returns:
+            The type of each column: int64, float64, or text where more has to be looked at.
+        """
+        return {
+            name: self._type(name, column)
+            for name, column in zip(names, zip(*rows, strict=False), strict=False)
+        }
+
+    def _type(self, name: str, column: Sequence[str]) -> pa.DataType:
+        marks = {*MISSING, *self._marks(name)}
+        cells = [cell for cell in column if cell not in marks]
+        if self._verbatim(name) or not cells or not all(map(_SIMPLE.fullmatch, cells)):
+            return pa.string()
+        dotted = [cell for cell in cells if "." in cell]
+        codes = len(set(map(len, cells))) == 1 and len(cells[0]) >= _CODE
+        if dotted and self.known.plain(name) and not all(map(_GROUP.fullmatch, dotted)):
+            self._dotted = True
+            return pa.float64()
+        return pa.string() if dotted or codes or any(map(_CODED.match, cells)) else pa.int64()
 
     def convert(self, table: pa.Table) -> pd.DataFrame:
-        """Convert a table of text.
+        """Convert a table of text and numbers.
 
         Raises:
             DataError: if columns of numbers hold other words, or can be read in two ways.
@@ -85,6 +116,9 @@ class Columns:
         found: dict[str, Any] = {}
         written: dict[str, _Written] = {}
         for name in table.column_names:
+            if not pa.types.is_string(table[name].type):
+                found[name] = self._unmarked(table[name])
+                continue
             cells = _masked(pc.utf8_trim_whitespace(table[name]), self._marks(name))
             if self._verbatim(name):
                 found[name] = _text(cells)
@@ -187,8 +221,10 @@ class Columns:
         marks = {each.cells.decimal for each in written.values()} - {None}
         if not any(each.cells.numbers for each in written.values()):
             return None
-        floats = (n for n, column in found.items() if getattr(column, "dtype", None) == np.float64)
-        if "." in marks or any(_any(pc.match_substring(table[name], ".")) for name in floats):
+        texts = (n for n in found if pa.types.is_string(table[n].type))
+        floats = (n for n in texts if getattr(found[n], "dtype", None) == np.float64)
+        dotted = self._dotted or any(_any(pc.match_substring(table[n], ".")) for n in floats)
+        if "." in marks or dotted:
             marks.add(".")
         return marks.pop() if len(marks) == 1 else None
 

@@ -86,6 +86,13 @@ def first_rows(text: bytes, separator: str) -> list[list[str]]:
     return rows if whole or len(rows) <= 1 else rows[:-1]
 
 
+def above(text: bytes, separator: str) -> int:
+    """Return the number of empty rows above the first one that is not."""
+    sample = text[:_SAMPLE].decode(errors="ignore").splitlines(keepends=True)
+    rows = csv.reader(iter(sample), delimiter=separator)
+    return next((n for n, row in enumerate(rows) if any(cell.strip() for cell in row)), 0)
+
+
 def separator_of(text: bytes, expected: str, names: Collection[str], source: str) -> str:
     """Find the mark between cells.
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import bz2
 import gzip
-import io
 import lzma
+import re
 import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +21,14 @@ from searchlab.core.arrays import Array
 from searchlab.data.reading import detection
 from searchlab.data.reading.columns import Columns, Known
 from searchlab.data.reading.dialect import NAMES, Dialect
+from searchlab.data.reading.numbers import MISSING
 from searchlab.data.reading.raw import check_names
 from searchlab.errors import DataError
 
-_BLOCK = 1 << 26  # bytes; no row is longer
+_BLOCK = 1 << 24  # bytes; no row is longer
+_TRIES = 4  # readings with guessed types, before all columns are read as text
+_NONE = np.empty(0, np.int64)
+_COLUMN = re.compile(r"In CSV column #(\d+)")
 
 
 def read_text(
@@ -56,9 +62,16 @@ def read_text(
     if header is None:
         header = detection.header_of(rows, known.names, source)
     names = _names(rows[0], source) if header else detection.column_names(len(rows[0]))
-    table, numbers = _table(text, separator, names, source, header=header)
+    columns = Columns(known)
+    types = columns.types(names, rows[header:])
+    above = detection.above(text, separator) + header
+    layout = _Layout(separator, above, _nulls(known), source)
+    if len(rows) > header:
+        table, numbers = _table(text, layout, names, types)
+    else:
+        table, numbers = pa.table({name: pa.array([], pa.string()) for name in names}), _NONE
     del text
-    columns = Columns(known, pd.Index(numbers))
+    columns.index = pd.Index(numbers)
     try:
         frame = columns.convert(table)
     except DataError as error:
@@ -73,43 +86,87 @@ def _names(cells: list[str], source: str) -> list[str]:
     return names
 
 
+def _nulls(known: Known) -> tuple[str, ...]:
+    given = (mark for mark in known.keys.missing if isinstance(mark, str))
+    return (*sorted(MISSING), *given)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """The facts that a text file is parsed by.
+
+    Attributes:
+        separator: the mark between cells.
+        above: the number of rows above the data.
+        missing: the cells without a number in columns of numbers.
+        source: the file's name in messages.
+    """
+
+    separator: str
+    above: int
+    missing: tuple[str, ...]
+    source: str
+
+
 def _table(
-    text: bytes, separator: str, names: list[str], source: str, *, header: bool
+    text: bytes, layout: _Layout, names: list[str], types: Mapping[str, pa.DataType]
 ) -> tuple[pa.Table, Array]:
-    """Return the rows as text, and their numbers; empty rows are left out."""
+    """Return the rows and their numbers; empty rows are left out.
+
+    A column whose cells are not of the type that was guessed is text.
+    """
+    if _open_quote(text):
+        raise DataError(f"{layout.source}: ends within quotation marks: it may be cut off there")
+    guessed = {name: types.get(name, pa.string()) for name in names}
+    for _ in range(_TRIES):
+        try:
+            return _parsed(text, layout, guessed)
+        except pa.ArrowInvalid as error:
+            found = _COLUMN.search(str(error))
+            if found is None or guessed[names[int(found[1])]] == pa.string():
+                raise
+            guessed[names[int(found[1])]] = pa.string()
+    return _parsed(text, layout, dict.fromkeys(names, pa.string()))
+
+
+def _parsed(
+    text: bytes, layout: _Layout, types: Mapping[str, pa.DataType]
+) -> tuple[pa.Table, Array]:
     wrong: list[pyarrow.csv.InvalidRow] = []
 
     def note(row: pyarrow.csv.InvalidRow) -> str:
         wrong.append(row)
         return "skip"
 
-    if _open_quote(text):
-        raise DataError(f"{source}: ends within quotation marks: it may be cut off there")
     table = pyarrow.csv.read_csv(
-        io.BytesIO(text),
+        pa.py_buffer(text),
         read_options=pyarrow.csv.ReadOptions(
-            use_threads=False, column_names=names, block_size=_BLOCK
+            use_threads=False,
+            column_names=list(types),
+            skip_rows_after_names=layout.above,
+            block_size=_BLOCK,
         ),
         parse_options=pyarrow.csv.ParseOptions(
-            delimiter=separator,
+            delimiter=layout.separator,
             newlines_in_values=b'"' in text,
             ignore_empty_lines=False,
             invalid_row_handler=note,
         ),
         convert_options=pyarrow.csv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+            column_types=types, null_values=list(layout.missing), strings_can_be_null=False
         ),
     )
     short = [row for row in wrong if row.text.strip()]
     if short:
-        raise DataError(_unequal(short[0], len(names), separator, source))
-    numbers = np.delete(
-        np.arange(1, table.num_rows + len(wrong) + 1), [r.number - 1 for r in wrong]
-    )
+        raise DataError(_unequal(short[0], len(types), layout.separator, layout.source))
+    first, blank = layout.above + 1, [row.number for row in wrong]
+    numbers = np.arange(first, first + table.num_rows + len(wrong))
+    numbers = numbers[~np.isin(numbers, blank)]
+    empty = _empty(table)
+    if len(empty) == 0:
+        return table, numbers
     keep = np.ones(len(numbers), bool)
-    keep[_empty(table)] = False
-    if header:
-        keep[np.flatnonzero(keep)[:1]] = False
+    keep[empty] = False
     return table.filter(pa.array(keep)), numbers[keep]
 
 
@@ -131,11 +188,14 @@ def _empty(table: pa.Table) -> Array:
     rows: Array | None = None
     for name in table.column_names:
         column = table[name] if rows is None else table[name].take(pa.array(rows))
-        blank = pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(column)), 0).to_numpy()
-        rows = np.flatnonzero(blank) if rows is None else rows[blank.astype(bool)]
+        blank = pc.is_null(column)
+        if pa.types.is_string(column.type):
+            blank = pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(column)), 0)
+        found = blank.to_numpy().astype(bool)
+        rows = np.flatnonzero(found) if rows is None else rows[found]
         if len(rows) == 0:
             break
-    return np.empty(0, np.int64) if rows is None else rows
+    return _NONE if rows is None else rows
 
 
 def unpacked(path: Path, source: str) -> bytes:
