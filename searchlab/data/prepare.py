@@ -46,6 +46,7 @@ from searchlab.study.spec import StudySpec
 _PARTS = ("train", "validation", "test")
 _SUMMARY, _FOLDS, _PREPROCESSING = "summary.json", "folds.npz", "preprocessing.skops"
 _ROWS = "rows.json"
+_STEP = 8192  # rows of a table that are transformed at a time
 
 
 @dataclass(frozen=True)
@@ -404,13 +405,14 @@ def _write_inputs(
         np.save(path, np.load(path)[:0])
         return
     written: Array | None = None
-    for start in range(0, len(rows), CHUNK):
-        chosen = rows[start : start + CHUNK]
+    step = _STEP if isinstance(X, pd.DataFrame) else CHUNK
+    for start in range(0, len(rows), step):
+        chosen = rows[start : start + step]
         x = preprocessing.transform(X.iloc[chosen] if isinstance(X, pd.DataFrame) else X[chosen])
         if written is None:
             shape = (len(rows), *x.shape[1:])
             written = np.lib.format.open_memmap(path, "w+", dtype=np.float32, shape=shape)
-        written[start : start + CHUNK] = x
+        written[start : start + step] = x
 
 
 def _statistics(

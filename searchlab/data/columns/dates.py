@@ -60,7 +60,8 @@ def recognise(values: pd.Series[Any], name: str) -> str | None:
         return None
     if pd.api.types.is_numeric_dtype(values):
         return _of_numbers(values, name)
-    if not all(isinstance(value, str) for value in values):
+    text = isinstance(values.dtype, pd.StringDtype)
+    if not text and not all(isinstance(value, str) for value in values):
         return None
     return _of_text(values, name)
 

@@ -126,8 +126,8 @@ _NO_NUMBERS = (np.complexfloating, np.timedelta64, datetime.timedelta)
 
 
 def _of_text(name: str, values: pd.Series[Any]) -> Decision:
-    numbers = pd.to_numeric(values, errors="coerce")
-    wrong = values[numbers.isna()]
+    different = values.drop_duplicates()
+    wrong = values[values.isin(different[pd.to_numeric(different, errors="coerce").isna()])]
     if 0 < _MISTAKES * len(wrong) <= len(values):
         raise DataError(
             f"row {wrong.index[0]}: column {name!r} holds numbers, but here {wrong.iloc[0]!r}: "

@@ -41,7 +41,8 @@ def select_features(names: Sequence[str], roles: Iterable[str], spec: DataSpec) 
                 raise DataError(f"no column {pattern!r}{_hint(pattern, names)}: correct data.{key}")
     wanted = names if spec.features is None else _all(names, spec.features)
     dropped = {*roles, *_all(names, spec.drop)}
-    left = [name for name in names if name in set(wanted) - dropped]
+    chosen = set(wanted) - dropped
+    left = [name for name in names if name in chosen]
     left = [name for name in left if wanted_kind(name, spec.kinds) != "ignore"]
     if not left:
         raise DataError("no columns are left to learn from: drop fewer")
