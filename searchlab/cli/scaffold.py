@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import difflib
 import gzip
 import json
@@ -14,16 +13,17 @@ import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
-from typing import TextIO
+from typing import BinaryIO
 
 from searchlab.data.catalog import DATASETS
+from searchlab.data.reading import detection
 from searchlab.errors import InputError
 
 FIRST_DATASET = "digits"
 """The data set of a study file when none is named: it needs no network and trains in seconds."""
 
 _SUFFIXES = (".csv", ".tsv", ".csv.gz")
-_LONGEST_LINE = 1_000_000  # characters of a header line; more is no table of columns
+_LONGEST_LINE = 1_000_000  # bytes of a header line; more is no table of columns
 _MOST_COLUMNS = 40  # column names listed in the comment and in errors
 
 _STUDY = Template("""\
@@ -208,7 +208,7 @@ _OWN_FILE = ["# A file of your own instead: path: houses.csv and target: price"]
 
 
 def _csv_lines(path: Path, target: str | None, file: Path) -> list[str]:
-    columns = _header(path)
+    columns = _header(path, target)
     if target is None:
         raise InputError(
             f"{path}: which column is to be predicted? Name the target, one of {_listed(columns)}"
@@ -235,23 +235,26 @@ def _csv_lines(path: Path, target: str | None, file: Path) -> list[str]:
     ]
 
 
-def _header(path: Path) -> list[str]:
+def _header(path: Path, target: str | None) -> list[str]:
     """Return the column names of a CSV file."""
     if not path.name.lower().endswith(_SUFFIXES):
         raise InputError(
             f"{path}: is not named {', '.join(_SUFFIXES[:-1])} or {_SUFFIXES[-1]}: start from a "
             "built-in data set, and put the file's name and target under data"
         )
-    delimiter = "\t" if path.name.lower().endswith(".tsv") else ","
+    expected = "\t" if ".tsv" in path.name.lower() else ","
+    names = () if target is None else (target,)
     try:
         with contextlib.closing(_open(path)) as file:
-            lines = iter(lambda: file.readline(_LONGEST_LINE), "")
-            columns = next(csv.reader(lines, delimiter=delimiter), [])
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: is not UTF-8 text: save it as UTF-8") from None
+            start = file.read(_LONGEST_LINE)
+        whole = start[: start.rfind(b"\n") + 1] or start
+        text, _ = detection.decoded(whole, None, str(path))
+        text = detection.without_comments(text, detection.comment_of(text))
+        separator = detection.separator_of(text, expected, names, str(path))
+        columns = next(iter(detection.first_rows(text, separator)), [])
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file{_near(path)}") from None
-    except (OSError, EOFError, csv.Error) as error:
+    except (OSError, EOFError) as error:
         raise InputError(f"{path}: cannot be read as CSV: {error}; check the file") from None
     if not any(column.strip() for column in columns):
         raise InputError(f"{path}: has no header: name the columns in its first line")
@@ -261,7 +264,7 @@ def _header(path: Path) -> list[str]:
     if len(columns) == 1:
         raise InputError(
             f"{path}: has no column besides {columns[0]!r}: a study needs a target and something "
-            "to predict it from (columns are separated by commas, or by tabs in a .tsv file)"
+            "to predict it from (columns are separated by commas, semicolons, tabs or bars)"
         )
     return columns
 
@@ -283,10 +286,8 @@ def _rows(path: Path) -> int:
         raise InputError(f"{path}: cannot be read as CSV: {error}; check the file") from None
 
 
-def _open(path: Path) -> TextIO:
-    if path.name.lower().endswith(".gz"):
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-    return path.open(encoding="utf-8-sig", newline="")
+def _open(path: Path) -> BinaryIO | gzip.GzipFile:
+    return gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb")
 
 
 def _near(path: Path) -> str:

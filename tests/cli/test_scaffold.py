@@ -94,6 +94,15 @@ def test_other_kinds_of_csv(name: str, tmp_path: Path) -> None:
     assert 'target: "a"' in init_text(None, tmp_path / name, "a", tmp_path / "t.yaml")
 
 
+@pytest.mark.parametrize("separator", [";", "|"])
+def test_a_file_has_any_separator(separator: str, tmp_path: Path) -> None:
+    """The header is divided as the data loader divides it, also with decimal commas."""
+    (tmp_path / "t.csv").write_text(f"a{separator}b{separator}c\n1,5{separator}2,5{separator}3,5\n")
+    text = init_text(None, tmp_path / "t.csv", "b", tmp_path / "t.yaml")
+    assert 'target: "b"' in text
+    assert "# The other columns: a, c\n" in text
+
+
 def test_column_names_cannot_break_the_file(tmp_path: Path) -> None:
     """Line breaks and quotes in column names stay text and add no keys to the file."""
     csv = tmp_path / "x.csv"
@@ -123,7 +132,7 @@ def test_a_target_that_is_not_there(houses: Path, target: str | None, message: s
     [
         ("gone.csv", None, "no such file: did you mean .*/my houses.csv"),
         ("empty.csv", b"", "has no header"),
-        ("latin.csv", b"pr\xe9is\n1\n", "not UTF-8"),
+        ("strange.csv", b"a,b\n\x81,1\n", "has an unknown encoding"),
         ("cut.csv.gz", gzip.compress(b"a,b\n1,2\n", mtime=0)[:12], "cannot be read as CSV"),
         ("table.parquet", b"PAR1", "is not named .csv"),
     ],

@@ -38,16 +38,29 @@ def decoded(data: bytes, given: str | None, source: str) -> tuple[bytes, str]:
             data, given = data[len(mark) :], given if mark == codecs.BOM_UTF8 else name
             break
     for name in [given] if given else ["utf-8", "cp1252"]:
+        utf8 = codecs.lookup(name).name == "utf-8"
         try:
-            text = data.decode(name)
+            text = _checked(data) if utf8 else data.decode(name).encode()
         except UnicodeDecodeError as error:
             failed = f"byte {error.start} is none of {name}"
             continue
-        if "\0" in text:
+        if b"\0" in text:
             raise DataError(f"{source}: is no text in {name}: give data.encoding, such as utf-16")
-        utf8 = codecs.lookup(name).name == "utf-8"
-        return (data if utf8 else text.encode()), name
+        return text, name
     raise DataError(f"{source}: has an unknown encoding ({failed}): give data.encoding")
+
+
+def _checked(data: bytes) -> bytes:
+    """Return a content that is UTF-8, without a copy of it as text.
+
+    Raises:
+        UnicodeDecodeError: if it is not.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    for start in range(0, len(data), _SAMPLE):
+        decoder.decode(data[start : start + _SAMPLE])
+    decoder.decode(b"", final=True)
+    return data
 
 
 def comment_of(text: bytes) -> str:
@@ -65,6 +78,8 @@ def comment_of(text: bytes) -> str:
 
 def without_comments(text: bytes, mark: str) -> bytes:
     """Empty the lines that begin with a mark; the others keep their numbers."""
+    if not mark:
+        return text
     return re.sub(rb"(?m)^" + re.escape(mark.encode()) + rb"[^\r\n]*", b"", text)
 
 

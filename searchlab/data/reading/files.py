@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -211,8 +212,8 @@ def read_frame(place: Place, known: Known) -> tuple[pd.DataFrame, Dialect | None
         raise DataError(f"{source}: holds arrays, and other files tables: give one kind")
     else:
         tabs = any(ending in name for ending in (".tsv", ".tab"))
-        content = unpacked(path, source)
-        frame, dialect = read_text(content, source, known, "\t" if tabs else ",")
+        expected = "\t" if tabs else ","
+        frame, dialect = read_text(partial(unpacked, path, source), source, known, expected)
     frame.columns = pd.Index([str(column) for column in frame.columns])
     check_names(list(frame.columns), source)
     return frame, dialect

@@ -7,7 +7,7 @@ import gzip
 import lzma
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,12 +32,12 @@ _COLUMN = re.compile(r"In CSV column #(\d+)")
 
 
 def read_text(
-    data: bytes, source: str, known: Known, expected: str
+    read: Callable[[], bytes], source: str, known: Known, expected: str
 ) -> tuple[pd.DataFrame, Dialect]:
     """Read a table from a text file's content.
 
     Args:
-        data: the content.
+        read: returns the content, which is kept no longer than needed.
         source: the file's name in messages.
         known: what is known about its columns.
         expected: the separator of files with this ending.
@@ -49,11 +49,9 @@ def read_text(
         DataError: if a row has too few or too many cells, or it is not certain how it is written.
     """
     keys = known.keys
-    text, encoding = detection.decoded(data, keys.encoding, source)
-    del data
+    text, encoding = detection.decoded(read(), keys.encoding, source)
     comment = detection.comment_of(text) if keys.comment is None else keys.comment
-    if comment:
-        text = detection.without_comments(text, comment)
+    text = detection.without_comments(text, comment)
     separator = keys.separator or detection.separator_of(text, expected, known.names, source)
     rows = detection.first_rows(text, separator)
     if not rows:
