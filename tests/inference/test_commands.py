@@ -73,7 +73,7 @@ def test_files_of_raw_rows_become_files_of_predictions(place):
     ("arguments", "message"),
     [
         (("refit", "--input", "wrong.csv"), "wrong.csv: column 'rooms' is missing; did you mean"),
-        (("refit", "--input", "rows.csv.zip"), "unknown kind of file"),
+        (("refit", "--input", "rows.docx"), "unknown kind of file"),
         (("refit", "--input", "row.parquet"), "no such file; did you mean 'rows.parquet'?"),
         (("refit", "--input", "known.csv", "--output", "known.csv"), "is the input file"),
         (("refit", "--input", "known.csv", "--output", "x.xls"), "x.xls: unknown kind of file"),

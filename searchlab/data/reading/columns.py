@@ -131,7 +131,7 @@ class Columns:
         for name, each in written.items():
             found[name] = self._written(name, each, mark)
         self._refuse()
-        return pd.DataFrame(found, index=self.index)
+        return pd.DataFrame(found, index=self.index, copy=False)
 
     def mend(self, frame: pd.DataFrame, *, cells: bool) -> pd.DataFrame:
         """Convert the columns of a typed table that are text and should be numbers.

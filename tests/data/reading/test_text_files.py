@@ -21,13 +21,15 @@ from searchlab.study.spec import DataSpec
 def read(text: str | bytes, **keys: Any) -> pd.DataFrame:
     """Read the content of a file with some of the study's keys."""
     data = text if isinstance(text, bytes) else text.encode()
-    return read_text(data, "t.csv", Known(keys=ReadingSpec(**keys)), ",")[0]
+    return read_text(lambda: data, "t.csv", Known(keys=ReadingSpec(**keys)), ",")[0]
 
 
 def dialect(text: str | bytes, **keys: Any) -> list[str]:
     """Describe how a file writes its table."""
     data = text if isinstance(text, bytes) else text.encode()
-    return list(read_text(data, "t.csv", Known(keys=ReadingSpec(**keys)), ",")[1].described())
+    return list(
+        read_text(lambda: data, "t.csv", Known(keys=ReadingSpec(**keys)), ",")[1].described()
+    )
 
 
 def flats() -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -226,7 +228,7 @@ def test_numbers_stand_for_missing_values_only_when_said(tmp_path: Path) -> None
 def test_words_of_a_target_are_classes() -> None:
     """NA and None are missing among features, and classes of a target."""
     known = Known(target="y")
-    frame, _ = read_text(b"a,y\nNA,NA\nx,None\nx,yes\n", "t.csv", known, ",")
+    frame, _ = read_text(lambda: b"a,y\nNA,NA\nx,None\nx,yes\n", "t.csv", known, ",")
     assert frame["y"].tolist() == ["NA", "None", "yes"]
     assert frame["a"].isna().tolist() == [True, False, False]
 
