@@ -291,7 +291,9 @@ def _digest(
     for name, values in [*parts, *others]:
         digest.update(json.dumps([str(name), str(values.dtype), values.shape]).encode())
         if values.dtype == object:
-            digest.update(json.dumps(values.tolist()).encode())
+            codes, different = pd.factorize(values)  # -1 for a missing cell
+            digest.update(json.dumps(different.tolist()).encode())
+            digest.update(codes.data)
         else:
             digest.update(np.ascontiguousarray(values).view(np.uint8).data)
     return digest.hexdigest()

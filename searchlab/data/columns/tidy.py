@@ -102,7 +102,9 @@ def floats(column: pd.Series[Any]) -> Array:
 def words(column: pd.Series[Any]) -> pd.Series[Any]:
     """Return a column as text (n,), None where missing."""
     if isinstance(column.dtype, pd.StringDtype):
-        return column.astype(object).where(column.notna(), None)
+        codes, different = pd.factorize(column)  # equal cells share one text in memory
+        texts = np.array([*different, None], object)
+        return pd.Series(texts[codes], index=column.index)
     cells = zip(column, column.isna(), strict=True)
     found = [None if missing else _word(value) for value, missing in cells]
     return pd.Series(found, index=column.index, dtype=object)
