@@ -99,3 +99,16 @@ def test_empty_rows_are_told_by_their_number(schema: RowSchema, tmp_path: Path) 
     (tmp_path / "new.csv").write_text("\n".join([*lines[:2], *lines[3:]]))
     given = read(tmp_path / "new.csv", schema)
     assert (given.empty, len(given.rows)) == (None, 2)
+
+
+def test_a_file_without_names_or_in_another_encoding_is_read_as_before(tmp_path: Path) -> None:
+    """What the study said about the data set's file holds for new ones, unless they differ."""
+    lines = [f"{word};{n}\n" for n, word in enumerate(["Łódź", "Köln"] * 20)]
+    (tmp_path / "t.csv").write_bytes("".join(lines).encode("cp1250"))
+    spec = DataSpec(path="t.csv", target="column_2", header=False, encoding="cp1250")
+    schema = RowSchema.of(load(spec, tmp_path), spec, "regression", ())
+    for encoding in ("cp1250", "utf-8"):
+        (tmp_path / "new.csv").write_bytes("Köln;1\nŁódź;2\n".encode(encoding))
+        assert read(tmp_path / "new.csv", schema).rows["column_1"].tolist() == ["Köln", "Łódź"]
+    (tmp_path / "new.csv").write_text("column_1\nKöln\n")
+    assert read(tmp_path / "new.csv", schema).rows["column_1"].tolist() == ["Köln"]

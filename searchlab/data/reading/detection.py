@@ -22,13 +22,14 @@ _NUMBER = re.compile(r"\s*[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?\s*")
 _TWO = 2
 
 
-def decoded(data: bytes, given: str | None, source: str) -> tuple[bytes, str]:
+def decoded(data: bytes, given: str | None, source: str, usual: str = "utf-8") -> tuple[bytes, str]:
     """Return a text file's content as UTF-8 without a byte order mark, and its encoding.
 
     Args:
         data: the content.
         given: the encoding that the study names, or None.
         source: the file's name in messages.
+        usual: the encoding of an earlier file, for one that is no UTF-8.
 
     Raises:
         DataError: if it has another encoding.
@@ -37,7 +38,7 @@ def decoded(data: bytes, given: str | None, source: str) -> tuple[bytes, str]:
         if data.startswith(mark):
             data, given = data[len(mark) :], given if mark == codecs.BOM_UTF8 else name
             break
-    for name in [given] if given else ["utf-8", "cp1252"]:
+    for name in [given] if given else dict.fromkeys(["utf-8", usual, "cp1252"]):
         utf8 = codecs.lookup(name).name == "utf-8"
         try:
             text = _checked(data) if utf8 else data.decode(name).encode()
@@ -108,7 +109,9 @@ def above(text: bytes, separator: str) -> int:
     return next((n for n, row in enumerate(rows) if any(cell.strip() for cell in row)), 0)
 
 
-def separator_of(text: bytes, expected: str, names: Collection[str], source: str) -> str:
+def separator_of(
+    text: bytes, expected: str, names: Collection[str], source: str, usual: str | None = None
+) -> str:
     """Find the mark between cells.
 
     Args:
@@ -116,6 +119,7 @@ def separator_of(text: bytes, expected: str, names: Collection[str], source: str
         expected: the mark of a file with this ending, which wins where none shows.
         names: columns that the file has.
         source: the file's name in messages.
+        usual: the mark of an earlier file, which wins where two are as likely.
 
     Raises:
         DataError: if two marks are as likely.
@@ -129,6 +133,8 @@ def separator_of(text: bytes, expected: str, names: Collection[str], source: str
             likely = [mark for mark in likely if mark in better] or likely
     if not likely:
         return expected
+    if usual in likely:
+        return usual
     if len(likely) > 1 and _even({mark: found[mark] for mark in likely}):
         words = " or ".join(NAMES[mark] for mark in likely)
         raise DataError(

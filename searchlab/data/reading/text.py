@@ -49,16 +49,18 @@ def read_text(
         DataError: if a row has too few or too many cells, or it is not certain how it is written.
     """
     keys = known.keys
-    text, encoding = detection.decoded(read(), keys.encoding, source)
+    text, encoding = detection.decoded(read(), keys.encoding, source, known.dialect.encoding)
     comment = detection.comment_of(text) if keys.comment is None else keys.comment
     text = detection.without_comments(text, comment)
-    separator = keys.separator or detection.separator_of(text, expected, known.names, source)
+    usual = None if known.numbers is None else known.dialect.separator
+    separator = keys.separator or detection.separator_of(text, expected, known.names, source, usual)
     rows = detection.first_rows(text, separator)
     if not rows:
         raise DataError(f"{source}: row 1 is empty: it must name the columns")
     header = keys.header
-    if header is None:
-        header = detection.header_of(rows, known.names, source)
+    if header is None:  # a file like one without names has none either, unless it has them
+        named = known.dialect.header or bool(set(known.names) & set(rows[0]))
+        header = named and detection.header_of(rows, known.names, source)
     names = _names(rows[0], source) if header else detection.column_names(len(rows[0]))
     columns = Columns(known)
     types = columns.types(names, rows[header:])
