@@ -104,7 +104,7 @@ def words(column: pd.Series[Any]) -> pd.Series[Any]:
     if isinstance(column.dtype, pd.StringDtype):
         codes, different = pd.factorize(column)  # equal cells share one text in memory
         texts = np.array([*different, None], object)
-        return pd.Series(texts[codes], index=column.index)
+        return pd.Series(texts[codes], index=column.index, dtype=object)
     cells = zip(column, column.isna(), strict=True)
     found = [None if missing else _word(value) for value, missing in cells]
     return pd.Series(found, index=column.index, dtype=object)
