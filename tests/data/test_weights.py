@@ -13,7 +13,7 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from searchlab.core.trial import Decision, Suggestion, Trial, TrialState
 from searchlab.data.load import load
-from searchlab.data.prepare import PreparedData, open_data, prepare
+from searchlab.data.prepare import PreparedData, open_data, prepare, read_schema
 from searchlab.errors import DataError, StudyFileError
 from searchlab.study.file import load_study
 from searchlab.study.spec import DataSpec, StudySpec
@@ -234,6 +234,33 @@ def test_quantities_have_no_class_weights(tmp_path):
     table = frame().assign(y=np.arange(120) / 7)
     with pytest.raises(DataError, match="for classes, and the target 'y' is a quantity: leave it"):
         prepared(tmp_path, spec_of({"class_weight": "balanced"}), table)
+
+
+def test_class_weights_count_on_unseen_rows_only_where_asked(tmp_path):
+    """With `evaluation.class_weight` the unseen rows weigh by class too, and the schema says so."""
+    spec = spec_of({"class_weight": {"yes": 5}}, weight="w")
+    for asked in (False, True):
+        given = {"holdout": 0.2, "class_weight": asked}
+        evaluation = study(evaluation=given, training={"class_weight": "balanced"}).evaluation
+        place = tmp_path / str(asked)
+        place.mkdir()
+        data = prepared(place, spec.model_copy(update={"evaluation": evaluation}))
+        for part in ("train", "validation", "test"):
+            y, w = getattr(data, f"y_{part}"), getattr(data, f"w_{part}")
+            expected = w * np.where(y == 2, 5, 1) if asked else w
+            np.testing.assert_allclose(data.unseen(part).w, expected, rtol=1e-6)
+        kept = read_schema(place / "data").class_weight
+        assert kept == ((1.0, 1.0, 5.0) if asked else None)
+
+
+def test_weights_of_classes_that_are_not_there_cannot_count(tmp_path):
+    """The key without weights names the other key."""
+    path = tmp_path / "study.yaml"
+    path.write_text(
+        STUDY.format(data="", training="") + "evaluation: {folds: 3, class_weight: true}\n"
+    )
+    with pytest.raises(StudyFileError, match=r"evaluation.class_weight: needs the weights: add"):
+        load_study(path)
 
 
 # ---- training
