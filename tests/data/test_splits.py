@@ -14,6 +14,7 @@ from searchlab.data.load import load
 from searchlab.data.prepare import open_data, prepare
 from searchlab.data.splits import Splits, split
 from searchlab.errors import DataError
+from searchlab.journal.layout import refit_data
 from searchlab.study.spec import StudySpec
 
 SEED = 7
@@ -409,3 +410,17 @@ def test_arrays_of_parts_are_an_assignment_as_any_other(tmp_path: Path) -> None:
         load(study(**keys, test=0).data, tmp_path)
     with pytest.raises(DataError, match=r"t.npz: has test rows of its own, and data.test_path"):
         load(study(**keys, test_path="t.npz").data, tmp_path)
+
+
+def test_a_refit_has_all_rows_before_the_gap_of_the_test(tmp_path: Path) -> None:
+    """The gap before the early-stopping rows is fitted again; the one before the test is not."""
+    rows = np.arange(100.0)
+    pd.DataFrame({"a": rows, "y": rows}).to_csv(tmp_path / "t.csv", index=False)
+    by = {"by": "time", "gap": 3}
+    spec = study(split=by, scale="none", target_transform="none")
+    prepare(spec, tmp_path, tmp_path / "data")
+    data, again = open_data(tmp_path / "data"), open_data(refit_data(tmp_path / "data"))
+    np.testing.assert_array_equal(data.x_train.ravel(), rows[:58])
+    np.testing.assert_array_equal(data.x_validation.ravel(), rows[61:77])
+    np.testing.assert_array_equal(np.sort(again.x_train.ravel()), rows[:77])
+    np.testing.assert_array_equal(again.x_test.ravel(), rows[80:])
