@@ -34,6 +34,7 @@ from searchlab.study.spec import DataSpec
 Task = Literal["regression", "classification"]
 
 _FEW = 20  # distinct whole numbers; a target with at most so many may be classes
+_STEPS = 20  # at least, of float32 within the deviation of a target
 _ROWS_A_CLASS = 10  # on average, so that whole numbers are taken for classes
 
 
@@ -229,10 +230,22 @@ def _target(raw: Raw, wanted: Task | None) -> tuple[np.ndarray[Any, Any], Task]:
     whole = bool((values == np.round(values)).all())
     task = wanted or _inferred(values, whole, boolean=kind == "boolean")
     if task == "regression":
+        _check_precision(raw, values)
         return values, task
     if kind == "boolean":
         return values.astype(bool), task
     return (values.astype(np.int64) if whole else values), task
+
+
+def _check_precision(raw: Raw, values: np.ndarray[Any, Any]) -> None:
+    """Refuse a target whose differences are lost in float32, which models compute with."""
+    step = float(np.spacing(np.float32(np.abs(values).max())))
+    if step > values.std() / _STEPS:
+        raise raw.error(
+            f"the target {raw.target!r} differs by about {values.std():.3g} from row to row, and "
+            f"its values are known to {step:.3g} only, as models compute with 7 digits: subtract "
+            f"a constant, such as {values.min():.10g}"
+        )
 
 
 def _why_target(task: Task, y: np.ndarray[Any, Any], wanted: Task | None) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from searchlab.core.arrays import Array
+from searchlab.data.reading.columns import unmarked
 from searchlab.data.schema import RowSchema
 from searchlab.errors import DataError
 
@@ -37,13 +38,13 @@ def as_rows(rows: Rows, schema: RowSchema) -> pd.DataFrame | Array:
                 f"the model takes images: give an array of shape (rows, {_shape(schema)}), not "
                 "a frame"
             )
-        return _unique(rows.rename(columns=str), schema)
+        return _unmarked(_unique(rows.rename(columns=str), schema), schema)
     if isinstance(rows, Mapping | str | bytes) or not _sized(rows):
         raise DataError(
             f"rows are of type {type(rows).__name__}: give a list with one entry per row"
         )
     if schema.kinds and len(rows) and all(isinstance(row, Mapping) for row in rows):
-        return pd.DataFrame(list(rows)).rename(columns=str)
+        return _unmarked(pd.DataFrame(list(rows)).rename(columns=str), schema)
     try:
         text = any(kind not in {"number", "boolean"} for kind in schema.kinds.values())
         array = np.asarray(rows, dtype=object if text else None)
@@ -56,7 +57,15 @@ def as_rows(rows: Rows, schema: RowSchema) -> pd.DataFrame | Array:
             f"the rows have shape {array.shape}: give an array of shape "
             f"(rows, {_shape(schema)}){_listed(schema)}"
         )
-    return pd.DataFrame(array, columns=list(schema.kinds)) if schema.kinds else array
+    if not schema.kinds:
+        return array
+    return _unmarked(pd.DataFrame(array, columns=list(schema.kinds)), schema)
+
+
+def _unmarked(rows: pd.DataFrame, schema: RowSchema) -> pd.DataFrame:
+    """Return rows without the values that the study says are missing."""
+    known = {name: unmarked(rows[name], schema.missing) for name in schema.kinds if name in rows}
+    return rows.assign(**known) if schema.missing else rows
 
 
 def _unique(rows: pd.DataFrame, schema: RowSchema) -> pd.DataFrame:

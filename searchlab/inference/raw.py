@@ -19,6 +19,7 @@ from searchlab.data.reading.places import Place, places
 from searchlab.data.schema import RowSchema
 from searchlab.errors import DataError
 
+_FIRST = 2  # the number of the first row after the names
 _PICTURE = 3  # dimensions: height, width, channels
 
 
@@ -95,8 +96,10 @@ def _gap(index: pd.Index[Any]) -> int | None:
     """Return the number of the first row that is empty and stands before others."""
     if index.dtype.kind != "i" or len(index) == 0:  # several files
         return None
-    jumps = np.flatnonzero(np.diff(index.to_numpy(), prepend=index[0] - 1) != 1)
-    return int(index[jumps[0] - 1]) + 1 if len(jumps) else None
+    before = min(int(index[0]), _FIRST) - 1
+    numbers = np.array([before, *index.to_numpy()])
+    jumps = np.flatnonzero(np.diff(numbers) != 1)
+    return int(numbers[jumps[0]]) + 1 if len(jumps) else None
 
 
 def _column(frame: pd.DataFrame, name: str | None) -> pd.Series[Any] | None:

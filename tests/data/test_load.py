@@ -316,3 +316,14 @@ def test_columns_of_bytes_and_durations_are_refused(tmp_path: Path) -> None:
     frame.to_parquet(tmp_path / "t.parquet")
     with pytest.raises(DataError, match="column 'a' holds timedelta64: drop it, or convert"):
         load(DataSpec(path="t.parquet", target="y"), tmp_path)
+
+
+def test_a_target_whose_differences_float32_loses_is_refused(tmp_path: Path) -> None:
+    """Seconds since 1970 that differ by a minute would all be the same number to a model."""
+    for start in (1_700_000_000, 1_700_000):
+        (tmp_path / f"{start}.csv").write_text(
+            "a,y\n" + "".join(f"{row % 7},{start + row}\n" for row in range(40))
+        )
+    with pytest.raises(DataError, match="subtract a constant, such as 1700000000"):
+        load(DataSpec(path="1700000000.csv", target="y"), tmp_path)
+    assert load(DataSpec(path="1700000.csv", target="y"), tmp_path).y[1] == 1_700_001

@@ -106,6 +106,11 @@ def from_arrays(spec: DataSpec, given: Mapping[str, Array], name: str, source: s
     """
     if spec.features is not None:
         raise DataError(f"{source}: has arrays and no columns: leave data.features out")
+    if spec.missing:
+        raise DataError(
+            f"{source}: has arrays, which must be complete: leave data.missing out, and fill such "
+            "values or leave out their rows"
+        )
     arrays, assigned = together(given)
     names = list(arrays)
     for wanted, of in named_columns(spec):

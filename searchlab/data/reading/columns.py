@@ -15,7 +15,15 @@ import pyarrow.compute as pc
 from searchlab.core.arrays import Array
 from searchlab.data.columns.kinds import is_verbatim, wanted_kind
 from searchlab.data.reading.dialect import Dialect, Notation
-from searchlab.data.reading.numbers import MARKERS, MISSING, Cells, mistaken, value_of
+from searchlab.data.reading.numbers import (
+    MARKERS,
+    MISSING,
+    Cells,
+    mistaken,
+    same_unit,
+    signed,
+    value_of,
+)
 from searchlab.errors import DataError
 from searchlab.study.reading import ReadingSpec
 
@@ -146,12 +154,10 @@ class Columns:
             DataError: if columns of numbers hold other words, or can be read in two ways.
         """
         found: dict[str, Any] = {}
-        marks = self.known.keys.missing
         for name in map(str, frame):
-            column = frame[name]
-            if marks and (missing := column.isin(marks)).any():
-                column = column.mask(missing)
-            found[name] = column
+            found[name] = column = unmarked(frame[name], self.known.keys.missing)
+            if pd.api.types.is_numeric_dtype(column) and column.notna().any():
+                self._check_sign(name, "")
             if column.dtype != object and not isinstance(column.dtype, pd.StringDtype):
                 continue
             types = {type(value) for value in column.dropna()}
@@ -194,13 +200,14 @@ class Columns:
                 continue
             if kind == pa.int64() and self._coded(name, cells):
                 return _text(cells)
-            simple = kind == pa.int64() or (self.known.plain(name) and not _grouped(cells))
-            return self._unmarked(numbers) if simple else None
+            if kind == pa.float64() and not (self.known.plain(name) and not _grouped(cells)):
+                return None
+            self._check_sign(name, "")
+            return self._unmarked(numbers.to_numpy())
         return _booleans(cells)
 
-    def _unmarked(self, numbers: pa.ChunkedArray) -> Array:
+    def _unmarked(self, values: Array) -> Array:
         """Return numbers with NaN for those that the study says are missing."""
-        values = numbers.to_numpy()
         marks = [mark for mark in self.known.keys.missing if not isinstance(mark, str)]
         if marks and (missing := np.isin(values, marks)).any():
             values = np.where(missing, np.nan, values)
@@ -241,7 +248,20 @@ class Columns:
             self.missing[name] = tuple(sorted(words))
         if notation != Notation():
             self.notations[name] = notation
-        return each.values(notation)
+        if self.known.numbers is not None:
+            self._check_sign(name, cells.sign)
+        return self._unmarked(each.values(notation))
+
+    def _check_sign(self, name: str, sign: str | None) -> None:
+        """Note a column whose numbers have another unit than the model or the first file knows."""
+        if self.known.numbers is None or name not in self.known.numbers:
+            return
+        before = self.known.dialect.notations.get(name, Notation()).sign
+        if sign is not None and not same_unit(before, sign):
+            self.problems[name] = (
+                f"column {name!r} has numbers {signed(sign)}, and {signed(before)} in the data "
+                "set: write both alike"
+            )
 
     def _number(self, name: str, each: _Written, words: list[str]) -> bool:
         """Tell whether a column holds numbers; note what is wrong with it."""
@@ -307,6 +327,14 @@ class _Written:
         whole = all(notation.decimal not in number.digits for number in numbers.values())
         exact = whole and not np.isnan(values).any() and np.abs(values).max(initial=0) < 2**53
         return np.asarray(values.astype(np.int64) if exact else values)
+
+
+def unmarked(column: pd.Series[Any], marks: Collection[str | int | float]) -> pd.Series[Any]:
+    """Return a column without the values that a study says are missing."""
+    if not marks or pd.api.types.is_bool_dtype(column):
+        return column
+    missing = column.isin(list(marks))
+    return column.mask(missing) if missing.any() else column
 
 
 def _strings(column: pd.Series[Any]) -> pa.ChunkedArray:

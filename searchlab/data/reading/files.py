@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from itertools import combinations
 from pathlib import Path
 
 import pandas as pd
@@ -24,12 +25,13 @@ from searchlab.data.catalog import ARRAYS, SHEETS
 from searchlab.data.columns.select import is_pattern
 from searchlab.data.reading.arrays import arrays_of, from_arrays, named_columns
 from searchlab.data.reading.columns import Known
-from searchlab.data.reading.dialect import Dialect
+from searchlab.data.reading.dialect import Dialect, Notation
 from searchlab.data.reading.folders import read_folder
 from searchlab.data.reading.frames import from_frame
 from searchlab.data.reading.functions import read_function
+from searchlab.data.reading.numbers import same_unit, signed
 from searchlab.data.reading.places import Place, places
-from searchlab.data.reading.raw import Raw, check_names
+from searchlab.data.reading.raw import Raw, check_names, kind_of
 from searchlab.data.reading.tables import read_columns, read_query, read_sheet, worded
 from searchlab.data.reading.text import read_text, unpacked
 from searchlab.errors import DataError
@@ -142,7 +144,7 @@ def read_frames(found: Sequence[Place], known: Known) -> tuple[pd.DataFrame, Dia
     if len(found) == 1:
         return read_frame(found[0], known)
     frames: list[pd.DataFrame] = []
-    dialects: list[Dialect] = []
+    dialects: list[Dialect | None] = []
     for place in found:
         frame, dialect = read_frame(place, known)
         if frames and set(frame.columns) != set(frames[0].columns):
@@ -153,15 +155,16 @@ def read_frames(found: Sequence[Place], known: Known) -> tuple[pd.DataFrame, Dia
             )
         frame.index = pd.Index([f"{row} of {place.source}" for row in frame.index])
         frames.append(frame if not frames else frame[list(frames[0].columns)])
-        dialects += [] if dialect is None else [dialect]
+        dialects.append(dialect)
     _check_types(frames, found)
-    return pd.concat(frames), _merged(dialects)
+    _check_signs(frames, dialects, found)
+    return pd.concat(frames), _merged([each for each in dialects if each is not None])
 
 
 def _check_types(frames: Sequence[pd.DataFrame], found: Sequence[Place]) -> None:
     """Refuse files of which one has words where others have numbers."""
     for name in frames[0]:
-        words = [not pd.api.types.is_numeric_dtype(frame[name]) for frame in frames]
+        words = [kind_of(frame[name]) not in "biuf" for frame in frames]
         filled = [frame[name].notna().any() for frame in frames]
         kinds = {each for each, some in zip(words, filled, strict=True) if some}
         if len(kinds) > 1:
@@ -169,6 +172,24 @@ def _check_types(frames: Sequence[pd.DataFrame], found: Sequence[Place]) -> None
             raise DataError(
                 f"{worded}: column {name!r} holds words, and in {number} numbers: write it alike"
             )
+
+
+def _check_signs(
+    frames: Sequence[pd.DataFrame], dialects: Sequence[Dialect | None], found: Sequence[Place]
+) -> None:
+    """Refuse files of which one has percents, or another currency, where others have none."""
+    notations = [{} if dialect is None else dialect.notations for dialect in dialects]
+    for name in dict.fromkeys(name for each in notations for name in each):
+        signs: dict[str, str] = {}
+        for frame, noted, place in zip(frames, notations, found, strict=True):
+            if frame[name].notna().any():
+                signs.setdefault(noted.get(name, Notation()).sign, place.source)
+        for (sign, source), (other, elsewhere) in combinations(signs.items(), 2):
+            if not same_unit(sign, other):
+                raise DataError(
+                    f"{elsewhere}: column {name!r} has numbers {signed(other)}, and in {source} "
+                    f"{signed(sign)}: write both alike"
+                )
 
 
 def _merged(dialects: Sequence[Dialect]) -> Dialect | None:

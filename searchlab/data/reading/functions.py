@@ -11,6 +11,7 @@ import pandas as pd
 
 from searchlab.core.arrays import Array
 from searchlab.data.reading.arrays import from_arrays
+from searchlab.data.reading.columns import unmarked
 from searchlab.data.reading.frames import from_frame
 from searchlab.data.reading.raw import Raw
 from searchlab.errors import DataError, ModelError
@@ -46,6 +47,7 @@ def read_function(spec: DataSpec, base: Path) -> Raw:
     if hasattr(given, "as_numpy_iterator"):
         given = _collected(given, source)
     if isinstance(given, pd.DataFrame):
+        given = given.apply(unmarked, marks=spec.missing) if spec.missing else given
         return from_frame(_named(spec, source), given, name, source)
     if isinstance(given, Mapping):
         arrays = {str(key): np.asarray(each) for key, each in given.items()}
@@ -76,6 +78,8 @@ def _from_tuple(spec: DataSpec, given: tuple[Any, ...], name: str, source: str) 
     X, y, *weights = given
     target = spec.target or str(getattr(y, "name", None) or "y")
     if isinstance(X, pd.DataFrame):
+        X = X.apply(unmarked, marks=spec.missing) if spec.missing else X
+        _check_order(X, y, source)
         update = {"target": target, "weight": "weight" if weights else None}
         frame = X.assign(
             **{target: np.asarray(y)}, **({"weight": np.asarray(weights[0])} if weights else {})
@@ -86,6 +90,18 @@ def _from_tuple(spec: DataSpec, given: tuple[Any, ...], name: str, source: str) 
         arrays["weight"] = np.asarray(weights[0])
     update = {"target": target, "weight": "weight" if weights else None}
     return from_arrays(spec.model_copy(update=update), arrays, name, source)
+
+
+def _check_order(X: pd.DataFrame, y: Any, source: str) -> None:
+    """Refuse a target whose rows are those of the features in another order."""
+    index = getattr(y, "index", None)
+    if not isinstance(index, pd.Index) or index.equals(X.index) or len(index) != len(X):
+        return
+    if index.sort_values().equals(X.index.sort_values()):
+        raise DataError(
+            f"{source}: X and y have the same rows in another order, by their indexes: sort them "
+            "alike, or reset both indexes"
+        )
 
 
 def _collected(dataset: Any, source: str) -> tuple[Array, ...]:

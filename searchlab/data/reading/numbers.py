@@ -179,6 +179,16 @@ def _one_sign(numbers: Iterable[Number]) -> str | None:
     return signs.pop() if len(signs) == 1 and "%" not in signs else None
 
 
+def same_unit(one: str, other: str) -> bool:
+    """Tell whether numbers with two signs can stand in one column: no sign may be a currency."""
+    return one == other or ("" in {one, other} and "%" not in {one, other})
+
+
+def signed(sign: str) -> str:
+    """Return a sign in words."""
+    return f"with {sign}" if sign else "without a sign"
+
+
 def mistaken(words: int, different: int, numbers: int, varied: int) -> bool:
     """Tell whether the words among numbers are mistakes, not categories.
 

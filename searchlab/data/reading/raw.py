@@ -48,9 +48,9 @@ class Raw:
         """The names of all columns that are used, each with the kind of its NumPy type."""
         for column in (self.y, self.weight, self.split):
             if column is not None:
-                yield str(column.name), column.dtype.kind
+                yield str(column.name), kind_of(column)
         if isinstance(self.X, pd.DataFrame):
-            yield from ((str(name), kind.kind) for name, kind in self.X.dtypes.items())
+            yield from ((str(name), kind_of(column)) for name, column in self.X.items())
 
     def only(self, chosen: np.ndarray[Any, Any]) -> Raw:
         """Return some of the rows; `chosen` (n,) is true for these."""
@@ -66,6 +66,13 @@ class Raw:
         """Make an error about a row, or about the whole data set."""
         row = "" if position is None else f"row {self.y.index[position]}: "
         return DataError(f"{self.source}: {row}{message}")
+
+
+def kind_of(column: pd.Series[Any]) -> str:
+    """Return the kind of a column's NumPy type, "b" also for true and false with missing ones."""
+    if column.dtype == object and pd.api.types.infer_dtype(column, skipna=True) == "boolean":
+        return "b"
+    return column.dtype.kind
 
 
 def did_you_mean(name: str, names: list[str]) -> str:

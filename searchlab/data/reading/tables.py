@@ -15,6 +15,7 @@ import pyarrow.parquet
 from searchlab.data.reading.columns import Columns, Known
 from searchlab.data.reading.detection import column_names
 from searchlab.data.reading.dialect import Dialect
+from searchlab.data.reading.raw import check_names
 from searchlab.errors import DataError, MissingPackageError
 
 
@@ -55,6 +56,10 @@ def read_sheet(path: Path, source: str, known: Known) -> tuple[pd.DataFrame, Dia
             )
         header = None if keys.header is False else 0
         frame = file.parse(sheet, header=header, keep_default_na=False, na_values=[""])
+        if header is not None:  # pandas would rename the second of two columns with one name
+            top = file.parse(sheet, header=None, nrows=1, dtype=str, keep_default_na=False)
+            named = [str(cell).strip() for cell in top.to_numpy().ravel() if str(cell).strip()]
+            check_names(named, source)
     if header is None:
         frame.columns = pd.Index(column_names(frame.shape[1]))
     frame = _counted(frame, 1 if header is None else 2)
@@ -120,6 +125,8 @@ def worded(
     Raises:
         DataError: if columns of numbers hold other words, or can be read in two ways.
     """
+    frame = frame.rename(columns=str)
+    check_names(list(frame.columns), source)
     columns = Columns(known, frame.index)
     try:
         frame = columns.mend(frame, cells=cells)

@@ -336,3 +336,43 @@ def test_a_file_is_fetched_from_its_address(
     with pytest.raises(DataError, match=r"http://127.0.0.1/u.csv: cannot be fetched") as caught:
         loaded(tmp_path, path=f"{server}/u.csv?token=secret")
     assert "secret" not in str(caught.value)
+
+
+def test_numbers_as_names_are_names(frame: pd.DataFrame, tmp_path: Path) -> None:
+    """Columns of Excel and Parquet that are years have these as names."""
+    frame = frame.rename(columns={"a": 2019, "n": 2020})
+    frame.to_excel(tmp_path / "t.xlsx", index=False)
+    frame[[2019, 2020]].to_parquet(tmp_path / "n.parquet")
+    table = loaded(tmp_path, path="t.xlsx")
+    np.testing.assert_array_equal(table.X["2020"].to_numpy(float), frame[2020])
+    assert list(loaded(tmp_path, path="n.parquet", target="2020").X) == ["2019"]
+
+
+def test_a_name_that_appears_twice_is_refused_in_sheets_and_queries(
+    frame: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sheet's second column would get another name, and a query's answer both."""
+    frame.set_axis(["a", "n", "a", "y"], axis=1).to_excel(tmp_path / "t.xlsx", index=False)
+    with sqlite3.connect(tmp_path / "t.db") as connection:
+        frame.to_sql("t", connection, index=False)
+    connection.close()
+    monkeypatch.setenv("T_URL", f"sqlite:///{tmp_path / 't.db'}")
+    for keys in ({"path": "t.xlsx"}, {"sql": "select t.*, a from t", "url_env": "T_URL"}):
+        with pytest.raises(DataError, match="column 'a' appears twice: rename one"):
+            loaded(tmp_path, **keys)
+
+
+def test_a_functions_rows_have_marks_and_one_order(frame: pd.DataFrame, tmp_path: Path) -> None:
+    """Marks of missing values count in frames, and a shuffled target is no target of the rows."""
+    frame.assign(a=frame["a"].fillna(-999)).to_csv(tmp_path / "t.csv", index=False)
+    (tmp_path / "own.py").write_text(
+        f"import pandas as pd\nt = pd.read_csv({str(tmp_path / 't.csv')!r})\n"
+        "def whole():\n    return t\n"
+        "def pair():\n    return t[['a', 'n', 'c']], t['y'].sample(frac=1, random_state=1)\n"
+        "def arrays():\n    return t[['a']].to_numpy(), t['y']\n"
+    )
+    assert same(loaded(tmp_path, function="own.py:whole", missing=(-999,)), frame)
+    with pytest.raises(DataError, match="the same rows in another order"):
+        loaded(tmp_path, function="own.py:pair")
+    with pytest.raises(DataError, match=r"which must be complete: leave data\.missing out"):
+        loaded(tmp_path, function="own.py:arrays", missing=(-999,))
