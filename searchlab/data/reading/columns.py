@@ -125,7 +125,9 @@ class Columns:
         written: dict[str, _Written] = {}
         for name in table.column_names:
             if not pa.types.is_string(table[name].type):
-                found[name] = self._unmarked(table[name])
+                if table[name].null_count < len(table):
+                    self._check_sign(name, "")
+                found[name] = self._unmarked(table[name].to_numpy())
                 continue
             cells = _masked(pc.utf8_trim_whitespace(table[name]), self._marks(name))
             if self._verbatim(name):
