@@ -258,11 +258,11 @@ def test_time_zones_count_in_the_order_of_rows(tmp_path: Path) -> None:
 
 
 def test_the_time_that_divides_rows_is_a_feature_only_if_the_study_says_so(tmp_path: Path) -> None:
-    """Rows in the order of time learn of weekdays where `kinds` names the column."""
+    """Rows in the order of time learn of weekdays where `features` names the column."""
     frame = pd.DataFrame({"when": DAYS.strftime("%d.%m.%Y"), "x": np.arange(800) % 9})
     frame["y"] = np.arange(800) / 7
     split = {"by": "time", "column": "when"}
     assert prepared(tmp_path, frame, split=split).meta["inputs"] == ["x"]
-    data = prepared(tmp_path, frame, split=split, kinds={"when": "date"})
+    data = prepared(tmp_path, frame, split=split, features=("when", "x"))
     assert "when: Sunday" in data.meta["inputs"]
     assert data.y_test.min() > data.y_train.max()
