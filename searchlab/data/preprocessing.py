@@ -19,7 +19,11 @@ from searchlab.data.columns.preprocessing import ColumnPreprocessing
 from searchlab.data.load import Table
 from searchlab.errors import DataError
 
-_TRUSTED = ["numpy.dtype"]  # besides scikit-learn's classes, which skops trusts by itself
+_TRUSTED = [  # besides scikit-learn's classes that skops trusts by itself
+    "numpy.dtype",
+    "sklearn.model_selection._split.KFold",  # of encodings by the target
+    "sklearn.model_selection._split.StratifiedKFold",
+]
 _COLUMNS, _ARRAYS = "columns", "arrays"
 
 

@@ -21,6 +21,7 @@ _HASHED = 200_000_000  # cells, at most
 _LOOKED = 50  # columns that tell whether rows can be alike by chance
 _BEYOND_CHANCE = 3.0  # bits that rows have, in bits that tell all rows apart
 _REPEATED = 0.01  # of the test rows, at least
+_SINGLE = 0.999  # of the training rows are different, so that equal ones in the test are no chance
 _FEW = 3  # rows, at least
 
 _GROUPS = 20  # different values, at least; fewer are categories
@@ -43,9 +44,11 @@ _MOMENTS = 10  # different times, at least
 
 def duplicates(view: View) -> Iterator[Finding]:
     """Find rows of the test that are training rows, too."""
-    if view.table.X.size > _HASHED or not _telling(view):
+    if view.table.X.size > _HASHED:
         return
     hashes = _hashes(view)
+    if not (_telling(view) or _single(hashes[view.parts["train"]])):
+        return
     for part, key in (("test", "data.test"), ("validation", "data.validation")):
         rows, known = view.parts[part], view.parts["train"]
         if part == "test":
@@ -72,6 +75,11 @@ def _hashes(view: View) -> Array:
     return np.array(
         [hash((row.tobytes(), y)) for row, y in zip(flat, view.y.tolist(), strict=True)]
     )
+
+
+def _single(hashes: Array) -> bool:
+    """Return whether hardly any training row has another one like it, so that chance makes none."""
+    return len(np.unique(hashes)) >= _SINGLE * len(hashes)
 
 
 def _telling(view: View) -> bool:

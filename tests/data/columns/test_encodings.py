@@ -258,6 +258,9 @@ def test_target_encoding_shows_no_row_its_own_target(tmp_path: Path) -> None:
     for rows, x in [(score, data.x_train[data.folds[0][1]]), (test, data.x_test)]:
         np.testing.assert_allclose(x, encoder.transform(frame[["c"]].iloc[rows]), rtol=1e-5)
 
+    kept = load_preprocessing(tmp_path / "data" / "preprocessing.skops")
+    np.testing.assert_array_equal(kept.transform(frame[["c"]].iloc[test]), data.x_test)
+
     frame.loc[score, "y"] += 1000  # what is scored changes nothing
     again = prepared(tmp_path, frame, categories="target", scale="none")
     np.testing.assert_array_equal(again.x_train, data.x_train)

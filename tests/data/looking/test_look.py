@@ -1,5 +1,7 @@
 """What a good analyst would say about a data set, and nothing where nothing is wrong."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -166,6 +168,15 @@ def test_repeated_rows_on_both_sides_of_the_test_are_counted(tmp_path):
     twice = pd.concat([frame, frame.iloc[: ROWS // 3]])
     assert list(found(twice, tmp_path)) == ["duplicates"]
     assert found(labels(frame)[["city", "y"]], tmp_path) == {}
+
+
+def test_a_test_file_that_repeats_rows_of_few_columns_is_found(tmp_path):
+    """Two columns tell rows apart if no two training rows are alike."""
+    frame = features()[["a", "y"]]
+    rows = np.arange(ROWS + 100)
+    parts = {"train": rows[:-200], "validation": rows[-200:-100], "test": rows[-100:]}
+    copied = view(pd.concat([frame, frame.iloc[:100]]), tmp_path)
+    assert "duplicates" in {each.code for each in look(replace(copied, parts=parts))}
 
 
 def test_a_quantity_that_explains_much_is_no_leak(tmp_path):
