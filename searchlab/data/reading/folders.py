@@ -116,6 +116,11 @@ def read_pictures(
     for number, file in enumerate(files):
         try:
             with Image.open(file) as opened:
+                if opened.mode[0] in "IF":  # Pillow would make most of them white
+                    raise DataError(
+                        f"{source}: {file.name} has pixels of more than 8 bits: convert the "
+                        "pictures to 8 bits, or give the pixels as an array in an NPZ file"
+                    )
                 picture = opened.convert("L" if grey else "RGB")
         except (UnidentifiedImageError, OSError) as error:
             raise DataError(f"{source}: {file.name} is no picture ({error}): remove it") from None

@@ -376,3 +376,13 @@ def test_a_functions_rows_have_marks_and_one_order(frame: pd.DataFrame, tmp_path
         loaded(tmp_path, function="own.py:pair")
     with pytest.raises(DataError, match=r"which must be complete: leave data\.missing out"):
         loaded(tmp_path, function="own.py:arrays", missing=(-999,))
+
+
+def test_pictures_of_more_than_8_bits_are_refused(tmp_path: Path) -> None:
+    """Pillow cuts 16 bits off at 255, so that nearly all pixels would be white."""
+    for place, name in enumerate(["dark", "light"]):
+        (tmp_path / "p" / name).mkdir(parents=True)
+        pixels = np.full((4, 4), 5000 + 9000 * place, np.uint16)
+        Image.fromarray(pixels).save(tmp_path / "p" / name / "0.png")
+    with pytest.raises(DataError, match=r"0\.png has pixels of more than 8 bits"):
+        load(DataSpec(path="p"), tmp_path)
