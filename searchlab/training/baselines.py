@@ -105,7 +105,7 @@ def _measured(
     probe.compile(optimizer="sgd", **measures)
     form = Form.of(config["loss"], predicted.shape, len(data.summary.classes))
     meter = Meter(probe, form, data.transform, job.spec.training.batch_size)
-    return meter(rows._replace(x=predicted.astype(np.float32)))
+    return meter(Unseen(predicted.astype(np.float32), rows.t, rows.y, rows.w))
 
 
 def _from_logits(loss: Any) -> bool:

@@ -44,7 +44,7 @@ _TEXT = [
 ]
 _KEYS = [
     edit("unknown", "model:", "modle:", MODEL, "modle", "unknown key; did you mean model?"),
-    edit("unknown far off", "scale:", "q:", DATA, "data.q", "known here: dataset, drop, path"),
+    edit("unknown far off", "scale:", "9:", DATA, "data.9", "known here: categories"),
     edit("unknown in when", "in: [1", "is: [1", NEURONS, "space.n_neurons.when.is", "known key"),
     edit("twice", "model:", "name: again\nmodel:", 3, "name", "again (first on line 1): remove"),
     edit("twice below", "seed: 42", "seed: 42\n  trials: 9", 14, "search.trials", "remove one"),
@@ -160,13 +160,12 @@ _DATA = [
           "give either a dataset"),
     edit("no target", _DATASET, "path: a.csv", DATA, "data", "name the column to predict"),
     edit("no file", _DATASET, "path: b.csv, target: y", DATA, "data.path", "no file b.csv"),
-    edit("a directory", _DATASET, "path: ., target: y", DATA, "data.path", "is a directory"),
-    edit("an ending", _DATASET, "path: a.xlsx, target: y", DATA, "data.path", "give one of .csv"),
+    edit("an ending", _DATASET, "path: a.docx, target: y", DATA, "data.path", "give one of .csv"),
     edit("dropped", _DATASET, "path: houses.csv, target: y, drop: [y]", DATA, "data.drop",
           "contains the target 'y': remove it"),
     edit("target", _DATASET, _DATASET + ", target: y", DATA, "data.target", "goes with path only"),
     edit("task", _DATASET, _DATASET + ", task: regression", DATA, "data.task", "leave it out"),
-    edit("test 0", "test: 0.25", "test: 0.0", DATA, "data.test", "must be above 0"),
+    edit("test -0.1", "test: 0.25", "test: -0.1", DATA, "data.test", "must be at least 0"),
     edit("test 1", "test: 0.25", "test: 1", DATA, "data.test", "must be below 1"),
 ]  # fmt: skip
 _STUDY = [

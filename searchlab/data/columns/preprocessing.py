@@ -86,7 +86,7 @@ class ColumnPreprocessing:
         fitted = cls(
             kinds, forms, parts, origins, transformer, inputs, _integers(transformer, choices)
         )
-        return fitted, fitted._finished(x, X) if choices.categories == "target" else None
+        return fitted, fitted.finished(x, X) if choices.categories == "target" else None
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -110,7 +110,7 @@ class ColumnPreprocessing:
         expanded = _expanded(tidied, self.kinds, self.parts, self.origins)
         with np.errstate(over="ignore"):  # checked below
             x = np.asarray(self.transformer.transform(expanded))
-        return self._finished(x, raw)
+        return self.finished(x, raw)
 
     def treatments(self) -> dict[str, str]:
         """Return what is done with each column; see `data.preprocessing.Preprocessing`."""
@@ -121,7 +121,8 @@ class ColumnPreprocessing:
             said |= {name: treatment(step, fitted, place) for name, place in raw}
         return said
 
-    def _finished(self, values: Array, raw: pd.DataFrame) -> Array:
+    def finished(self, values: Array, raw: pd.DataFrame) -> Array:
+        """Check transformed rows, and return them as a model's input."""
         with np.errstate(over="ignore"):
             x = values.astype(np.float32)
         wrong = np.argwhere(~np.isfinite(x))
