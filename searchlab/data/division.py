@@ -24,6 +24,7 @@ _WORDS: Mapping[str, Part] = {
 }
 _FEW = 10  # distinct numbers that are strata of their own
 _RANGES = 5  # strata of a column with more
+_DECEMBER, _YEARS = 12, (1900, 2100)
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,10 @@ def _times(raw: Raw, column: pd.Series[Any], spec: DataSpec) -> pd.Series[Any]:
     name = str(column.name)
     wanted = wanted_kind(name, spec.kinds) or ""
     numbers = pd.api.types.is_numeric_dtype(column) and "%" not in wanted
-    if numbers or pd.api.types.is_datetime64_any_dtype(column):
+    if numbers:
+        _check_months(raw, column, spec)
+        return column
+    if pd.api.types.is_datetime64_any_dtype(column):
         return column
     try:
         form = wanted if "%" in wanted else dates.recognise(column.rename(name), name)
@@ -132,6 +136,18 @@ def _times(raw: Raw, column: pd.Series[Any], spec: DataSpec) -> pd.Series[Any]:
         f"{_key(spec)}: {name!r} has no order in time, as in {str(column.iloc[0])!r}: give numbers "
         "or dates, such as 2026-01-31"
     )
+
+
+def _check_months(raw: Raw, column: pd.Series[Any], spec: DataSpec) -> None:
+    """Refuse months such as 12.2010, which as numbers come after 1.2011."""
+    values = column.dropna().to_numpy(np.float64)
+    months, years = np.floor(values), np.round((values % 1) * 10_000)
+    likely = (months >= 1) & (months <= _DECEMBER) & (years >= _YEARS[0]) & (years <= _YEARS[1])
+    if len(values) and likely.all() and len(np.unique(years)) > 1:
+        raise raw.error(
+            f"{_key(spec)}: {column.name!r} looks like months, such as {values[0]:.4f}, which have "
+            f"another order as numbers: add kinds: {{{column.name}: '%m.%Y'}} to data"
+        )
 
 
 def _key(spec: DataSpec) -> str:

@@ -141,6 +141,17 @@ def test_dates_are_in_order_however_they_are_written(tmp_path: Path, form: str) 
     assert sorted(day[splits.test]) == list(range(80, 100))
 
 
+def test_months_that_look_like_fractions_are_refused_with_their_format(tmp_path: Path) -> None:
+    """12.2010 is before 1.2011 only as a month; with the format the latest months are the test."""
+    months = pd.date_range("2010-01-01", periods=40, freq="MS")
+    frame = series(40, when=[f"{each.month}.{each.year}" for each in months])
+    split = {"by": "time", "column": "when"}
+    with pytest.raises(DataError, match=r"'when' looks like months.*kinds: \{when: '%m\.%Y'\}"):
+        divided(tmp_path, frame, study(split=split))
+    splits = divided(tmp_path, frame, study(split=split, kinds={"when": "%m.%Y"}))
+    np.testing.assert_array_equal(splits.test, range(32, 40))
+
+
 def test_times_with_zones_are_in_the_order_in_which_they_were(tmp_path: Path) -> None:
     """The hour that clocks show twice in autumn comes twice, one after the other."""
     zones = pd.date_range("2026-10-25", periods=8, freq="30min", tz="Europe/Berlin")

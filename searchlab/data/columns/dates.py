@@ -251,11 +251,13 @@ def _of_text(values: pd.Series[Any], name: str) -> str | None:
     if not forms:
         return None
     text = _text(values).rename(name)
-    wrong = {form: int(_attempt(text, form)[1].sum()) for form in forms}
+    masks = {form: _attempt(text, form)[1] for form in forms}
+    wrong = {form: int(mask.sum()) for form, mask in masks.items()}
     least = min(wrong.values())
     best = [form for form in forms if wrong[form] == least]
     if least:
         _check_some(text, best[0], least)
+        _check_several(text, masks)
         return None
     days = [form for form in best if "%d" in form]
     if len(days) > 1 and "." not in days[0]:
@@ -278,6 +280,19 @@ def _check_some(text: pd.Series[Any], form: str, wrong: int) -> None:
             f"{len(text) - wrong} rows, but here {text.iloc[position]!r}: correct it, or say "
             f"what it is, as in kinds: {{{text.name}: category}}"
         )
+
+
+def _check_several(text: pd.Series[Any], masks: dict[str, Array]) -> None:
+    """Refuse values that are all dates, but of several forms."""
+    if np.logical_and.reduce(list(masks.values())).any():
+        return
+    first = next(iter(masks))
+    position = int(np.flatnonzero(masks[first])[0])
+    raise DataError(
+        f"row {text.index[position]}: column {text.name!r} holds dates of several forms: here "
+        f"{text.iloc[position]!r}, and elsewhere {first}: write all in one form, or say what they "
+        f"are, as in kinds: {{{text.name}: category}}"
+    )
 
 
 _SEPARATED = re.compile(r"(\d{1,4})([-/.])(\d{1,2})(?:\2(\d{1,4}))?")

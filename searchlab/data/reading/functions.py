@@ -40,7 +40,7 @@ def read_function(spec: DataSpec, base: Path) -> Raw:
         raise DataError(str(error)) from None
     try:
         given = function()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         why = " ".join(str(error).split())
         raise DataError(f"{source}: fails with {type(error).__name__}: {why}") from error
     name = source.rpartition(":")[2]

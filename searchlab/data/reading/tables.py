@@ -18,6 +18,11 @@ from searchlab.data.reading.dialect import Dialect
 from searchlab.data.reading.raw import check_names
 from searchlab.errors import DataError, MissingPackageError
 
+_NULLABLE = {
+    getattr(pa, name.lower())(): pd.api.types.pandas_dtype(name)
+    for name in ("Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64")
+}
+
 
 def read_columns(path: Path) -> pd.DataFrame:
     """Read a Parquet or Feather file, or a directory of Parquet files; rows count from 1.
@@ -34,6 +39,10 @@ def read_columns(path: Path) -> pd.DataFrame:
             numbers = table.column(place).cast(pa.float64())
             table = table.set_column(place, each.name, numbers)
     frame = table.to_pandas()
+    for place, each in enumerate(table.schema):
+        if pa.types.is_integer(each.type) and table.column(place).null_count:
+            # As floats, whole numbers above 2**53 would lose digits.
+            frame[each.name] = table.column(place).to_pandas(types_mapper=_NULLABLE.get)
     named = [name for name in frame.index.names if name is not None]
     frame = frame.reset_index(level=named) if named else frame
     return _counted(frame, 1)

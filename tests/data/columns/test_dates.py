@@ -213,6 +213,16 @@ def test_dates_with_a_few_words_in_them_are_refused(
     assert kept_form(tmp_path, frame, kinds={"when": "category"}) == "no date"
 
 
+@pytest.mark.parametrize("forms", [("%Y-%m-%d", "%d.%m.%Y"), ("%Y-%m-%d", "%d.%m.%Y", "%b %d, %Y")])
+def test_dates_of_several_forms_are_no_categories(forms: tuple[str, ...]) -> None:
+    """However evenly they are mixed, the column is refused with a row and the remedy."""
+    days = pd.date_range("2024-01-20", periods=60)
+    values = [day.strftime(forms[place % len(forms)]) for place, day in enumerate(days)]
+    column = pd.Series(values, index=range(2, 62), name="when")
+    with pytest.raises(DataError, match=r"row \d+: column 'when' holds dates of several forms"):
+        dates.recognise(column, "when")
+
+
 def test_a_later_row_of_another_form_is_refused(tmp_path: Path) -> None:
     """A date that cannot be read as the training rows were is named with its row."""
     prepared(tmp_path, pd.DataFrame({"when": DAYS.strftime("%d.%m.%y"), "y": np.arange(800) / 7}))

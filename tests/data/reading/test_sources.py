@@ -13,11 +13,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 import scipy.sparse
 from PIL import Image
 
 from searchlab.data.load import Table, load
+from searchlab.data.reading.tables import read_columns
 from searchlab.errors import DataError
 from searchlab.study.spec import DataSpec
 
@@ -106,6 +109,15 @@ def test_parquet_keeps_its_index_decimals_and_categories(
     assert dict(table.kinds) == {"n": "number", "a": "number", "c": "category", "d": "number"}
     assert table.X["d"].tolist() == [n + 0.25 for n in range(40)]
     np.testing.assert_array_equal(table.X["n"], frame["n"])
+
+
+def test_whole_numbers_of_parquet_keep_their_digits_beside_missing_ones(tmp_path: Path) -> None:
+    """An id of 18 digits comes with the predictions as it was, though another row has none."""
+    ids = [10**18 + 1, None, 10**18 + 3]
+    pa.parquet.write_table(pa.table({"id": ids, "a": [1, 2, None]}), tmp_path / "t.parquet")
+    frame = read_columns(tmp_path / "t.parquet")
+    assert frame["id"].dropna().tolist() == [10**18 + 1, 10**18 + 3]
+    assert frame["a"].dropna().tolist() == [1, 2]
 
 
 def test_a_directory_of_parquet_files_is_one_table(frame: pd.DataFrame, tmp_path: Path) -> None:
