@@ -15,7 +15,7 @@ from searchlab.data.columns.kinds import wanted_kind
 from searchlab.data.parts import PARTS, Assignment, Part
 from searchlab.data.reading.raw import Raw
 from searchlab.errors import DataError
-from searchlab.study.spec import DataSpec
+from searchlab.study.data import DataSpec
 
 _WORDS: Mapping[str, Part] = {
     **dict.fromkeys(("train", "training", "trn", "fit"), "train"),

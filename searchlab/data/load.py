@@ -29,7 +29,7 @@ from searchlab.data.reading.dialect import Dialect
 from searchlab.data.reading.raw import Raw, did_you_mean
 from searchlab.data.reading.together import read_files
 from searchlab.errors import DataError
-from searchlab.study.spec import DataSpec
+from searchlab.study.data import DataSpec
 
 Task = Literal["regression", "classification"]
 

@@ -13,8 +13,8 @@ from searchlab.data.load import Table
 from searchlab.data.reading.columns import Known
 from searchlab.data.reading.dialect import Dialect
 from searchlab.data.target import TargetTransform
+from searchlab.study.data import DataSpec
 from searchlab.study.reading import ReadingSpec
-from searchlab.study.spec import DataSpec
 
 Label = bool | int | float | str
 """A class as in the data set."""

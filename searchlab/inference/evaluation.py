@@ -11,7 +11,7 @@ from searchlab.data.reading.raw import did_you_mean
 from searchlab.errors import DataError
 from searchlab.inference.model import Model
 from searchlab.inference.raw import read_input
-from searchlab.study.spec import DataSpec
+from searchlab.study.data import DataSpec
 
 
 @dataclass(frozen=True)

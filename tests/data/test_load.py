@@ -14,7 +14,7 @@ import sklearn.datasets
 from searchlab.data.catalog import DATASETS
 from searchlab.data.load import Table, load
 from searchlab.errors import DataError
-from searchlab.study.spec import DataSpec
+from searchlab.study.data import DataSpec
 
 
 def rows(*lines: str, count: int = 40) -> str:

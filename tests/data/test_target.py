@@ -12,7 +12,7 @@ from searchlab.data.load import load
 from searchlab.data.prepare import open_data, prepare, read_schema
 from searchlab.data.target import TargetTransform, fit_target
 from searchlab.errors import DataError
-from searchlab.study.spec import DataSpec
+from searchlab.study.data import DataSpec
 from searchlab.testing.doubles import study
 
 PRICES = np.exp(np.random.default_rng(1).normal(11, 1.2, 400))

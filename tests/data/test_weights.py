@@ -15,8 +15,9 @@ from searchlab.core.trial import Decision, Suggestion, Trial, TrialState
 from searchlab.data.load import load
 from searchlab.data.prepare import PreparedData, open_data, prepare, read_schema
 from searchlab.errors import DataError, StudyFileError
+from searchlab.study.data import DataSpec
 from searchlab.study.file import load_study
-from searchlab.study.spec import DataSpec, StudySpec
+from searchlab.study.spec import StudySpec
 from searchlab.testing.doubles import as_job, study
 from searchlab.training.job import FinalJob, TrialJob
 

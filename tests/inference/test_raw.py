@@ -12,7 +12,7 @@ from searchlab.data.load import load
 from searchlab.data.schema import RowSchema
 from searchlab.errors import DataError
 from searchlab.inference.raw import Input, read_input
-from searchlab.study.spec import DataSpec
+from searchlab.study.data import DataSpec
 
 COLUMNS = ["area", "rooms", "income", "city"]
 

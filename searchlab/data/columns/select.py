@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from searchlab.data.columns.kinds import wanted_kind
 from searchlab.errors import DataError
-from searchlab.study.spec import DataSpec
+from searchlab.study.data import DataSpec
 
 _SHOWN = 10
 

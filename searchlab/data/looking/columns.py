@@ -14,7 +14,7 @@ from searchlab.data.looking.charts import chart, shown_text
 from searchlab.data.preprocessing import Preprocessing
 from searchlab.data.target import TargetTransform
 from searchlab.data.understood import Column
-from searchlab.study.spec import DataSpec
+from searchlab.study.data import DataSpec
 
 _EXAMPLES = 3
 

@@ -14,7 +14,7 @@ from searchlab.core.arrays import Array
 from searchlab.data.columns.dates import is_clock
 from searchlab.data.load import Table
 from searchlab.data.target import TargetTransform
-from searchlab.study.spec import DataSpec
+from searchlab.study.data import DataSpec
 from searchlab.study.splitting import SplitSpec
 
 _ROWS = 20_000  # the most rows of a sample

@@ -16,7 +16,7 @@ from searchlab.data.columns.select import matching
 from searchlab.data.parts import Assignment, Part
 from searchlab.data.reading.raw import Raw, did_you_mean, listed
 from searchlab.errors import DataError
-from searchlab.study.spec import DataSpec
+from searchlab.study.data import DataSpec
 
 _SPARSE = {"data", "format", "shape"}
 _DENSE = 2_000_000_000  # cells of a sparse matrix that are held in memory

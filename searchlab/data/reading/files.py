@@ -35,7 +35,7 @@ from searchlab.data.reading.raw import Raw, check_names, kind_of
 from searchlab.data.reading.tables import read_columns, read_query, read_sheet, worded
 from searchlab.data.reading.text import read_text, unpacked
 from searchlab.errors import DataError
-from searchlab.study.spec import DataSpec
+from searchlab.study.data import DataSpec
 
 _UNREADABLE = (
     *(OSError, EOFError, ValueError, KeyError, zlib.error, lzma.LZMAError),

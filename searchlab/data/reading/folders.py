@@ -11,7 +11,7 @@ import pandas as pd
 from searchlab.core.arrays import Array
 from searchlab.data.reading.raw import Raw
 from searchlab.errors import DataError
-from searchlab.study.spec import DataSpec
+from searchlab.study.data import DataSpec
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 """The endings of pictures."""

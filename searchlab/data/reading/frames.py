@@ -11,7 +11,7 @@ from searchlab.data.reading.arrays import named_columns, others
 from searchlab.data.reading.dialect import Dialect
 from searchlab.data.reading.raw import Raw, check_names, did_you_mean, listed
 from searchlab.errors import DataError
-from searchlab.study.spec import DataSpec
+from searchlab.study.data import DataSpec
 
 
 def from_frame(

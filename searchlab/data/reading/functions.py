@@ -16,7 +16,7 @@ from searchlab.data.reading.frames import from_frame
 from searchlab.data.reading.raw import Raw
 from searchlab.errors import DataError, ModelError
 from searchlab.factories.find import load_own
-from searchlab.study.spec import DataSpec
+from searchlab.study.data import DataSpec
 
 _PAIR, _TRIPLE = 2, 3
 

@@ -13,7 +13,7 @@ from searchlab.data.parts import Assignment, Part
 from searchlab.data.reading.files import read_source
 from searchlab.data.reading.raw import Raw, did_you_mean
 from searchlab.errors import DataError
-from searchlab.study.spec import DataSpec
+from searchlab.study.data import DataSpec
 
 _KEYS: dict[Part, str] = {
     "validation": "validation_path",

@@ -19,7 +19,8 @@ from searchlab.data.prepare import PreparedData, open_data, prepare
 from searchlab.data.preprocessing import load_preprocessing
 from searchlab.errors import DataError
 from searchlab.inference.raw import read_input
-from searchlab.study.spec import DataSpec, StudySpec
+from searchlab.study.data import DataSpec
+from searchlab.study.spec import StudySpec
 
 DAYS = pd.date_range("2014-06-01", periods=800, freq="D")
 CLOCK = pd.date_range("2014-06-01", periods=800, freq="41min")

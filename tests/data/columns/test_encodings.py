@@ -17,7 +17,8 @@ from searchlab.data.prepare import PreparedData, open_data, prepare, read_schema
 from searchlab.data.preprocessing import load_preprocessing
 from searchlab.errors import DataError
 from searchlab.journal.layout import refit_data
-from searchlab.study.spec import DataSpec, StudySpec
+from searchlab.study.data import DataSpec
+from searchlab.study.spec import StudySpec
 
 TRANSFORMER = """
 import numpy as np

@@ -11,7 +11,7 @@ from searchlab.data.load import load
 from searchlab.data.looking.charts import chart
 from searchlab.data.looking.look import look
 from searchlab.data.looking.view import View
-from searchlab.study.spec import DataSpec
+from searchlab.study.data import DataSpec
 
 ROWS = 600
 AS_IT_IS = {"target_transform": "none"}  # a scaled target is nobody's concern here

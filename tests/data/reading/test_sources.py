@@ -22,7 +22,7 @@ from PIL import Image
 from searchlab.data.load import Table, load
 from searchlab.data.reading.tables import read_columns
 from searchlab.errors import DataError
-from searchlab.study.spec import DataSpec
+from searchlab.study.data import DataSpec
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from searchlab.data.load import Table, load
 from searchlab.data.reading.columns import Known
 from searchlab.data.reading.text import read_text
 from searchlab.errors import DataError
+from searchlab.study.data import DataSpec
 from searchlab.study.reading import ReadingSpec
-from searchlab.study.spec import DataSpec
 
 
 def read(text: str | bytes, **keys: Any) -> pd.DataFrame:

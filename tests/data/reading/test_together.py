@@ -14,7 +14,7 @@ from searchlab.data.schema import RowSchema
 from searchlab.errors import DataError
 from searchlab.inference.inputs import as_rows
 from searchlab.inference.raw import read_input
-from searchlab.study.spec import DataSpec
+from searchlab.study.data import DataSpec
 
 Y = np.random.default_rng(0).normal(size=40).round(3)
 

@@ -1,0 +1,232 @@
+"""DataSpec: the data set of a study file, its columns and its division."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from searchlab.study.columns import KindName, Scale, TargetScale, TextSpec
+from searchlab.study.fields import MisplacedError, either
+from searchlab.study.reading import ReadingSpec
+from searchlab.study.splitting import Fraction, SplitSpec
+
+_TEST, _VALIDATION = 0.2, 0.2
+
+
+_Paths = Annotated[
+    str | tuple[str, ...], either("must be a path, or a list such as [a.csv, b.csv]")
+]
+_Size = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
+_SOURCES = ("dataset", "path", "sql", "function")
+
+
+class DataSpec(ReadingSpec):
+    """The data set and its split: test rows, then early-stopping rows, the rest for training.
+
+    Attributes:
+        dataset: the name of a data set that a library ships or fetches.
+        path: a file, several as a list or by a pattern such as parts/*.csv, a directory of Parquet
+            files or with a directory of pictures or texts for each class, or an address; relative
+            to the study file.
+        sql: a query, whose rows are the data set.
+        url_env: the environment variable with the address of the database that `sql` asks.
+        function: a function that returns the data set, as path/to/file.py:function.
+        image_size: the height and width that pictures of a directory are scaled to.
+        target: the column (or the array, for NPZ) to predict.
+        features: the columns to learn from, by name or pattern, such as `temp_*`; by default all.
+        drop: columns that are not features, by name or pattern.
+        id: the column that says which row is which; it goes with the predictions and is not a
+            feature.
+        kinds: the kinds of columns by name or pattern, where their values do not tell: `number`,
+            `boolean`, `category`, `text`, `date`, the format of dates such as `'%d/%m/%Y'`, or
+            `ignore`.
+        weight: the column (or the array) with each row's weight in the loss; not a feature.
+        task: the kind of target; by default inferred from its values.
+        split: how rows are divided if not by chance alone.
+        test: the fraction of all rows that is used only once, at the end; with 0 there are none,
+            and the study's model is measured on the early-stopping rows.
+        validation: the fraction of the other rows for early stopping.
+        test_path: a file with the test rows, with the same columns.
+        validation_path: a file with the early-stopping rows, with the same columns.
+        scale: how numeric features are scaled, fitted on the training rows: `standard` (mean 0,
+            variance 1; the default), `minmax` (0 to 1), `robust` (median 0, quartiles 1 apart),
+            `quantile` (a normal distribution), `none`, or a transformer of your own like
+            scikit-learn's, such as `my.py:Transformer`.
+        categories: how categories become numbers: `one_hot` (one each), `ordinal` (by the alphabet,
+            scaled), `target` (the mean target of the category's other rows), or `integer` (from 1,
+            for an Embedding; 0 if unknown).
+        text: how longer text becomes numbers.
+        target_transform: what a quantity becomes for the model, fitted on the training rows and
+            undone in predictions and metrics: `standard`, `log1p`, `quantile`, `none`, a
+            transformer of your own such as `my.py:Transformer`, or `auto`: for the built-in models
+            `log1p` or `standard` where the target needs it, else `none`.
+        missing_target: whether rows without a target are an error, `refuse`, or left out, `drop`.
+    """
+
+    dataset: str | None = None
+    path: _Paths | None = None
+    sql: str | None = None
+    url_env: str | None = None
+    function: str | None = None
+    image_size: _Size | None = None
+    target: str | None = None
+    features: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    drop: tuple[str, ...] = ()
+    id: str | None = None
+    kinds: dict[str, KindName] = Field(default_factory=dict)
+    weight: str | None = None
+    task: Literal["regression", "classification"] | None = None
+    split: SplitSpec | None = None
+    test: Annotated[float, Field(ge=0, lt=1)] = _TEST
+    validation: Fraction = _VALIDATION
+    test_path: str | None = None
+    validation_path: str | None = None
+    scale: Scale | None = None
+    categories: Literal["one_hot", "ordinal", "target", "integer"] = "one_hot"
+    text: TextSpec = TextSpec()
+    target_transform: TargetScale = "auto"
+    missing_target: Literal["refuse", "drop"] = "refuse"
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        self._check_source()
+        if self.target in self.drop:
+            raise MisplacedError(
+                ("drop",), f"contains the target {self.target!r}: remove it from the list"
+            )
+        if self.weight is not None and self.weight in (self.target, *self.drop):
+            other = "the target" if self.weight == self.target else "in drop"
+            raise MisplacedError(
+                ("weight",), f"is {self.weight!r}, which is also {other}: leave one of them out"
+            )
+        self._check_split()
+        self._check_columns()
+        return self
+
+    def _check_source(self) -> None:
+        """Refuse none or several sources, and keys that go with another one."""
+        given = [key for key in _SOURCES if getattr(self, key) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                "give either a dataset, such as dataset: digits, or a file, such as path: "
+                "houses.csv with target: price, or sql with url_env, or a function"
+            )
+        if (self.sql is None) != (self.url_env is None):
+            raise ValueError("sql and url_env go together: give both, as sql: select * from houses "
+                             "and url_env: DATABASE_URL")  # fmt: skip
+        if self.path == ():
+            raise MisplacedError(("path",), "is empty: name a file")
+        if self.target is None and (self.sql is not None or self._is_file):
+            raise ValueError("a file needs a target: name the column to predict, as target: price")
+        files = ("validation_path", "test_path", "image_size", *ReadingSpec.model_fields)
+        columns = ("features", "drop", "id", "kinds")
+        for key in ("target", *columns, "weight", "task", *files):
+            used = getattr(self, key) not in (None, (), {})
+            if used and self.dataset is not None:
+                raise MisplacedError((key,), "goes with path only: leave it out with a dataset")
+            if used and key in files and self.path is None and key != "missing":
+                raise MisplacedError((key,), "goes with path only: leave it out")
+
+    @property
+    def _is_file(self) -> bool:
+        """Whether the path is that of a file: a directory has no ending."""
+        return self.path is not None and not (
+            isinstance(self.path, str) and "." not in self.path.rpartition("/")[2]
+        )
+
+    def _check_split(self) -> None:
+        """Refuse two answers to the question which rows are a part's, or what a column is for."""
+        for key, default in (("test", _TEST), ("validation", _VALIDATION)):
+            file = f"{key}_path"
+            if getattr(self, file) is not None and getattr(self, key) != default:
+                raise MisplacedError((key,), f"is for a part of path, and {file} has all of its "
+                                     f"rows: leave one of them out")  # fmt: skip
+            if getattr(self, file) is not None and self.parts_column is not None:
+                raise MisplacedError((file,), "says the part of rows, and so does split.column: "
+                                     "leave one of them out")  # fmt: skip
+        split = self.split
+        if split is None or split.no_feature is None:
+            return
+        names: dict[str, tuple[str | None, ...]] = {
+            "the target": (self.target,),
+            "the weight": (self.weight,),
+            "in features": (self.features or ()) if split.by is None else (),
+        }
+        for other, these in names.items():
+            if split.no_feature in these:
+                key = split.key.removeprefix("data.")
+                raise MisplacedError(
+                    tuple(key.split(".")),
+                    f"is {split.no_feature!r}, which is also {other}: leave one of them out",
+                )
+
+    @property
+    def tested(self) -> bool:
+        """Whether there are test rows."""
+        return self.test > 0
+
+    @property
+    def measured(self) -> Literal["test", "validation"]:
+        """The part on whose rows the study's model and the baselines are measured."""
+        return "test" if self.tested else "validation"
+
+    @property
+    def parts_column(self) -> str | None:
+        """The column that says the part of each row, or None."""
+        return None if self.split is None or self.split.by is not None else self.split.column
+
+    @property
+    def title(self) -> str:
+        """The data set's source in a word or two."""
+        path = self.path if self.path is None or isinstance(self.path, str) else self.path[0]
+        return self.dataset or path or self.function or f"the database of {self.url_env}"
+
+    @property
+    def files(self) -> dict[str, str | tuple[str, ...]]:
+        """The files of the data set by their keys."""
+        keys = ("path", "validation_path", "test_path")
+        return {key: file for key in keys if (file := getattr(self, key)) is not None}
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """The references to the user's own code that a model needs."""
+        return (self.scaling,) if ":" in self.scaling else ()
+
+    @property
+    def code(self) -> tuple[str, ...]:
+        """The references to the user's own code that the data need."""
+        function = () if self.function is None else (self.function,)
+        transformers = (name for name in (self.scaling, self.target_transform) if ":" in name)
+        return (*function, *transformers)
+
+    @property
+    def set_apart(self) -> str | None:
+        """The column that divides the rows and is no feature: a time is one if it is named so."""
+        name = None if self.split is None else self.split.no_feature
+        return None if name in (self.features or ()) else name
+
+    @property
+    def scaling(self) -> str:
+        """The scale of numbers, given or not."""
+        return self.scale or "standard"
+
+    def _check_columns(self) -> None:
+        """Refuse a column with two roles."""
+        roles = {"target": self.target, "weight": self.weight, "id": self.id}
+        for key in ("target", "weight"):
+            if self.id is not None and self.id == roles[key]:
+                raise MisplacedError(
+                    ("id",), f"is {self.id!r}, which is also the {key}: leave one of them out"
+                )
+        for role, name in roles.items():
+            if name is not None and name in (self.features or ()):
+                raise MisplacedError(
+                    ("features",),
+                    f"contains the {role} {name!r}: remove it from the list",
+                )
+            if name is not None and name in self.kinds:
+                remedy = "use task" if role == "target" else "leave it out"
+                raise MisplacedError(
+                    ("kinds", name), f"is the {role}, whose values are not a feature's: {remedy}"
+                )
