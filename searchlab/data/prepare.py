@@ -10,9 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,194 +18,30 @@ import numpy as np
 import pandas as pd
 
 from searchlab.core.arrays import Array
-from searchlab.core.codec import decode, encode
+from searchlab.core.codec import encode
 from searchlab.data.arrays import CHUNK, ArrayPreprocessing, moments
 from searchlab.data.choices import choose
 from searchlab.data.columns.encoders import Choices
 from searchlab.data.columns.preprocessing import ColumnPreprocessing
 from searchlab.data.example import save_example
-from searchlab.data.findings import Finding
 from searchlab.data.load import Table, load
 from searchlab.data.looking.columns import describe
 from searchlab.data.looking.look import look
 from searchlab.data.looking.view import View
+from searchlab.data.prepared import FOLDS, ROWS, SUMMARY, DataSummary, Saved
 from searchlab.data.preprocessing import Preprocessing, fit_preprocessing, save_preprocessing
 from searchlab.data.schema import RowSchema
 from searchlab.data.schemes import Folds
 from searchlab.data.splits import split
-from searchlab.data.target import TargetTransform, Unseen, fit_target
-from searchlab.data.understood import Column, Profile
+from searchlab.data.target import fit_target
 from searchlab.data.weights import check_parts, class_weights
 from searchlab.errors import DataError
 from searchlab.factories.find import BUILT_IN
 from searchlab.journal.layout import refit_data
 from searchlab.study.spec import StudySpec
 
-_PARTS = ("train", "validation", "test")
-_SUMMARY, _FOLDS, _PREPROCESSING = "summary.json", "folds.npz", "preprocessing.skops"
-_ROWS = "rows.json"
+_PREPROCESSING = "preprocessing.skops"
 _STEP = 8192  # rows of a table that are transformed at a time
-
-
-@dataclass(frozen=True)
-class DataSummary:
-    """The facts about a prepared data set.
-
-    Attributes:
-        name: the name of the data set or of its file.
-        source: "sklearn:digits", or the path as in the study file.
-        digest: SHA-256 of the data set's content.
-        rows: the number of all rows.
-        columns: the names of the raw features; empty for images.
-        target: the name of the target.
-        task: "regression", "binary" or "multiclass".
-        classes: the classes as text, in the order of their numbers; empty for a regression.
-        input_shape: the shape of one row of the model's input.
-        train: the number of training rows, which the folds divide.
-        validation: the number of early-stopping rows.
-        test: the number of test rows, used only once, at the end.
-        target_transform: what the target becomes for the model, in words.
-        target_why: why, if that was found out and not asked for; else "".
-        understood: the columns, with what is done with each.
-        findings: likely mistakes in the data or in their use.
-        notes: how the file was read and the model was served, where that had to be found out.
-    """
-
-    name: str
-    source: str
-    digest: str
-    rows: int
-    columns: tuple[str, ...]
-    target: str
-    task: str
-    classes: tuple[str, ...]
-    input_shape: tuple[int, ...]
-    train: int
-    validation: int
-    test: int
-    target_transform: str
-    target_why: str
-    understood: tuple[Column, ...] = ()
-    findings: tuple[Finding, ...] = ()
-    notes: tuple[str, ...] = ()
-
-    @property
-    def profile(self) -> Profile:
-        """The data set as it was understood, for people."""
-        return Profile(
-            source=self.source,
-            rows=self.rows,
-            parts={part: getattr(self, part) for part in _PARTS},
-            shape=self.input_shape,
-            notes=self.notes,
-            columns=self.understood,
-            findings=self.findings,
-        )
-
-    @property
-    def brief(self) -> DataSummary:
-        """The summary without the columns' details, which can be thousands."""
-        return replace(self, understood=())
-
-
-@dataclass(frozen=True)
-class _Saved:
-    """The part of prepared data besides the arrays.
-
-    Attributes:
-        summary: facts about the data set.
-        statistics: the part of a model factory's `meta` about the scale of the inputs.
-        weighted: whether the rows have weights.
-        class_weight: the weight of each class by its number, or None.
-        class_scored: whether these weights count on unseen rows, too.
-        transform: the transformation of the target for models.
-    """
-
-    summary: DataSummary
-    statistics: Mapping[str, Any]
-    weighted: bool
-    class_weight: tuple[float, ...] | None
-    class_scored: bool
-    transform: TargetTransform
-
-
-@dataclass(frozen=True)
-class PreparedData:
-    """The arrays of a study, mapped from files and read-only.
-
-    Attributes:
-        x_train: float32 (rows, *input_shape); x_validation and x_test likewise.
-        y_train: float32 (rows,) for a regression, else int64 class numbers; the others likewise.
-        t_train: the target as models are fitted to it: transformed, or the same; the others
-            likewise.
-        w_train: the rows' weights in the loss, float32 (rows,); the others likewise; None if the
-            study has none.
-        folds: pairs of rows to fit and rows to score, both counted within the training rows; one
-            pair for a hold-out.
-        summary: facts about the data set.
-        class_weight: the weight in the training loss of each class, by its number, or None.
-        class_scored: whether the weights of classes count on unseen rows, too.
-        meta: the facts that model factories may ask for: scikeras' keys with its values for
-            `x_train` and `y_train`; and `task`, `input_shape`, `scale`, `mean` and `variance` (of
-            the columns of `x_train`, of its channels, or of all its pixels), for columns `inputs`
-            (their names) and `sizes` (the vocabulary of each that is integers for an Embedding).
-        transform: the transformation of the target for models.
-    """
-
-    x_train: Array
-    y_train: Array
-    t_train: Array
-    x_validation: Array
-    y_validation: Array
-    t_validation: Array
-    x_test: Array
-    y_test: Array
-    t_test: Array
-    w_train: Array | None
-    w_validation: Array | None
-    w_test: Array | None
-    folds: Folds
-    summary: DataSummary
-    class_weight: Mapping[int, float] | None
-    class_scored: bool
-    meta: dict[str, Any]
-    transform: TargetTransform
-
-    def fitting(self, rows: Array) -> tuple[Array, Array, Array | None]:
-        """Return some rows as the arguments of a training.
-
-        Args:
-            rows: the rows (n,), counted within the training rows.
-
-        Returns:
-            The inputs (n, *input_shape), the targets (n,) as models are fitted to them, and the
-            weights in the training loss, float32 (n,): the weight of each row times that of its
-            class; None without either.
-        """
-        x, t = self.x_train[rows], self.t_train[rows]
-        w = None if self.w_train is None else self.w_train[rows]
-        return x, t, self._by_class(t, w)
-
-    def unseen(self, part: str, rows: Array | slice = slice(None)) -> Unseen:
-        """Return rows to measure models on.
-
-        Args:
-            part: "train", "validation" or "test".
-            rows: the rows of this part, or all.
-        """
-        x, t, y, w = (getattr(self, f"{axis}_{part}") for axis in "xtyw")
-        w = None if w is None else w[rows]
-        return Unseen(
-            x[rows], t[rows], y[rows], self._by_class(t[rows], w) if self.class_scored else w
-        )
-
-    def _by_class(self, numbers: Array, w: Array | None) -> Array | None:
-        """Multiply rows' weights (or None) with those of their classes, if these have weights."""
-        if self.class_weight is None:
-            return w
-        by_class = [self.class_weight[number] for number in range(len(self.summary.classes))]
-        weights: Array = np.array(by_class, np.float32)[numbers]
-        return weights if w is None else weights * w
 
 
 def prepare(spec: StudySpec, base: Path, directory: Path) -> DataSummary:
@@ -249,53 +83,6 @@ def prepare(spec: StudySpec, base: Path, directory: Path) -> DataSummary:
     return summary
 
 
-def open_data(directory: Path) -> PreparedData:
-    """Map the arrays that `prepare` wrote into memory.
-
-    Raises:
-        DataError: if they are missing or damaged.
-    """
-    try:
-        saved = decode(_Saved, json.loads((directory / _SUMMARY).read_text(encoding="utf-8")))
-        arrays = {
-            f"{axis}_{part}": np.load(directory / f"{axis}_{part}.npy", mmap_mode="r")
-            for part in _PARTS
-            for axis in _axes(saved)
-        }
-        arrays |= {f"t_{part}": arrays.get(f"t_{part}", arrays[f"y_{part}"]) for part in _PARTS}
-        with np.load(directory / _FOLDS) as file:
-            folds = tuple(
-                (file[f"arr_{index}"], file[f"arr_{index + 1}"])
-                for index in range(0, len(file.files), 2)
-            )
-    except (OSError, ValueError, TypeError, LookupError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(
-            f"{directory}: the prepared data cannot be read ({error}): delete this directory and "
-            f"run the study again"
-        ) from None
-    summary, classes = saved.summary, saved.class_weight
-    meta = {**_meta(summary, arrays["x_train"], arrays["y_train"]), **saved.statistics}
-    return PreparedData(
-        **{**dict.fromkeys(f"w_{part}" for part in _PARTS), **arrays},
-        folds=folds,
-        summary=summary,
-        class_weight=None if classes is None else dict(enumerate(classes)),
-        class_scored=saved.class_scored,
-        meta=meta,
-        transform=saved.transform,
-    )
-
-
-def _axes(saved: _Saved) -> str:
-    return f"xy{'w' if saved.weighted else ''}{'t' if saved.transform else ''}"
-
-
-def read_schema(directory: Path) -> RowSchema:
-    """Read the schema of the raw rows that the data in a directory were prepared from."""
-    saved = json.loads((directory / _ROWS).read_text(encoding="utf-8"))
-    return decode(RowSchema, saved)
-
-
 # ---- writing
 
 
@@ -333,7 +120,7 @@ def _write(
         x_train[seen] = x_seen  # in which no row has seen its own target
         x_train.flush()
     save_preprocessing(preprocessing, directory / _PREPROCESSING)
-    np.savez(directory / _FOLDS, *(rows for pair in folds for rows in pair))
+    np.savez(directory / FOLDS, *(rows for pair in folds for rows in pair))
     inputs = x_train.shape[1] if isinstance(table.X, pd.DataFrame) else None
     view = View(table, y, classes, parts, spec.data, inputs, transform)
     summary = DataSummary(
@@ -357,11 +144,11 @@ def _write(
     )
     statistics = {"scale": choices.scale, **_statistics(x_train, preprocessing)}
     scored = spec.evaluation.class_weight
-    saved = _Saved(summary.brief, statistics, table.w is not None, weights, scored, transform)
-    (directory / _SUMMARY).write_text(json.dumps(encode(saved), indent=1), encoding="utf-8")
+    saved = Saved(summary.brief, statistics, table.w is not None, weights, scored, transform)
+    (directory / SUMMARY).write_text(json.dumps(encode(saved), indent=1), encoding="utf-8")
     schema = RowSchema.of(table, spec.data, summary.task, labels)
     schema = replace(schema, transform=transform, class_weight=weights if scored else None)
-    (directory / _ROWS).write_text(json.dumps(encode(schema), indent=1), encoding="utf-8")
+    (directory / ROWS).write_text(json.dumps(encode(schema), indent=1), encoding="utf-8")
     save_example(table.X, schema, parts["train"], directory)
     return summary
 
@@ -427,23 +214,3 @@ def _statistics(
     if channels == 1:
         return {"mean": float(mean[0]), "variance": float(variance[0])}
     return {"mean": mean.tolist(), "variance": variance.tolist()}
-
-
-def _meta(summary: DataSummary, x: Array, y: Array) -> dict[str, Any]:
-    """Return scikeras' attributes of data after `fit(x, y)`, and our own names for them."""
-    meta = {
-        "n_features_in_": x.shape[1],
-        "X_shape_": x.shape,
-        "X_dtype_": x.dtype,
-        "y_dtype_": y.dtype,
-        "y_ndim_": y.ndim,
-        # scikeras takes whole-number quantities for classes; here the task is known.
-        "target_type_": "continuous" if summary.task == "regression" else summary.task,
-        "n_outputs_": 1,
-        "n_outputs_expected_": 1,
-        "task": summary.task,
-        "input_shape": summary.input_shape,
-    }
-    if summary.classes:
-        meta |= {"classes_": np.arange(len(summary.classes)), "n_classes_": len(summary.classes)}
-    return meta

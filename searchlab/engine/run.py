@@ -42,7 +42,7 @@ from searchlab.tracking.base import Tracker, Trackers
 from searchlab.training.job import Result
 
 if TYPE_CHECKING:
-    from searchlab.data.prepare import DataSummary
+    from searchlab.data.prepared import DataSummary
     from searchlab.executors.base import Executor
 
 MakeTrackers = Callable[[Path], Sequence[Tracker]]

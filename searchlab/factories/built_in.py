@@ -43,7 +43,7 @@ def mlp(
             hidden layers need only learn what a linear model cannot (Cheng et al., "Wide & Deep
             Learning for Recommender Systems").
         input_shape: the shape of one row.
-        meta: facts about the data (see `data.prepare.PreparedData.meta`).
+        meta: facts about the data (see `data.prepared.PreparedData.meta`).
 
     Returns:
         A compiled model. Its metrics are `mae` for regression, `accuracy` for classes.

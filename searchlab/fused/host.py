@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from searchlab.core.trial import Suggestion, Trial
-from searchlab.data.prepare import PreparedData, open_data
+from searchlab.data.prepared import PreparedData, open_data
 from searchlab.fused.fold import Fold
 from searchlab.fused.messages import (
     Began,

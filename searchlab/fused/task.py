@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from searchlab.data.prepare import PreparedData
+from searchlab.data.prepared import PreparedData
 from searchlab.data.schemes import Folds
 from searchlab.fused.fold import Fold
 from searchlab.fused.messages import Ended, Epoch, FromHost, Submit

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from searchlab.core.arrays import Array
-from searchlab.data.prepare import PreparedData
+from searchlab.data.prepared import PreparedData
 from searchlab.data.target import TargetTransform, Unseen
 from searchlab.private.keras import shuffled_batches
 

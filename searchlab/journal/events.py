@@ -20,7 +20,7 @@ class Started:
         study: the study as plain values (`StudySpec.as_dict`).
         text: the study file as written.
         file: the study file's absolute path.
-        data: facts about the data set (`data.prepare.DataSummary` as plain values).
+        data: facts about the data set (`data.prepared.DataSummary` as plain values).
         factory: the SHA-256 of the model factory's source file, or "" for a built-in one.
         versions: versions of the libraries by package.
         known: trials of the studies in `search.warm_start`, best first.

@@ -224,7 +224,7 @@ class ExecutorContract:
         """By the study's model alone; one that is refitted later is measured on other rows."""
         import keras
 
-        from searchlab.data.prepare import open_data
+        from searchlab.data.prepared import open_data
 
         data = open_data(bench.directory / "data")
         spec = bench.spec.model_copy(update={"refit": refit, "model": "mlp"})
@@ -241,7 +241,7 @@ class ExecutorContract:
         """The refitted model saw all rows but the test's, and so did what scales its inputs."""
         import keras
 
-        from searchlab.data.prepare import open_data
+        from searchlab.data.prepared import open_data
 
         data = refit_data(bench.directory / "data")
         executor.submit(bench.job(0))  # on the study's own data, as in every study
@@ -261,7 +261,7 @@ class ExecutorContract:
         from sklearn.linear_model import LogisticRegression
         from sklearn.metrics import log_loss
 
-        from searchlab.data.prepare import open_data
+        from searchlab.data.prepared import open_data
 
         directory = bench.directory / "data"
         data = refit_data(directory) if refit else directory

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from searchlab.core.arrays import Array
-from searchlab.data.prepare import PreparedData
+from searchlab.data.prepared import PreparedData
 from searchlab.data.target import Unseen
 from searchlab.measure.form import Form
 from searchlab.measure.meter import Meter

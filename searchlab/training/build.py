@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from searchlab.data.prepare import PreparedData
+from searchlab.data.prepared import PreparedData
 from searchlab.factories.find import call_factory, load_factory
 from searchlab.measure.form import Form, output_shape
 from searchlab.measure.meter import Meter

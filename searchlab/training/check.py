@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from searchlab.core.space import Choice, Float, Int, Params, Scalar, SearchSpace
-from searchlab.data.prepare import PreparedData
+from searchlab.data.prepared import PreparedData
 from searchlab.errors import ModelError
 from searchlab.factories.find import call_factory, factory_problems, load_factory
 from searchlab.measure.form import Form, loss_name

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from searchlab.core.arrays import Array
-from searchlab.data.prepare import PreparedData
+from searchlab.data.prepared import PreparedData
 from searchlab.errors import ModelError
 
 _ROWS = 2000

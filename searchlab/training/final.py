@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from searchlab.core.arrays import Array
-from searchlab.data.prepare import DataSummary, PreparedData, read_schema
+from searchlab.data.prepared import DataSummary, PreparedData, read_schema
 from searchlab.data.target import Unseen
 from searchlab.journal.layout import StudyLayout
 from searchlab.package.manifest import Manifest

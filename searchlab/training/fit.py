@@ -11,7 +11,7 @@ import keras
 
 from searchlab.core.arrays import Array
 from searchlab.core.trial import Decision, Outcome, Report
-from searchlab.data.prepare import PreparedData, open_data
+from searchlab.data.prepared import PreparedData, open_data
 from searchlab.data.target import Unseen
 from searchlab.journal.layout import StudyLayout
 from searchlab.measure.meter import Meter, own_units

@@ -13,7 +13,8 @@ from benchmarks.tables.compare import Compared, Standing, held_out, loss, simple
 from benchmarks.tables.report import markdown
 from benchmarks.tables.sources import TABLES, PublicTable
 
-from searchlab.data.prepare import open_data, prepare
+from searchlab.data.prepare import prepare
+from searchlab.data.prepared import open_data
 from searchlab.testing.doubles import study
 
 

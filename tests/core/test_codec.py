@@ -13,7 +13,7 @@ import pytest
 
 from searchlab.core.codec import CodecError, decode, encode
 from searchlab.core.trial import Outcome, TrialState
-from searchlab.data.prepare import DataSummary
+from searchlab.data.prepared import DataSummary
 from searchlab.data.schema import RowSchema
 from searchlab.journal.events import Event, Told
 from searchlab.package.manifest import Manifest

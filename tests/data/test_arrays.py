@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from searchlab.data.arrays import ArrayPreprocessing, channels_of
-from searchlab.data.prepare import PreparedData, open_data, prepare
+from searchlab.data.prepare import prepare
+from searchlab.data.prepared import PreparedData, open_data
 from searchlab.data.preprocessing import load_preprocessing
 from searchlab.errors import DataError
 from searchlab.study.spec import StudySpec

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
-from searchlab.data.prepare import open_data, prepare
+from searchlab.data.prepare import prepare
+from searchlab.data.prepared import open_data
 from searchlab.data.preprocessing import load_preprocessing
 from searchlab.study.spec import StudySpec
 

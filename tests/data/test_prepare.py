@@ -16,12 +16,8 @@ from sklearn.preprocessing import StandardScaler
 
 from searchlab.data.arrays import ArrayPreprocessing
 from searchlab.data.load import Table
-from searchlab.data.prepare import (
-    PreparedData,
-    _write,
-    open_data,
-    prepare,
-)
+from searchlab.data.prepare import _write, prepare
+from searchlab.data.prepared import PreparedData, open_data
 from searchlab.data.preprocessing import load_preprocessing
 from searchlab.errors import DataError
 from searchlab.journal.layout import refit_data

@@ -11,7 +11,8 @@ import pytest
 from sklearn import model_selection as sk
 
 from searchlab.data.load import load
-from searchlab.data.prepare import open_data, prepare
+from searchlab.data.prepare import prepare
+from searchlab.data.prepared import open_data
 from searchlab.data.splits import Splits, split
 from searchlab.errors import DataError
 from searchlab.journal.layout import refit_data

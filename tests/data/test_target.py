@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from searchlab.data.load import load
-from searchlab.data.prepare import open_data, prepare, read_schema
+from searchlab.data.prepare import prepare
+from searchlab.data.prepared import open_data, read_schema
 from searchlab.data.target import TargetTransform, fit_target
 from searchlab.errors import DataError
 from searchlab.study.data import DataSpec

@@ -13,7 +13,8 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from searchlab.core.trial import Decision, Suggestion, Trial, TrialState
 from searchlab.data.load import load
-from searchlab.data.prepare import PreparedData, open_data, prepare, read_schema
+from searchlab.data.prepare import prepare
+from searchlab.data.prepared import PreparedData, open_data, read_schema
 from searchlab.errors import DataError, StudyFileError
 from searchlab.study.data import DataSpec
 from searchlab.study.file import load_study

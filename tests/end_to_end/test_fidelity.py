@@ -176,7 +176,8 @@ def test_the_model_of_a_holdout_study_is_the_best_trials_own(place, holdout):
     """Loaded again, the study's model gives the recorded test loss."""
     import keras
 
-    from searchlab.data.prepare import open_data, prepare
+    from searchlab.data.prepare import prepare
+    from searchlab.data.prepared import open_data
 
     again = place / f"data of {holdout.spec.name}"
     prepare(holdout.spec, place, again)
@@ -190,7 +191,8 @@ def test_the_model_of_a_holdout_study_is_the_best_trials_own(place, holdout):
 
 def test_splits_do_not_depend_on_the_backend(tmp_path):
     """The same rows train, stop early, score and test, whichever library searches."""
-    from searchlab.data.prepare import open_data, prepare
+    from searchlab.data.prepare import prepare
+    from searchlab.data.prepared import open_data
 
     rows = []
     for backend in plugins.BACKENDS:

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from support.studies import run_here, write_study
 
-from searchlab.data.prepare import open_data, prepare
+from searchlab.data.prepare import prepare
+from searchlab.data.prepared import open_data
 from searchlab.inference.card import card
 from searchlab.journal.layout import study_layout
 from searchlab.package.manifest import Manifest

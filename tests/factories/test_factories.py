@@ -93,7 +93,8 @@ def test_a_module_that_raises_is_told_in_one_line(tmp_path):
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     """Prepared data: iris has three classes, breast_cancer two, diabetes a numeric target."""
-    from searchlab.data.prepare import open_data, prepare
+    from searchlab.data.prepare import prepare
+    from searchlab.data.prepared import open_data
 
     prepared = {}
     for name in ("iris", "breast_cancer", "diabetes"):
@@ -174,7 +175,8 @@ def test_the_mlp_normalises_what_the_study_does_not_scale(tmp_path):
     """With `scale: none`, the built-in model normalizes features to mean 0 and variance 1."""
     import keras
 
-    from searchlab.data.prepare import open_data, prepare
+    from searchlab.data.prepare import prepare
+    from searchlab.data.prepared import open_data
     from searchlab.factories.built_in import mlp
 
     spec = study(data={"dataset": "wine", "scale": "none"})

@@ -251,7 +251,7 @@ def test_the_studys_model_can_be_loaded_and_is_worth_what_is_said(benches, folds
     import keras
     from support.fused import EPOCHS, Driver
 
-    from searchlab.data.prepare import open_data
+    from searchlab.data.prepared import open_data
     from searchlab.package.write import model_file
 
     bench = benches(folds=folds)

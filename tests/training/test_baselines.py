@@ -37,7 +37,8 @@ def mine(y, predicted):
 @pytest.fixture
 def measure(tmp_path):
     """A function that fits a baseline of a study with this data and a factory of these params."""
-    from searchlab.data.prepare import open_data, prepare
+    from searchlab.data.prepare import prepare
+    from searchlab.data.prepared import open_data
     from searchlab.training.fit import run
 
     def measure(baseline, dataset, refit=True, folds=None, **params):

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from searchlab.data.prepare import open_data, prepare
+from searchlab.data.prepare import prepare
+from searchlab.data.prepared import open_data
 from searchlab.errors import ModelError
 from searchlab.study.spec import StudySpec
 

@@ -38,7 +38,7 @@ def test_whole_epochs_in_one_call_give_the_same_losses(job):
     """The losses equal those of Keras' own batch-by-batch fit: in training to the last bit."""
     import keras
 
-    from searchlab.data.prepare import open_data
+    from searchlab.data.prepared import open_data
     from searchlab.training.build import build
     from searchlab.training.fit import run
 

@@ -41,7 +41,7 @@ def other(place, tmp_path, monkeypatch):
     """
     import keras
 
-    from searchlab.data.prepare import open_data
+    from searchlab.data.prepared import open_data
     from searchlab.factories.find import load_factory
     from searchlab.training.final import pack
     from searchlab.training.initial import keep, weighted_layers
@@ -101,7 +101,7 @@ def without(job: Job) -> Job:
 
 def built(job: Job):
     """Build a job's model and return the arrays of its layers."""
-    from searchlab.data.prepare import open_data
+    from searchlab.data.prepared import open_data
     from searchlab.training.build import build
     from searchlab.training.initial import weighted_layers
 

@@ -17,7 +17,8 @@ from typing import Any
 
 from searchlab.core.quiet import quiet
 from searchlab.core.trial import Suggestion, Trial
-from searchlab.data.prepare import open_data, prepare
+from searchlab.data.prepare import prepare
+from searchlab.data.prepared import open_data
 from searchlab.engine.jobs import Jobs
 from searchlab.executors.fused import IN_FLIGHT
 from searchlab.fused.messages import Declined, Ended, FromHost, Submit

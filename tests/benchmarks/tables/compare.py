@@ -18,7 +18,8 @@ from sklearn.model_selection import train_test_split
 
 from searchlab import run_study
 from searchlab.cli.scaffold import init_text, write_new
-from searchlab.data.prepare import PreparedData, open_data, prepare
+from searchlab.data.prepare import prepare
+from searchlab.data.prepared import PreparedData, open_data
 from searchlab.journal.layout import refit_data
 from searchlab.study.spec import StudySpec
 

@@ -15,7 +15,8 @@ from sklearn.linear_model import LinearRegression
 from searchlab.data.columns import dates
 from searchlab.data.columns.parts import expand, possible_parts
 from searchlab.data.load import load
-from searchlab.data.prepare import PreparedData, open_data, prepare
+from searchlab.data.prepare import prepare
+from searchlab.data.prepared import PreparedData, open_data
 from searchlab.data.preprocessing import load_preprocessing
 from searchlab.errors import DataError
 from searchlab.inference.raw import read_input
@@ -77,7 +78,7 @@ def test_a_linear_model_finds_weekend_and_trend_in_dates_of_each_form(
 @pytest.mark.parametrize("name", FORMS)
 def test_later_rows_are_read_in_the_form_of_the_training_rows(name: str, tmp_path: Path) -> None:
     """A file of one new row, whose day could be a month, gets the day that its form says."""
-    from searchlab.data.prepare import read_schema
+    from searchlab.data.prepared import read_schema
 
     text, form = FORMS[name]
     frame = pd.DataFrame({"when": text, "y": np.arange(800) / 7})

@@ -13,7 +13,8 @@ from sklearn.model_selection import KFold, train_test_split
 from sklearn.preprocessing import QuantileTransformer, RobustScaler, TargetEncoder
 
 from searchlab.data.load import load
-from searchlab.data.prepare import PreparedData, open_data, prepare, read_schema
+from searchlab.data.prepare import prepare
+from searchlab.data.prepared import PreparedData, open_data, read_schema
 from searchlab.data.preprocessing import load_preprocessing
 from searchlab.errors import DataError
 from searchlab.journal.layout import refit_data
