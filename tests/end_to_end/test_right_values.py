@@ -110,14 +110,14 @@ def test_prices_are_learned_in_logarithms_and_scored_in_prices(place, executor):
     assert model.manifest.rows.transform.kind == "log1p"
     predicted, y = model.predict(test), test["price"]
     mae = metrics.mean_absolute_error(y, predicted)
-    assert record.stopped.test["mae"] == pytest.approx(mae, rel=1e-3)
+    assert record.stopped.metrics["mae"] == pytest.approx(mae, rel=1e-3)
     measured = model.evaluate(test, y)
     assert measured["mae"] == pytest.approx(mae, rel=1e-4)
     assert measured["rmse"] == pytest.approx(metrics.root_mean_squared_error(y, predicted))
     assert measured["r2"] == pytest.approx(metrics.r2_score(y, predicted))
     transform = model.manifest.rows.transform
     loss = np.mean((transform.apply(predicted) - transform.apply(y)) ** 2)
-    assert record.stopped.test["loss"] == pytest.approx(loss, rel=1e-3)
+    assert record.stopped.metrics["loss"] == pytest.approx(loss, rel=1e-3)
     learned = np.log1p(pd.read_csv(place / "rows.csv")["price"])
     constant = dummy.DummyRegressor().fit(np.zeros((400, 1)), learned).predict(np.zeros((130, 1)))
     wanted = metrics.mean_absolute_error(y, np.expm1(constant))
@@ -133,7 +133,7 @@ def test_functions_that_look_at_all_rows_have_their_values(place, executor):
     predicted, y = model.predict(test), test["price"]
     r2 = metrics.r2_score(y, predicted)
     rmsle = metrics.root_mean_squared_log_error(y, predicted)
-    for found in (record.stopped.test, model.evaluate(test, y)):
+    for found in (record.stopped.metrics, model.evaluate(test, y)):
         assert found["r2"] == pytest.approx(r2, rel=1e-3)
         assert found["rmsle"] == pytest.approx(rmsle, rel=1e-3)
         assert found["loss"] == pytest.approx(rmsle, rel=1e-3)
@@ -147,7 +147,7 @@ def test_an_f1_is_an_f1(place, executor):
     """As a function or as Keras' class, F1 over a column of classes is scikit-learn's."""
     record, model, test = run(place, executor, "late", "own.py:classes")
     f1 = metrics.f1_score(test["late"], model.predict(test), pos_label="yes")
-    for found in (record.stopped.test, model.evaluate(test, test["late"])):
+    for found in (record.stopped.metrics, model.evaluate(test, test["late"])):
         assert found["f1"] == pytest.approx(f1, rel=1e-3)
         assert found["keras_f1"] == pytest.approx(f1, rel=1e-3)
 
@@ -158,7 +158,7 @@ def test_weights_count_in_what_is_reported(place, executor):
     record, model, test = run(place, executor, "line", weight="w")
     predicted, y, w = model.predict(test), test["line"], test["w"]
     mae = metrics.mean_absolute_error(y, predicted, sample_weight=w)
-    assert record.stopped.test["mae"] == pytest.approx(mae, rel=1e-3)
+    assert record.stopped.metrics["mae"] == pytest.approx(mae, rel=1e-3)
     measured = model.evaluate(test, y, w)
     assert measured["mae"] == pytest.approx(mae, rel=1e-4)
     assert measured["r2"] == pytest.approx(metrics.r2_score(y, predicted, sample_weight=w))
