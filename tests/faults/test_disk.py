@@ -24,6 +24,8 @@ from searchlab.journal.layout import ROOT
 from searchlab.journal.record import StudyRecord
 from searchlab.tracking.mlflow import outbox
 
+pytestmark = pytest.mark.slow  # a real MLflow store in nearly every test
+
 
 @pytest.fixture
 def place(tmp_path, monkeypatch, database):

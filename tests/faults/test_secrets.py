@@ -91,6 +91,7 @@ def test_a_password_stays_in_its_address(place, form):
     assert_no_canary(place, *results)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("debug", [False, True])
 def test_a_password_in_the_environment_stays_there(place, monkeypatch, debug):
     """MLFLOW_TRACKING_URI is treated alike, and --debug's tracebacks contain no password."""

@@ -23,6 +23,8 @@ from searchlab.tracking.mlflow.log_model import LoggedModel
 from searchlab.tracking.mlflow.model_versions import Version
 from searchlab.tracking.mlflow.state import read_ids
 
+pytestmark = pytest.mark.slow  # a real MLflow store in nearly every test
+
 
 def searchlab(*arguments):
     """Run the command line and return its exit_code, stdout and stderr."""

@@ -16,6 +16,8 @@ from searchlab.testing import entries as make
 from searchlab.tracking.mlflow.state import read_ids
 from searchlab.tracking.mlflow.table import as_json, trials_table
 
+pytestmark = pytest.mark.slow  # a real MLflow store in nearly every test
+
 
 def test_the_scores_of_the_winner_stand_side_by_side(uri, home):
     """The study's run has the search, confirmed (with its spread) and test scores."""

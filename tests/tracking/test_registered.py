@@ -33,6 +33,8 @@ from searchlab.tracking.mlflow.opening import open_store
 from searchlab.tracking.mlflow.register import register
 from searchlab.tracking.mlflow.state import Registration, State, read_ids
 
+pytestmark = pytest.mark.slow  # a real MLflow store in nearly every test
+
 CALLS = [
     "get_registered_model",
     "create_registered_model",
@@ -366,7 +368,6 @@ def test_a_study_with_no_registered_model_registers_nothing(uri, studies, light)
 
 
 @pytest.mark.keras
-@pytest.mark.slow
 def test_a_champion_on_a_server_can_be_loaded(database, tmp_path, studies, model_file, monkeypatch):
     """After two studies on a real server, the champion predicts from its alias alone."""
     shutil.copy(database, tmp_path / "mlflow.db")
