@@ -95,6 +95,11 @@ def refit_data(data: Path) -> Path:
     return data / "refit"
 
 
+def study_data(data: Path) -> Path:
+    """Return a study's prepared data, given themselves or those of its refit."""
+    return data.parent if data == refit_data(data.parent) else data
+
+
 def study_layout(name: str, cwd: Path) -> StudyLayout:
     """Return the paths of a study of a working directory."""
     return StudyLayout(cwd.resolve() / ROOT / name)

@@ -14,7 +14,7 @@ from searchlab.executors.cluster.link import Link
 from searchlab.executors.cluster.machine import Cargo, Machine
 from searchlab.executors.cluster.transfer import pack, pack_code
 from searchlab.executors.sources import Kind
-from searchlab.journal.layout import StudyLayout
+from searchlab.journal.layout import StudyLayout, study_data
 from searchlab.study.limits import ResourcesSpec
 from searchlab.training.job import Job
 
@@ -60,7 +60,7 @@ class Nodes:
             for reference in (job.spec.factory.factory, *job.spec.data.own):
                 code.update(pack_code(reference, job.base))
             paths = StudyLayout(job.directory)
-            inputs = (pack(paths.data), code, pack(paths.initial))
+            inputs = (pack(study_data(job.data)), code, pack(paths.initial))
             data, code, initial = map(ray.put, inputs)
         except ray.exceptions.RayError as error:
             raise SearchlabError(

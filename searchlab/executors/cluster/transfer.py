@@ -13,7 +13,7 @@ import numpy as np
 from searchlab.core.atomic import whole_directory
 from searchlab.errors import InputError, StorageError
 from searchlab.factories.find import BUILT_IN, locate_factory
-from searchlab.journal.layout import StudyLayout
+from searchlab.journal.layout import StudyLayout, study_data
 from searchlab.study.spec import StudySpec
 from searchlab.training.checkpoint import moved_to
 from searchlab.training.job import FinalJob, Job, TrialJob
@@ -136,7 +136,7 @@ def on_node(job: Job, code: Path, data: Path, directory: Path) -> Job:
         data: its directory with the prepared data, those of a refit included.
         directory: its replacement for the study's directory.
     """
-    own = data / job.data.relative_to(StudyLayout(job.directory).data)
+    own = data / job.data.relative_to(study_data(job.data))
     base = code / rooted(job.base)
     base.mkdir(parents=True, exist_ok=True)
     spec = _moved(job.spec, job.base)
