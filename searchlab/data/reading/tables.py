@@ -40,7 +40,8 @@ def read_columns(path: Path) -> pd.DataFrame:
             table = table.set_column(place, each.name, numbers)
     frame = table.to_pandas()
     for place, each in enumerate(table.schema):
-        if pa.types.is_integer(each.type) and table.column(place).null_count:
+        whole = pa.types.is_integer(each.type) and each.name in frame  # not in its index
+        if whole and table.column(place).null_count:
             # As floats, whole numbers above 2**53 would lose digits.
             frame[each.name] = table.column(place).to_pandas(types_mapper=_NULLABLE.get)
     named = [name for name in frame.index.names if name is not None]

@@ -120,6 +120,13 @@ def test_whole_numbers_of_parquet_keep_their_digits_beside_missing_ones(tmp_path
     assert frame["a"].dropna().tolist() == [1, 2]
 
 
+def test_an_index_of_parquet_is_one_column_beside_missing_numbers(tmp_path: Path) -> None:
+    """A named index of whole numbers of which one is missing becomes a column, once."""
+    index = pd.Index(pd.array([1, None, 3], "Int64"), name="n")
+    pd.DataFrame({"a": [1.0, 2.0, 3.0]}, index).to_parquet(tmp_path / "t.parquet")
+    assert list(read_columns(tmp_path / "t.parquet")) == ["n", "a"]
+
+
 def test_a_directory_of_parquet_files_is_one_table(frame: pd.DataFrame, tmp_path: Path) -> None:
     """The parts of a directory's names are columns, as Spark and pandas write them."""
     frame.to_parquet(tmp_path / "parts", partition_cols=["c"])
