@@ -10,7 +10,7 @@ import pandas as pd
 from searchlab.data.columns.encoders import Choices
 from searchlab.data.load import Table
 from searchlab.errors import DataError, ModelError
-from searchlab.factories.find import load_own, source_names
+from searchlab.factories.find import load_factory, source_names
 from searchlab.study.columns import SCALES
 from searchlab.study.spec import StudySpec
 
@@ -48,7 +48,7 @@ def _are_tokens(spec: StudySpec, table: Table, base: Path) -> bool:
 def _own(reference: str, base: Path) -> object:
     """Make the user's transformer, with its defaults."""
     try:
-        own = load_own("transformer", reference, base)()
+        own = load_factory(reference, base, "transformer")()
     except ModelError as error:
         raise DataError(f"data.scale: {error}") from None
     except Exception as error:

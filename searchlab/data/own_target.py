@@ -15,7 +15,7 @@ import numpy as np
 
 from searchlab.core.arrays import Array
 from searchlab.errors import DataError, ModelError
-from searchlab.factories.find import load_own
+from searchlab.factories.find import load_factory
 
 Points = tuple[tuple[float, ...], tuple[float, ...]]
 """Transformed values, rising, and the target's values that they stand for."""
@@ -40,7 +40,7 @@ def table_of(reference: str, y: Array, base: Path) -> Points:
     """
     with_name = f"data.target_transform: {reference}"
     try:
-        own = load_own("transformer", reference, base)()
+        own = load_factory(reference, base, "transformer")()
         own.fit(y[:, None])
         transformed = np.asarray(own.transform(y[:, None]), np.float64)
         points = _points(lambda z: own.inverse_transform(z[:, None]), transformed, len(y), y.std())

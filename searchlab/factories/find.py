@@ -35,6 +35,10 @@ GIVEN = ("input_shape", "meta")
 """Arguments that searchlab passes to a factory that accepts them."""
 
 
+FACTORY = "model factory"
+"""The use of a reference in messages, where no other is given."""
+
+
 @dataclass(frozen=True)
 class Factory:
     """The location of a factory's source.
@@ -46,6 +50,7 @@ class Factory:
         module: the dotted name to import it by, or None for a file named by its path.
         root: the directory from which it and its neighbours are imported.
         package: the installed package that offers it by name, or None.
+        what: its use in messages.
     """
 
     reference: str
@@ -54,18 +59,20 @@ class Factory:
     module: str | None
     root: Path
     package: str | None = None
+    what: str = FACTORY
 
     def __str__(self) -> str:
         package = "" if self.package is None else f" of package {self.package}"
-        return f"the model factory {self.reference}{package}"
+        return f"the {self.what} {self.reference}{package}"
 
 
-def locate_factory(reference: str, base: Path) -> Factory:
-    """Find a factory's source without importing it.
+def locate_factory(reference: str, base: Path, what: str = FACTORY) -> Factory:
+    """Find the source of a factory, or of other code of the user's, without importing it.
 
     Args:
         reference: see the module's description.
         base: the directory from which a relative path starts.
+        what: its use in messages, such as "transformer".
 
     Raises:
         ModelError: if there is no such factory; suggests similar names.
@@ -80,18 +87,18 @@ def locate_factory(reference: str, base: Path) -> Factory:
         close = difflib.get_close_matches(reference, names, n=1)
         hint = f"did you mean {close[0]}?" if close else f"there is: {', '.join(names)};"
         raise ModelError(
-            f"there is no model factory {reference!r}: {hint} your own is written "
+            f"there is no {what} {reference!r}: {hint} your own is written "
             "path/to/file.py:build_model or package.module:build_model"
         )
     if place.endswith(".py") or "/" in place:
         file = base / place
         if not file.is_file():
             raise ModelError(
-                f"the model factory's file {place} does not exist; a relative path starts at the "
+                f"the {what}'s file {place} does not exist; a relative path starts at the "
                 "study file's directory"
             )
-        return Factory(reference, file.resolve(), function, None, file.resolve().parent)
-    return Factory(reference, _module_file(place, base), function, place, base.resolve())
+        return Factory(reference, file.resolve(), function, None, file.resolve().parent, what=what)
+    return Factory(reference, _module_file(place, base), function, place, base.resolve(), what=what)
 
 
 def _offer(name: str) -> Offer | None:
@@ -119,9 +126,9 @@ def own_problems(spec: StudySpec, base: Path) -> Iterator[tuple[str, str]]:
     for key, reference in keys.items():
         try:
             if ":" in reference:
-                locate_factory(reference, base)
+                locate_factory(reference, base, "transformer")
         except ModelError as error:
-            yield key, str(error).replace("model factory", "transformer")
+            yield key, str(error)
 
 
 def factory_problems(spec: StudySpec, base: Path) -> Iterator[tuple[str, str]]:
@@ -162,9 +169,9 @@ def function_problems(what: str, reference: str, base: Path) -> Iterator[str]:
         base: the directory from which a relative path starts.
     """
     try:
-        definition = _definition(locate_factory(reference, base))
+        definition = _definition(locate_factory(reference, base, what))
     except (ModelError, OSError, ValueError) as error:
-        yield str(error).replace("model factory", what)
+        yield str(error)
         return
     if definition is None:
         return
@@ -217,30 +224,18 @@ def source_names(spec: StudySpec, base: Path) -> set[str]:
     return found
 
 
-def load_own(what: str, reference: str, base: Path) -> Callable[..., Any]:
-    """Import a function or a class of the user's, which runs its module.
+def load_factory(reference: str, base: Path, what: str = FACTORY) -> Callable[..., Any]:
+    """Import a factory, or other code of the user's, which runs its module.
 
     Args:
-        what: its use in messages, such as "transformer".
-        reference: `path/to/file.py:name` or `package.module:name`.
+        reference: see the module's description.
         base: the directory from which a relative path starts.
-
-    Raises:
-        ModelError: if the module cannot be imported or has no such name.
-    """
-    try:
-        return load_factory(reference, base)
-    except ModelError as error:
-        raise ModelError(str(error).replace("model factory", what)) from None
-
-
-def load_factory(reference: str, base: Path) -> Callable[..., Any]:
-    """Import a factory, which runs its module.
+        what: its use in messages, such as "transformer".
 
     Raises:
         ModelError: if the module cannot be imported or has no such function.
     """
-    factory = locate_factory(reference, base)
+    factory = locate_factory(reference, base, what)
     try:
         module = _import(factory)
     except Exception as error:

@@ -12,7 +12,7 @@ from typing import Any
 from searchlab.core.atomic import whole_directory
 from searchlab.data.example import FILES
 from searchlab.errors import StorageError
-from searchlab.factories.find import load_own
+from searchlab.factories.find import load_factory
 from searchlab.package.code import copy_code, imported_packages
 from searchlab.package.manifest import MANIFEST, Manifest
 
@@ -59,7 +59,7 @@ def write_package(
                     shutil.copyfile(data / name, new / name)
             copy_code(manifest.factory, base, new / CODE)
             for reference in own:
-                load_own("transformer", reference, base)
+                load_factory(reference, base, "transformer")
                 copy_code(reference, base, new / CODE)
             needed = {**imported_packages(new / CODE), **_versions()}
             replace(manifest, versions=needed).write(new)

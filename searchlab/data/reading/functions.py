@@ -15,7 +15,7 @@ from searchlab.data.reading.columns import unmarked
 from searchlab.data.reading.frames import from_frame
 from searchlab.data.reading.raw import Raw
 from searchlab.errors import DataError, ModelError
-from searchlab.factories.find import load_own
+from searchlab.factories.find import load_factory
 from searchlab.study.data import DataSpec
 
 _PAIR, _TRIPLE = 2, 3
@@ -35,7 +35,7 @@ def read_function(spec: DataSpec, base: Path) -> Raw:
     """
     source = str(spec.function)
     try:
-        function = load_own("data function", source, base)
+        function = load_factory(source, base, "data function")
     except ModelError as error:
         raise DataError(str(error)) from None
     try:
