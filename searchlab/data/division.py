@@ -1,4 +1,4 @@
-"""What a data set itself says about the division of its rows: parts, times, groups, strata."""
+"""The facts of a data set about the division of its rows: parts, times, groups, strata."""
 
 from __future__ import annotations
 

@@ -14,14 +14,13 @@ import numpy as np
 from searchlab.core.arrays import Array
 from searchlab.core.codec import decode
 from searchlab.data.findings import Finding
+from searchlab.data.parts import PARTS
 from searchlab.data.schema import RowSchema
 from searchlab.data.schemes import Folds
 from searchlab.data.target import TargetTransform, Unseen
 from searchlab.data.understood import Column, Profile
+from searchlab.data.weights import weighed_by_class
 from searchlab.errors import DataError
-
-PARTS = ("train", "validation", "test")
-"""The parts into which all rows are divided."""
 
 SUMMARY, FOLDS, ROWS = "summary.json", "folds.npz", "rows.json"
 """The files beside the arrays: facts, row numbers, and the schema of raw rows."""
@@ -184,8 +183,7 @@ class PreparedData:
         if self.class_weight is None:
             return w
         by_class = [self.class_weight[number] for number in range(len(self.summary.classes))]
-        weights: Array = np.array(by_class, np.float32)[numbers]
-        return weights if w is None else weights * w
+        return weighed_by_class(by_class, numbers, w)
 
 
 def open_data(directory: Path) -> PreparedData:

@@ -6,7 +6,7 @@ weigh the training loss alone, as Keras' `class_weight` does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -38,6 +38,21 @@ def check_parts(w: Array, parts: Mapping[str, Array], folds: Folds) -> None:
                 f"{name} all have the weight 0, so their loss says nothing: give more rows a "
                 "weight, or leave out data.weight"
             )
+
+
+def weighed_by_class(by_class: Sequence[float], numbers: Array, w: Array | None) -> Array:
+    """Multiply rows' weights with those of their classes.
+
+    Args:
+        by_class: the weight of each class by its number.
+        numbers: the class of each row (n,).
+        w: the rows' weights (n,), or None.
+
+    Returns:
+        The weights, float32 (n,).
+    """
+    weights: Array = np.array(by_class, np.float32)[numbers]
+    return weights if w is None else weights * w
 
 
 def class_weights(

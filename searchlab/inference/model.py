@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from searchlab.core.arrays import Array
+from searchlab.core.arrays import VALUES, Array
 from searchlab.data.preprocessing import Preprocessing
 from searchlab.data.target import Unseen
+from searchlab.data.weights import weighed_by_class
 from searchlab.errors import DataError
 from searchlab.inference.inputs import Rows, as_rows
 from searchlab.inference.measure import encode, row_weights, scores
@@ -19,7 +20,6 @@ from searchlab.measure.meter import Meter
 from searchlab.package.load import PackagedCode
 from searchlab.package.manifest import Manifest
 
-_VALUES = 16_000_000  # float32 input values in memory at a time
 _BATCH = 256
 
 
@@ -131,8 +131,7 @@ class Model:
             raise DataError(f"there are {len(checked)} rows and {len(y)} targets: give one per row")
         w = None if weights is None else row_weights(pd.Series(weights))
         if self.manifest.rows.class_weight is not None:
-            by_class = np.array(self.manifest.rows.class_weight, np.float32)[y]
-            w = by_class if w is None else by_class * w
+            w = weighed_by_class(self.manifest.rows.class_weight, y, w)
         with self._code.active():
             x, transform = self._preprocessing.transform(checked), self.manifest.rows.transform
             outputs = self.keras.predict(x, batch_size=_BATCH, verbose=0)
@@ -153,7 +152,7 @@ class Model:
         """Return the Keras model's outputs, (n, units) or (n,), computed in chunks of rows."""
         if len(rows) == 0:  # scikit-learn refuses to transform zero rows
             return np.empty((0, max(1, len(self.manifest.rows.labels))), np.float32)
-        step = max(1, _VALUES // self._preprocessing.width)
+        step = max(1, VALUES // self._preprocessing.width)
         parts = [self._part(rows[start : start + step]) for start in range(0, len(rows), step)]
         return np.concatenate(parts)
 

@@ -44,10 +44,11 @@ class Journal:
         self._path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            lines = list(_whole_lines(path))
-            self._crc = _checksum(lines[-1]) if lines else 0
+            good, self._crc = 0, 0
+            for line in _whole_lines(path):
+                good, self._crc = good + len(line), _checksum(line)
             self._file: BinaryIO = path.open("ab", buffering=0)
-            self._file.truncate(sum(map(len, lines)))
+            self._file.truncate(good)
         except OSError as error:
             raise _unwritable(path, error) from None
 

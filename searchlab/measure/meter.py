@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from searchlab.core.arrays import Array
+from searchlab.core.arrays import VALUES, Array
 from searchlab.data.target import TargetTransform, Unseen
 from searchlab.errors import ModelError
 from searchlab.measure.form import Form
@@ -24,8 +24,6 @@ from searchlab.private.keras import compiled_loss, compiled_metrics
 
 _OWN_WAYS = ("test_step", "evaluate", "compute_loss", "compute_metrics")
 """Methods whose override means that a model measures itself in its own way."""
-
-_VALUES = 16_000_000  # float32 input values in memory at a time
 
 
 class Meter:
@@ -78,7 +76,7 @@ class Meter:
     def outputs(self, x: Array) -> tuple[Array, float]:
         """Return the model's outputs (n, ...), and the mean over batches of the losses it adds."""
         size = self._batch
-        step = max(1, _VALUES // max(1, size * math.prod(x.shape[1:]))) * size
+        step = max(1, VALUES // max(1, size * math.prod(x.shape[1:]))) * size
         found, added = [], 0.0
         whole = len(x) // size * size
         for start in range(0, whole, step):

@@ -216,7 +216,7 @@ def test_a_mapping_that_has_itself_is_refused(tmp_path):
 
 
 def test_a_result_can_be_copied_and_sent_to_another_process(formula, tmp_path):
-    """What comes back is equal, and as unchangeable as before."""
+    """A copy is equal, and as unchangeable as the original."""
     result = searchlab.run_study(KEYS, directory=tmp_path)
     sent = pickle.loads(pickle.dumps(result))  # noqa: S301 - its own
     for other in (copy.deepcopy(result), sent):

@@ -1,4 +1,4 @@
-"""What the command line says about data before anything is trained."""
+"""The command line tells about data before anything is trained."""
 
 from pathlib import Path
 

@@ -232,7 +232,7 @@ def test_groups_divide_like_a_plain_script(tmp_path: Path, classes: bool, repeat
 
 
 def test_a_column_that_is_dropped_can_still_divide(tmp_path: Path) -> None:
-    """What is no feature anyway may be said to be none, and strata need not be one."""
+    """A column that is no feature may be named in drop, and strata need not be a feature."""
     frame, kept = patients(), study(split={"groups": "patient"})
     both = study(split={"groups": "patient"}, drop=["patient"])
     expected = divided(tmp_path, frame, kept).test

@@ -102,7 +102,7 @@ def test_empty_rows_are_told_by_their_number(schema: RowSchema, tmp_path: Path) 
 
 
 def test_a_file_without_names_or_in_another_encoding_is_read_as_before(tmp_path: Path) -> None:
-    """What the study said about the data set's file holds for new ones, unless they differ."""
+    """The study's keys about its file hold for new files, unless these differ."""
     lines = [f"{word};{n}\n" for n, word in enumerate(["Łódź", "Köln"] * 20)]
     (tmp_path / "t.csv").write_bytes("".join(lines).encode("cp1250"))
     spec = DataSpec(path="t.csv", target="column_2", header=False, encoding="cp1250")

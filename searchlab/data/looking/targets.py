@@ -25,10 +25,10 @@ def rare_classes(view: View) -> Iterator[Finding]:
     if rare:
         shown = ", ".join(f"{view.classes[n]!r} has {counts[n]}" for n in rare[:_SHOWN])
         more = f", and {len(rare) - _SHOWN} more" if len(rare) > _SHOWN else ""
-        yield Finding(
+        yield _of_target(
+            view,
             "rare-class",
-            (view.table.target,),
-            f"the target {view.table.target!r} has classes of fewer than {_RARE} rows (class "
+            f"has classes of fewer than {_RARE} rows (class "
             f"{shown}{more}), of which no score says much: add rows, merge the classes, or leave "
             f"them out",
         )
@@ -58,10 +58,10 @@ def decades(view: View) -> Iterator[Finding]:
         return
     low, high = np.quantile(view.y.astype(np.float64), [0.01, 0.99])
     if high >= _DECADES * low:
-        yield Finding(
+        yield _of_target(
+            view,
             "target-spans-decades",
-            (view.table.target,),
-            f"the target {view.table.target!r} goes from {number_text(float(low))} to "
+            f"goes from {number_text(float(low))} to "
             f"{number_text(float(high))}, so that the loss sees little but its largest values: use "
             f"data.target_transform: log1p",
         )
@@ -75,13 +75,18 @@ def scale(view: View) -> Iterator[Finding]:
         return
     kind, why = needed(view.y)
     if kind != "none" and not list(decades(view)):
-        yield Finding(
+        yield _of_target(
+            view,
             "target-scale",
-            (view.table.target,),
-            f"the target {view.table.target!r} is far from 0 and 1 ({why}), which networks learn "
+            f"is far from 0 and 1 ({why}), which networks learn "
             f"slowly, and a model of your own gets it as it is: write target_transform: {kind} in "
             f"data, or none to keep it",
         )
+
+
+def _of_target(view: View, code: str, said: str) -> Finding:
+    target = view.table.target
+    return Finding(code, (target,), f"the target {target!r} {said}")
 
 
 def wide(view: View) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""What `searchlab init` and `searchlab run` make of a table, beside simple models."""
+"""The models that `searchlab init` and `searchlab run` make of a table, beside simple ones."""
 
 from __future__ import annotations
 

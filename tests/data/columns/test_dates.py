@@ -184,7 +184,7 @@ def test_the_study_says_that_numbers_are_seconds(tmp_path: Path) -> None:
 
 
 def test_ambiguous_days_and_months_are_refused_with_the_remedy(tmp_path: Path) -> None:
-    """Where no day is above 12, only the study can tell; one such row elsewhere decides."""
+    """If no day is above 12, only the study can tell; one such row elsewhere decides."""
     frame = pd.DataFrame({"when": ["01/02/2015", "03/04/2015"] * 20})
     with pytest.raises(
         DataError,

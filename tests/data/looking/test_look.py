@@ -1,4 +1,4 @@
-"""What a good analyst would say about a data set, and nothing where nothing is wrong."""
+"""Findings are those of a good analyst, and none where nothing is wrong."""
 
 from dataclasses import replace
 

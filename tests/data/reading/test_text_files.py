@@ -116,7 +116,7 @@ def test_a_dot_between_thousands_is_none_for_decimals() -> None:
     ],
 )
 def test_an_ambiguous_file_is_refused_with_the_key_to_give(text: str, message: str) -> None:
-    """Where looking does not tell, one line names the key that does."""
+    """If looking does not tell, one line names the key that does."""
     with pytest.raises(DataError, match=message) as caught:
         read(text)
     assert "\n" not in str(caught.value)
@@ -251,7 +251,7 @@ def test_packed_files_are_read(packed: str, tmp_path: Path) -> None:
 
 
 def test_an_archive_has_one_file(tmp_path: Path) -> None:
-    """Which of several files is meant is not guessed."""
+    """The file that is meant among several is not guessed."""
     with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
         archive.writestr("a.csv", "a,y\n1,2\n")
         archive.writestr("b.csv", "a,y\n1,2\n")
