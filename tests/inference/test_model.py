@@ -176,7 +176,7 @@ def test_a_large_input_is_predicted_in_parts(houses, monkeypatch):
     """Predicting in chunks of rows equals predicting all at once."""
     frame = table()
     wanted = houses.predict(frame)
-    monkeypatch.setattr("searchlab.inference.model._VALUES", 7 * 203)
+    monkeypatch.setattr("searchlab.inference.model.VALUES", 7 * 203)
     np.testing.assert_allclose(houses.predict(frame), wanted, rtol=1e-5, atol=1e-6)
 
 
