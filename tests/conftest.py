@@ -59,9 +59,11 @@ NOT_QUICK = ("keras", "slow", "long", "cluster")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks the quick tests, and has several processes begin with the files of most trainings.
 
-    All processes wait for a long file that is begun last.
+    Tests of a real MLflow store are slow. All processes wait for a long file that is begun last.
     """
     for item in items:
+        if "database" in getattr(item, "fixturenames", ()):
+            item.add_marker("slow")
         if not any(item.get_closest_marker(name) for name in NOT_QUICK):
             item.add_marker("quick")
     if "PYTEST_XDIST_WORKER" not in os.environ:  # nobody waits: the order is the command's

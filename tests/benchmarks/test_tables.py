@@ -39,6 +39,7 @@ def test_rows_whose_target_is_unknown_are_left_out(tmp_path: Path):
     assert QUESTION.write(tmp_path).read_text() == "a,y\n1,0.5\n3,1.5\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("question", TABLES, ids=lambda each: each.name)
 def test_each_installed_table_has_its_target(question: PublicTable, tmp_path: Path):
     """The packages' files are where they are looked for, and have more than 300 rows."""

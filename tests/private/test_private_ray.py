@@ -21,7 +21,10 @@ from searchlab.private.ray import (
 )
 
 RAY = find_spec("ray")
-pytestmark = pytest.mark.skipif(RAY is None, reason="needs the extra searchlab[ray]")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(RAY is None, reason="needs the extra searchlab[ray]"),
+]
 
 
 def source(path: str) -> str:

@@ -7,6 +7,8 @@ from mlflow import MlflowClient
 
 from searchlab.tracking.mlflow import opening
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
