@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 import signal
 import sys
 from collections import Counter
@@ -53,6 +54,14 @@ def pytest_configure() -> None:
 
 
 NOT_QUICK = ("keras", "slow", "long", "cluster")
+NONE_QUICK = re.compile(rf"^pytestmark = .*pytest\.mark\.({'|'.join(NOT_QUICK)})\b", re.MULTILINE)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leaves out modules without quick tests where only those are wanted: they import Keras."""
+    if config.option.markexpr == "quick" and collection_path.suffix == ".py":
+        return bool(NONE_QUICK.search(collection_path.read_text())) or None
+    return None
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
