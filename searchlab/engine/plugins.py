@@ -18,7 +18,7 @@ from searchlab.data.catalog import DATASETS, file_problems
 from searchlab.engine.foreign import Guarded, blamed
 from searchlab.errors import InputError, MissingPackageError
 from searchlab.executors.base import Executor
-from searchlab.factories.find import factory_problems, function_problems, own_problems
+from searchlab.factories.check import factory_problems, function_problems, own_problems
 from searchlab.study.explain import message_of, suggestion
 from searchlab.study.spec import StudySpec
 from searchlab.tracking.base import Render, Tracker, TrackerContext

@@ -15,7 +15,7 @@ import importlib.machinery
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -27,9 +27,6 @@ from searchlab.study.spec import StudySpec
 
 BUILT_IN = {"mlp": "searchlab.factories.built_in:mlp"}
 """Built-in factories by their name in study files."""
-
-METRICS = {"mlp": ("val_loss", "val_accuracy", "val_mae")}
-"""The metrics of built-in factories' models: accuracy for classes, mae for quantities."""
 
 GIVEN = ("input_shape", "meta")
 """Arguments that searchlab passes to a factory that accepts them."""
@@ -77,7 +74,7 @@ def locate_factory(reference: str, base: Path, what: str = FACTORY) -> Factory:
     Raises:
         ModelError: if there is no such factory; suggests similar names.
     """
-    offer = None if ":" in reference or reference in BUILT_IN else _offer(reference)
+    offer = None if ":" in reference or reference in BUILT_IN else named_offer(reference)
     target = BUILT_IN.get(reference, reference) if offer is None else offer.target
     place, colon, function = target.rpartition(":")
     if offer is not None:
@@ -101,7 +98,12 @@ def locate_factory(reference: str, base: Path, what: str = FACTORY) -> Factory:
     return Factory(reference, _module_file(place, base), function, place, base.resolve(), what=what)
 
 
-def _offer(name: str) -> Offer | None:
+def named_offer(name: str) -> Offer | None:
+    """Return the factory that an installed package offers by this name, or None.
+
+    Raises:
+        ModelError: if several packages offer it, or one offers the name of a built-in factory.
+    """
     try:
         return find_offer("model factory", name, BUILT_IN)
     except InputError as error:
@@ -114,86 +116,6 @@ def _offered(offer: Offer, module: str, function: str, base: Path) -> Factory:
     except (ModelError, ValueError, ImportError):
         raise ModelError(offer.broken(f"there is no module {module or offer.target}")) from None
     return Factory(offer.name, file, function, module, base.resolve(), offer.package)
-
-
-def own_problems(spec: StudySpec, base: Path) -> Iterator[tuple[str, str]]:
-    """Find problems of the user's transformers in their source, without running it.
-
-    Yields:
-        The dotted key and the message of each problem.
-    """
-    keys = {"data.scale": spec.data.scaling, "data.target_transform": spec.data.target_transform}
-    for key, reference in keys.items():
-        try:
-            if ":" in reference:
-                locate_factory(reference, base, "transformer")
-        except ModelError as error:
-            yield key, str(error)
-
-
-def factory_problems(spec: StudySpec, base: Path) -> Iterator[tuple[str, str]]:
-    """Find problems of a study's factory in its source, without running it.
-
-    Yields:
-        The dotted key and the message of each problem.
-    """
-    key = "model" if isinstance(spec.model, str) else "model.factory"
-    try:
-        _offer(spec.factory.factory)  # refuses a name that several packages have
-        factory = locate_factory(spec.factory.factory, base)
-        definition = _definition(factory)
-    except ModelError as error:
-        yield key, str(error)
-        return
-    except (OSError, ValueError) as error:
-        yield key, f"{spec.factory.factory} cannot be read ({error}): check the file"
-        return
-    for name in GIVEN:
-        if name in spec.factory.params or name in spec.space:
-            yield (
-                _where(name, spec),
-                "is an argument that searchlab passes itself: use another name",
-            )
-    if definition is not None:
-        yield from _argument_problems(factory, key, definition.args, spec)
-    if factory.reference in METRICS:
-        yield from _metric_problems(factory.reference, spec)
-
-
-def function_problems(what: str, reference: str, base: Path) -> Iterator[str]:
-    """Find problems of a function that takes no arguments in its source, without running it.
-
-    Args:
-        what: its use in messages, such as "data function".
-        reference: `path/to/file.py:name` or `package.module:name`.
-        base: the directory from which a relative path starts.
-    """
-    try:
-        definition = _definition(locate_factory(reference, base, what))
-    except (ModelError, OSError, ValueError) as error:
-        yield str(error)
-        return
-    if definition is None:
-        return
-    args = definition.args
-    names = [arg.arg for arg in [*args.posonlyargs, *args.args]]
-    names = names[: len(names) - len(args.defaults)]
-    if names:
-        yield f"{reference} needs an argument {names[0]}: give it a default, as none are passed"
-
-
-def _where(name: str, spec: StudySpec) -> str:
-    return f"space.{name}" if name in spec.space else f"model.params.{name}"
-
-
-def _metric_problems(name: str, spec: StudySpec) -> Iterator[tuple[str, str]]:
-    wanted = {"objective.metric": spec.objective.metric}
-    if spec.training.early_stopping is not None:
-        wanted["training.early_stopping.monitor"] = spec.training.early_stopping.monitor
-    for key, metric in wanted.items():
-        if metric not in METRICS[name]:
-            known = ", ".join(METRICS[name])
-            yield key, f"{name} has no metric {metric}: name one of {known}, or a factory with it"
 
 
 def source_digest(spec: StudySpec, base: Path) -> str:
@@ -280,75 +202,6 @@ def _module_file(module: str, base: Path) -> Path:
             f"there is no module {module}: install it, or name the file as path/to/file.py:function"
         )
     return Path(spec.origin)
-
-
-def _definition(factory: Factory) -> ast.FunctionDef | None:
-    """Return the factory's definition; None if it is only known once the file has run."""
-    try:
-        tree = ast.parse(factory.file.read_bytes(), str(factory.file))
-    except SyntaxError as error:
-        raise ModelError(
-            f"{factory.file.name}:{error.lineno}: {error.msg}; {factory} is in it"
-        ) from None
-    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
-    if factory.function in functions:
-        return functions[factory.function]
-    if any(factory.function in names for names in map(_bound_names, tree.body)):
-        return None
-    close = difflib.get_close_matches(factory.function, functions, n=1)
-    raise ModelError(
-        f"{factory.file.name} has no function {factory.function}"
-        + (f": did you mean {close[0]}?" if close else f": it has {', '.join(functions) or 'none'}")
-    )
-
-
-def _bound_names(node: ast.stmt) -> set[str]:
-    if isinstance(node, ast.ClassDef | ast.AsyncFunctionDef):
-        return {node.name}
-    if isinstance(node, ast.Import | ast.ImportFrom):
-        return {alias.asname or alias.name for alias in node.names}
-    return {name.id for name in ast.walk(node) if isinstance(name, ast.Name)}
-
-
-def _argument_problems(
-    factory: Factory, key: str, args: ast.arguments, spec: StudySpec
-) -> Iterator[tuple[str, str]]:
-    positional = [arg.arg for arg in [*args.posonlyargs, *args.args]]
-    keyword = [arg.arg for arg in args.kwonlyargs]
-    known = [*positional, *keyword]
-    if positional[:1] == ["hp"] and "hp" not in spec.space:
-        yield (
-            key,
-            (
-                f"{factory.reference} takes hp, as Keras Tuner's hypermodels do; give it one "
-                "argument for each param of the space instead, such as build_model(n_hidden)"
-            ),
-        )
-        return
-    passed = {**spec.factory.params, **spec.space}
-    if args.kwarg is None:
-        takes = [name for name in known if name not in GIVEN]
-        for name in passed:
-            if name not in known:
-                close = difflib.get_close_matches(name, takes, n=1)
-                all_of_them = f"it takes {', '.join(takes) or 'none'}"
-                hint = f"did you mean {close[0]}?" if close else all_of_them
-                yield _where(name, spec), f"{factory.reference} takes no argument {name}: {hint}"
-    required = [*positional[: len(positional) - len(args.defaults)]]
-    required += [
-        arg.arg
-        for arg, default in zip(args.kwonlyargs, args.kw_defaults, strict=True)
-        if default is None
-    ]
-    for name in required:
-        if name not in passed and name not in GIVEN:
-            yield (
-                "space",
-                (
-                    f"{factory.reference} needs an argument {name}: add {name} to space, or to "
-                    "model.params for a fixed value"
-                ),
-            )
 
 
 def _import(factory: Factory) -> ModuleType:

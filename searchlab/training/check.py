@@ -14,7 +14,8 @@ import numpy as np
 from searchlab.core.space import Choice, Float, Int, Params, Scalar, SearchSpace
 from searchlab.data.prepared import PreparedData
 from searchlab.errors import ModelError
-from searchlab.factories.find import call_factory, factory_problems, load_factory
+from searchlab.factories.check import factory_problems
+from searchlab.factories.find import call_factory, load_factory
 from searchlab.measure.form import Form, loss_name
 from searchlab.measure.meter import Meter, measures_itself
 from searchlab.private.keras import without_advice

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from searchlab.errors import ModelError
-from searchlab.factories.find import call_factory, factory_problems, load_factory
+from searchlab.factories.check import factory_problems
+from searchlab.factories.find import call_factory, load_factory
 from searchlab.testing.doubles import study
 from searchlab.training.job import CheckJob
 
