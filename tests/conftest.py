@@ -28,7 +28,7 @@ THREADS = {"TF_NUM_INTRAOP_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
 def _share_cores() -> None:
-    """Gives this process its share of the cores: a study has a host, and so its programs, a core.
+    """Give this process its share of the cores: a study has a host, and so its programs, a core.
 
     It has more hosts in a test that asks for more.
     """
@@ -39,7 +39,7 @@ def _share_cores() -> None:
 
 
 def pytest_configure() -> None:
-    """Prepares this process, and so the programs that tests start.
+    """Prepare this process, and so the programs that tests start.
 
     Ctrl-C is to reach them also where tests run in the background: a shell has what it starts
     there ignore it, and so do their children.
@@ -58,7 +58,7 @@ NONE_QUICK = re.compile(rf"^pytestmark = .*pytest\.mark\.({'|'.join(NOT_QUICK)})
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leaves out modules without quick tests where only those are wanted: they import Keras."""
+    """Leave out modules without quick tests where only those are wanted: they import Keras."""
     if config.option.markexpr == "quick" and collection_path.suffix == ".py":
         return bool(NONE_QUICK.search(collection_path.read_text())) or None
     return None
@@ -66,7 +66,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the quick tests, and has several processes begin with the files of most trainings.
+    """Mark the quick tests, and have several processes begin with the files of most trainings.
 
     Tests of a real MLflow store are slow. All processes wait for a long file that is begun last.
     """
@@ -97,14 +97,14 @@ def pytest_runtest_call(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
-    """Fails a test in CI that would be skipped: CI has all that any test needs."""
+    """Fail a test in CI that would be skipped: CI has all that any test needs."""
     report = yield
     return _not_skipped(report)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report(collector: pytest.Collector):
-    """Fails a module in CI that would be skipped as a whole."""
+    """Fail a module in CI that would be skipped as a whole."""
     report = yield
     return _not_skipped(report)
 

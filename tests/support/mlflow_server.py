@@ -32,7 +32,7 @@ class Server:
             self.start()
 
     def start(self, *, wait: bool = True) -> None:
-        """Starts it; `wait` until it answers."""
+        """Start it; `wait` until it answers."""
         arguments = [self._command, "--port", self.port, "--workers", 1]
         arguments += ["--backend-store-uri", "sqlite:///mlflow.db"]
         self._process = programs.Program(
@@ -46,24 +46,24 @@ class Server:
             self.wait()
 
     def wait(self) -> None:
-        """Waits until it answers."""
+        """Wait until it answers."""
         while not self._answers():
             assert self._process.poll() is None, "the server ended"
             time.sleep(0.2)
 
     def kill(self) -> None:
-        """Ends it at once: from now on the port refuses connections."""
+        """End it at once: from now on the port refuses connections."""
         if self._process is not None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
             self._process = None
 
     def hang(self) -> None:
-        """Stops it: connections are taken, and never answered."""
+        """Stop it: connections are taken, and never answered."""
         os.killpg(self._process.pid, signal.SIGSTOP)
 
     def go_on(self) -> None:
-        """Ends `hang`."""
+        """End `hang`."""
         os.killpg(self._process.pid, signal.SIGCONT)
 
     def get(self, path: str):

@@ -16,7 +16,7 @@ PARAMS = {"n_hidden": 1, "n_neurons": 8, "learning_rate": 0.05}
 
 
 def package_of(directory: Path, data, factory: str = "mlp", target: str = "y", **more) -> Path:
-    """Trains a model on a frame, or on arrays by name, and returns its package.
+    """Train a model on a frame, or on arrays by name, and return its package.
 
     Args:
         directory: a fresh directory; a factory's file is named relative to it.
@@ -45,7 +45,7 @@ def package_of(directory: Path, data, factory: str = "mlp", target: str = "y", *
 
 
 def train(spec: StudySpec, directory: Path) -> Path:
-    """Trains on data that have been prepared."""
+    """Train on data that have been prepared."""
     from searchlab.training.fit import run
 
     trial = Trial(4, Suggestion(PARAMS, epochs=3), seed=7)

@@ -42,7 +42,7 @@ _STREAMS = 3
 
 
 def run(directory: Path, *arguments: object, **environment: str) -> subprocess.CompletedProcess:
-    """Runs the program to its end; the result has returncode, stdout and stderr."""
+    """Run the program to its end; the result has returncode, stdout and stderr."""
     program = Program(directory, *arguments, **environment)
     out, err = program.communicate()
     return subprocess.CompletedProcess(arguments, program.returncode, out, err)
@@ -100,7 +100,7 @@ class Program:
         return self._wait(0)
 
     def wait(self, timeout: float | None = None) -> int:
-        """Waits for its end.
+        """Wait for its end.
 
         Raises:
             subprocess.TimeoutExpired: if it takes longer.
@@ -110,7 +110,7 @@ class Program:
         return code
 
     def communicate(self, timeout: float | None = None) -> tuple[str, str]:
-        """Waits for its end; what it has printed and nobody has read yet.
+        """Wait for its end; what it has printed and nobody has read yet.
 
         Raises:
             subprocess.TimeoutExpired: if it takes longer.
@@ -131,12 +131,12 @@ class Program:
         return found[0], found[1]
 
     def send_signal(self, number: int) -> None:
-        """Sends it a signal if it runs."""
+        """Send it a signal if it runs."""
         if self.poll() is None:
             os.kill(self.pid, number)
 
     def kill(self) -> None:
-        """Sends it SIGKILL."""
+        """Send it SIGKILL."""
         self.send_signal(signal.SIGKILL)
 
     def _wait(self, timeout: float | None) -> int | None:
@@ -194,7 +194,7 @@ def preload(modules: list[str]) -> None:
 
 
 def _serve(tests: socket.socket) -> None:
-    """Forks a program a request; returns only in one of those, and once the tests are over."""
+    """Fork a program a request; returns only in one of those, and once the tests are over."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     preload(_PRELOADED)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the parents of programs
@@ -210,7 +210,7 @@ def _serve(tests: socket.socket) -> None:
 
 
 def _parent(request: dict, descriptors: list[int], tests: socket.socket) -> None:
-    """Forks a program and tells how it ended; returns only in the program."""
+    """Fork a program and tell how it ended; returns only in the program."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     *streams, status = descriptors
     child = os.fork()
@@ -287,7 +287,7 @@ def _fork_the_fork_server() -> None:
 
 
 def _wait_to_serve(driver: socket.socket) -> None:
-    """Becomes the fork server when the program starts one; returns if it never does."""
+    """Become the fork server when the program starts one; returns if it never does."""
     high = fcntl.fcntl(driver.fileno(), fcntl.F_DUPFD_CLOEXEC, 500)
     driver.close()
     driver = socket.socket(fileno=high)

@@ -12,13 +12,13 @@ from searchlab.study.file import load_study
 
 
 def run_here(file: Path) -> StudyRecord:
-    """Runs a study file in this process, in the file's directory, without MLflow."""
+    """Run a study file in this process, in the file's directory, without MLflow."""
     loaded = load_study(file, checks=[plugins.check])
     return run_study(loaded, file.parent, lambda _: [], Interrupt(), lambda _: None)
 
 
 def write_study(path: Path, text: str) -> Path:
-    """Writes a study file."""
+    """Write a study file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     return path

@@ -65,7 +65,7 @@ class MlflowTracker:
         hurry: Callable[[], bool] = lambda: False,
         render: Render | None = None,
     ) -> None:
-        """Remembers where to send; connects later, in a thread of its own.
+        """Remember where to send; connect later, in a thread of its own.
 
         Args:
             uri: the tracking URI, from `address.resolve_uri`.

@@ -41,7 +41,7 @@ class Training:
         self._host = Host(lanes, self._said.put)
 
     def run(self, jobs: list[Job]) -> float:
-        """Runs jobs to their outcomes; returns the seconds that it took."""
+        """Run jobs to their outcomes; returns the seconds that it took."""
         start = time.perf_counter()
         waiting = deque(enumerate(jobs))
         self.outcomes.clear()

@@ -91,7 +91,7 @@ def _follows(kept: Kept) -> tuple[str, str, str]:
 
 
 def main() -> None:
-    """Runs the benchmark."""
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.benchmarks.scaling",
         description=__doc__,

@@ -119,7 +119,7 @@ class Workers:
         return link
 
     def close(self) -> None:
-        """Ends the clock."""
+        """End the clock."""
         if self._thread.is_alive():
             self._told.put(None)
             self._thread.join()
@@ -127,11 +127,11 @@ class Workers:
     # ---- orders to the nodes, which do not wait
 
     def tell(self, number: int, message: Any) -> None:
-        """Notes what a worker is told, and when."""
+        """Note what a worker is told, and when."""
         self._told.put((time.monotonic(), number, message))
 
     def kill(self, number: int) -> None:
-        """Ends a worker: it says nothing more."""
+        """End a worker: it says nothing more."""
         self._workers.pop(number, None)
 
     def dump(self, number: int) -> str:
