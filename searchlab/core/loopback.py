@@ -2,11 +2,40 @@
 
 from __future__ import annotations
 
+import re
 import socket
+from ipaddress import IPv6Address, ip_address
 
 from searchlab.errors import InputError
 
 HOST = "127.0.0.1"
+
+_WITH_PORT = re.compile(r"(\[[^\[\]@/]*\]|[^\[\]:@/]+)(:\d+)?")
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host is certainly this machine: `localhost`, or a loopback address.
+
+    Any other name may be anybody's, even one that begins with 127.
+    """
+    if host.lower() == "localhost":
+        return True
+    try:
+        address = ip_address(host.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return False
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (mapped or address).is_loopback
+
+
+def asks_for_loopback(header: str) -> bool:
+    """Return whether the Host header of a request names this machine.
+
+    Another name in it means that a web page of that name has been given this machine's address, so
+    that its scripts reach a server which trusts everybody who can reach it (DNS rebinding).
+    """
+    found = _WITH_PORT.fullmatch(header)
+    return found is not None and is_loopback(found[1])
 
 
 def refuse_taken(port: int) -> None:

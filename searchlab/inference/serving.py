@@ -1,4 +1,4 @@
-"""Serving of a model through MLflow's scoring server, on the loopback address only."""
+"""Serving of a model through MLflow's scoring server (see `scoring`), on loopback only."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from types import FrameType
 import numpy as np
 
 from searchlab.core.loopback import HOST, refuse_taken
+from searchlab.core.versions import PACKAGE
 from searchlab.data.example import load_example
 from searchlab.errors import PackageError
 
@@ -27,7 +28,7 @@ _GRACE = 5.0  # seconds between SIGTERM and SIGKILL
 
 
 def serve_package(package: Path, port: int, say: Callable[[str], None]) -> int:
-    """Run `mlflow models serve` until it is stopped.
+    """Run MLflow's scoring server until it is stopped.
 
     Args:
         package: the packaged model.
@@ -81,11 +82,10 @@ def _write(package: Path, model: Path) -> None:
 @contextmanager
 def _server(model: Path, port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run the server in its own process group, which ends with the block."""
-    command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", str(model)]
-    command += ["--env-manager", "local", "--host", HOST, "--port", str(port), "--workers", "1"]
-    # MLflow runs `uvicorn`, which is not on the PATH if the venv is not activated.
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-    settings = {"PATH": path, "MLFLOW_DISABLE_TELEMETRY": "true", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, "-m", "searchlab.inference.scoring", str(model), str(port)]
+    # The server's directory is another one, and searchlab may be importable only from here.
+    path = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
+    settings = {"MLFLOW_DISABLE_TELEMETRY": "true", "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": path}
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter, our own arguments
             command,

@@ -106,3 +106,18 @@ def keras_flavor(data: str, version: str) -> dict[str, Any]:
         "keras_backend": "tensorflow",
         "save_exported_model": False,
     }
+
+
+def scoring_app(model: str) -> Any:
+    """Return MLflow's scoring server of a model, as an ASGI application.
+
+    Touches: `mlflow.pyfunc.scoring_server.init`, seen in MLflow 3.17.2.
+    Public: `mlflow models serve` runs it with nothing in front of it.
+    Without it: requests to any host and with bodies of any size reach the model.
+
+    Args:
+        model: the directory of an MLflow model.
+    """
+    from mlflow.pyfunc import load_model, scoring_server
+
+    return scoring_server.init(load_model(model))

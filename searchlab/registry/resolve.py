@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,14 +12,13 @@ from typing import TYPE_CHECKING
 from searchlab.core.arguments import path_text
 from searchlab.errors import PackageError
 from searchlab.journal.home import StudyHome, load_record, study_names
-from searchlab.tracking.mlflow.address import missing_file, redact, resolve_uri
+from searchlab.tracking.mlflow.address import MODEL, missing_file, redact, resolve_uri
 from searchlab.tracking.mlflow.tracker import registry
 
 if TYPE_CHECKING:
     from searchlab.inference.model import Model
 
 _IN_MLFLOW = ("models:/", "runs:/")
-_ADDRESS = re.compile(r"models:/(m-[^/@]+|[^/@]+@[^/@]+|[^/@]+/[^/@]+)|runs:/[^/]+/.+")
 
 
 def load_model(model: str | os.PathLike[str], tracking_uri: str | None = None) -> Model:
@@ -118,16 +116,16 @@ def _in(path: Path) -> Path:
 @contextlib.contextmanager
 def _downloaded(model: str, uri: str) -> Iterator[Path]:
     _check_there(uri, model)
-    if not _ADDRESS.fullmatch(model):
+    if not MODEL.fullmatch(model):
         raise PackageError(
             f"{model} is not an address in MLflow: write models:/NAME@champion, models:/NAME/3 or "
             "models:/m-ID"
         )
     with tempfile.TemporaryDirectory(prefix="searchlab-") as folder:
-        with registry(uri):
-            from searchlab.tracking.mlflow.download import download  # imports MLflow
+        with registry(uri) as client:
+            from searchlab.tracking.mlflow.download import download, find  # imports MLflow
 
-            fetched = download(uri, model, Path(folder))
+            fetched = download(uri, model, find(client, uri, model), Path(folder))
         yield _in(fetched)
 
 

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -151,18 +152,23 @@ def test_the_ui_listens_on_loopback_only_and_prints_no_password(place):
         answer = json.loads(_asked(program, port, f"/api/2.0/mlflow/runs/get?run_id={run}"))
         assert answer["run"]["info"]["run_name"] == "small"
         assert {address for address, _ in _listening(program.pid)} == {"127.0.0.1"}
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            _asked(program, port, "/api/2.0/mlflow/runs/get", Host=f"10.evil.example:{port}")
     finally:
         os.killpg(program.pid, signal.SIGINT)
         program.wait()
     assert_no_canary(place)
 
 
-def _asked(server: subprocess.Popen, port: int, path: str) -> bytes:
+def _asked(server: subprocess.Popen, port: int, path: str, **headers: str) -> bytes:
     """Query a server once it is up."""
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers=headers)
     while True:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}") as answer:
+            with urllib.request.urlopen(request) as answer:  # noqa: S310 - our own
                 return answer.read()
+        except urllib.error.HTTPError:
+            raise
         except OSError:
             assert server.poll() is None, "the server ended"
             time.sleep(0.2)

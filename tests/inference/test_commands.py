@@ -17,6 +17,7 @@ from support.packages import package_of, table
 
 from searchlab.inference.export import export_package
 from searchlab.inference.loading import load_package
+from searchlab.inference.scoring import LIMIT
 from searchlab.journal.journal import Journal
 from searchlab.journal.layout import study_layout
 from searchlab.registry.resolve import load_model
@@ -168,9 +169,13 @@ def test_onnx_gives_the_same_numbers(place, tmp_path):
     "end", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)]
 )
 def test_a_server_answers_and_leaves_nothing_behind(place, end):
-    """The server answers raw rows on loopback, reports a taken port and leaves no process."""
+    """The server answers raw rows on loopback, reports a taken port and leaves no process.
+
+    It refuses requests to other hosts' names, and bodies that are too large, and serves on.
+    """
     port = free_port()
     environment = {**os.environ, "PATH": "/usr/bin:/bin"}  # as with a venv that is not activated
+    large = b'{"inputs": [' + b"1," * LIMIT
     server = subprocess.Popen(
         command("serve", "refit", "--port", port),
         cwd=place,
@@ -191,6 +196,11 @@ def test_a_server_answers_and_leaves_nothing_behind(place, end):
     found = pd.DataFrame(answer["predictions"])
     wanted = load_package(place / "refit").table(rows)
     np.testing.assert_allclose(found["probability_yes"], wanted["probability_yes"], atol=1e-6)
+    status, answer = ask(port, {"dataframe_split": body}, Host=f"127.evil.example:{port}")
+    assert (status, answer["error_code"]) == (403, "PERMISSION_DENIED")
+    status, answer = ask(port, large)
+    told = "the body has more than 32 MiB: send fewer rows at once"
+    assert (status, answer["message"]) == (413, told)
     body["data"][0][body["columns"].index("rooms")] = "many"
     status, answer = ask(port, {"dataframe_split": body})
     assert status == 400
@@ -204,12 +214,12 @@ def test_a_server_answers_and_leaves_nothing_behind(place, end):
     assert f"--port {port}" not in left
 
 
-def ask(port, body):
+def ask(port, body, **headers):
     """Return a scoring server's status and answer."""
     request = urllib.request.Request(
         f"http://127.0.0.1:{port}/invocations",
-        json.dumps(body).encode(),
-        {"Content-Type": "application/json"},
+        body if isinstance(body, bytes) else json.dumps(body).encode(),
+        {"Content-Type": "application/json", **headers},
     )
     try:
         with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310 - our own

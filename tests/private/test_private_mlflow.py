@@ -117,3 +117,14 @@ def test_keras_flavor(tmp_path):
     loaded = mlflow.keras.load_model(str(tmp_path))
     x = np.ones((1, 2))
     np.testing.assert_array_equal(loaded.predict(x, verbose=0), model.predict(x, verbose=0))
+
+
+def test_scoring_app():
+    """MLflow still makes its server's application this way, and serves it with no guard."""
+    import inspect
+
+    from mlflow.pyfunc import scoring_server
+
+    assert list(inspect.signature(scoring_server.init).parameters) == ["model"]
+    command, _ = scoring_server.get_cmd("model", 5001, "127.0.0.1")
+    assert command.endswith("mlflow.pyfunc.scoring_server.app:app")

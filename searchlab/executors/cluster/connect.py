@@ -21,6 +21,7 @@ from collections.abc import Callable
 
 import psutil
 
+from searchlab.core.loopback import is_loopback
 from searchlab.errors import InputError, SearchlabError
 from searchlab.private.ray import cluster_of, silence_dead_nodes, start_command
 
@@ -98,18 +99,13 @@ def _address(given: str) -> tuple[str, int]:
         raise InputError(
             f"{what}: give the head node's address, as --address 10.0.0.1:6379 or in {ADDRESS}"
         )
-    if not _is_here(host) and not _has_token():
+    if not is_loopback(host) and not _has_token():
         raise InputError(
             f"the cluster at {given} is not on this machine, and a cluster without a token runs "
             "code from anybody: start its nodes and this command with RAY_AUTH_MODE=token and "
             "the same RAY_AUTH_TOKEN"
         )
     return host, int(port)
-
-
-def _is_here(host: str) -> bool:
-    """Return whether a host is this machine's loopback address."""
-    return host in ("localhost", "::1") or host.startswith("127.")
 
 
 def _has_token() -> bool:
@@ -129,7 +125,7 @@ def _reach(host: str, port: int) -> None:
 
 def _has_node(host: str, port: int) -> bool:
     """Return whether one of the cluster's nodes runs on this machine."""
-    ours = {host, _resolved(host), *(["127.0.0.1", _own_address()] if _is_here(host) else [])}
+    ours = {host, _resolved(host), *(["127.0.0.1", _own_address()] if is_loopback(host) else [])}
     for process in psutil.process_iter(["name", "cmdline"]):
         theirs = cluster_of(process.info["name"], process.info["cmdline"] or ())
         if theirs is not None and theirs[0] in ours and theirs[1] == str(port):

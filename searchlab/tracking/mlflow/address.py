@@ -1,4 +1,4 @@
-"""The address of a study's tracking store, and how it is shown without passwords."""
+"""The addresses of tracking stores and of the models in them, and how they are shown."""
 
 from __future__ import annotations
 
@@ -8,6 +8,12 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from searchlab.errors import TrackingError
+
+MODEL = re.compile(
+    r"models:/(?P<id>m-[^/@]+)|models:/(?P<name>[^/@]+)(@(?P<alias>[^/@]+)|/(?P<version>\d+))"
+    r"|runs:/(?P<run>[^/]+)/(?P<path>.+)"
+)
+"""The address of a model in a store."""
 
 _SCHEMES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql")
 _SECRET = re.compile(r"(?i)\b([a-z_]*(?:password|passwd|pwd|token|secret)=)[^&;]*")

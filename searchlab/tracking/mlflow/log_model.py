@@ -108,8 +108,10 @@ def _log(model: ModelFile) -> str:
     from mlflow.models import Model
 
     from searchlab.inference import flavor
+    from searchlab.tracking.mlflow.opening import connect
 
-    mlflow.set_tracking_uri(model.uri)
+    mlflow.set_tracking_uri(model.uri)  # `Model.log` takes no client: the child is for this store
+    mlflow.set_registry_uri(model.uri)
     mlflow.set_experiment(experiment_id=model.experiment_id)  # a model takes the active one
     info = Model.log(
         artifact_path=None,
@@ -123,7 +125,7 @@ def _log(model: ModelFile) -> str:
         validate_serving_input=False,  # it has just been loaded
     )
     # Only a model with this tag is complete: see `artifacts._find_model`.
-    client = mlflow.MlflowClient(model.uri)
+    client = connect(model.uri)
     client.set_logged_model_tags(info.model_id, {"searchlab.whole": "true"})
     return str(info.model_id)
 

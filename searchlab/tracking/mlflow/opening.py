@@ -21,6 +21,18 @@ from searchlab.private.mlflow import fail_at_once, has_tables
 from searchlab.tracking.mlflow.address import refuse_missing, sqlite_file
 
 
+def connect(uri: str) -> MlflowClient:
+    """Make a client whose runs and registered models are those of one store.
+
+    MLflow looks for registered models at MLFLOW_REGISTRY_URI, at the tracking URI of the whole
+    program or in `mlflow.db` of the working directory where it is given no address for them.
+
+    Args:
+        uri: a URI from `resolve_uri`.
+    """
+    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
 def experiment_name() -> str:
     """Return the experiment of all studies: MLFLOW_EXPERIMENT_NAME, or "searchlab"."""
     return os.environ.get("MLFLOW_EXPERIMENT_NAME") or "searchlab"
@@ -42,14 +54,14 @@ def open_store(uri: str) -> tuple[MlflowClient, str]:
     _speak_up(uri)
     file = sqlite_file(uri)
     if file is None:
-        client = MlflowClient(uri)
+        client = connect(uri)
         return client, _experiment(client, None)
     file.parent.mkdir(parents=True, exist_ok=True)
     # Of several processes that create the tables at once, all but one fail.
     with FileLock(file.with_name(f"{file.name}.lock")):
         if not file.exists():
             _make_database(file)
-        client = MlflowClient(uri)
+        client = connect(uri)
         artifacts = file.parent / "mlartifacts" / quote(experiment_name(), safe="")
         experiment = _experiment(client, artifacts.as_uri())
     return client, experiment
@@ -66,7 +78,7 @@ def open_registry(uri: str) -> MlflowClient:
     """
     _speak_up(uri)
     refuse_missing(uri)
-    return MlflowClient(uri)
+    return connect(uri)
 
 
 def _speak_up(uri: str) -> None:
@@ -107,7 +119,7 @@ def _make_database(file: Path) -> None:
         left.unlink()
     kept = user_cache_path("searchlab") / f"mlflow-{VERSION}.db"
     if not _copied(kept, part):
-        MlflowClient(f"sqlite:///{part}").search_experiments(max_results=1)
+        connect(f"sqlite:///{part}").search_experiments(max_results=1)
         _keep(part, kept)
     _let_readers_be(part)
     part.replace(file)
