@@ -55,8 +55,12 @@ def decode(kind: type[Coded], values: Any) -> Coded:
         CodecError: if the values are not of this type; names the place.
         TypeError: if the type has a field without a coding.
     """
-    decoded: Coded = _decoder(kind)(values)
-    return decoded
+    return decoder(kind)(values)
+
+
+def decoder(kind: type[Coded]) -> Callable[[Any], Coded]:
+    """Return the function that decodes this type, for callers with many values; see `decode`."""
+    return _decoder(kind)
 
 
 def _plain(value: Any) -> Any:
@@ -104,13 +108,17 @@ def _generic(hint: Any, origin: Any, arguments: tuple[Any, ...]) -> _Decoder:
 def _dataclass(kind: type[DataclassInstance]) -> _Decoder:
     hints = get_type_hints(kind)
     decoders = {each.name: _decoder(hints[each.name]) for each in fields(kind)}
+    pairs = list(decoders.items())
 
     def read(values: Any) -> Any:
-        if not isinstance(values, Mapping):
+        if not isinstance(values, dict):
             raise _unexpected(values, "an object")
         if values.keys() != decoders.keys():
             _refuse_keys(values, decoders)
-        found = {name: _within(name, of, values[name]) for name, of in decoders.items()}
+        try:
+            found = {name: of(values[name]) for name, of in pairs}
+        except CodecError:
+            raise _located((name, of, values[name]) for name, of in pairs) from None
         try:
             return kind(**found)
         except ValueError as error:
@@ -132,29 +140,31 @@ def _union(members: tuple[Any, ...]) -> _Decoder:
     others = [each for each in members if each not in _PLAIN]
     if len(others) > 1:
         raise TypeError(f"{' | '.join(map(str, members))} has no coding: JSON cannot tell them")
-    scalar = _scalar(scalars)
-    other = _decoder(others[0]) if others else scalar
+    if not others:
+        return _scalar(scalars)
+    exact, other = _exact(scalars), _decoder(others[0])
 
     def read(value: Any) -> Any:
-        return scalar(value) if not others or _fits(value, scalars) else other(value)
+        return value if type(value) in exact else other(value)
 
     return read
 
 
 def _scalar(kinds: set[Any]) -> _Decoder:
     names = " or ".join(_NAMES[kind] for kind in _NAMES if kind in kinds) or "null"
+    exact = _exact(kinds)
 
     def read(value: Any) -> Any:
-        if not _fits(value, kinds):
+        if type(value) not in exact:
             raise _unexpected(value, names)
         return value
 
     return read
 
 
-def _fits(value: Any, kinds: set[Any]) -> bool:
-    # A whole number is a number too, but true and false are none.
-    return type(value) in kinds or (type(value) is int and float in kinds)
+def _exact(kinds: set[Any]) -> frozenset[Any]:
+    """Return the types of values: a whole number is a number too, but true and false are none."""
+    return frozenset(kinds | {int}) if float in kinds else frozenset(kinds)
 
 
 def _enum(kind: type[StrEnum]) -> _Decoder:
@@ -187,10 +197,11 @@ def _tuple(members: tuple[Any, ...]) -> _Decoder:
         if not repeated and len(values) != len(decoders):
             raise CodecError(f"has {len(values)} items instead of {len(decoders)}")
         each = decoders * len(values) if repeated else decoders
-        return tuple(
-            _within(str(place), of, value)
-            for place, (of, value) in enumerate(zip(each, values, strict=True))
-        )
+        try:
+            return tuple([of(value) for of, value in zip(each, values, strict=True)])
+        except CodecError:
+            places = map(str, range(len(values)))
+            raise _located(zip(places, each, values, strict=True)) from None
 
     return read
 
@@ -200,15 +211,19 @@ def _mapping(key: Any, member: Any) -> _Decoder:
         raise TypeError(f"a mapping by {key} has no coding")
     decoder = _decoder(member)
 
+    named = _number if key is int else str
+
     def read(values: Any) -> dict[Any, Any]:
-        if not isinstance(values, Mapping):
+        if not isinstance(values, dict):
             raise _unexpected(values, "an object")
-        return {
-            _within(str(name), _number if key is int else str, name): _within(
-                str(name), decoder, value
-            )
-            for name, value in values.items()
-        }
+        try:
+            return {named(name): decoder(value) for name, value in values.items()}
+        except CodecError:
+            items = values.items()
+            raise _located(
+                [(str(name), named, name) for name in values]
+                + [(str(name), decoder, value) for name, value in items]
+            ) from None
 
     return read
 
@@ -220,11 +235,17 @@ def _number(name: Any) -> int:
         raise CodecError("is not a whole number") from None
 
 
-def _within(name: str, decoder: _Decoder, value: Any) -> Any:
-    try:
-        return decoder(value)
-    except CodecError as error:
-        raise CodecError(error.why, (name, *error.path)) from None
+def _located(parts: Iterable[tuple[str, _Decoder, Any]]) -> CodecError:
+    """Return the error of the first part that cannot be decoded, with its name.
+
+    Only called once something is wrong: to watch each part costs as much as to decode it.
+    """
+    for name, decoder, value in parts:
+        try:
+            decoder(value)
+        except CodecError as error:
+            return CodecError(error.why, (name, *error.path))
+    raise AssertionError("a part could not be decoded, and now all can")
 
 
 def _unexpected(value: Any, wanted: str) -> CodecError:

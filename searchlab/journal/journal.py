@@ -21,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self, get_args
 
-from searchlab.core.codec import decode, encode
+from searchlab.core.codec import decoder, encode
 from searchlab.core.steady import now
 from searchlab.errors import DamagedJournalError, JournalError
 from searchlab.journal.events import Entry, Event, Reported, Started
@@ -29,7 +29,9 @@ from searchlab.journal.events import Entry, Event, Reported, Started
 FORMAT = 2
 """The version of the format; it stands in the first line, and another one is refused."""
 
-_EVENTS = {kind.__name__: kind for kind in get_args(Event)}
+_END = len(b',"crc":"00000000"}\n')
+
+_EVENTS = {kind.__name__: decoder(kind) for kind in get_args(Event)}
 
 
 class Journal:
@@ -158,10 +160,10 @@ def _encode(entry: Entry, before: int) -> bytes:
 
 def _decode(path: Path, number: int, line: bytes, before: int) -> Entry:
     try:
-        text = line.decode()
-        body, crc = text[: -len(',"crc":"00000000"}\n')] + "}", text[-11:-3]
-        if f"{zlib.crc32(body.encode(), before):08x}" != crc:
+        body = line[:-_END] + b"}"
+        if b"%08x" % zlib.crc32(body, before) != line[-11:-3]:
             raise ValueError("checksum")
+        text = body.decode()
     except ValueError:
         raise DamagedJournalError(
             f"{path}:{number}: is damaged, or lines before it are missing or doubled; restore the "
@@ -169,7 +171,7 @@ def _decode(path: Path, number: int, line: bytes, before: int) -> Entry:
             f"{path.parent.name}"
         ) from None
     try:
-        return _entry(json.loads(body))
+        return _entry(json.loads(text))
     except (ValueError, KeyError) as error:
         raise JournalError(
             f"{path}:{number}: was written by another version of searchlab ({error}); use that "
@@ -183,7 +185,7 @@ def _entry(values: dict[str, Any]) -> Entry:
         raise ValueError(f"no event is called {name!r}")
     if name == Started.__name__ and (found := values.pop("format", None)) != FORMAT:
         raise ValueError(f"the journal has format {found}, and this version reads {FORMAT}")
-    return Entry(decode(_EVENTS[name], values), moment)
+    return Entry(_EVENTS[name](values), moment)
 
 
 def _unwritable(path: Path, error: OSError) -> JournalError:

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from searchlab.core.wording import clock_text, number_text, params_text, scalar_text
 from searchlab.journal.record import StudyRecord
+from searchlab.report.lines import Cells, Lines
 from searchlab.report.phrases import STATE_STYLES, search_text
 from searchlab.report.results import planned_trials
 from searchlab.report.rows import TrialRow, study_row, trial_rows
@@ -22,21 +23,7 @@ from searchlab.report.rows import TrialRow, study_row, trial_rows
 
 def show_table(record: StudyRecord) -> RenderableType:
     """Return a table of all trials, the best one marked, with a column per param if they fit."""
-    wide, narrow = _trial_table(record), _trial_table(record)
-    names = list(record.spec.space)
-    for name in names:
-        wide.add_column(name, justify="right", no_wrap=True)
-    narrow.add_column("params", ratio=1, overflow="fold")
-    for table in (wide, narrow):
-        table.add_column("epochs", justify="right", no_wrap=True)
-        table.add_column("time", justify="right", no_wrap=True)
-    for row in trial_rows(record):
-        head, tail = _head_cells(row), [str(row.epochs), clock_text(row.seconds)]
-        cells = [scalar_text(row.params[name]) if name in row.params else "" for name in names]
-        style = "bold" if row.best else ""
-        wide.add_row(*head, *map(Text, cells), *tail, style=style)
-        narrow.add_row(*head, Text(params_text(row.params)), *tail, style=style)
-    return FirstThatFits(wide, narrow)
+    return _ShowTable(record)
 
 
 def list_table(studies: Sequence[tuple[StudyRecord, str]]) -> RenderableType:
@@ -76,20 +63,41 @@ def plain_table(*columns: str) -> Table:
     return table
 
 
-def _trial_table(record: StudyRecord) -> Table:
-    table = plain_table()
-    table.add_column("trial", justify="right", no_wrap=True)
-    table.add_column("state", no_wrap=True)
-    table.add_column(record.spec.objective.metric, justify="right", no_wrap=True)
-    return table
+class _ShowTable:
+    """The trials of a study; only the form that fits the width is laid out."""
+
+    def __init__(self, record: StudyRecord) -> None:
+        self._metric, self._names = record.spec.objective.metric, list(record.spec.space)
+        self._rows = trial_rows(record)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        del console
+        head, tail = ["trial", "state", self._metric], ["epochs", "time"]
+        wide = Lines([*head, *self._names, *tail], [1], [self._row(row) for row in self._rows])
+        if wide.width <= options.max_width or options.no_wrap:
+            yield wide
+            return
+        rows = [_cells(row, [params_text(row.params)]) for row in self._rows]
+        yield Lines([*head, "params", *tail], [1, 3], rows, fold=3)
+
+    def _row(self, row: TrialRow) -> Cells:
+        params = row.params
+        return _cells(
+            row, [scalar_text(params[name]) if name in params else "" for name in self._names]
+        )
 
 
-def _head_cells(row: TrialRow) -> list[Text]:
-    return [
-        Text(f"* {row.number}" if row.best else str(row.number)),
-        Text(str(row.state), STATE_STYLES[row.state]),
-        Text(number_text(row.value)),
-    ]
+def _cells(row: TrialRow, params: Sequence[str]) -> Cells:
+    number = f"* {row.number}" if row.best else str(row.number)
+    texts = (
+        number,
+        str(row.state),
+        number_text(row.value),
+        *params,
+        str(row.epochs),
+        clock_text(row.seconds),
+    )
+    return Cells(texts, STATE_STYLES[row.state], bold=row.best)
 
 
 class FirstThatFits:
