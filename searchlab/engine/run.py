@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from searchlab.backends.base import Problem
 from searchlab.core.codec import encode
+from searchlab.core.garbage import no_collection
 from searchlab.core.interrupt import Interrupt
 from searchlab.core.state import StudyState
 from searchlab.core.trial import (
@@ -89,8 +90,9 @@ def run_study(
     files = _StudyFiles(file, file.path.resolve().parent, home)
     with home.locked():
         try:
-            entries = list(read_journal(home.paths.journal))
-            record = StudyRecord(entries)
+            with no_collection():
+                entries = list(read_journal(home.paths.journal))
+                record = StudyRecord(entries)
             if record.started is None:
                 home.refuse_remains()
             _refuse_changes(files, record)

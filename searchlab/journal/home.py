@@ -14,6 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from searchlab.core.garbage import no_collection
 from searchlab.errors import InputError, JournalError, StudyLockedError
 from searchlab.journal.journal import read_journal
 from searchlab.journal.layout import journals, study_layout
@@ -100,7 +101,8 @@ def load_record(name: str, cwd: Path) -> StudyRecord:
         JournalError: if its journal is damaged.
     """
     entries = read_journal(study_layout(name, cwd).journal) if is_name(name) else []
-    record = StudyRecord(entries)
+    with no_collection():
+        record = StudyRecord(entries)
     if record.started is None:
         names = ", ".join(study_names(cwd)) or "none yet"
         where = "this directory" if cwd.resolve() == Path.cwd() else str(cwd)

@@ -85,6 +85,9 @@ class StudyRecord:
         self.baselines: dict[str, Compared] = {}
         self.clock = Clock()
         self._spec: StudySpec | None = None
+        self._open: dict[int, TrialRecord] = {}
+        self._states: Counter[str] = Counter()
+        self._epochs = 0
         self._seconds = 0.0
         self._since: float | None = None
         self._latest = 0.0
@@ -113,7 +116,8 @@ class StudyRecord:
             case Resumed():
                 self._resume(event, entry.time)
             case Asked():
-                self.trials[event.trial.number] = TrialRecord(event.trial, entry.time)
+                number = event.trial.number
+                self._open[number] = self.trials[number] = TrialRecord(event.trial, entry.time)
             case Reported():
                 self._trial(event.report.number).reports.append(event.report)
             case Retried():
@@ -159,7 +163,7 @@ class StudyRecord:
     @property
     def epochs(self) -> int:
         """Model-epochs trained so far, over all trials and folds."""
-        return sum(trial.epochs for trial in self.trials.values())
+        return self._epochs + sum(trial.epochs for trial in self._open.values())
 
     @property
     def best_trial(self) -> TrialRecord | None:
@@ -174,15 +178,16 @@ class StudyRecord:
     @property
     def ended(self) -> int:
         """The number of trials with an outcome."""
-        return len(self.trials) - len(self.unfinished())
+        return len(self.trials) - len(self._open)
 
     def counts(self) -> dict[str, int]:
         """Return the number of trials by state, without empty states."""
-        return dict(Counter(str(trial.state) for trial in self.trials.values()))
+        running = {str(TrialState.RUNNING): len(self._open)} if self._open else {}
+        return {**self._states, **running}
 
     def unfinished(self) -> list[TrialRecord]:
         """Return the trials without an outcome, by number."""
-        return [trial for trial in self.trials.values() if trial.outcome is None]
+        return [trial for _, trial in sorted(self._open.items())]
 
     def _trial(self, number: int) -> TrialRecord:
         if number not in self.trials:
@@ -204,6 +209,9 @@ class StudyRecord:
     def _end(self, outcome: Outcome, time: float) -> None:
         trial = self._trial(outcome.number)
         trial.outcome, trial.ended, trial.elapsed = outcome, time, self.seconds
+        self._open.pop(outcome.number, None)
+        self._states[str(outcome.state)] += 1
+        self._epochs += outcome.epochs
         if outcome.state is TrialState.COMPLETE and outcome.value is not None:
             best = self.best_trial
             value = None if best is None or best.outcome is None else best.outcome.value

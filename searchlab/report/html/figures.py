@@ -20,13 +20,14 @@ from searchlab.report.html.figure import (
     plain,
     shown_range,
 )
-from searchlab.report.html.importance import importances
+from searchlab.report.html.importance import importances, sample
 from searchlab.report.html.parallel import parallel_coordinates
 from searchlab.report.results import chosen
 
 _CURVES = 10  # more lines than this cannot be told apart
 _PAIR = 2  # with a single trial there is nothing to compare
 _FEW = 30  # fewer trials are only a hint
+_DOTS = 2000  # more than this hide one another, and make the page slow
 
 
 def confirmation(record: StudyRecord) -> Figure | None:
@@ -83,14 +84,18 @@ def optimization_history(record: StudyRecord) -> Figure | None:
     numbers = [trial.trial.number for trial, _ in trials]
     values = [value for _, value in trials]
     low, high, note = shown_range(values, maximize)
+    best = list(best_so_far(values, maximize))
+    shown = _shown(values, best)
+    if len(shown) < len(trials):
+        note = f"Of the {len(trials):,} trials, {len(shown):,} are shown. {note}"
     traces = [
         {
             "type": "scatter",
             "mode": "markers",
             "name": "trial",
-            "x": numbers,
-            "y": values,
-            "text": [hover(trial.trial.suggestion.params) for trial, _ in trials],
+            "x": [numbers[place] for place in shown],
+            "y": [values[place] for place in shown],
+            "text": [hover(trials[place][0].trial.suggestion.params) for place in shown],
             "hovertemplate": "trial %{x}: %{y:.5g}<br>%{text}",
             "marker": {"color": ACCENT, "size": 7, "opacity": 0.7},
         },
@@ -98,8 +103,8 @@ def optimization_history(record: StudyRecord) -> Figure | None:
             "type": "scatter",
             "mode": "lines",
             "name": "best so far",
-            "x": numbers,
-            "y": list(best_so_far(values, maximize)),
+            "x": [numbers[place] for place in shown],
+            "y": [best[place] for place in shown],
             "line": {"color": WINNER, "width": 2.5, "shape": "hv"},
             "hovertemplate": "best up to trial %{x}: %{y:.5g}",
         },
@@ -122,7 +127,7 @@ def param_importances(record: StudyRecord) -> Figure | None:
     shares = importances(record)
     if not shares:
         return None
-    names, trials = list(shares), len(complete(record))
+    names, trials = list(shares), len(sample(record))
     hint = " With so few trials this is a hint." if trials < _FEW else ""
     trace = {
         "type": "bar",
@@ -198,6 +203,14 @@ DRAWERS: tuple[Callable[[StudyRecord], Figure | None], ...] = (
     parallel_coordinates,
 )
 """All pictures of a study."""
+
+
+def _shown(values: list[float], best: list[float]) -> list[int]:
+    """Return the places of the trials to draw: of very many, some, and all that were the best."""
+    step = max(1.0, len(values) / _DOTS)
+    evenly = {int(step * place) for place in range(min(_DOTS, len(values)))}
+    better = {place for place in range(1, len(values)) if best[place] != best[place - 1]}
+    return sorted(evenly | better | {len(values) - 1})
 
 
 def _curve(trial: TrialRecord, metric: str) -> list[tuple[int, float]]:

@@ -12,10 +12,11 @@ import warnings
 from searchlab.core.optuna_trial import optuna_trial
 from searchlab.core.space import Params
 from searchlab.journal.record import StudyRecord, TrialRecord
-from searchlab.journal.standings import complete
+from searchlab.journal.standings import ranked
 
 _PAIR = 2  # with a single param or value there is nothing to compare
 _ENOUGH = 4  # fewer trials say nothing about importance
+_MOST = 2000  # trials that are looked at; Optuna copies each, which takes most of the time
 
 
 def importances(record: StudyRecord) -> dict[str, float]:
@@ -23,7 +24,7 @@ def importances(record: StudyRecord) -> dict[str, float]:
 
     Empty below two such params in four COMPLETE trials with different values.
     """
-    trials = complete(record)
+    trials = sample(record)
     space = record.spec.search_space
     varied = [name for name, _ in space if _varied(name, trials)]
     values = {value for _, value in trials}
@@ -39,6 +40,13 @@ def importances(record: StudyRecord) -> dict[str, float]:
         study.add_trials([optuna_trial(_params(trial), value, space) for trial, value in trials])
         shares = get_param_importances(study, params=varied)
     return {name: float(share) for name, share in shares.items()}
+
+
+def sample(record: StudyRecord) -> list[tuple[TrialRecord, float]]:
+    """Return the COMPLETE trials or, of very many, some of every rank, so that shares are kept."""
+    trials = ranked(record)
+    step = max(1.0, len(trials) / _MOST)
+    return [trials[int(step * place)] for place in range(min(_MOST, len(trials)))]
 
 
 def _varied(name: str, trials: list[tuple[TrialRecord, float]]) -> bool:

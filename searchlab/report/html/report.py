@@ -19,6 +19,8 @@ from searchlab.report.phrases import counted
 from searchlab.report.results import chosen, findings, measured_text
 from searchlab.report.rows import best_first, trial_rows
 
+_MOST = 1000  # trials in the table; a browser opens a page with 100,000 rows in minutes
+
 
 def report_page(record: StudyRecord, directory: Path | None = None) -> str:
     """Return the page of a study in any state, as HTML that needs no network.
@@ -54,7 +56,8 @@ def report_page(record: StudyRecord, directory: Path | None = None) -> str:
         figures=drawn(DRAWERS, record),
         failures=list(reasons.failures(rows)),
         unfused=list(reasons.unfused(rows)),
-        rows=best_first(rows, record),
+        rows=best_first(rows, record)[:_MOST],
+        trials=len(rows),
         counts=counted(record),
         data=list(sections.data(record)),
         findings=findings(record),

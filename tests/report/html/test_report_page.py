@@ -18,6 +18,7 @@ from searchlab.journal.events import Compared, Stopped
 from searchlab.journal.home import StudyHome
 from searchlab.journal.journal import Journal
 from searchlab.journal.record import StudyRecord
+from searchlab.report.html.figures import optimization_history
 from searchlab.report.html.page import write_page
 from searchlab.report.html.report import report_page
 from searchlab.study.ending import Ending
@@ -249,3 +250,21 @@ def test_another_file_is_never_replaced(tmp_path):
     with pytest.raises(InputError, match="cannot be written"):
         write_page(tmp_path, "page")
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_page_of_very_many_trials_has_some_of_each_rank():
+    """Its table has the best thousand, its picture 2,000 dots, with each that was the best."""
+    values = [10.0 + n % 7 for n in range(5000)]
+    values[1234], values[4321] = 5.0, 1.0
+    study = record(*(make.trial(n, value=value) for n, value in enumerate(values)))
+    page = Reader(report_page(study))
+    assert "1,000 of 5,000 trials, best first" in page.text
+    assert len(page.tables[-1]) == 1 + 1000
+    assert [row[0] for row in page.tables[-1][1:3]] == ["4321", "1234"]
+    history = optimization_history(study)
+    assert history is not None
+    dots, line = history.traces
+    assert len(dots["x"]) <= 2003
+    assert dots["x"] == line["x"]
+    assert {1234, 4321, 4999} <= set(dots["x"])
+    assert line["y"][-1] == 1.0
