@@ -21,7 +21,8 @@ ROOMS: dict[str, set[str]] = {
     "api": {"engine", "registry", "report", "tracking", "inference", "journal", "study", "core"},
     "testing": {"tracking", "backends", "executors", "training", "data"}
     | {"journal", "study", "core"},
-    "remote": {"engine", "tracking", "executors", "journal", "study", "private", "core"},
+    "remote": {"engine", "tracking", "executors", "factories"}
+    | {"journal", "study", "private", "core"},
     "engine": {"tracking", "report", "backends", "executors", "training", "data", "factories"}
     | {"journal", "study", "core"},
     "registry": {"tracking", "report", "inference", "journal", "core"},

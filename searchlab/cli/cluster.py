@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from searchlab.cli.printing import print_sent
 from searchlab.cli.program import cli, errors_are_lines
 from searchlab.cli.running import overrides, study_options
 
@@ -17,12 +18,14 @@ _ADDRESS = click.option("--address", help="Head of the Ray cluster [RAY_ADDRESS]
 @study_options
 @_ADDRESS
 @click.option("--tracking-uri", help="MLflow server [default: that of the cluster's head].")
+@click.option("--dry-run", is_flag=True, help="List the files that would be sent; send nothing.")
 @errors_are_lines
 def submit(
     study: Path,
     settings: tuple[str, ...],
     tracking_uri: str | None,
     address: str | None,
+    dry_run: bool,
     **flags: Any,
 ) -> None:
     """Leave the study in the file STUDY running on a Ray cluster, or continue it there."""
@@ -34,6 +37,9 @@ def submit(
 
     given = {**overrides(settings, flags), "execution.executor": "ray"}
     packed = bundle(load_study(study, given, [plugins.check]), given, server_uri(tracking_uri))
+    if dry_run:
+        print_sent({Path("/", name): len(packed.files[name]) for name in packed.files}, study)
+        return
     with Cluster(address) as cluster:
         cluster.submit(packed)
         remember(packed.name, cluster.address, Path.cwd())

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
+
+from searchlab.core.wording import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,6 +56,22 @@ def print_study(record: StudyRecord, file: Path, output: TextIO | None, console:
         print_json(study_json(record, ids, home), output)
     else:
         console.print(summary(record, ids, home, file), soft_wrap=True)
+
+
+def print_sent(sizes: Mapping[Path, int], study: Path, rest: str = "") -> None:
+    """List files that would be sent to a cluster.
+
+    Args:
+        sizes: the bytes of each file.
+        study: the study file; paths in its directory are shown from there.
+        rest: anything else that would be sent.
+    """
+    base = study.resolve().parent
+    for path, size in sorted(sizes.items()):
+        shown = path.relative_to(base) if path.is_relative_to(base) else path
+        click.echo(f"{size:>13,}  {one_line(str(shown))}")
+    files = f"{len(sizes)} {'file' if len(sizes) == 1 else 'files'}"
+    click.echo(f"{files} with {sum(sizes.values()):,} bytes{rest} would be sent; nothing was")
 
 
 def ids_of(record: StudyRecord) -> tuple[StudyIds | None, Path]:

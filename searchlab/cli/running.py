@@ -14,6 +14,7 @@ from searchlab.cli.printing import (
     complain,
     console,
     print_data,
+    print_sent,
     print_step,
     print_study,
     standard_output,
@@ -65,6 +66,11 @@ def study_options(function: F) -> F:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 @click.option("--strict", is_flag=True, help="Refuse data with which something is odd.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="With --executor ray: list your files that would be sent to nodes; run nothing.",
+)
 @errors_are_lines
 def run(
     study: Path,
@@ -74,6 +80,7 @@ def run(
     as_json: bool,
     quiet: bool,
     strict: bool,
+    dry_run: bool,
     **flags: Any,
 ) -> None:
     """Run the study in the file STUDY, or continue it where it was left."""
@@ -88,6 +95,9 @@ def run(
     file = load_study(study, overrides(settings, flags), [plugins.check])
     if address is not None:
         _use_cluster(address, file.spec.execution.executor)
+    if dry_run:
+        _list_sent(file)
+        return
     interrupt = Interrupt()
     place = (Path.cwd(), tracking_uri)
     make = plugins.trackers(file.spec.trackers, *place, lambda: interrupt.requested, report_page)
@@ -218,6 +228,21 @@ def _use_cluster(address: str, executor: str) -> None:
     from searchlab.executors.cluster.connect import ADDRESS
 
     os.environ[ADDRESS] = address
+
+
+def _list_sent(file: StudyFile) -> None:
+    """List the user's files that the nodes of a cluster get, besides the prepared data."""
+    executor = file.spec.execution.executor
+    if executor != "ray":
+        raise click.UsageError(
+            f"--dry-run is for --executor ray, and the study's executor is {executor}, which sends "
+            "nothing: add it, or see searchlab validate"
+        )
+    from searchlab.executors.cluster.transfer import node_code
+
+    files = node_code(file.spec, file.path.parent)
+    sizes = {each: each.stat().st_size for each in files}
+    print_sent(sizes, file.path, " and the prepared data")
 
 
 def _exit_code(record: StudyRecord, interrupted: bool) -> int:

@@ -19,6 +19,7 @@ from searchlab.engine.foreign import Guarded, blamed
 from searchlab.errors import InputError, MissingPackageError
 from searchlab.executors.base import Executor
 from searchlab.factories.check import factory_problems, function_problems, own_problems
+from searchlab.factories.sources import declared_problems
 from searchlab.study.explain import message_of, suggestion
 from searchlab.study.spec import StudySpec
 from searchlab.tracking.base import Render, Tracker, TrackerContext
@@ -193,6 +194,7 @@ def check(spec: StudySpec, path: Path) -> Iterator[tuple[str, str]]:
             yield "data.function", problem
     yield from factory_problems(spec, path.parent)
     yield from own_problems(spec, path.parent)
+    yield from declared_problems(spec, path.parent)
     if backends is not None:
         yield from _backend_problems(spec, backends)
     if executors is not None:

@@ -19,7 +19,9 @@ from searchlab.executors.cluster.transfer import (
     rooted,
     unpack,
 )
+from searchlab.factories.sources import inside, own_files
 from searchlab.study.file import StudyFile
+from searchlab.study.spec import StudySpec
 from searchlab.tracking.mlflow.address import redact, resolve_uri
 
 _SERVERS = ("http", "https")
@@ -63,17 +65,17 @@ def bundle(file: StudyFile, settings: Mapping[str, Any], tracking_uri: str | Non
         tracking_uri: an MLflow server, or None to use the setting of the cluster's head.
 
     Raises:
-        InputError: if the code to send is implausibly large.
+        InputError: if a file is a link out of its directory.
         OSError: if a file cannot be read.
     """
     spec, study = file.spec, file.path.resolve()
     base = study.parent
     files = {rooted(study): np.fromfile(study, np.uint8)}
-    for own in (spec.factory.factory, *spec.data.code):
-        files.update(pack_code(own, base))
+    files.update(pack_code(own_files(spec, (spec.factory.factory, *spec.data.code), base)))
     moved: dict[str, Any] = {}
-    if spec.data.own:
-        moved["data.scale"] = relative_reference(spec.data.scaling, base)
+    for key, reference in _references(spec).items():
+        if (where := relative_reference(reference, base)) != reference:
+            moved[key] = where
     for key, given in spec.data.files.items():
         names = [given] if isinstance(given, str) else list(given)
         places = [name if "://" in name else (base / name).resolve() for name in names]
@@ -81,17 +83,32 @@ def bundle(file: StudyFile, settings: Mapping[str, Any], tracking_uri: str | Non
         files.update({_key(each): np.fromfile(each, np.uint8) for each in found})
         relative = [os.path.relpath(p, base) if isinstance(p, Path) else p for p in places]
         moved[f"data.{key}"] = relative[0] if isinstance(given, str) else relative
-    reference = relative_reference(spec.factory.factory, base)
-    if reference != spec.factory.factory:
-        moved["model" if isinstance(spec.model, str) else "model.factory"] = reference
     return Bundle(spec.name, files, rooted(study), {**settings, **moved}, tracking_uri)
 
 
+def _references(spec: StudySpec) -> dict[str, str]:
+    """Return the references to code by their keys."""
+    data = spec.data
+    given = {
+        "model" if isinstance(spec.model, str) else "model.factory": spec.factory.factory,
+        "data.function": data.function or "",
+        "data.scale": data.scaling,
+        "data.target_transform": data.target_transform,
+    }
+    return {key: reference for key, reference in given.items() if ":" in reference}
+
+
 def _files(path: Path) -> list[Path]:
-    """Return the files that a path or a pattern stands for."""
+    """Return the data files that a path or a pattern stands for, as the study reads them."""
     found = [Path(each) for each in glob.glob(str(path), recursive=True)]  # noqa: PTH207
-    inside = [each for path in found for each in (path.rglob("*") if path.is_dir() else [path])]
-    return [each for each in inside if each.is_file()]
+    return [file for each in found for file in (_below(each) if each.is_dir() else [each])]
+
+
+def _below(directory: Path) -> list[Path]:
+    """Return the files of a directory and below, except hidden ones."""
+    root = directory.resolve()
+    files = [each for each in root.rglob("*") if each.is_file() and not each.name.startswith(".")]
+    return [inside(each, root) for each in files]
 
 
 def _key(file: Path) -> str:

@@ -27,6 +27,7 @@ _MAY_CHANGE = (
     "search.on_failure",
     "training.limits",
     "training.resources",
+    "files",
     "execution.executor",
     "execution.workers",
     "trackers",

@@ -155,6 +155,9 @@ class StudySpec(Part):
         name: the name of the study, its directory and its run.
         data: the data set.
         model: the model factory.
+        files: other files that code of your own reads, or imports by a name that it makes up, as
+            paths or patterns such as words/*.txt, in the directory of the study file. They go to a
+            cluster with the code and what it imports, which is found by itself.
         space: the search space.
         objective: the metric to optimise.
         search: the search library and its budget.
@@ -173,6 +176,7 @@ class StudySpec(Part):
     name: StudyName
     data: DataSpec
     model: _Model = "mlp"
+    files: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     space: Annotated[dict[str, ParamSpec], Field(min_length=1)]
     objective: ObjectiveSpec = ObjectiveSpec()
     search: SearchSpec = SearchSpec()
@@ -189,6 +193,17 @@ class StudySpec(Part):
     @classmethod
     def _check_space(cls, value: dict[str, ParamSpec]) -> dict[str, ParamSpec]:
         check_space(value)
+        return value
+
+    @field_validator("files")
+    @classmethod
+    def _check_files(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if name.startswith("/") or ".." in name.split("/"):
+                raise ValueError(
+                    f"{name} is not in the directory of the study file: move the file there, and "
+                    "give its path from there"
+                )
         return value
 
     @field_validator("trackers")

@@ -28,6 +28,9 @@ def make(directory: Path) -> None:
     for name in ("sales", "sales-spring", "sales-summer", "visits"):
         (directory / f"{name}.csv").write_text("columns\n")
     (directory / "pets").mkdir()
+    (directory / "words").mkdir()
+    for name in ("vocab.txt", "words/first.txt"):
+        (directory / name).write_text("word\n")
     for file in (documents.ROOT / "docs" / "examples").glob("*.yaml"):
         shutil.copy(file, directory / f"example-{file.name}")
     documents.write_files(directory)

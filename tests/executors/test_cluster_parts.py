@@ -63,18 +63,6 @@ def test_files_stay_in_their_directory(tmp_path, name):
         transfer.unpack({name: np.zeros(1, np.uint8)}, tmp_path)
 
 
-def test_the_code_is_the_factory_and_what_lies_beside_it(tmp_path):
-    """Python files below and small files beside are sent, but no hidden ones or environments."""
-    for name in ("m.py", "words.txt", "p/q.py", ".git/x.py", "v/pyvenv.cfg", "v/lib/y.py"):
-        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
-        (tmp_path / name).write_text("def build(): pass\n")
-    (tmp_path / "big.csv").write_bytes(b"0" * 2_000_000)
-    packed = transfer.pack_code("m.py:build", tmp_path)
-    root = tmp_path.relative_to("/").as_posix()
-    assert {name.removeprefix(f"{root}/") for name in packed} == {"m.py", "words.txt", "p/q.py"}
-    assert transfer.pack_code("mlp", tmp_path) == {}
-
-
 @pytest.mark.parametrize(
     ("address", "message"),
     [

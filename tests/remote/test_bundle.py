@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from searchlab.cli import cli
 from searchlab.errors import InputError
 from searchlab.journal.layout import submissions
 from searchlab.remote.bundle import bundle, server_uri
@@ -104,3 +106,62 @@ def test_files_of_a_pattern_and_directories_go_along(project, tmp_path):
     found = sorted(each.name for each in there.parent.glob(spec.data.path))
     assert found == ["a.csv", "b.csv"]
     assert (there.parent / "parts" / "a.csv").read_text() == "area,price\n1,2\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "sent"),
+    [
+        (["submit"], ["houses.csv", "houses.yaml", "mine.py", "near.py", "words.txt"]),
+        (["run", "--executor", "ray"], ["mine.py", "near.py", "words.txt"]),
+    ],
+    ids=["submit", "run"],
+)
+def test_a_dry_run_lists_what_would_be_sent(project, command, sent):
+    """No file is listed that the study does not name or import, and no cluster is needed."""
+    studies = project / "studies"
+    for name in ("credentials.json", "id_rsa", "mlflow.db", "notes.py", "words.txt"):
+        (studies / name).write_text("a secret")
+    (studies / "passwd").symlink_to("/etc/passwd")
+    path = studies / "houses.yaml"
+    path.write_text(STUDY % ("../data/houses.csv", "mine.py:build") + "files: ['w*.txt']\n")
+    done = CliRunner().invoke(cli, [command[0], str(path), *command[1:], "--dry-run"])
+    assert done.exit_code == 0, done.output
+    *listed, total = done.output.splitlines()
+    assert sorted(line.split()[1].rpartition("/")[2] for line in listed) == sent
+    assert total.startswith(f"{len(sent)} files with ")
+
+
+def test_a_dry_run_without_a_cluster_is_refused(project):
+    """Other executors send nothing, and the option would be ignored."""
+    path = project / "studies" / "houses.yaml"
+    path.write_text(STUDY % ("../data/houses.csv", "mine.py:build"))
+    done = CliRunner().invoke(cli, ["run", str(path), "--dry-run"])
+    assert done.exit_code == 2
+    assert "--dry-run is for --executor ray" in done.output
+
+
+def test_a_directory_of_data_has_no_link_out_of_it(project):
+    """A link below a directory of data is refused: the study names the directory, not the link."""
+    kinds = project / "studies" / "kinds"
+    for kind in ("good", "bad"):
+        (kinds / kind).mkdir(parents=True)
+        (kinds / kind / "a.txt").write_text(kind)
+    (kinds / "bad" / "b.txt").symlink_to("/etc/passwd")
+    path = project / "studies" / "houses.yaml"
+    path.write_text(STUDY.replace(", target: price", "") % ("kinds", "mine.py:build"))
+    with pytest.raises(InputError, match=r"b\.txt is a link to /etc/passwd, outside of"):
+        bundle(load_study(path), {}, None)
+
+
+def test_all_code_of_a_study_goes_along(project, tmp_path):
+    """A transformer and a data function are sent with the factory, also if named by whole paths."""
+    studies = project / "studies"
+    (studies / "own.py").write_text("import near\nclass Scale: ...\ndef load(): ...\n")
+    data = f"{{function: '{studies}/own.py:load', target: a, scale: '{studies}/own.py:Scale'}}"
+    path = studies / "houses.yaml"
+    path.write_text(STUDY.replace("{path: %s, target: price}", "%s") % (data, "mlp"))
+    sent = bundle(load_study(path), {}, None)
+    there = sent.unpack(tmp_path / "there")
+    spec = load_study(there, sent.settings).spec
+    assert (spec.data.function, spec.data.scale) == ("own.py:load", "own.py:Scale")
+    assert {each.name for each in there.parent.iterdir()} == {"houses.yaml", "own.py", "near.py"}

@@ -5,14 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import suppress
-from typing import Any
 
 from searchlab.errors import SearchlabError
 from searchlab.executors.cluster.capacity import setup_of
 from searchlab.executors.cluster.connect import Connection
 from searchlab.executors.cluster.link import Link
 from searchlab.executors.cluster.machine import Cargo, Machine
-from searchlab.executors.cluster.transfer import pack, pack_code
+from searchlab.executors.cluster.transfer import node_code, pack, pack_code
 from searchlab.executors.sources import Kind
 from searchlab.journal.layout import StudyLayout, study_data
 from searchlab.study.limits import ResourcesSpec
@@ -48,6 +47,7 @@ class Nodes:
         """Begin to send the nodes the inputs of a study's jobs, at the first job.
 
         Raises:
+            InputError: if a file of the user's cannot be sent.
             SearchlabError: if Ray's object store has no room for them.
         """
         if self._cargo is not None:
@@ -56,11 +56,11 @@ class Nodes:
 
         need = job.spec.training.resources or ResourcesSpec()
         try:
-            code: dict[str, Any] = {}
-            for reference in (job.spec.factory.factory, *job.spec.data.own):
-                code.update(pack_code(reference, job.base))
-            paths = StudyLayout(job.directory)
-            inputs = (pack(study_data(job.data)), code, pack(paths.initial))
+            inputs = (
+                pack(study_data(job.data)),
+                pack_code(node_code(job.spec, job.base)),
+                pack(StudyLayout(job.directory).initial),
+            )
             data, code, initial = map(ray.put, inputs)
         except ray.exceptions.RayError as error:
             raise SearchlabError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from searchlab.core.atomic import whole_directory
-from searchlab.errors import InputError, StorageError
-from searchlab.factories.find import BUILT_IN, locate_factory
+from searchlab.errors import StorageError
+from searchlab.factories.sources import own_files
 from searchlab.journal.layout import StudyLayout, study_data
 from searchlab.study.spec import StudySpec
 from searchlab.training.checkpoint import moved_to
@@ -23,10 +23,6 @@ Files = Mapping[str, np.ndarray[Any, np.dtype[np.uint8]]]
 
 Arrays of bytes pass through Ray's object store without being copied.
 """
-
-_OTHER = 1_000_000  # bytes; a larger file beside the factory is data, not part of its code
-_MOST_FILES, _MOST_BYTES = 5_000, 100_000_000
-_LOOKED_AT = 50_000
 
 
 def pack(directory: Path) -> Files:
@@ -103,28 +99,14 @@ def needed(job: Job) -> Files:
 # ---- the user's code
 
 
-def pack_code(reference: str, base: Path) -> Files:
-    """Read the source of a model factory and its possible imports, relative to the root "/".
+def node_code(spec: StudySpec, base: Path) -> list[Path]:
+    """Return the user's files that trainings need on a node; see `factories.sources.own_files`."""
+    return own_files(spec, (spec.factory.factory, *spec.data.own), base)
 
-    They are all Python files in the factory's directory and below, and small files of any other
-    kind, such as a vocabulary. An installed factory is expected to be installed on all nodes.
 
-    Raises:
-        InputError: if there are too many files to be plausible.
-    """
-    if reference in BUILT_IN:
-        return {}
-    factory = locate_factory(reference, base)
-    if factory.root not in factory.file.parents or "site-packages" in factory.file.parts:
-        return {}
-    files: dict[str, Any] = {}
-    size = 0
-    for path in _sources(factory.root):
-        files[rooted(path)] = np.fromfile(path, np.uint8)
-        size += files[rooted(path)].size
-        if len(files) > _MOST_FILES or size > _MOST_BYTES:
-            raise _too_many(factory.root)
-    return files
+def pack_code(files: Iterable[Path]) -> Files:
+    """Read files, by their paths relative to the root "/"."""
+    return {path.relative_to(path.anchor).as_posix(): np.fromfile(path, np.uint8) for path in files}
 
 
 def on_node(job: Job, code: Path, data: Path, directory: Path) -> Job:
@@ -154,43 +136,16 @@ def _moved(spec: StudySpec, base: Path) -> StudySpec:
 
 
 def relative_reference(reference: str, base: Path) -> str:
-    """Make an absolute factory reference relative to a directory; return others unchanged."""
+    """Name the file of a reference relative to a directory, with links resolved.
+
+    References to modules and names of built-in code are returned unchanged.
+    """
     place, colon, function = reference.rpartition(":")
-    if not place.startswith("/"):
+    if not (place.endswith(".py") or "/" in place):
         return reference
-    return f"{os.path.relpath(Path(place).resolve(), base.resolve())}{colon}{function}"
+    return f"{os.path.relpath((base / place).resolve(), base.resolve())}{colon}{function}"
 
 
 def rooted(path: Path) -> str:
     """Return a path relative to the root "/", with links resolved."""
     return path.resolve().relative_to(path.resolve().anchor).as_posix()
-
-
-def _too_many(root: Path) -> InputError:
-    return InputError(
-        f"{root} has too many files beside the model factory to be sent to a cluster: put the "
-        "factory, with what it imports, into a directory of its own"
-    )
-
-
-def _sources(root: Path) -> Iterator[Path]:
-    """Yield Python files and other small ones, except in hidden or virtual environments."""
-    looked_at = 0
-    for directory, below, names in os.walk(root):
-        here = Path(directory)
-        below[:] = [
-            name
-            for name in sorted(below)
-            if not name.startswith((".", "__pycache__"))
-            and not (here / name / "pyvenv.cfg").exists()
-            and name not in ("node_modules", "mlruns", "mlartifacts")
-        ]
-        for name in sorted(names):
-            looked_at += 1
-            if looked_at > _LOOKED_AT:
-                raise _too_many(root)
-            path = here / name
-            if name.startswith(".") or not path.is_file():
-                continue
-            if name.endswith(".py") or (here == root and path.stat().st_size <= _OTHER):
-                yield path
