@@ -204,9 +204,12 @@ def _module_file(module: str, base: Path) -> Path:
     return Path(spec.origin)
 
 
+_roots: list[Path] = []
+"""The roots of this process's factories, the latest first."""
+
+
 def _import(factory: Factory) -> ModuleType:
-    if str(factory.root) not in sys.path:
-        sys.path.append(str(factory.root))
+    _make_way(factory.root)
     if factory.module is not None:
         return importlib.import_module(factory.module)
     # With the plain name Keras finds the file's own layers when it loads a model.
@@ -227,6 +230,31 @@ def _import(factory: Factory) -> ModuleType:
         del sys.modules[name]
         raise
     return module
+
+
+def _make_way(root: Path) -> None:
+    """Have imports look into this root before those of other factories.
+
+    Several studies of a process may each have, say, a `layers.py`. Modules that another factory has
+    imported under such a name are forgotten; its functions keep theirs.
+    """
+    others = [each for each in _roots if each != root]
+    for name, module in list(sys.modules.items()):
+        top = name.partition(".")[0]
+        file = Path(getattr(module, "__file__", None) or "")
+        theirs = any(file.is_relative_to(each) for other in others for each in _places(other, top))
+        if theirs and any(each.exists() for each in _places(root, top)):
+            del sys.modules[name]
+    for each in [root, *others]:
+        if str(each) in sys.path and each in _roots:
+            sys.path.remove(str(each))
+    _roots[:] = [root, *others]
+    sys.path += [str(each) for each in _roots if str(each) not in sys.path]
+
+
+def _places(root: Path, top: str) -> tuple[Path, Path]:
+    """Return where a module or package of this name would be, below a root."""
+    return root / f"{top}.py", root / top
 
 
 def _one_line(error: BaseException) -> str:

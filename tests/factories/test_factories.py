@@ -75,6 +75,21 @@ def test_a_factory_can_import_its_neighbours(tmp_path):
     assert call_factory(load_factory("with_neighbour.py:build", tmp_path), {"n": 6}, {}) == 42
 
 
+@pytest.mark.parametrize("reference", ["built.py:build", "built:build"])
+def test_studies_of_one_process_may_have_modules_of_one_name(tmp_path, reference):
+    """Each factory uses its own neighbours, whichever were imported before."""
+    folders = [tmp_path / "first", tmp_path / "second"]
+    for number, folder in enumerate(folders, 1):
+        folder.mkdir()
+        (folder / "neighbour.py").write_text(f"WIDTH = {number}\n")
+        (folder / "built.py").write_text(
+            "import neighbour\ndef build():\n    import neighbour as now\n"
+            "    return neighbour.WIDTH, now.WIDTH\n"
+        )
+    for number in (1, 2, 1):
+        assert load_factory(reference, folders[number - 1])() == (number, number)
+
+
 def test_a_factory_gets_only_what_it_takes():
     """`input_shape` and `meta` are passed only if the factory names them; fixed params win."""
     given = {"input_shape": (4,), "meta": {}}
