@@ -95,6 +95,8 @@ class Backend(Protocol):
     machine, as a study's trials must not. Options may change it, so read it from the instance."""
     needs_trials: ClassVar[bool]
     """Whether `search.trials` must be given."""
+    most_points: ClassVar[int | None]
+    """The most points of a finite space that the library can count; None for no limit."""
     tries_known: ClassVar[bool]
     """Whether it begins by trying the best of `Problem.known` again. How many must not depend on
     `Problem.trials`, which may be raised. Other backends treat all of `known` as trials of their

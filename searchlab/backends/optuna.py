@@ -106,6 +106,7 @@ class OptunaBackend:
     by one; with 64 it is a random search, and nothing is pruned. None for samplers and pruners that
     do not learn from other trials."""
     needs_trials: ClassVar[bool] = False
+    most_points: ClassVar[int | None] = None
     tries_known: ClassVar[bool] = False
 
     def __init__(self, problem: base.Problem) -> None:

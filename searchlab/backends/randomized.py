@@ -7,6 +7,7 @@ the study, over two empty rows.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -40,6 +41,7 @@ class RandomizedBackend:
     resumes_weights: ClassVar[bool] = False
     at_once: int | None = None  # all candidates are drawn before the first outcome
     needs_trials: ClassVar[bool] = True
+    most_points: ClassVar[int | None] = sys.maxsize
     tries_known: ClassVar[bool] = True
 
     def __init__(self, problem: base.Problem) -> None:

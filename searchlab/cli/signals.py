@@ -15,6 +15,7 @@ from types import FrameType
 import psutil
 
 from searchlab.core.interrupt import Interrupt
+from searchlab.core.scratch import remove_all
 from searchlab.private.python import temporary_directory
 
 INTERRUPTED = 130
@@ -63,6 +64,7 @@ def leave_now() -> None:
         for child in psutil.Process().children(recursive=True):
             with contextlib.suppress(psutil.Error):
                 child.kill()
+    remove_all()
     own = temporary_directory()
     if own is not None:  # with sockets; only an ordinary end would remove it
         shutil.rmtree(own, ignore_errors=True)

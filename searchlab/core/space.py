@@ -15,6 +15,10 @@ Params = Mapping[str, Scalar]
 """One trial's params: values by name."""
 
 
+MOST_STEPS = 100_000
+"""The most values of a range of real numbers with steps, of which some libraries make a list."""
+
+
 @dataclass(frozen=True)
 class When:
     """A condition: a param is active only if another one has one of some values.
@@ -93,8 +97,8 @@ class Float:
     """Real numbers from `low` to `high`.
 
     Raises:
-        ValueError: if the range is empty or not finite, a log range starts at 0 or below, or
-            something given is of another type.
+        ValueError: if the range is empty or not finite, a log range starts at 0 or below, a step
+            makes too many values, or something given is of another type.
     """
 
     low: float
@@ -122,13 +126,23 @@ class Float:
             raise ValueError("log and step exclude each other: leave one of them out")
         if self.step is not None and self.low < self.high < self.low + self.step:
             raise ValueError(f"step {self.step} leads past the high end {self.high}: make it less")
+        if self.step is not None and self._steps > MOST_STEPS:
+            raise ValueError(
+                f"step {self.step} makes {self._steps:,.0f} values, more than {MOST_STEPS:,}: make "
+                "it larger, or leave it out for all numbers in between"
+            )
 
     @property
     def count(self) -> int | None:
         """The number of values; None for a range without steps."""
         if self.low == self.high:
             return 1
-        return None if self.step is None else int((self.high - self.low) / self.step + 1e-9) + 1
+        return None if self.step is None else int(self._steps)
+
+    @property
+    def _steps(self) -> float:
+        """The number of values of a range with steps, before it is rounded down."""
+        return (self.high - self.low) / (self.step or 1.0) + 1 + 1e-9
 
     def contains(self, value: Scalar) -> bool:
         """Return whether `value` is a plain Python float of this range."""

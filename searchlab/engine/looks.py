@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from searchlab.core.scratch import scratch
 from searchlab.data.understood import Profile, read_profile, write_profile
 from searchlab.errors import DataError, StorageError
 from searchlab.study.file import StudyFile
@@ -81,5 +81,5 @@ def look_at(file: StudyFile) -> Profile:
     from searchlab.data.prepare import prepare  # imports pandas and scikit-learn
 
     spec = file.spec.model_copy(update={"refit": False})
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
-        return prepare(spec, file.path.resolve().parent, Path(scratch) / "data").profile
+    with scratch() as directory:
+        return prepare(spec, file.path.resolve().parent, directory / "data").profile

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from searchlab.backends.base import Backend, Options, Problem
 from searchlab.core.entry_points import Offer, find_offer, offers
+from searchlab.core.space import Int
 from searchlab.data.catalog import DATASETS, file_problems
 from searchlab.engine.foreign import Guarded, blamed
 from searchlab.errors import InputError, MissingPackageError
@@ -221,6 +222,8 @@ def _backend_problems(spec: StudySpec, found: type[Backend]) -> Iterator[tuple[s
         yield "search", "nothing ends this study: add trials: 30, or seconds: 600"
     if not found.sets_epochs:
         yield from _small_space(spec)
+    if found.most_points is not None:
+        yield from _large_space(spec, found.most_points)
     try:
         found.Options.model_validate(spec.search.options)
     except ValidationError as error:
@@ -238,6 +241,18 @@ def _small_space(spec: StudySpec) -> Iterator[tuple[str, str]]:
             "search.trials",
             f"{trials} are more than the {at_most}{points} points of the space: ask for "
             f"{points}, or widen the space",
+        )
+
+
+def _large_space(spec: StudySpec, most: int) -> Iterator[tuple[str, str]]:
+    """Report a grid that the library cannot count; a log range is none of its lists."""
+    space = spec.search_space
+    grid = not any(isinstance(domain, Int) and domain.log for _, domain in space)
+    if grid and (points := space.count) is not None and points > most:
+        yield (
+            "space",
+            f"has {points:.3g} points, and {spec.search.backend} search counts to {most:.3g}: give "
+            "a range of whole numbers log: true or a larger step, or use another backend",
         )
 
 

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from multiprocessing import util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from searchlab.core.interrupt import Interrupt
+from searchlab.core.scratch import scratch
 from searchlab.core.trial import Decision, Outcome, Report, TrialState
 from searchlab.core.versions import installed
 from searchlab.engine import plugins
@@ -59,11 +58,8 @@ def reproduce_trial(
     record, home = load_record(name, cwd), StudyHome(name, cwd)
     trial = _chosen(record, number)
     assert trial.outcome is not None  # noqa: S101 - _chosen rejects trials without one
-    with tempfile.TemporaryDirectory(
-        dir=util.get_temp_dir(),  # removed however this process ends
-        ignore_cleanup_errors=True,
-    ) as scratch:
-        restored = _Restored(record, home, Path(scratch).resolve())
+    with scratch() as directory:
+        restored = _Restored(record, home, directory)
         say(f"preparing {record.spec.data.title}")
         with interrupt.at_once():
             restored.prepare(trial.trial.number)

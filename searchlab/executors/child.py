@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from searchlab.core.logs import open_log, tail
 from searchlab.core.trial import Failure, FailureKind
 from searchlab.errors import SearchlabError
 from searchlab.executors.worker import Serve, enter
@@ -18,6 +19,7 @@ from searchlab.private.python import hidden_main_module, reading_end, without_mo
 _GRACE = 1.0  # seconds for a worker to end once its pipe is closed
 _DUMP = 0.3  # seconds to write down where a training is
 _WORDS = 4000  # characters of a worker's output that are kept
+_TAIL = 100_000  # bytes that are read for them: after a crash, a list of modules comes last
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,14 @@ class Child:
         """
         self._kind = kind
         self._log = settings.logs / f"{kind}-{settings.index}.log"
-        settings.logs.mkdir(parents=True, exist_ok=True)
+        try:
+            settings.logs.mkdir(parents=True, exist_ok=True)
+            os.close(open_log(self._log, anew=True))
+        except OSError as error:
+            raise SearchlabError(
+                f"{self._log}: cannot be written ({error.strerror}); make room or give write "
+                "access, then run this again"
+            ) from None
         self.connection, theirs = context.Pipe()
         line = reading_end(os.dup(settings.lifeline))
         self._process = context.Process(
@@ -126,8 +135,4 @@ class Child:
 
     def _last_words(self) -> str:
         """Return the end of the process's output."""
-        try:
-            text = self._log.read_text(errors="replace")
-        except OSError:
-            return ""
-        return without_module_list(text)[-_WORDS:]
+        return without_module_list(tail(self._log, _TAIL))[-_WORDS:]

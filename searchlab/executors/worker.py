@@ -12,9 +12,12 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from types import FrameType
 
+from searchlab.core.logs import cap, open_log
 from searchlab.core.trial import Decision, Report
 from searchlab.fused.kept import keep_compiled
 from searchlab.training.job import Job, waits
+
+_LOOK = 0.5  # seconds between two looks at the size of the log
 
 READY = "ready"
 """A worker's first message, sent when it has started up."""
@@ -120,8 +123,8 @@ class _Conversation:
 def _set_up(lifeline: Connection, log: Path) -> None:
     """Set up a process for trainings before anything else runs in it."""
     _leave_signals_to_the_loop()
-    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
-    _print_to(log)
+    output = _print_to(log)
+    threading.Thread(target=_end_with, args=(lifeline, output), daemon=True).start()
 
 
 def _leave_signals_to_the_loop() -> None:
@@ -145,23 +148,26 @@ def _leave_signals_to_the_loop() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ours)  # the fork server blocks them
 
 
-def _end_with(lifeline: Connection) -> None:
-    """Exit at once when the lifeline breaks, whatever the training is doing."""
+def _end_with(lifeline: Connection, output: int) -> None:
+    """Exit at once when the lifeline breaks, whatever the training is doing; keep the log small."""
     try:
+        while not lifeline.poll(_LOOK):
+            cap(output)
         lifeline.recv_bytes()
     except (EOFError, OSError):
         os._exit(1)
 
 
-def _print_to(log: Path) -> None:
+def _print_to(log: Path) -> int:
+    """Redirect all output to its log; return a descriptor of it."""
     sys.stdout.flush()
     sys.stderr.flush()
-    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    file = open_log(log)
     os.dup2(file, 1)
     os.dup2(file, 2)
-    os.close(file)
     faulthandler.enable()
     faulthandler.register(signal.SIGUSR1)  # dumps the stack before the process is killed
+    return file
 
 
 def cores() -> int:

@@ -7,24 +7,25 @@ import json
 import logging
 import os
 import shlex
-import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import FrameType
+from typing import BinaryIO
 
 import numpy as np
 
+from searchlab.core.children import server, terminated_as_interrupted
+from searchlab.core.logs import cap, last_line, open_log
 from searchlab.core.loopback import HOST, refuse_taken
+from searchlab.core.scratch import scratch
 from searchlab.core.versions import PACKAGE
 from searchlab.data.example import load_example
 from searchlab.errors import PackageError
 
-_GRACE = 5.0  # seconds between SIGTERM and SIGKILL
+_LOOK = 10.0  # seconds between two looks at the size of the server's log
 
 
 def serve_package(package: Path, port: int, say: Callable[[str], None]) -> int:
@@ -43,17 +44,15 @@ def serve_package(package: Path, port: int, say: Callable[[str], None]) -> int:
         PackageError: if the server does not start.
     """
     refuse_taken(port)
-    with tempfile.TemporaryDirectory(prefix="searchlab-") as folder, _terminated_as_interrupted():
-        try:
-            model, log = Path(folder, "model"), Path(folder, "log")
-            _write(package, model)
-            with _server(model, port, log) as server:
-                _wait_for(server, port, log)
-                say(f"serving on http://{HOST}:{port}/invocations (Ctrl-C to stop); try it:")
-                say(example_call(package, port))
-                return server.wait()
-        except KeyboardInterrupt:
-            return 0
+    with suppress(KeyboardInterrupt), terminated_as_interrupted(), scratch() as folder:
+        model, log = folder / "model", folder / "log"
+        _write(package, model)
+        with os.fdopen(open_log(log), "ab") as output, _server(model, port, output) as process:
+            _wait_for(process, port, log)
+            say(f"serving on http://{HOST}:{port}/invocations (Ctrl-C to stop); try it:")
+            say(example_call(package, port))
+            return _served(process, output)
+    return 0
 
 
 def example_call(package: Path, port: int) -> str:
@@ -80,44 +79,30 @@ def _write(package: Path, model: Path) -> None:
 
 
 @contextmanager
-def _server(model: Path, port: int, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the server in its own process group, which ends with the block."""
+def _server(model: Path, port: int, log: BinaryIO) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the scoring server for the duration of the block."""
     command = [sys.executable, "-m", "searchlab.inference.scoring", str(model), str(port)]
     # The server's directory is another one, and searchlab may be importable only from here.
     path = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
     settings = {"MLFLOW_DISABLE_TELEMETRY": "true", "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": path}
-    with log.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter, our own arguments
-            command,
-            env={**os.environ, **settings},
-            cwd=model.parent,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,  # Ctrl-C reaches only this process
-        )
-        try:
-            yield process
-        finally:
-            _end(process)
+    with server(command, {**os.environ, **settings}, model.parent, log) as process:
+        yield process
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(_GRACE)
-    with suppress(ProcessLookupError):  # survivors in the group
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def _wait_for(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _wait_for(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     while not _answers(port):
-        if server.poll() is not None:
-            lines = log.read_text(errors="replace").split("\n")
-            last = next((line.strip() for line in lines[::-1] if line.strip()), "no message")
+        if process.poll() is not None:
+            last = last_line(log) or "no message"
             raise PackageError(f"the scoring server failed to start: {last[:300]}")
         time.sleep(0.2)
+
+
+def _served(process: subprocess.Popen[bytes], log: BinaryIO) -> int:
+    """Wait for the server's end, and keep its log small; return its exit code."""
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(_LOOK)
+        cap(log.fileno())
 
 
 def _answers(port: int) -> bool:
@@ -129,18 +114,3 @@ def _answers(port: int) -> bool:
         return False
     finally:
         connection.close()
-
-
-@contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """Turn SIGTERM and SIGHUP into KeyboardInterrupt, so that the server's processes end too."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = {each: signal.signal(each, interrupt) for each in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)

@@ -168,11 +168,6 @@ class NodeLayout:
     root: Path
 
     @property
-    def lock(self) -> Path:
-        """Held by the process that uses the directory."""
-        return self.root / "lock"
-
-    @property
     def data(self) -> Path:
         """The prepared data."""
         return self.root / "data"

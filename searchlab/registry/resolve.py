@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from searchlab.core.arguments import path_text
+from searchlab.core.scratch import scratch
 from searchlab.errors import PackageError
 from searchlab.journal.home import StudyHome, load_record, study_names
 from searchlab.tracking.mlflow.address import MODEL, missing_file, redact, resolve_uri
@@ -121,11 +121,11 @@ def _downloaded(model: str, uri: str) -> Iterator[Path]:
             f"{model} is not an address in MLflow: write models:/NAME@champion, models:/NAME/3 or "
             "models:/m-ID"
         )
-    with tempfile.TemporaryDirectory(prefix="searchlab-") as folder:
+    with scratch() as folder:
         with registry(uri) as client:
             from searchlab.tracking.mlflow.download import download, find  # imports MLflow
 
-            fetched = download(uri, model, find(client, uri, model), Path(folder))
+            fetched = download(uri, model, find(client, uri, model), folder)
         yield _in(fetched)
 
 

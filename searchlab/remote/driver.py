@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from searchlab.core.atomic import whole_file
+from searchlab.core.children import ends_with_parent
 from searchlab.core.codec import decode, encode
-from searchlab.executors.cluster.connect import ADDRESS, ends_with_parent
+from searchlab.core.logs import cap, last_line, open_log
+from searchlab.executors.cluster.connect import ADDRESS
 from searchlab.journal.home import StudyHome
 from searchlab.journal.layout import SubmissionLayout, submission_layout
 from searchlab.private.ray import for_another_driver
@@ -25,6 +27,9 @@ from searchlab.remote.bundle import Bundle
 
 _TIMES = 5
 """Maximum restarts of a killed driver: the study itself may be the cause."""
+
+
+_LOOK = 10.0  # seconds between two looks at the size of the logs
 
 
 @dataclass(frozen=True)
@@ -88,11 +93,7 @@ class Driver:
     @property
     def words(self) -> str:
         """The last line of the driver's standard error, without the program's name."""
-        with suppress(OSError):
-            lines = (self._paths.errors).read_text("utf-8", "replace").split("\n")
-            last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-            return last.removeprefix("searchlab: ")
-        return ""
+        return last_line(self._paths.errors).removeprefix("searchlab: ")
 
     def stop(self) -> None:
         """Tell the driver to leave the study at the end of the epoch, without waiting for it."""
@@ -103,8 +104,8 @@ class Driver:
     def _keep(self) -> None:
         for _ in range(1 + _TIMES):
             with (
-                (self._paths.output).open("ab") as output,
-                (self._paths.errors).open("wb") as errors,
+                os.fdopen(open_log(self._paths.output), "ab") as output,
+                os.fdopen(open_log(self._paths.errors, anew=True), "ab") as errors,
             ):
                 self._process = subprocess.Popen(  # noqa: S603 - our own program
                     self._command(),
@@ -119,7 +120,7 @@ class Driver:
                 )
                 if self._stopped:
                     self._process.send_signal(signal.SIGTERM)
-                self.code = self._process.wait()
+                self.code = _waited_for(self._process, [output.fileno(), errors.fileno()])
             if self.code >= 0 or self._stopped:
                 break
         _write(self._paths, replace(self._order, active=False))
@@ -141,6 +142,15 @@ class Driver:
         with suppress(OSError):
             return StudyHome(self.name, self._cwd).paths.journal.stat().st_size
         return 0
+
+
+def _waited_for(process: subprocess.Popen[bytes], logs: list[int]) -> int:
+    """Wait for a process' end, and keep its logs small; return its exit code."""
+    while True:
+        for log in logs:
+            cap(log)
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(_LOOK)
 
 
 def receive(bundle: Bundle, cwd: Path) -> None:

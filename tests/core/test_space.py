@@ -18,6 +18,7 @@ from searchlab.core.space import Choice, Float, Int, SearchSpace, When
         (lambda: Float(1.0, 0.5), "above the high end"),
         (lambda: Float(0.0, float("inf")), "finite"),
         (lambda: Float(0.0, 1.0, step=0.0), "above 0"),
+        (lambda: Float(0.0, 1.0, step=1e-5), "makes 100,001 values, more than 100,000"),
         (lambda: Choice(()), "at least one"),
         (lambda: Choice(("a", "b", "a")), "twice"),
         (lambda: Choice((1.0, float("nan"))), "finite"),

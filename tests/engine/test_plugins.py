@@ -17,7 +17,7 @@ from searchlab.engine import plugins
 from searchlab.errors import InputError, StudyFileError
 from searchlab.journal.home import study_names
 from searchlab.study.file import load_study
-from searchlab.testing import TrivialExecutor, bowl
+from searchlab.testing import TrivialExecutor, bowl, doubles
 
 MODULE = '''
 """A backend, a tracker and a model factory, as somebody else would write them."""
@@ -43,6 +43,7 @@ class TinyBackend:
     resumes_weights = False
     at_once = None
     needs_trials = False
+    most_points = None
     tries_known = True
 
     def __init__(self, problem: Problem) -> None:
@@ -108,6 +109,7 @@ class Halfway:
 
     Options = TinyOptions
     sets_epochs = resumes_weights = needs_trials = tries_known = False
+    most_points = None
 
     def ask(self, number): ...
     def report(self, report): ...
@@ -410,3 +412,29 @@ def test_trackers_may_change_between_runs_but_not_repeat(tmp_path):
     [problem] = study(tmp_path, trackers=["memory", "memory"], backend="optuna", model="mlp",
                       **{"search.options": {}})  # fmt: skip
     assert "memory appears twice" in problem
+
+
+@pytest.mark.parametrize(
+    ("backend", "log", "problems"),
+    [
+        (
+            "randomized",
+            False,
+            [
+                (
+                    "space",
+                    "has 1.21e+24 points, and randomized search counts to 9.22e+18: give a range "
+                    "of whole numbers log: true or a larger step, or use another backend",
+                )
+            ],
+        ),
+        ("randomized", True, []),
+        ("optuna", False, []),
+    ],
+)
+def test_a_grid_that_a_library_cannot_count_is_refused(tmp_path, backend, log, problems):
+    """The points of a grid are bounded where the library counts them; elsewhere they are not."""
+    wide = {"int": [1, 2**40]}
+    space = {"a": {**wide, "log": log}, "b": wide}
+    spec = doubles.study(space=space, search={"backend": backend, "trials": 3})
+    assert list(plugins.check(spec, tmp_path / "study.yaml")) == problems

@@ -113,6 +113,8 @@ _RANGES = [
     edit("step beside", "[1, 20]", "[1, 20], step: 4", NEURONS, "space.n_neurons", "end at 17"),
     edit("float step 0", "log: true", "step: 0.0", RATE, "space.learning_rate.step", "above 0"),
     edit("step too wide", "log: true", "step: 1.0", RATE, "space.learning_rate", "make it less"),
+    edit("too many steps", "log: true", "step: 1.0e-9", RATE, "space.learning_rate",
+         "makes 29,700,001 values, more than 100,000: make it larger"),
     edit("log and step", "log: true", "log: true, step: 0.1", RATE, "space.learning_rate",
           "exclude each other: leave one"),
     edit("two kinds", "{choice: [relu, elu]}", "{choice: [relu], int: [0, 1]}", ACTIVATION,

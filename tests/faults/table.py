@@ -67,6 +67,15 @@ FAULTS = [
         "pauses after a kill, and a clock that is set, charged to the budget",
         ("tests/journal/test_record.py",),
     ),
+    Fault(
+        "processes and temporary files after kill -9, logs without an end",
+        (
+            "tests/core/test_children.py",
+            "tests/core/test_scratch.py",
+            "tests/core/test_logs.py",
+            "tests/tracking/test_ui.py",
+        ),
+    ),
     Fault("bad study files", ("tests/faults/test_bad_studies.py",)),
     Fault(
         "bad data",

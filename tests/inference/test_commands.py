@@ -10,10 +10,12 @@ import urllib.request
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 from support import programs
 from support.mlflow_server import free_port
 from support.packages import package_of, table
+from support.processes import wait_until_gone
 
 from searchlab.inference.export import export_package
 from searchlab.inference.loading import load_package
@@ -166,7 +168,12 @@ def test_onnx_gives_the_same_numbers(place, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "end", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)]
+    "end",
+    [
+        signal.SIGKILL,
+        pytest.param(signal.SIGINT, marks=pytest.mark.long),
+        pytest.param(signal.SIGTERM, marks=pytest.mark.long),
+    ],
 )
 def test_a_server_answers_and_leaves_nothing_behind(place, end):
     """The server answers raw rows on loopback, reports a taken port and leaves no process.
@@ -207,11 +214,12 @@ def test_a_server_answers_and_leaves_nothing_behind(place, end):
     assert "column 'rooms' must hold numbers" in answer["message"]
     taken = run(place, "serve", "refit", "--port", port, code=2)
     assert "cannot be used (is another server on it?)" in taken.stderr
+    children = psutil.Process(server.pid).children(recursive=True)
+    assert any("searchlab.inference.scoring" in " ".join(each.cmdline()) for each in children)
     server.send_signal(end)
     _, errors = server.communicate(timeout=60)
-    assert (server.returncode, errors) == (0, "")
-    left = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    assert f"--port {port}" not in left
+    assert (server.returncode, errors) == (-9 if end is signal.SIGKILL else 0, "")
+    wait_until_gone(children)
 
 
 def ask(port, body, **headers):

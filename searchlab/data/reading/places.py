@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from searchlab.core.scratch import scratch
 from searchlab.data.catalog import ENDINGS, PACKED, ending_of, is_address, matching
 from searchlab.data.reading.raw import did_you_mean
 from searchlab.errors import DataError, MissingPackageError
@@ -53,11 +53,11 @@ def places(
     Raises:
         DataError: if there is none, or it is of an unknown kind.
     """
-    with tempfile.TemporaryDirectory(prefix="searchlab-") as scratch:
+    with scratch() as directory:
         found: list[Place] = []
         for number, each in enumerate((given,) if isinstance(given, str) else given):
             if is_address(each):
-                found.append(_fetched(each, Path(scratch, str(number)), remedy))
+                found.append(_fetched(each, directory / str(number), remedy))
             else:
                 shown = each if whole or not Path(each).is_absolute() else Path(each).name
                 found += [_place(path, shown, base / each, remedy) for path in _paths(each, base)]

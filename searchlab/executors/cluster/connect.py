@@ -7,20 +7,18 @@ that offers no resources is started for the driver's lifetime.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import logging
 import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable
 
 import psutil
 
+from searchlab.core.children import ends_with_parent
 from searchlab.core.loopback import is_loopback
 from searchlab.errors import InputError, SearchlabError
 from searchlab.private.ray import cluster_of, silence_dead_nodes, start_command
@@ -32,7 +30,6 @@ _REACH = 5.0  # seconds to open a connection
 _ANSWER = 30.0  # seconds for the cluster to answer
 _JOIN = 60.0  # seconds for a node to start
 _PORT = 6379  # Ray's default port
-_PR_SET_PDEATHSIG = 1
 
 
 class Connection:
@@ -173,17 +170,6 @@ def _start_node(address: str) -> subprocess.Popen[bytes]:
         f"this machine cannot join the Ray cluster at {address}: check that `ray start "
         f"--address={address}` works here, with the cluster's Ray version and RAY_AUTH_TOKEN"
     )
-
-
-def ends_with_parent(number: int) -> Callable[[], None] | None:
-    """Return a `preexec_fn` that signals the child when the thread that started it ends.
-
-    Return None on systems without this feature.
-    """
-    if sys.platform != "linux":
-        return None
-    prctl = ctypes.CDLL(None).prctl  # loaded now: a forked process must not load libraries
-    return lambda: prctl(_PR_SET_PDEATHSIG, number)
 
 
 def _init(address: str) -> None:

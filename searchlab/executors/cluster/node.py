@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import queue
 import shutil
-import tempfile
 import threading
 import time
 from contextlib import suppress
@@ -21,8 +20,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
+from searchlab.core.scratch import Scratch
 from searchlab.core.trial import Failure, FailureKind, Outcome, TrialState
 from searchlab.core.versions import installed
 from searchlab.errors import SearchlabError
@@ -37,7 +35,6 @@ from searchlab.training.job import Job, Result
 _WAIT = 1.0  # seconds that `hear` waits for news; no news is a sign of life, too
 _AT_ONCE = 500  # pieces of news
 _LOOK = 0.2  # seconds between two measurements of memory
-_PREFIX = "searchlab-node-"
 
 
 @dataclass(frozen=True)
@@ -90,10 +87,8 @@ class Node:
 
     def __init__(self, setup: Setup) -> None:
         """Create the node's directory, and delete those left by killed actors."""
-        _sweep()
-        self._paths = NodeLayout(Path(tempfile.mkdtemp(prefix=_PREFIX)))
-        self._lock = FileLock(self._paths.lock)
-        self._lock.acquire()
+        self._scratch = Scratch()
+        self._paths = NodeLayout(self._scratch.path)
         devices = devices_of(setup, _given())
         self._sources: dict[Kind, Forked] = {
             kind: Forked(kind, setup.slots, self._paths.workers, setup.threads, devices)
@@ -181,7 +176,7 @@ class Node:
             entry.child.stop()
         for source in self._sources.values():
             source.close()
-        shutil.rmtree(self._paths.root, ignore_errors=True)
+        self._scratch.remove()
 
     # ---- the processes' threads
 
@@ -250,10 +245,3 @@ def _given() -> list[str]:
     import ray
 
     return [str(number) for number in ray.get_gpu_ids()]
-
-
-def _sweep() -> None:
-    """Delete the directories of dead actors, whose locks are free."""
-    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        with suppress(Timeout, OSError), FileLock(NodeLayout(left).lock, timeout=0):
-            shutil.rmtree(left, ignore_errors=True)

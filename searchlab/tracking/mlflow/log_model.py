@@ -17,7 +17,7 @@ from typing import Any
 
 from searchlab.core.quiet import quiet
 from searchlab.errors import SearchlabError, TrackingError
-from searchlab.private.python import start_fork_server
+from searchlab.private.python import hidden_main_module, start_fork_server
 
 _SECONDS = 300.0  # long enough for a slow disk, a large model and a distant server
 
@@ -66,7 +66,8 @@ def log_model(model: ModelFile) -> LoggedModel:
     child = context.Process(target=_child, args=(theirs, model, settings), daemon=True)
     with quiet():
         start_fork_server()
-    child.start()
+    with hidden_main_module():
+        child.start()
     theirs.close()
     try:
         kind, text = ours.recv() if ours.poll(_SECONDS) else ("store", "took too long")

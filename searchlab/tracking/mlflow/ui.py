@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
+from searchlab.core.children import server, terminated_as_interrupted
 from searchlab.core.loopback import HOST, refuse_taken
 from searchlab.errors import TrackingError
 from searchlab.tracking.mlflow.address import redact, refuse_missing, resolve_uri, sqlite_file
@@ -20,7 +21,7 @@ def serve_ui(cwd: Path, port: int) -> int:
         port: the port, which must be free.
 
     Returns:
-        The exit code of MLflow's server; 0 after Ctrl-C.
+        The exit code of MLflow's server; 0 after Ctrl-C or SIGTERM.
 
     Raises:
         TrackingError: if there is no store, or it is not a file.
@@ -36,14 +37,16 @@ def serve_ui(cwd: Path, port: int) -> int:
     refuse_missing(uri)
     refuse_taken(port)
     print(f"MLflow UI on http://{HOST}:{port} (Ctrl-C to stop)", flush=True)  # noqa: T201
-    command = ["mlflow", "server", "--backend-store-uri", uri, "--host", HOST, "--port", str(port)]
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
+    command += ["--host", HOST, "--port", str(port)]
     # One worker and no job runner: a third of the memory, and ready sooner.
     environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     command += ["--allowed-hosts", f"{HOST}:*,localhost:*"]  # MLflow's own list takes 10.evil.com
     command += ["--workers", "1", "--artifacts-destination", str(file.parent / "mlartifacts")]
-    try:
-        return subprocess.call(  # noqa: S603 - our own interpreter, our own arguments
-            [sys.executable, "-m", *command], env=environment, cwd=cwd
-        )
-    except KeyboardInterrupt:
-        return 0
+    with (
+        suppress(KeyboardInterrupt),
+        terminated_as_interrupted(),
+        server(command, environment, cwd) as process,
+    ):
+        return process.wait()
+    return 0
