@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+
+import keras
 
 from searchlab.core.arrays import Array
 from searchlab.core.trial import Report
 from searchlab.fused.program import Program
-from searchlab.training.callbacks import early_stopping
 from searchlab.training.checkpoint import Checkpoint
 from searchlab.training.outcome import Fitted, diverged_error
 
@@ -17,8 +17,8 @@ from searchlab.training.outcome import Fitted, diverged_error
 class _Model:
     """The part of a Keras model that `EarlyStopping` uses, backed by a slot's variables."""
 
-    def __init__(self, fold: Fold, metrics: Any) -> None:
-        self._fold, self.metrics, self.stop_training = fold, metrics, False
+    def __init__(self, fold: Fold) -> None:
+        self._fold, self.stop_training = fold, False
 
     def get_weights(self) -> Checkpoint:
         return self._fold.state
@@ -69,10 +69,9 @@ class Fold:
     error: BaseException | None = None
     running: bool = False
 
-    def watch(self, settings: Any, metrics: Any) -> None:
-        """Set up the study's early stopping; `metrics` are those of the Keras model."""
-        self._model = _Model(self, metrics)
-        self._callbacks = early_stopping(settings)
+    def watch(self, callbacks: Sequence[keras.callbacks.Callback]) -> None:
+        """Set up what may end the training before its last epoch."""
+        self._model, self._callbacks = _Model(self), callbacks
         for callback in self._callbacks:
             callback.set_model(self._model)
             callback.on_train_begin()

@@ -22,6 +22,7 @@ from searchlab.fused.tensors import order
 from searchlab.fused.widths import pad, unpad
 from searchlab.journal.layout import StudyLayout
 from searchlab.training.build import build, make_variables, take_over
+from searchlab.training.callbacks import early_stopping
 from searchlab.training.checkpoint import (
     Checkpoint,
     checkpoint_of,
@@ -92,8 +93,7 @@ class Run:
                 self.first,
                 suggestion.epochs,
             )
-            stopping = None if isinstance(job, RefitJob) else job.spec.training.early_stopping
-            fold.watch(stopping, program.source.metrics)
+            fold.watch([] if isinstance(job, RefitJob) else early_stopping(job.spec))
             self.folds.append(fold)
         self.model, self.starts = None, []
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from searchlab.core.space import identity
 from searchlab.core.trial import Report, TrialState
 from searchlab.journal.record import StudyRecord, TrialRecord
-from searchlab.study.spec import ObjectiveSpec, StudySpec
+from searchlab.study.spec import StudySpec
 
 _SEEDS = 2**31 - 1  # the largest seed; the smallest is 1
 
@@ -176,22 +176,13 @@ def best_epochs(reports: Sequence[Report], spec: StudySpec) -> tuple[int, ...]:
         folds.setdefault(report.fold, []).append(report)
     if settings is None:
         return tuple(of[-1].epoch for _, of in sorted(folds.items()))
-    sign = -1 if _maximized(settings.monitor, spec) else 1
+    sign = -1 if spec.stopping_way == "maximize" else 1
 
     def rank(report: Report) -> float:
         value = report.metrics.get(settings.monitor, math.inf)
         return sign * value if math.isfinite(value) else math.inf
 
     return tuple(min(of, key=rank).epoch for _, of in sorted(folds.items()))
-
-
-def _maximized(monitor: str, spec: StudySpec) -> bool:
-    if monitor == spec.objective.metric:
-        return spec.objective.maximized
-    try:
-        return ObjectiveSpec(metric=monitor).maximized
-    except ValueError:  # the name does not tell, and Keras' EarlyStopping minimizes then
-        return False
 
 
 def _standing(trial: TrialRecord, record: StudyRecord) -> Standing:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, Tag, field_validator, model_validator
 
@@ -13,14 +13,11 @@ from searchlab.study.data import DataSpec
 from searchlab.study.ending import Confirm, ConfirmSpec, Ending
 from searchlab.study.fields import MisplacedError, Part, PlainValues, name_or_group
 from searchlab.study.limits import OnFailure, RetrySpec
+from searchlab.study.objective import Direction, ObjectiveSpec, direction_of
 from searchlab.study.others import InitialWeights, InitialWeightsSpec, StudyName
 from searchlab.study.params import ParamSpec, check_space
 from searchlab.study.splitting import EvaluationSpec
-from searchlab.study.training import TrainingSpec, unseen
-
-_MINIMIZED = ("loss", "error", "mse", "mae", "rmse", "msle", "mape", "deviance", "crossentropy")
-_MAXIMIZED = ("accuracy", "acc", "auc", "precision", "recall", "r2", "score", "f1", "iou")
-_SURE: dict[str, str] = {"loss": "minimize", "accuracy": "maximize", "auc": "maximize"}
+from searchlab.study.training import TrainingSpec
 
 
 class ModelSpec(Part):
@@ -51,59 +48,6 @@ _Model = Annotated[
         "{factory: mlp, params: {optimizer: adam}}",
     ),
 ]
-
-
-class ObjectiveSpec(Part):
-    """The metric to optimise, by Keras' name, on unseen rows.
-
-    Attributes:
-        metric: `val_loss`, or `val_` and the name of one of the model's metrics.
-        direction: whether a low or a high value is better; by default inferred from the metric's
-            name.
-    """
-
-    metric: str = "val_loss"
-    direction: Literal["minimize", "maximize"] | None = None
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if not self.metric.startswith("val_") or self.metric == "val_":
-            raise MisplacedError(("metric",), unseen(self.metric))
-        if self.direction is None and self._inferred() is None:
-            raise MisplacedError(
-                ("metric",),
-                f"is {self.metric} better when low or high? Add direction: minimize or maximize",
-            )
-        sure = next((way for word, way in _SURE.items() if word in self.metric.split("_")), None)
-        if sure is not None and self.direction not in (None, sure):
-            raise MisplacedError(
-                ("direction",),
-                f"{self.direction} would find the worst {self.metric}: write {sure}",
-            )
-        return self
-
-    def _inferred(self) -> Literal["minimize", "maximize"] | None:
-        if any(word in self.metric for word in _MINIMIZED):
-            return "minimize"
-        return "maximize" if any(word in self.metric for word in _MAXIMIZED) else None
-
-    @property
-    def maximized(self) -> bool:
-        """Whether a higher value is better."""
-        return self.way == "maximize"
-
-    @property
-    def way(self) -> Literal["minimize", "maximize"]:
-        """The direction, given or inferred."""
-        return self.direction or self._inferred() or "minimize"
-
-    def cost(self, value: float) -> float:
-        """Return a sort key: lower for better values."""
-        return -value if self.maximized else value
-
-    def better(self, value: float, other: float) -> bool:
-        """Return whether `value` is strictly better than `other`."""
-        return value > other if self.maximized else value < other
 
 
 class SearchSpec(Part):
@@ -232,6 +176,7 @@ class StudySpec(Part):
                 "needs the weights: add class_weight to training, such as class_weight: balanced",
             )
         self._check_categories()
+        self._check_stopping()
         if self.evaluation.repeats > 1 and self.data.split is not None and self.data.split.by:
             raise MisplacedError(
                 ("evaluation", "repeats"), "times have one order only: leave it out with by: time"
@@ -264,6 +209,34 @@ class StudySpec(Part):
                 "target would show each fold the targets it is scored on: use one_hot, or give "
                 "evaluation a holdout in place of folds",
             )
+
+    def _check_stopping(self) -> None:
+        """Refuse early stopping by a metric of which nothing says whether low or high is better."""
+        stopping, objective = self.training.early_stopping, self.objective
+        if stopping is None:
+            return
+        given = stopping.direction
+        if given and stopping.monitor == objective.metric and given != objective.way:
+            raise MisplacedError(
+                ("training", "early_stopping", "direction"),
+                f"is {given}, and the objective's is {objective.way}: leave it out",
+            )
+        if self.stopping_way is None:
+            raise MisplacedError(
+                ("training", "early_stopping", "monitor"),
+                f"is {stopping.monitor} better when low or high? Add direction: minimize or "
+                "maximize",
+            )
+
+    @property
+    def stopping_way(self) -> Direction | None:
+        """Whether early stopping waits for a lower or a higher value; None without it."""
+        stopping, objective = self.training.early_stopping, self.objective
+        if stopping is None:
+            return None
+        if stopping.monitor == objective.metric:
+            return objective.way
+        return stopping.direction or direction_of(stopping.monitor)
 
     @property
     def search_space(self) -> SearchSpace:

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, field_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from searchlab.study.fields import Part
+from searchlab.study.fields import MisplacedError, Part
 from searchlab.study.limits import LimitsSpec, ResourcesSpec
-
-
-def unseen(metric: str) -> str:
-    """Word the problem of a metric that is not measured on unseen rows."""
-    return (
-        f"{metric!r} is a training metric: name one measured on unseen rows, such as "
-        f"val_{metric.removeprefix('val_') or 'loss'}"
-    )
+from searchlab.study.objective import Direction, unseen, wrong_direction
 
 
 class EarlyStoppingSpec(Part):
@@ -24,12 +17,15 @@ class EarlyStoppingSpec(Part):
     Attributes:
         patience: the number of epochs without an improvement after which the training ends.
         monitor: the metric to watch, measured on the early-stopping rows.
+        direction: whether a low or a high value of it is better; by default the objective's if it
+            is the objective's metric, else inferred from the metric's name.
         min_delta: the least change that counts as an improvement.
         restore_best_weights: whether to restore the weights of the best epoch.
     """
 
     patience: Annotated[int, Field(ge=1)] = 10
     monitor: str = "val_loss"
+    direction: Direction | None = None
     min_delta: Annotated[float, Field(ge=0)] = 0.0
     restore_best_weights: bool = False
 
@@ -39,6 +35,12 @@ class EarlyStoppingSpec(Part):
         if not value.startswith("val_") or value == "val_":
             raise ValueError(unseen(value))
         return value
+
+    @model_validator(mode="after")
+    def _check_direction(self) -> Self:
+        if problem := wrong_direction(self.monitor, self.direction):
+            raise MisplacedError(("direction",), problem)
+        return self
 
 
 def _class_weight_kind(value: Any) -> str | None:

@@ -11,6 +11,7 @@ import numpy as np
 from searchlab.core.trial import Decision, Report
 from searchlab.data.target import Unseen
 from searchlab.measure.meter import Meter
+from searchlab.study.spec import StudySpec
 
 Emit = Callable[[Report], Decision]
 """A function that passes on a report and returns the decision."""
@@ -72,17 +73,18 @@ class Reporter(keras.callbacks.Callback):  # type: ignore[misc]
         return self.decision is not Decision.CONTINUE or self.diverged is not None
 
 
-def early_stopping(settings: Any) -> list[keras.callbacks.Callback]:
+def early_stopping(spec: StudySpec) -> list[keras.callbacks.Callback]:
     """Return the study's `EarlyStopping`, as a list of at most one callback.
 
-    Args:
-        settings: an `EarlyStoppingSpec`, or None.
+    It is told the direction: Keras knows that of its own metrics only.
     """
+    settings = spec.training.early_stopping
     if settings is None:
         return []
     return [
         keras.callbacks.EarlyStopping(
             monitor=settings.monitor,
+            mode="max" if spec.stopping_way == "maximize" else "min",
             patience=settings.patience,
             min_delta=settings.min_delta,
             restore_best_weights=settings.restore_best_weights,

@@ -168,7 +168,7 @@ def _epochs(
         first, model = thaw, _thawed(model, job, data)
         meter = meter_of(model, job, data)
     if first < last and not reporter.over:
-        stopping = early_stopping(job.spec.training.early_stopping) if _watched(job) else []
+        stopping = early_stopping(job.spec) if _watched(job) else []
         _call_fit(model, meter, job, data, rows, (first, last), [*stopping, reporter])
     return model, meter
 

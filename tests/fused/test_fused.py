@@ -218,6 +218,18 @@ def test_early_stopping_is_keras_own(benches, restore):
     assert_same(results[1], run_alone(jobs[1]))
 
 
+@pytest.mark.parametrize(("direction", "epochs"), [("minimize", 6), ("maximize", 2)])
+def test_early_stopping_knows_the_direction_of_an_own_metric(benches, direction, epochs):
+    """A metric that falls in all epochs improves only where low values are better."""
+    from support.fused import assert_same, run_alone, run_fused
+
+    bench = benches().early(patience=1, monitor="val_largest", direction=direction)
+    job = bench.job(factory="sure", epochs=6)
+    found = run_fused([job])[0]
+    assert found[1].epochs == epochs
+    assert_same(found, run_alone(job))
+
+
 def test_a_promotion_goes_on_as_in_fit(benches):
     """Both parts of a promotion match fit's reports, scores and variables, unpadded."""
     from support.fused import Driver, assert_same, promoted, run_alone

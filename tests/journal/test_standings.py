@@ -119,6 +119,13 @@ def test_the_best_epoch_is_early_stoppings():
     accuracy = {"early_stopping": {"monitor": "val_accuracy"}}
     rising = [Report(0, 0, each, {"val_accuracy": each % 4}) for each in (1, 2, 3, 4)]
     assert best_epochs(rising, study(training=accuracy)) == (3,)
+    named = [Report(0, 0, each, {"val_x": each % 4}) for each in (1, 2, 3, 4)]
+    for way, best in (("maximize", 3), ("minimize", 4)):
+        own = {"early_stopping": {"monitor": "val_x", "direction": way}}
+        assert best_epochs(named, study(training=own)) == (best,)
+        own, objective = {"early_stopping": {"monitor": "val_x"}}, {"metric": "val_x"}
+        spec = study(training=own, objective={**objective, "direction": way})
+        assert best_epochs(named, spec) == (best,), "the objective's direction"
 
 
 def test_the_refit_takes_the_median_of_the_best_epochs():

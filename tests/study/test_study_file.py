@@ -105,6 +105,15 @@ def test_a_mistake_is_told_with_file_line_key_and_remedy(tmp_path, old, new, lin
     assert "\n" not in problem
 
 
+def test_early_stopping_has_the_direction_of_the_objective(tmp_path):
+    """The same metric cannot be better when low in one place and when high in another."""
+    text = GOOD.replace("val_loss", "val_x").replace("{patience: 10}", "{monitor: val_x}")
+    assert load(tmp_path, text).stopping_way == "minimize"
+    text = text.replace("{monitor: val_x}", "{monitor: val_x, direction: maximize}")
+    (problem,) = refused(tmp_path, text)
+    assert "training.early_stopping.direction: is maximize, and the objective's" in str(problem)
+
+
 def test_all_problems_are_told_at_once_in_the_order_of_the_file(tmp_path):
     """A file with three mistakes gives three lines."""
     text = GOOD.replace("[0, 3]", "[3, 0]").replace("trials: 30", "trials: x")

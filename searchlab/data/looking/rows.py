@@ -34,7 +34,9 @@ _CALLED_GROUP = re.compile(
     re.IGNORECASE,
 )
 
-_ORDERED = 0.5  # correlation of targets of rows that follow each other
+_FOLLOWING = {True: 0.35, False: 0.5}  # correlation of targets, by whether numbers are dates
+_CHANCE = 2.5  # standard errors of a correlation, which chance hardly reaches
+_KNOWN = 0.2  # correlation of rows' targets with the mean target just before them
 _ALONG = 0.95  # of the rows go up, or down, from one to the next
 _MOMENTS = 10  # different times, at least
 
@@ -174,27 +176,46 @@ def _smooth(codes: Array, target: Array, view: View) -> bool:
 
 
 def order(view: View) -> Iterator[Finding]:
-    """Find rows in the order of time, of which a random split takes any."""
+    """Find rows whose target goes on from time to time, of which a random split takes any.
+
+    Dates alone are no reason: if the target at one time says nothing about the next, rows that
+    chance has chosen are as good a test as later ones.
+    """
     if view.table.division.assigned is not None or (view.split and view.split.by is not None):
         return
     for name, column in chain(view.dates, view.whole, view.aside):
         when = _times(name, column)
-        if when is None or when.nunique() < max(_MOMENTS, len(when) / 100):
+        if when is None:
             continue
-        place = np.argsort(when.to_numpy()[view.sample], kind="stable")
-        follows = max(correlation(each[place]) for each in _sides(view.target, view))
-        sorted_file, dates = rising(when), not _numeric(column) or bool(dated(name, column))
-        if not dates and _along(view.target[place], view):
+        dates = not _numeric(column) or bool(dated(name, column))
+        times = pd.factorize(when.iloc[view.sample], sort=True)[0]
+        if not dates and _along(view.target[np.argsort(times)], view):
             continue  # the file is sorted by its target
-        if (sorted_file and dates) or (follows >= _ORDERED and (sorted_file or dates)):
+        least = max(_FOLLOWING[dates], _CHANCE / np.sqrt(times.max() + 1))
+        follows = max(_following(times, each) for each in _sides(view.target, view))
+        if times.max() + 1 >= _MOMENTS and follows >= least:
             yield Finding(
                 "time-order",
                 (name,),
-                f"column {name!r} puts the rows in order, and each part has rows of all times, so "
-                f"that the model is tested between rows that it knows: to be measured on later "
-                f"rows, use data.split: {{by: time, column: {name}}}",
+                f"the target goes on from one value of column {name!r} to the next (correlation "
+                f"{follows:.2f}), and each part has rows of all times, so that the model is tested "
+                f"between rows that it knows: to be measured on later rows, use data.split: "
+                f"{{by: time, column: {name}}}",
             )
             return
+
+
+def _following(times: Array, target: Array) -> float:
+    """Return the correlation of the mean targets of times that follow each other.
+
+    It is 0 if the mean just before them hardly tells anything about single rows.
+    """
+    means = np.bincount(times, target) / np.bincount(times)
+    later = times > 0
+    before, single = means[times[later] - 1], target[later]
+    if not (before.std() and single.std()) or np.corrcoef(before, single)[0, 1] < _KNOWN:
+        return 0.0
+    return correlation(means)
 
 
 def _times(name: str, column: pd.Series[Any]) -> pd.Series[Any] | None:

@@ -134,8 +134,8 @@ def test_groups_are_found_in_a_column_that_is_left_out(tmp_path):
 
 
 def test_dates_in_order_are_found_in_a_column_that_is_left_out(tmp_path):
-    """A random split of rows that lie in the order of their dates is named."""
-    frame = features().assign(day=_days().dt.strftime("%Y-%m-%d"))
+    """A random split of a series is named although its dates are no feature."""
+    frame = _walk(features()).drop(columns="t").assign(day=_days().dt.strftime("%Y-%m-%d"))
     assert list(found(frame, tmp_path, drop=("day",))) == ["time-order"]
 
 
@@ -151,9 +151,30 @@ def test_a_date_that_a_study_takes_for_a_number_is_named(tmp_path):
 
 def test_dates_in_order_are_found_unless_the_split_is_by_time(tmp_path):
     """A feature of sorted dates asks for a split by time, and is silent once there is one."""
-    frame = features().assign(day=_days().dt.strftime("%d.%m.%Y"))
+    frame = _walk(features()).drop(columns="t").assign(day=_days().dt.strftime("%d.%m.%Y"))
     assert list(found(frame, tmp_path)) == ["time-order"]
+    shuffled = frame.sample(frac=1, random_state=0)
+    assert list(found(shuffled, tmp_path)) == ["time-order"]
     assert found(frame, tmp_path, split={"by": "time", "column": "day"}) == {}
+
+
+@pytest.mark.parametrize("of", ["nothing", "weekday", "slow trend"])
+def test_dates_whose_targets_do_not_go_on_are_no_finding(of, tmp_path):
+    """Orders of a shop, in the order of their dates, are as well tested by chance."""
+    days, frame = _days(), features()
+    weekday, trend = 2 * (days.dt.weekday > 4), np.arange(ROWS) / ROWS
+    frame["y"] += {"nothing": 0, "weekday": weekday, "slow trend": trend}[of]
+    assert found(frame.assign(day=days.dt.strftime("%Y-%m-%d")), tmp_path) == {}
+
+
+@pytest.mark.parametrize(("level", "codes"), [(3.0, ["time-order"]), (0.1, [])])
+def test_many_rows_of_a_day_are_a_series_if_the_days_differ_much(level, codes, tmp_path):
+    """A level that moves from day to day counts only as far as it shows in single rows."""
+    walk = np.cumsum(np.random.default_rng(8).normal(size=ROWS // 10)) * level
+    day = np.random.default_rng(9).permutation(np.arange(ROWS) % (ROWS // 10))
+    frame = features().assign(y=lambda f: f.y * 10 + walk[day])
+    frame["day"] = _days().dt.strftime("%Y-%m-%d").to_numpy()[day]
+    assert list(found(frame, tmp_path)) == codes
 
 
 def test_a_file_sorted_by_its_target_is_no_series(tmp_path):
