@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.divisions import SCHEMES, assert_trained_on, knowing, run_values, table
 from support.ray_cluster import ENVIRONMENT, ON_A_CLUSTER, RayCluster, kill, until
 
 from searchlab.core.trial import Decision, Suggestion, Trial, TrialState
@@ -47,6 +48,13 @@ class TestRay(ExecutorContract):
 
     def make(self, workers, directory):
         return make(directory, workers)
+
+
+def test_the_rows_of_a_training_are_those_of_a_plain_script(tmp_path):
+    """Nodes train, stop early, score and test on the rows of scikit-learn's splitters."""
+    scheme, frame = SCHEMES["time"], table()
+    record = run_values(knowing(scheme, tmp_path, "ray"), tmp_path)
+    assert_trained_on(record, scheme.plain(frame), frame["key"].to_numpy())
 
 
 def long(bench, number):
