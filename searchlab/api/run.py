@@ -40,6 +40,7 @@ def run_study(
     tracking_uri: str | None = None,
     overrides: Mapping[str, Any] | None = None,
     trackers: Sequence[Tracker] = (),
+    strict: bool = False,
 ) -> StudyResult:
     """Run a study to its end, continue it where it was left, or find it finished.
 
@@ -56,6 +57,8 @@ def run_study(
         overrides: values by dotted key, which win over the study's own, such as
             `{"search.trials": 100}`.
         trackers: further trackers, beside those that the study names.
+        strict: whether data about which something is odd are refused before trial 0, as by
+            `searchlab run --strict`; else that is told at level WARNING.
 
     Returns:
         The study as it is at the end; FAILED if no trial is COMPLETE.
@@ -66,10 +69,11 @@ def run_study(
         StudyFileError: with all problems of the study.
         StudyLockedError: if another process runs the study.
         StudyChangedError: if a study of this name was begun with something else.
+        DataError: if the data cannot be used, or are odd and `strict` is set.
         SearchlabError: for everything else that the user can mend.
     """
     cwd = Path(path_text(directory, "directory", "the path of a directory"))
-    _check_others(tracking_uri, overrides, trackers)
+    _check_others(tracking_uri, overrides, trackers, strict)
     file = _file(study, cwd, overrides)
     interrupt = Interrupt()
     place = (cwd, tracking_uri)
@@ -82,7 +86,7 @@ def run_study(
 
     with _interrupted_by_ctrl_c(interrupt):
         record = run.run_study(
-            file, cwd, following, interrupt, _log.info, Looks(telling(_log.warning))
+            file, cwd, following, interrupt, _log.info, Looks(telling(_log.warning), strict)
         )
     for line in backlog(followed, file.spec.name, tracking_uri):
         _log.warning(line)
@@ -109,7 +113,9 @@ def _file(
     return load_study(Path(path), overrides, [plugins.check])
 
 
-def _check_others(tracking_uri: object, overrides: object, trackers: object) -> None:
+def _check_others(
+    tracking_uri: object, overrides: object, trackers: object, strict: object
+) -> None:
     """Refuse arguments of another type, before there is anything to tidy up.
 
     Raises:
@@ -122,6 +128,8 @@ def _check_others(tracking_uri: object, overrides: object, trackers: object) -> 
             f"overrides is of type {type(overrides).__name__}: give values by dotted key, such as "
             '{"search.trials": 100}'
         )
+    if not isinstance(strict, bool):
+        raise InputError(f"strict is of type {type(strict).__name__}: give True or False")
     if isinstance(trackers, str) or not isinstance(trackers, Sequence):
         raise InputError(
             f"trackers is of type {type(trackers).__name__}: give a list of trackers; names of "

@@ -6,7 +6,7 @@ import difflib
 import glob
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 
 DATASETS: Mapping[str, str] = {
     "digits": "1,797 handwritten digits of 8 x 8 pixels as 64 columns, 10 classes",
@@ -45,6 +45,14 @@ def ending_of(name: str) -> str | None:
     if packed == ".zip" and not found:  # the file in it tells
         return packed
     return f"{found}{packed}" if found and (not packed or found in TEXT) else None
+
+
+_CLUTTER = {"__macosx", "thumbs.db", "desktop.ini"}
+
+
+def is_clutter(path: PurePath) -> bool:
+    """Return whether a file, by its path in a directory or an archive, is the system's own."""
+    return any(part.startswith(".") or part.lower() in _CLUTTER for part in path.parts)
 
 
 def is_address(given: str) -> bool:

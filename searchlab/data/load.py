@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,7 @@ import sklearn.datasets
 from searchlab.core.quiet import quiet
 from searchlab.data.catalog import DATASETS
 from searchlab.data.columns.checked import Columns, check_columns
-from searchlab.data.columns.kinds import Kind, kind_of_target
+from searchlab.data.columns.kinds import Kind, Task, kind_of_target, task_of
 from searchlab.data.columns.tidy import LARGEST, floats, words
 from searchlab.data.division import NO_DIVISION, Division, division
 from searchlab.data.reading.dialect import Dialect
@@ -31,11 +31,7 @@ from searchlab.data.reading.together import read_files
 from searchlab.errors import DataError
 from searchlab.study.data import DataSpec
 
-Task = Literal["regression", "classification"]
-
-_FEW = 20  # distinct whole numbers; a target with at most so many may be classes
 _STEPS = 20  # at least, of float32 within the deviation of a target
-_ROWS_A_CLASS = 10  # on average, so that whole numbers are taken for classes
 
 
 @dataclass(frozen=True)
@@ -217,24 +213,34 @@ def _target(raw: Raw, wanted: Task | None) -> tuple[np.ndarray[Any, Any], Task]:
         kind = kind_of_target(raw.target, raw.y)
     except DataError as error:
         raise raw.error(str(error)) from None
+    if kind == "number" and wanted != "regression" and raw.y.max() > np.iinfo(np.int64).max:
+        kind = "category" if pd.api.types.is_integer_dtype(raw.y) else kind
     if kind in {"category", "text"}:
         if wanted == "regression":
             raise raw.error(f"the target {raw.target!r} is text: convert it to numbers, or leave "
                             f"out data.task")  # fmt: skip
         return _varied(raw, words(raw.y).to_numpy()), "classification"
-    values = _varied(raw, floats(raw.y))
+    values = _varied(raw, _exact(raw.y))
     wrong = np.flatnonzero(~(np.abs(values) <= LARGEST))
     if len(wrong):
         position = int(wrong[0])
         raise raw.error(f"the target {raw.target!r} is {values[position]}: correct it", position)
     whole = bool((values == np.round(values)).all())
-    task = wanted or _inferred(values, whole, boolean=kind == "boolean")
+    task = wanted or ("classification" if kind == "boolean" else task_of(values))
     if task == "regression":
+        values = values.astype(np.float64)
         _check_precision(raw, values)
         return values, task
     if kind == "boolean":
         return values.astype(bool), task
     return (values.astype(np.int64) if whole else values), task
+
+
+def _exact(column: pd.Series[Any]) -> np.ndarray[Any, Any]:
+    """Return numbers as float64, and whole ones as int64 with all their digits."""
+    if pd.api.types.is_integer_dtype(column) and int(column.max()) <= np.iinfo(np.int64).max:
+        return column.to_numpy(np.int64)
+    return floats(column)
 
 
 def _check_precision(raw: Raw, values: np.ndarray[Any, Any]) -> None:
@@ -264,13 +270,6 @@ def _varied(raw: Raw, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
             f"name another data.target"
         )
     return values
-
-
-def _inferred(values: np.ndarray[Any, Any], whole: bool, *, boolean: bool) -> Task:
-    distinct = len(np.unique(values))
-    two = distinct == 2  # noqa: PLR2004 - two whole numbers are a yes and a no
-    few = distinct <= _FEW and distinct * _ROWS_A_CLASS <= len(values)
-    return "classification" if boolean or (whole and (two or few)) else "regression"
 
 
 def _weights(raw: Raw) -> np.ndarray[Any, Any] | None:

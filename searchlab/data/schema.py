@@ -110,6 +110,7 @@ class RowSchema:
             text=frozenset(text),
             target=self.target,
             numbers=frozenset(plain),
+            truths=frozenset(name for name, kind in self.kinds.items() if kind == "boolean"),
             dialect=self.dialect,
         )
 

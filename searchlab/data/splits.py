@@ -12,10 +12,16 @@ import numpy as np
 
 from searchlab.core.arrays import Array
 from searchlab.data.division import Division
-from searchlab.data.parts import Assignment
+from searchlab.data.parts import PARTS, Assignment, Part
 from searchlab.data.schemes import ByChance, ByGroup, ByTime, Folds, Scheme
 from searchlab.errors import DataError
 from searchlab.study.spec import StudySpec
+
+_PARTS: dict[str, Part] = {
+    "training": "train",
+    "early-stopping": "validation",
+    "test": "test",
+}
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,7 @@ def split(y: Array, classes: tuple[str, ...], found: Division, spec: StudySpec) 
     both = np.concatenate([train, validation])
     refit = np.concatenate([both, rest[~np.isin(rest, both)]])
     splits = Splits(train, validation, test, refit, folds)
-    _check_classes(y, classes, splits)
+    _check_classes(y, classes, splits, found.assigned)
     return splits
 
 
@@ -99,8 +105,11 @@ def _given(assigned: Assignment | None, rows: int) -> tuple[Array, Array, Array]
     return assigned.rows("train"), assigned.rows("validation"), assigned.rows("test")
 
 
-def _check_classes(y: Array, classes: tuple[str, ...], splits: Splits) -> None:
+def _check_classes(
+    y: Array, classes: tuple[str, ...], splits: Splits, assigned: Assignment | None
+) -> None:
     """Refuse a class that a part lacks: nothing would be learned of it, or said about it."""
+    given = set() if assigned is None else {part for part in PARTS if len(assigned.rows(part))}
     named = {"training": splits.train, "early-stopping": splits.validation, "test": splits.test}
     if not classes:
         return
@@ -113,7 +122,11 @@ def _check_classes(y: Array, classes: tuple[str, ...], splits: Splits) -> None:
         absent = np.flatnonzero(np.bincount(y[rows], minlength=len(classes)) == 0)
         if len(absent) and len(rows):
             where = name if "rows" in name else f"{name} rows"
+            own = _PARTS.get(name) in given
+            remedy = (
+                "add rows of it to them" if own else "change their share or search.seed, add rows"
+            )
             raise DataError(
-                f"class {classes[absent[0]]!r} is missing in the {where}: change their share or "
-                f"search.seed, add rows, or leave out the class"
+                f"class {classes[absent[0]]!r} is missing in the {where}: {remedy}, or leave out "
+                "the class"
             )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from searchlab.core.wording import ROWS, number_text
+from searchlab.data.reading.dialect import Notation
 from searchlab.package.manifest import Manifest
 
 _MANY = 40  # columns listed at most
@@ -93,7 +94,9 @@ def _input(of: Manifest) -> Iterator[str]:
     yield ""
     for name, kind in list(rows.kinds.items())[:_MANY]:
         form = f", {rows.forms[name]}" if name in rows.forms else ""
-        yield f"- `{name}`: {kind}{form}"
+        sign = rows.dialect.notations.get(name, Notation()).sign
+        unit = f", in {sign}: 45 is 45 {sign}" if sign else ""
+        yield f"- `{name}`: {kind}{form}{unit}"
     if len(rows.kinds) > _MANY:
         yield f"- and {len(rows.kinds) - _MANY} more: see `model.json`"
     if rows.id is not None:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from searchlab.core.arrays import Array
 from searchlab.data.reading.columns import unmarked
+from searchlab.data.reading.raw import named
 from searchlab.data.schema import RowSchema
 from searchlab.errors import DataError
 
@@ -38,13 +39,13 @@ def as_rows(rows: Rows, schema: RowSchema) -> pd.DataFrame | Array:
                 f"the model takes images: give an array of shape (rows, {_shape(schema)}), not "
                 "a frame"
             )
-        return _unmarked(_unique(rows.rename(columns=str), schema), schema)
+        return _unmarked(_unique(named(rows), schema), schema)
     if isinstance(rows, Mapping | str | bytes) or not _sized(rows):
         raise DataError(
             f"rows are of type {type(rows).__name__}: give a list with one entry per row"
         )
     if schema.kinds and len(rows) and all(isinstance(row, Mapping) for row in rows):
-        return _unmarked(pd.DataFrame(list(rows)).rename(columns=str), schema)
+        return _unmarked(named(pd.DataFrame(list(rows))), schema)
     try:
         text = any(kind not in {"number", "boolean"} for kind in schema.kinds.values())
         array = np.asarray(rows, dtype=object if text else None)

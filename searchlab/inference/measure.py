@@ -102,8 +102,9 @@ def _balanced(y: Array, predicted: Array, weights: Array) -> float:
 
 def _key(label: Any) -> Any:
     """Return a key by which numbers compare as numbers, whatever their type, and text as text."""
-    numbers = (bool, int, float, np.number, np.bool_)
-    return float(label) if isinstance(label, numbers) else str(label)
+    if isinstance(label, np.generic):
+        label = label.item()
+    return label if isinstance(label, bool | int | float) else str(label)
 
 
 def _wrong(target: pd.Series[Any], position: int, what: str) -> DataError:

@@ -237,7 +237,7 @@ def test_arrays_become_columns_and_deeper_ones_images(key: str, tmp_path: Path) 
         (rows("1,2,3", "1,2O,3"), {}, "row 3: column 'b' holds numbers, but here '2O'"),
         (rows("1,2,3", "1,2,3.l"), {}, "row 3: column 'y' holds numbers, but here '3.l'"),
         ("a,b,y\n" + "1,,2\n1,,3\n", {}, "column 'b' has no values: add it to data.drop"),
-        ("a,y\n" + "1,2\n2,2\n", {}, "the target 'y' is 2.0 in all rows"),
+        ("a,y\n" + "1,2\n2,2\n", {}, "the target 'y' is 2 in all rows"),
         ("a,y\n" + "1,red\n2,red\n", {}, "the target 'y' is red in all rows"),
         ("y,a\n2024-01-05,1\n2024-02-05,2\n", {}, "column 'y' holds dates or times"),
         ("a,y\n1,red\n2,blue\n", {"task": "regression"}, "the target 'y' is text"),

@@ -325,6 +325,15 @@ def test_a_problem_in_the_file_of_a_part_names_that_file(tmp_path: Path) -> None
         )
 
 
+def test_a_test_file_without_a_class_is_told_the_remedy_that_helps(tmp_path: Path) -> None:
+    """The seed and the shares change nothing about rows that are given."""
+    frame = series().assign(y=["no", "yes"] * 50)
+    last = series(9).assign(y="no")
+    with pytest.raises(DataError, match=r"'yes' is missing in the test rows: add rows of it") as e:
+        divided(tmp_path, frame, study(test_path="last.csv"), last=last)
+    assert "seed" not in str(e.value)
+
+
 def test_a_group_in_two_files_is_refused(tmp_path: Path) -> None:
     """A patient of the test file must not be among the training rows."""
     frame = patients(classes=False)

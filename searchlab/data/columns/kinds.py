@@ -12,12 +12,20 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
+from searchlab.core.arrays import Array
 from searchlab.data.columns import dates
 from searchlab.errors import DataError
 
 Kind = Literal["number", "boolean", "category", "text", "date"]
 """How a column is converted to numbers: scaled, 0 or 1, by its value, its words or its parts."""
 
+Task = Literal["regression", "classification"]
+
+_FEW = 20  # distinct whole numbers; a target with at most so many may be classes
+_ROWS_A_CLASS = 10  # on average, so that whole numbers are taken for classes
+_TRUTHS = dict.fromkeys(("true", "yes", "t", "y", "1", "1.0"), True) | dict.fromkeys(
+    ("false", "no", "f", "n", "0", "0.0"), False
+)
 _MISTAKES = 10  # at most one value in so many that is not a number is taken for a mistake
 _MANY = 50  # distinct values; a column with more may be free text
 
@@ -42,6 +50,24 @@ def wanted_kind(name: str, kinds: Mapping[str, str]) -> str | None:
     if name in kinds:
         return kinds[name]
     return next((kind for pattern, kind in kinds.items() if fnmatchcase(name, pattern)), None)
+
+
+def truth_of(cell: str) -> bool | None:
+    """Return whether a cell says true or false, yes or no, 1 or 0; None if it does not."""
+    return _TRUTHS.get(cell.strip().lower())
+
+
+def task_of(values: Array) -> Task:
+    """Return the kind of target that numbers are: a few whole ones are classes.
+
+    Args:
+        values: the target, none missing (n,).
+    """
+    distinct = len(np.unique(values))
+    two = distinct == 2  # noqa: PLR2004 - two whole numbers are a yes and a no
+    few = distinct <= _FEW and distinct * _ROWS_A_CLASS <= len(values)
+    whole = bool((values == np.round(values)).all())
+    return "classification" if whole and (two or few) else "regression"
 
 
 def is_verbatim(wanted: str | None) -> bool:

@@ -10,16 +10,12 @@ import pandas as pd
 
 from searchlab.core.arrays import Array
 from searchlab.data.columns import dates
-from searchlab.data.columns.kinds import Kind
+from searchlab.data.columns.kinds import Kind, truth_of
 from searchlab.data.reading.raw import did_you_mean
 from searchlab.errors import DataError
 
 LARGEST = float(np.finfo(np.float32).max)
 """The largest number that a model can use."""
-
-_TRUTHS = {"true": 1.0, "yes": 1.0, "t": 1.0, "y": 1.0, "1": 1.0, "1.0": 1.0} | {
-    "false": 0.0, "no": 0.0, "f": 0.0, "n": 0.0, "0": 0.0, "0.0": 0.0,
-}  # fmt: skip
 
 
 def tidy(frame: pd.DataFrame, kinds: Mapping[str, Kind], forms: Mapping[str, str]) -> pd.DataFrame:
@@ -68,7 +64,7 @@ def _tidied(column: pd.Series[Any], name: str, kind: Kind, form: str) -> Any:
 
 def _truths(column: pd.Series[Any], name: str) -> pd.Series[Any]:
     """Convert yes and no to 1 and 0."""
-    found = column.map(lambda value: _TRUTHS.get(str(value).strip().lower()), na_action="ignore")
+    found = column.map(lambda value: truth_of(str(value)), na_action="ignore")
     wrong = np.flatnonzero(found.isna() & column.notna())
     if len(wrong):
         raise _no_truth(column, name, int(wrong[0]))

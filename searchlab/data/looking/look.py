@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from searchlab.data.findings import Finding
-from searchlab.data.looking import leaks, rows, targets, values
+from searchlab.data.looking import leaks, rows, targets, values, written
 from searchlab.data.looking.view import View
 
 Looking = Callable[[View], Iterable[Finding]]
@@ -18,6 +18,8 @@ LOOKINGS: tuple[Looking, ...] = (
     values.ids,
     values.dates,
     values.mixed,
+    written.units,
+    written.sums,
     values.constants,
     values.cut_categories,
     targets.rare_classes,

@@ -13,7 +13,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from searchlab.core.arrays import Array
-from searchlab.data.columns.kinds import is_verbatim, wanted_kind
+from searchlab.data.columns.kinds import is_verbatim, task_of, truth_of, wanted_kind
+from searchlab.data.reading.cells import (
+    CODE,
+    EXACT,
+    GROUPED,
+    LONG,
+    any_of,
+    booleans,
+    coded,
+    grouped,
+    hexadecimal,
+    masked,
+    merged,
+    numbers_of,
+    power_among,
+    strings,
+    text_of,
+)
 from searchlab.data.reading.dialect import Dialect, Notation
 from searchlab.data.reading.numbers import (
     MARKERS,
@@ -27,9 +44,8 @@ from searchlab.data.reading.numbers import (
 from searchlab.errors import DataError
 from searchlab.study.reading import ReadingSpec
 
-_CODE = 3  # digits at least of a code with leading zeros, such as 02134
-_GROUPED = r"^[+-]?[1-9]\d{0,2}([.]\d{3})+$"
-_GROUP, _CODED = re.compile(_GROUPED), re.compile(r"0\d")
+_GROUP, _CODED = re.compile(GROUPED), re.compile(r"0\d")
+_LABEL = 2  # digits at least of a class such as 01
 _SIMPLE = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -43,8 +59,10 @@ class Known:
         text: the columns that stay text even if they look like numbers.
         kinds: the kinds that the study gives columns, by name or pattern.
         target: the target, in which words such as None are classes.
+        task: the kind of target that the study gives, or None.
         aside: the columns that are not used, in which nothing is wrong.
         numbers: the columns of numbers, where a model knows them; None if that is to be found out.
+        truths: those of them that are true or false.
         dialect: that of the data set which the model was trained on.
     """
 
@@ -53,8 +71,10 @@ class Known:
     text: frozenset[str] = frozenset()
     kinds: Mapping[str, str] = field(default_factory=dict)
     target: str | None = None
+    task: str | None = None
     aside: frozenset[str] = frozenset()
     numbers: frozenset[str] | None = None
+    truths: frozenset[str] = frozenset()
     dialect: Dialect = field(default_factory=Dialect)
 
     def decimal(self, name: str) -> str | None:
@@ -78,6 +98,7 @@ class Columns:
         index: the numbers of the rows.
         notations: the notations found, by column.
         missing: the marks read as missing numbers, by column.
+        powers: a cell such as 1e5 of each column whose others are whole numbers.
         problems: what is wrong, in a few words, by column.
     """
 
@@ -85,6 +106,7 @@ class Columns:
     index: pd.Index[Any] = field(default_factory=lambda: pd.Index([]))
     notations: dict[str, Notation] = field(default_factory=dict)
     missing: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    powers: dict[str, str] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
     _dotted: bool = False
 
@@ -106,14 +128,17 @@ class Columns:
     def _type(self, name: str, column: Sequence[str]) -> pa.DataType:
         marks = {*MISSING, *self._marks(name)}
         cells = [cell for cell in column if cell not in marks]
-        if self._verbatim(name) or not cells or not all(map(_SIMPLE.fullmatch, cells)):
+        text = self._verbatim(name) or name in self.known.truths
+        if text or not cells or not all(map(_SIMPLE.fullmatch, cells)):
             return pa.string()
         dotted = [cell for cell in cells if "." in cell]
-        codes = len(set(map(len, cells))) == 1 and len(cells[0]) >= _CODE
+        codes = len(set(map(len, cells))) == 1 and len(cells[0]) >= CODE
         if dotted and self.known.plain(name) and not all(map(_GROUP.fullmatch, dotted)):
             self._dotted = True
             return pa.float64()
-        return pa.string() if dotted or codes or any(map(_CODED.match, cells)) else pa.int64()
+        # One class such as 01 further down makes all of them text.
+        codes = codes or name == self.known.target or any(map(_CODED.match, cells))
+        return pa.string() if dotted or codes else pa.int64()
 
     def convert(self, table: pa.Table) -> pd.DataFrame:
         """Convert a table of text and numbers.
@@ -127,11 +152,13 @@ class Columns:
             if not pa.types.is_string(table[name].type):
                 if table[name].null_count < len(table):
                     self._check_sign(name, "")
-                found[name] = self._unmarked(table[name].to_numpy())
+                found[name] = self._unmarked(numbers_of(table[name]))
                 continue
-            cells = _masked(pc.utf8_trim_whitespace(table[name]), self._marks(name))
+            cells = masked(pc.utf8_trim_whitespace(table[name]), self._marks(name))
             if self._verbatim(name):
-                found[name] = _text(cells)
+                found[name] = text_of(cells)
+            elif name in self.known.truths:
+                found[name] = self._truths(name, cells)
             elif (plain := self._plain(name, cells)) is not None:
                 found[name] = plain
             else:
@@ -167,7 +194,7 @@ class Columns:
                 continue
             if len(types) > 1 and not cells:
                 continue
-            each = _Written(_masked(_strings(column), self._marks(name)))
+            each = _Written(masked(strings(column), self._marks(name)))
             words = [word for word in each.cells.words if word not in MISSING]
             if words or len(types) > 1 or not all(map(_simple, each.cells.numbers)):
                 found[name] = self._written(name, each, None)
@@ -192,7 +219,7 @@ class Columns:
     def _plain(self, name: str, cells: pa.ChunkedArray) -> Any:
         """Convert cells that are all simple numbers, or all true or false; None for others."""
         if name == self.known.target:
-            cells = _masked(cells, MISSING)
+            cells = masked(cells, MISSING)
         if cells.null_count == len(cells):
             return np.full(len(cells), np.nan)
         for kind in (pa.int64(), pa.float64()):
@@ -200,28 +227,53 @@ class Columns:
                 numbers = pc.cast(cells, kind)
             except pa.ArrowInvalid:
                 continue
-            if kind == pa.int64() and self._coded(name, cells):
-                return _text(cells)
-            if kind == pa.float64() and not (self.known.plain(name) and not _grouped(cells)):
+            if kind == pa.int64() and hexadecimal(cells):
+                return None
+            if self._coded(name, cells, whole=kind == pa.int64()):
+                return text_of(cells)
+            if kind == pa.float64() and not (self.known.plain(name) and not grouped(cells)):
                 return None
             self._check_sign(name, "")
-            return self._unmarked(numbers.to_numpy())
-        return _booleans(cells)
+            if kind == pa.float64() and (power := power_among(cells)):
+                self.powers[name] = power
+            return self._unmarked(numbers_of(numbers))
+        return booleans(cells)
 
-    def _unmarked(self, values: Array) -> Array:
+    def _truths(self, name: str, cells: pa.ChunkedArray) -> Any:
+        """Convert yes and no, and the like; note the first cell that is neither."""
+        truths = {cell: truth_of(cell) for cell in pc.unique(cells).to_pylist() if cell is not None}
+        wrong = [cell for cell, truth in truths.items() if truth is None]
+        if wrong:
+            at = min(map(cells.to_pylist().index, wrong))
+            self.problems[name] = (
+                f"row {self.index[at]}: column {name!r} holds true and false, but here "
+                f"{cells[at].as_py()!r}"
+            )
+        found = [truths.get(cell) for cell in cells.to_pylist()]
+        return np.array(found, object if None in found else bool)
+
+    def _unmarked(self, values: Any) -> Any:
         """Return numbers with NaN for those that the study says are missing."""
         marks = [mark for mark in self.known.keys.missing if not isinstance(mark, str)]
-        if marks and (missing := np.isin(values, marks)).any():
-            values = np.where(missing, np.nan, values)
-        return np.asarray(values)
+        return unmarked(pd.Series(values, copy=False), marks).values if marks else values
 
-    def _coded(self, name: str, cells: pa.ChunkedArray) -> bool:
-        """Tell whether digits are codes of one length, such as 02134, and no quantities."""
-        if self.known.numbers is not None or name == self.known.target:
+    def _coded(self, name: str, cells: pa.ChunkedArray, *, whole: bool) -> bool:
+        """Tell whether numbers are names, and stay text: codes such as 02134, or too long ones.
+
+        Args:
+            name: the column.
+            cells: its cells, all numbers.
+            whole: whether an int64 holds them.
+        """
+        target = name == self.known.target
+        if self.known.numbers is not None or (target and self.known.task == "regression"):
             return False
-        lengths = pc.min_max(pc.utf8_length(cells))
-        same = lengths["min"].as_py() == lengths["max"].as_py() >= _CODE
-        return same and bool(pc.any(pc.match_substring_regex(cells, r"^0\d")).as_py())
+        if not coded(cells, _LABEL if target else CODE):
+            return not whole and merged(cells)
+        if not target:
+            return True
+        values = pc.cast(pc.drop_null(cells), pa.float64()).to_numpy()
+        return self.known.task is not None or task_of(values) == "classification"
 
     def _mark(
         self, table: pa.Table, found: dict[str, Any], written: dict[str, _Written]
@@ -232,7 +284,7 @@ class Columns:
             return None
         texts = (n for n in found if pa.types.is_string(table[n].type))
         floats = (n for n in texts if getattr(found[n], "dtype", None) == np.float64)
-        dotted = self._dotted or any(_any(pc.match_substring(table[n], ".")) for n in floats)
+        dotted = self._dotted or any(any_of(pc.match_substring(table[n], ".")) for n in floats)
         if "." in marks or dotted:
             marks.add(".")
         return marks.pop() if len(marks) == 1 else None
@@ -242,17 +294,20 @@ class Columns:
         cells = each.cells
         words = [word for word in cells.words if word not in MISSING]
         if not self._number(name, each, words):
-            return _text(each.array)
+            return text_of(each.array)
         notation = self._notation(name, cells, mark)
         if notation is None:
-            return _text(each.array)
+            return text_of(each.array)
+        values = each.values(notation)
+        if self.known.numbers is None and each.merged(values):
+            return text_of(each.array)
         if words:
             self.missing[name] = tuple(sorted(words))
         if notation != Notation():
             self.notations[name] = notation
         if self.known.numbers is not None:
             self._check_sign(name, cells.sign)
-        return self._unmarked(each.values(notation))
+        return self._unmarked(values)
 
     def _check_sign(self, name: str, sign: str | None) -> None:
         """Note a column whose numbers have another unit than the model or the first file knows."""
@@ -327,8 +382,15 @@ class _Written:
         each = [value_of(numbers[c], notation) if c in numbers else None for c in self._different]
         values = np.array([*each, None], np.float64)[self._codes]  # the last for a missing cell
         whole = all(notation.decimal not in number.digits for number in numbers.values())
-        exact = whole and not np.isnan(values).any() and np.abs(values).max(initial=0) < 2**53
-        return np.asarray(values.astype(np.int64) if exact else values)
+        fits = whole and not np.isnan(values).any() and np.abs(values).max(initial=0) < EXACT
+        return np.asarray(values.astype(np.int64) if fits else values)
+
+    def merged(self, values: Array) -> bool:
+        """Tell whether different whole numbers became equal, as float64 has 16 digits."""
+        digits = [number.digits for number in self.cells.numbers.values()]
+        if not any(sum(map(str.isdigit, each)) >= LONG for each in digits):
+            return False
+        return len(np.unique(values[~np.isnan(values)])) < len(set(digits))
 
 
 def unmarked(column: pd.Series[Any], marks: Collection[str | int | float]) -> pd.Series[Any]:
@@ -336,12 +398,15 @@ def unmarked(column: pd.Series[Any], marks: Collection[str | int | float]) -> pd
     if not marks or pd.api.types.is_bool_dtype(column):
         return column
     missing = column.isin(list(marks))
-    return column.mask(missing) if missing.any() else column
+    if not missing.any():
+        return column
+    return exact(column).mask(missing)
 
 
-def _strings(column: pd.Series[Any]) -> pa.ChunkedArray:
-    texts = [None if pd.isna(value) else str(value).strip() for value in column]
-    return pa.chunked_array([pa.array(texts, pa.string())])
+def exact(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return whole numbers as Int64 if as floats, beside missing ones, they would lose digits."""
+    whole = pd.api.types.is_integer_dtype(column) and len(column) > 0
+    return column.astype("Int64") if whole and int(column.abs().max()) > EXACT else column
 
 
 def _simple(cell: str) -> bool:
@@ -350,43 +415,6 @@ def _simple(cell: str) -> bool:
 
 def _indexed(column: Any, index: pd.Index[Any]) -> pd.Series[Any]:
     return column if isinstance(column, pd.Series) else pd.Series(column, index=index)
-
-
-def _masked(cells: pa.ChunkedArray, marks: Collection[str]) -> pa.ChunkedArray:
-    """Return cells with null for those without a value."""
-    missing = pc.is_in(cells, value_set=pa.array(sorted(marks), pa.string()))
-    return pc.if_else(missing, None, cells) if pc.any(missing).as_py() else cells
-
-
-def _grouped(cells: pa.ChunkedArray) -> bool:
-    """Tell whether the marks of all numbers with decimals could be between thousands."""
-    for part in (cells.slice(0, 200), cells):
-        dotted = pc.filter(part, pc.match_substring(part, "."))
-        if len(dotted) == 0 and part is not cells:
-            continue
-        if not pc.all(pc.match_substring_regex(dotted, _GROUPED)).as_py():
-            return False
-    return len(dotted) > 0
-
-
-def _any(found: pa.ChunkedArray) -> bool:
-    return bool(pc.any(found).as_py())
-
-
-def _text(cells: pa.ChunkedArray) -> Any:
-    return pd.array(cells, dtype=pd.StringDtype(na_value=np.nan))
-
-
-def _booleans(cells: pa.ChunkedArray) -> Any:
-    """Return true and false, with None where missing; None if there is anything else."""
-    few = pc.unique(cells.slice(0, 100))
-    if not {str(each).lower() for each in few.to_pylist() if each is not None} <= {"true", "false"}:
-        return None
-    lower = pc.utf8_lower(cells)
-    if not pc.all(pc.is_in(lower, value_set=pa.array(["true", "false", None]))).as_py():
-        return None
-    values = pc.equal(lower, "true").to_numpy()
-    return values.astype(bool) if cells.null_count == 0 else values.astype(object)
 
 
 def _unclear(cells: Cells) -> str:
@@ -404,6 +432,6 @@ def _unclear(cells: Cells) -> str:
 def _told(problems: list[str]) -> str:
     """Return one line about all columns with problems."""
     shown = "; ".join(problems)
-    words = any("holds numbers, but here" in each for each in problems)
+    words = any(", but here" in each for each in problems)
     remedy = ": correct it, leave the cell empty, or name the word in data.missing"
     return shown + (remedy if words else "")

@@ -77,11 +77,34 @@ def comment_of(text: bytes) -> str:
     return "" if above == 1 and alike else "#"  # a header can begin with it
 
 
-def without_comments(text: bytes, mark: str) -> bytes:
-    """Empty the lines that begin with a mark; the others keep their numbers."""
+def without_comments(text: bytes, mark: str, separator: str | None = None) -> bytes:
+    """Empty the lines that begin with a mark; the others keep their numbers.
+
+    A line within a cell in quotation marks is no comment.
+
+    Args:
+        text: the content, in UTF-8.
+        mark: what comments begin with; "" if there are none.
+        separator: the mark between cells, if the study gives it.
+    """
     if not mark:
         return text
-    return re.sub(rb"(?m)^" + re.escape(mark.encode()) + rb"[^\r\n]*", b"", text)
+    comment = rb"^" + re.escape(mark.encode()) + rb"[^\r\n]*"
+    if b'"' not in text:
+        return re.sub(rb"(?m)" + comment, b"", text)
+    marks = re.escape(separator or ",;\t|").encode()
+    quoted = rb"(?:^|(?<=[" + marks + rb']))"[^"]*(?:""[^"]*)*"'
+    return re.sub(rb"(?m)(" + quoted + rb")|" + comment, lambda found: found[1] or b"", text)
+
+
+def said_separator(text: bytes) -> tuple[bytes, str | None]:
+    """Return a text with an empty line in place of the first if that is Excel's `sep=;`.
+
+    Returns:
+        The text, and the separator that the line says, or None.
+    """
+    found = re.match(rb'"?sep=(.)"?[ ,;\t]*(?=[\r\n])', text[:100], re.IGNORECASE)
+    return (text, None) if found is None else (text[found.end() :], found[1].decode("latin-1"))
 
 
 def first_rows(text: bytes, separator: str) -> list[list[str]]:

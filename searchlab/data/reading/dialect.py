@@ -37,6 +37,7 @@ class Dialect:
         comment: the mark that begins lines of comments; "" for none.
         notations: how numbers are written, by column, where it is not as in 1234.5.
         missing: the marks that were read as a missing number, by column.
+        powers: a cell such as 1e5 of each column whose others are whole numbers.
     """
 
     separator: str = ","
@@ -45,6 +46,7 @@ class Dialect:
     comment: str = ""
     notations: Mapping[str, Notation] = field(default_factory=dict)
     missing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    powers: Mapping[str, str] = field(default_factory=dict)
 
     def described(self) -> Iterator[str]:
         """Yield in a few words each way in which the file differs from the simplest one."""
@@ -60,6 +62,11 @@ class Dialect:
             yield f"numbers of {column!r} with {notation}"
         for column, marks in self.missing.items():
             yield f"{', '.join(map(repr, marks))} in {column!r} read as missing"
+        for column, cell in self.powers.items():
+            yield (
+                f"{cell!r} in {column!r} read as {float(cell):g} (if it is a code, say kinds: "
+                f"{{{column}: category}})"
+            )
 
 
 NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "spaces"}

@@ -31,7 +31,7 @@ from searchlab.data.reading.frames import from_frame
 from searchlab.data.reading.functions import read_function
 from searchlab.data.reading.numbers import same_unit, signed
 from searchlab.data.reading.places import Place, places
-from searchlab.data.reading.raw import Raw, check_names, kind_of
+from searchlab.data.reading.raw import Raw, kind_of
 from searchlab.data.reading.tables import read_columns, read_query, read_sheet, worded
 from searchlab.data.reading.text import read_text, unpacked
 from searchlab.errors import DataError
@@ -115,6 +115,7 @@ def _known(spec: DataSpec, like: Raw | None) -> Known:
         text=frozenset() if spec.id is None else frozenset([spec.id]),
         kinds=spec.kinds,
         target=spec.target,
+        task=spec.task,
         aside=frozenset(dropped) - set(names),
     )
     if like is None or like.dialect is None:
@@ -122,7 +123,8 @@ def _known(spec: DataSpec, like: Raw | None) -> Known:
     columns = {name: kind for name, kind in like.columns if name not in known.aside}
     numbers = frozenset(name for name, kind in columns.items() if kind in "biuf")
     text = frozenset(columns) - numbers
-    return replace(known, text=text, numbers=numbers, dialect=like.dialect)
+    truths = frozenset(name for name in numbers if columns[name] == "b")
+    return replace(known, text=text, numbers=numbers, truths=truths, dialect=like.dialect)
 
 
 @contextmanager
@@ -143,10 +145,13 @@ def read_frames(found: Sequence[Place], known: Known) -> tuple[pd.DataFrame, Dia
     """
     if len(found) == 1:
         return read_frame(found[0], known)
+    read = [read_frame(place, known) for place in found]
+    if codes := _codes([frame for frame, _ in read]):
+        known = replace(known, text=known.text | codes)
+        read = [read_frame(place, known) for place in found]
     frames: list[pd.DataFrame] = []
     dialects: list[Dialect | None] = []
-    for place in found:
-        frame, dialect = read_frame(place, known)
+    for place, (frame, dialect) in zip(found, read, strict=True):
         if frames and set(frame.columns) != set(frames[0].columns):
             odd = sorted(set(frame.columns) ^ set(frames[0].columns))
             raise DataError(
@@ -159,6 +164,21 @@ def read_frames(found: Sequence[Place], known: Known) -> tuple[pd.DataFrame, Dia
     _check_types(frames, found)
     _check_signs(frames, dialects, found)
     return pd.concat(frames), _merged([each for each in dialects if each is not None])
+
+
+def _codes(frames: Sequence[pd.DataFrame]) -> set[str]:
+    """Return the columns that are codes of digits in one file, and numbers in another."""
+    return {
+        str(name)
+        for name in frames[0]
+        for kinds in [[kind_of(each[name]) for each in frames if name in each]]
+        if {"O"} < set(kinds) <= {"O", "i"}
+        and all(
+            frame[name].dropna().astype(str).str.isdigit().all()
+            for frame, kind in zip(frames, kinds, strict=False)
+            if kind == "O"
+        )
+    }
 
 
 def _check_types(frames: Sequence[pd.DataFrame], found: Sequence[Place]) -> None:
@@ -235,6 +255,4 @@ def read_frame(place: Place, known: Known) -> tuple[pd.DataFrame, Dialect | None
         tabs = any(ending in name for ending in (".tsv", ".tab"))
         expected = "\t" if tabs else ","
         frame, dialect = read_text(partial(unpacked, path, source), source, known, expected)
-    frame.columns = pd.Index([str(column) for column in frame.columns])
-    check_names(list(frame.columns), source)
     return frame, dialect

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from searchlab.core.arrays import Array
+from searchlab.data.catalog import is_clutter
 from searchlab.data.reading.raw import Raw
 from searchlab.errors import DataError
 from searchlab.study.data import DataSpec
@@ -58,7 +60,8 @@ def files_in(path: Path, source: str) -> list[Path]:
     Raises:
         DataError: if there are none, or others among them.
     """
-    files = [p for p in sorted(path.rglob("*")) if p.is_file() and not p.name.startswith(".")]
+    found = (each for each in sorted(path.rglob("*")) if not is_clutter(each.relative_to(path)))
+    files = [each for each in found if each.is_file()]
     kinds = {_kind(each) for each in files}
     if not files or len(kinds) > 1 or "" in kinds:
         strange = next((each.name for each in files if not _kind(each)), "")
@@ -102,7 +105,7 @@ def read_pictures(
         channels: 1 for grey, 3 for colours; None for grey if all are.
 
     Returns:
-        uint8 (n, height, width, channels).
+        uint8 (n, height, width, channels): pictures as viewers show them, upright and on white.
 
     Raises:
         DataError: if one cannot be read, or they have different sizes.
@@ -121,7 +124,7 @@ def read_pictures(
                         f"{source}: {file.name} has pixels of more than 8 bits: convert the "
                         "pictures to 8 bits, or give the pixels as an array in an NPZ file"
                     )
-                picture = opened.convert("L" if grey else "RGB")
+                picture = _upright(opened).convert("L" if grey else "RGB")
         except (UnidentifiedImageError, OSError) as error:
             raise DataError(f"{source}: {file.name} is no picture ({error}): remove it") from None
         if size is not None and picture.size != (size[1], size[0]):
@@ -137,6 +140,17 @@ def read_pictures(
             )
         images[number] = pixels
     return np.empty((0, 0, 0, 1), np.uint8) if images is None else images
+
+
+def _upright(opened: Any) -> Any:
+    """Return a picture as viewers show it: turned as its EXIF data say, transparency on white."""
+    from PIL import Image, ImageOps
+
+    picture = ImageOps.exif_transpose(opened)
+    if not picture.has_transparency_data:
+        return picture
+    picture = picture.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
 
 
 def _is_grey(file: Path) -> bool:

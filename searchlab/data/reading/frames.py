@@ -9,7 +9,7 @@ import pandas as pd
 from searchlab.data.columns.select import select_features
 from searchlab.data.reading.arrays import named_columns, others
 from searchlab.data.reading.dialect import Dialect
-from searchlab.data.reading.raw import Raw, check_names, did_you_mean, listed
+from searchlab.data.reading.raw import Raw, check_names, did_you_mean, listed, named
 from searchlab.errors import DataError
 from searchlab.study.data import DataSpec
 
@@ -29,7 +29,7 @@ def from_frame(
     Raises:
         DataError: if a column is missing, or a name appears twice.
     """
-    frame = frame.rename(columns=str)
+    frame = named(frame)
     names = list(frame.columns)
     check_names(names, source)
     for wanted, key in named_columns(spec):

@@ -87,6 +87,11 @@ def listed(names: list[str]) -> str:
     return f"{shown}, ..." if len(names) > 10 else shown or "none"  # noqa: PLR2004
 
 
+def named(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame whose columns have text as names, without the spaces around it."""
+    return frame.rename(columns=lambda name: str(name).strip())
+
+
 def check_names(names: list[str], source: str) -> None:
     """Refuse a name that two columns have.
 

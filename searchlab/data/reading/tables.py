@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.dataset
@@ -15,7 +19,7 @@ import pyarrow.parquet
 from searchlab.data.reading.columns import Columns, Known
 from searchlab.data.reading.detection import column_names
 from searchlab.data.reading.dialect import Dialect
-from searchlab.data.reading.raw import check_names
+from searchlab.data.reading.raw import check_names, named
 from searchlab.errors import DataError, MissingPackageError
 
 _NULLABLE = {
@@ -36,8 +40,8 @@ def read_columns(path: Path) -> pd.DataFrame:
         table = pyarrow.parquet.read_table(path)
     for place, each in enumerate(table.schema):
         if pa.types.is_decimal(each.type):
-            numbers = table.column(place).cast(pa.float64())
-            table = table.set_column(place, each.name, numbers)
+            numbers = _of_decimals(table.column(place).to_pylist())
+            table = table.set_column(place, each.name, pa.array(numbers, from_pandas=True))
     frame = table.to_pandas()
     for place, each in enumerate(table.schema):
         whole = pa.types.is_integer(each.type) and each.name in frame  # not in its index
@@ -109,16 +113,54 @@ def read_query(query: str, variable: str) -> pd.DataFrame:
         ) from None
     try:
         with engine.connect() as connection:
-            frame = pd.read_sql_query(sa.text(query), connection)
-    except (sa.exc.SQLAlchemyError, pd.errors.DatabaseError) as error:
-        first = getattr(error, "orig", None) or getattr(error.__cause__, "orig", None)
-        why = str(first or type(error).__name__).partition("\n")[0]
+            frame = _fetched(connection.execution_options(no_parameters=True), query)
+    except sa.exc.ResourceClosedError:
+        raise DataError(
+            f"the database of {variable} returned no table for data.sql: write one query that does"
+        ) from None
+    except sa.exc.SQLAlchemyError as error:
+        why = str(getattr(error, "orig", None) or type(error).__name__).partition("\n")[0]
         raise DataError(
             f"the database of {variable} refuses data.sql ({why}): correct it"
         ) from None
     finally:
         engine.dispose()
     return _counted(frame, 1)
+
+
+def _fetched(connection: Any, query: str) -> pd.DataFrame:
+    """Return the rows of a query as the database has it: % and : in it stand for themselves."""
+    result = connection.exec_driver_sql(query)
+    names = list(result.keys())
+    columns = list(zip(*result.fetchall(), strict=True)) or [()] * len(names)
+    frame = pd.concat([pd.Series(_typed(each)) for each in columns], axis=1)
+    frame.columns = pd.Index(names)
+    return frame
+
+
+def _typed(values: tuple[Any, ...]) -> Any:
+    """Return a database's values in a type that keeps them: decimals as numbers, UUIDs as text."""
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {int} and None in values:
+        return pd.array(values, "Int64")
+    if Decimal in kinds and kinds <= {Decimal, int, float}:
+        return _of_decimals(values)
+    if kinds == {UUID}:
+        return [None if value is None else str(value) for value in values]
+    return pd.Series(values, dtype=object).infer_objects()
+
+
+def _of_decimals(values: Sequence[Decimal | float | None]) -> Any:
+    """Return decimals as numbers; whole ones that would become equal as Int64, or as text."""
+    floats = np.array([np.nan if value is None else float(value) for value in values])
+    different = {value for value in values if value is not None}
+    found = floats[~np.isnan(floats)]
+    if len(np.unique(found)) == len(different) or not (found == np.round(found)).all():
+        return floats
+    whole = [None if value is None else int(value) for value in values]
+    if np.abs(found).max() < np.iinfo(np.int64).max:
+        return pd.array(whole, "Int64")
+    return [None if value is None else str(value) for value in whole]
 
 
 def worded(
@@ -135,7 +177,7 @@ def worded(
     Raises:
         DataError: if columns of numbers hold other words, or can be read in two ways.
     """
-    frame = frame.rename(columns=str)
+    frame = named(frame)
     check_names(list(frame.columns), source)
     columns = Columns(known, frame.index)
     try:

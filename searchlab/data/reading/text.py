@@ -9,7 +9,7 @@ import re
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from searchlab.core.arrays import Array
+from searchlab.data.catalog import is_clutter
 from searchlab.data.reading import detection
 from searchlab.data.reading.columns import Columns, Known
 from searchlab.data.reading.dialect import NAMES, Dialect
@@ -50,10 +51,13 @@ def read_text(
     """
     keys = known.keys
     text, encoding = detection.decoded(read(), keys.encoding, source, known.dialect.encoding)
+    text, said = detection.said_separator(text)
+    separator = keys.separator or said
     comment = detection.comment_of(text) if keys.comment is None else keys.comment
-    text = detection.without_comments(text, comment)
-    usual = None if known.numbers is None else known.dialect.separator
-    separator = keys.separator or detection.separator_of(text, expected, known.names, source, usual)
+    text = detection.without_comments(text, comment, separator)
+    if separator is None:
+        usual = None if known.numbers is None else known.dialect.separator
+        separator = detection.separator_of(text, expected, known.names, source, usual)
     rows = detection.first_rows(text, separator)
     if not rows:
         raise DataError(f"{source}: row 1 is empty: it must name the columns")
@@ -76,7 +80,12 @@ def read_text(
         frame = columns.convert(table)
     except DataError as error:
         raise DataError(f"{source}: {error}") from None
-    found = Dialect(separator, encoding, header, comment, columns.notations, columns.missing)
+    found = Dialect(
+        *(separator, encoding, header, comment),
+        notations=columns.notations,
+        missing=columns.missing,
+        powers=columns.powers,
+    )
     return frame, found
 
 
@@ -118,6 +127,9 @@ def _table(
     if _open_quote(text):
         raise DataError(f"{layout.source}: ends within quotation marks: it may be cut off there")
     guessed = {name: types.get(name, pa.string()) for name in names}
+    if b"0x" in text or b"0X" in text:  # Arrow reads 0x1a as 26
+        whole = [name for name, kind in guessed.items() if kind == pa.int64()]
+        guessed |= dict.fromkeys(whole, pa.string())
     for _ in range(_TRIES):
         try:
             return _parsed(text, layout, guessed)
@@ -207,8 +219,8 @@ def unpacked(path: Path, source: str) -> bytes:
     name = path.name.lower()
     if name.endswith(".zip"):
         with zipfile.ZipFile(path) as archive:
-            names = [each for each in archive.namelist() if not each.endswith("/")]
-            names = [each for each in names if not each.startswith("__MACOSX")]
+            names = [name for name in archive.namelist() if not name.endswith("/")]
+            names = [name for name in names if not is_clutter(PurePosixPath(name))]
             if len(names) != 1:
                 raise DataError(f"{source}: has {len(names)} files in it: give one with one file")
             return archive.read(names[0])

@@ -83,6 +83,17 @@ def _with_words() -> list[str]:
     return [str(value) if value > 30 else f"lot {value}" for value in r.integers(0, 140, ROWS)]
 
 
+def _grouped() -> list[str]:
+    return [f"1,{n % 90:02},456" for n in range(ROWS)]
+
+
+def _summed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Positive amounts, of which the last is the sum of the others."""
+    amounts = np.random.default_rng(7).uniform(1, 9, ROWS).round(2)
+    amounts[-1] = amounts[:-1].sum()
+    return frame.assign(amount=amounts)
+
+
 def _patients(frame: pd.DataFrame) -> pd.DataFrame:
     """Thirty patients with twenty rows each, shuffled, who are ill or not by chance."""
     patient = np.random.default_rng(4).permutation(np.arange(ROWS) % 30)
@@ -108,6 +119,11 @@ def _walk(frame: pd.DataFrame) -> pd.DataFrame:
         ("constant", "unit", lambda f: f.assign(unit="kg")),
         ("constant", "one", lambda f: f.assign(one=1.0)),
         ("words-among-numbers", "ph", lambda f: f.assign(ph=_with_words())),
+        ("numbers-in-text", "w", lambda f: f.assign(w=f.a.round(2).abs().astype(str) + " kg")),
+        ("numbers-in-text", "t", lambda f: f.assign(t=[f"{30 + n % 80}:15" for n in range(ROWS)])),
+        ("numbers-in-text", "owed", lambda f: f.assign(owed=[f"{n % 70}.5-" for n in range(ROWS)])),
+        ("numbers-in-text", "inr", lambda f: f.assign(inr=_grouped())),
+        ("sum-row", "amount", _summed),
         ("group-on-both-sides", "patient", _patients),
         ("time-order", "t", _walk),
         ("target-spans-decades", "y", lambda f: f.assign(y=np.exp(4 * f.y))),

@@ -197,6 +197,23 @@ def test_a_query_is_a_table(
         loaded(tmp_path, **keys)
 
 
+def test_a_query_is_sent_as_it_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Colons and percent signs are SQL, long ids keep their digits, and no answer is told."""
+    with sqlite3.connect(tmp_path / "t.db") as connection:
+        connection.execute("create table t (id integer, name text, y real)")
+        rows = [(None if n == 3 else 10**17 + n, f"a :x {n} %s", n / 7) for n in range(40)]
+        connection.executemany("insert into t values (?, ?, ?)", rows)
+    connection.close()
+    monkeypatch.setenv("T_URL", f"sqlite:///{tmp_path / 't.db'}")
+    keys = {"url_env": "T_URL", "drop": ("id",)}
+    table = loaded(tmp_path, sql="select * from t where name like 'a :x %'", **keys)
+    assert table.X["name"].iloc[1] == "a :x 1 %s"
+    assert table.aside is not None
+    assert table.aside["id"].tolist()[:2] == [10**17, 10**17 + 1]
+    with pytest.raises(DataError, match=r"returned no table for data\.sql: write one query"):
+        loaded(tmp_path, sql="create table u (y real)", **keys)
+
+
 FUNCTIONS = """
 import numpy as np
 import pandas as pd
@@ -395,6 +412,51 @@ def test_a_functions_rows_have_marks_and_one_order(frame: pd.DataFrame, tmp_path
         loaded(tmp_path, function="own.py:pair")
     with pytest.raises(DataError, match=r"which must be complete: leave data\.missing out"):
         loaded(tmp_path, function="own.py:arrays", missing=(-999,))
+
+
+def test_pictures_are_seen_as_viewers_show_them(tmp_path: Path) -> None:
+    """A photo taken on its side is upright, transparency is white, and clutter is left out."""
+    for name in ("side", "clear"):
+        (tmp_path / "p" / name).mkdir(parents=True)
+    side = Image.fromarray(np.arange(96, dtype=np.uint8).reshape(4, 8, 3))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # orientation: to be turned clockwise
+    side.save(tmp_path / "p/side/0.png", exif=exif)
+    clear = np.zeros((8, 4, 4), np.uint8)
+    clear[0, 0] = 10, 20, 30, 255
+    Image.fromarray(clear).save(tmp_path / "p/clear/0.png")
+    (tmp_path / "p/Thumbs.db").write_bytes(b"x")
+    pictures = load(DataSpec(path="p"), tmp_path).X
+    assert pictures.shape == (2, 8, 4, 3)
+    assert pictures[0, 0, :2].tolist() == [[10, 20, 30], [255, 255, 255]]
+    np.testing.assert_array_equal(pictures[1], np.rot90(np.asarray(side), -1))
+
+
+def test_names_have_no_spaces_around_them(frame: pd.DataFrame, tmp_path: Path) -> None:
+    """A column is called alike in text, Excel, Parquet and frames, whatever spaces are typed."""
+    typed = frame.rename(columns={"a": "a ", "n": " n"})
+    typed.to_csv(tmp_path / "t.csv", index=False)
+    typed.to_excel(tmp_path / "t.xlsx", index=False)
+    typed.to_parquet(tmp_path / "t.parquet")
+    (tmp_path / "own.py").write_text(
+        f"import pandas as pd\ndef t():\n    return pd.read_csv({str(tmp_path / 't.csv')!r})\n"
+    )
+    for keys in ({"path": f"t.{end}"} for end in ("csv", "xlsx", "parquet")):
+        assert same(loaded(tmp_path, **keys), frame)
+    assert same(loaded(tmp_path, function="own.py:t"), frame)
+
+
+def test_whole_decimals_keep_their_digits(tmp_path: Path) -> None:
+    """Numbers of more than 16 digits, which databases and Parquet have, are told apart."""
+    classes = [decimal.Decimal(10**17 + n % 2) for n in range(40)]
+    longer = [decimal.Decimal(10**25 + n) for n in range(40)]
+    half = [decimal.Decimal(n) / 2 for n in range(40)]
+    table = pa.table({"y": classes, "long": longer, "half": half})
+    pa.parquet.write_table(table, tmp_path / "t.parquet")
+    read = loaded(tmp_path, path="t.parquet")
+    assert set(read.y.tolist()) == {10**17, 10**17 + 1}
+    assert read.X["long"].tolist() == list(map(str, longer))
+    assert read.X["half"].tolist() == [n / 2 for n in range(40)]
 
 
 def test_pictures_of_more_than_8_bits_are_refused(tmp_path: Path) -> None:

@@ -164,6 +164,22 @@ def test_comments_are_left_out_and_rows_keep_their_numbers() -> None:
     assert read("a,y\n1,2\n//x,y\n3,4\n", comment="//").index.tolist() == [2, 4]
 
 
+def test_a_mark_of_comments_within_quotes_is_text() -> None:
+    """A cell of several lines, of which one begins with the mark, stays whole."""
+    frame = read('# made by x\na,y\n"x ""1""\n# inside",1\n# 5" pipe\n"z",2\n')
+    assert frame["a"].tolist() == ['x "1"\n# inside', "z"]
+    assert frame.index.tolist() == [3, 5]
+
+
+@pytest.mark.parametrize("line", ["sep=;", '"sep=;"', "SEP=;"])
+def test_excels_line_with_the_separator_is_no_header(line: str) -> None:
+    """Excel's first line says the separator, and row 2 names the columns."""
+    frame = read(f"{line}\r\na;b,c;y\r\n1;2,5;3\r\n4;5,5;6\r\n")
+    assert list(frame) == ["a", "b,c", "y"]
+    assert frame["b,c"].tolist() == [2.5, 5.5]
+    assert frame.index.tolist() == [3, 4]
+
+
 def test_a_header_may_begin_with_a_hash() -> None:
     """One line with # and as many cells as the rows names the columns."""
     assert list(read("#id,y\n1,2\n3,4\n")) == ["#id", "y"]
@@ -257,6 +273,15 @@ def test_an_archive_has_one_file(tmp_path: Path) -> None:
         archive.writestr("b.csv", "a,y\n1,2\n")
     with pytest.raises(DataError, match=r"t.zip: has 2 files in it: give one with one file"):
         load(DataSpec(path="t.zip", target="y"), tmp_path)
+
+
+def test_what_a_system_puts_into_archives_is_no_data(tmp_path: Path) -> None:
+    """Hidden files and those of macOS and Windows beside the one file do not count."""
+    with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
+        archive.writestr("data/a.csv", "a,y\n" + "1,2\n2,3\n" * 10)
+        for name in (".DS_Store", "data/.DS_Store", "__MACOSX/data/._a.csv", "data/Thumbs.db"):
+            archive.writestr(name, b"\0")
+    assert len(load(DataSpec(path="t.zip", target="y"), tmp_path).y) == 20
 
 
 def test_short_rows_are_refused_by_their_number() -> None:

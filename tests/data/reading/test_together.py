@@ -80,6 +80,23 @@ def test_true_and_false_are_alike_with_and_without_gaps(
     assert table.X["a"].iloc[[0, 1, 40, 41]].tolist() == [1, 0, 1, 0]
 
 
+@pytest.mark.parametrize("test", [["yes", "no"], ["True", ""], ["1", "0"]])
+def test_new_files_say_true_and_false_in_their_way(test: list[str], tmp_path: Path) -> None:
+    """A model of true and false takes yes and no from files as it does from JSON."""
+    write(tmp_path / "1.csv", ["true", "false"])
+    write(tmp_path / "2.csv", test)
+    spec = DataSpec(path="1.csv", target="y")
+    table = load(spec, tmp_path)
+    schema = RowSchema.of(table, spec, "regression", ())
+    read = read_input(tmp_path / "2.csv", schema).rows
+    assert [read["a"].iloc[0], read["a"].iloc[1]] == [True, False if test[1] else None]
+    both = loaded(tmp_path, path="1.csv", test_path="2.csv")
+    assert both.kinds["a"] == "boolean"
+    write(tmp_path / "2.csv", ["yes", "perhaps"])
+    with pytest.raises(DataError, match="row 3: column 'a' holds true and false, but here 'perh"):
+        read_input(tmp_path / "2.csv", schema)
+
+
 def test_marks_of_missing_numbers_are_known_in_every_notation(tmp_path: Path) -> None:
     """-999 is missing also where it is written with a decimal comma, or comes as a number."""
     write(tmp_path / "t.csv", ["-999,0", "1,5", "2,25"])
