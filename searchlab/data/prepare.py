@@ -8,8 +8,6 @@ plain script can repeat them. Preprocessing is fitted on the training rows only.
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from searchlab.core.arrays import Array
+from searchlab.core.atomic import whole_directory
 from searchlab.core.codec import encode
 from searchlab.data.arrays import CHUNK, ArrayPreprocessing, moments
 from searchlab.data.choices import choose
@@ -61,15 +60,11 @@ def prepare(spec: StudySpec, base: Path, directory: Path) -> DataSummary:
         DataError: if the data set cannot be used as the study asks, or cannot be written.
     """
     table = load(spec.data, base)
-    new = directory.with_name(f".{directory.name}.{os.getpid()}")
-    old = directory.with_name(f"{new.name}.old")
     try:
-        summary = _write(table, spec, base, new)
-        if spec.refit:
-            _write(table, spec, base, refit_data(new), whole=True)
-        if directory.exists():
-            directory.rename(old)
-        new.rename(directory)
+        with whole_directory(directory, lasting=False) as new:
+            summary = _write(table, spec, base, new)
+            if spec.refit:
+                _write(table, spec, base, refit_data(new), whole=True)
     except DataError as error:
         raise DataError(f"{table.source}: {error}") from None
     except OSError as error:
@@ -77,9 +72,6 @@ def prepare(spec: StudySpec, base: Path, directory: Path) -> DataSummary:
             f"{directory}: the arrays cannot be written ({error.strerror}): make room or give "
             f"access, then run the study again"
         ) from None
-    finally:
-        for left in directory.parent.glob(f".{directory.name}.*"):  # also those of killed processes
-            shutil.rmtree(left, ignore_errors=True)
     return summary
 
 
@@ -107,7 +99,7 @@ def _write(
     choices = choose(spec, table, task, base)
     seen = np.arange(len(parts["train"])) if whole else _seen(choices, folds, parts["train"])
     preprocessing, x_seen = fit_preprocessing(table, parts["train"][seen], choices, y)
-    directory.mkdir(parents=True)
+    directory.mkdir(exist_ok=True)
     for part, rows in parts.items():
         _write_inputs(directory / f"x_{part}.npy", table.X, rows, preprocessing)
         np.save(directory / f"y_{part}.npy", y[rows])

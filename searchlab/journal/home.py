@@ -14,6 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from searchlab.core.atomic import make_directory
 from searchlab.core.garbage import no_collection
 from searchlab.errors import InputError, JournalError, StudyLockedError
 from searchlab.journal.journal import read_journal
@@ -52,7 +53,7 @@ class StudyHome:
         lock = FileLock(self.paths.lock, timeout=0)
         self._made = not self.directory.exists()
         try:
-            self.directory.mkdir(parents=True, exist_ok=True)
+            make_directory(self.directory)
             lock.acquire()
             owner.write_text(f"process {os.getpid()} on {socket.gethostname()}")
         except Timeout:

@@ -3,7 +3,8 @@
 One line of JSON an event; the first has the version of the format, too. The checksum of each line
 covers all lines before it, so that a line that is missing, doubled or changed is noticed there. The
 loop writes an event before it acts on it, and forces it to the disk where losing it would lose a
-trial: at every ask and every outcome. The journal is the truth; what MLflow shows is made from it.
+trial: at every ask and every outcome. The files that an event speaks of are on the disk before it.
+The journal is the truth; what MLflow shows is made from it.
 
 A process killed in the middle of a write leaves a last line without its end. Nothing had been
 acknowledged by then, so reading ignores such a line and the next writer cuts it off. A broken
@@ -21,6 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self, get_args
 
+from searchlab.core.atomic import force, make_directory
 from searchlab.core.codec import decoder, encode
 from searchlab.core.steady import now
 from searchlab.errors import DamagedJournalError, JournalError
@@ -30,6 +32,8 @@ FORMAT = 2
 """The version of the format; it stands in the first line, and another one is refused."""
 
 _END = len(b',"crc":"00000000"}\n')
+
+_LEVELS = 3  # directories with the names of the journal, its study and `.searchlab`
 
 _EVENTS = {kind.__name__: decoder(kind) for kind in get_args(Event)}
 
@@ -45,12 +49,14 @@ class Journal:
         """
         self._path = path
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_directory(path.parent)
             good, self._crc = 0, 0
             for line in _whole_lines(path):
                 good, self._crc = good + len(line), _checksum(line)
             self._file: BinaryIO = path.open("ab", buffering=0)
             self._file.truncate(good)
+            for directory in path.parents[:_LEVELS]:  # a process may have died before it did this
+                force(directory)
         except OSError as error:
             raise _unwritable(path, error) from None
 

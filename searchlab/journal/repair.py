@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from searchlab.core.atomic import whole_file
+from searchlab.core.atomic import force, whole_file
 from searchlab.errors import JournalError
 from searchlab.journal.journal import good_lines
 
@@ -49,10 +48,9 @@ def repair_journal(path: Path) -> Repair:
             )
         backup = _unused(path)
         shutil.copy2(path, backup)
+        force(backup)  # the damaged lines are nowhere else then
         with whole_file(path) as scratch, scratch.open("wb") as file:
             file.writelines(good)
-            file.flush()
-            os.fsync(file.fileno())
     except OSError as error:
         raise JournalError(
             f"{error.filename or path}: cannot be written ({error.strerror}); make room or give "

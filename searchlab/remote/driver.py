@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from searchlab.core.atomic import whole_file
+from searchlab.core.atomic import whole_directory, whole_file
 from searchlab.core.children import ends_with_parent
 from searchlab.core.codec import decode, encode
 from searchlab.core.logs import cap, last_line, open_log
@@ -158,10 +157,12 @@ def receive(bundle: Bundle, cwd: Path) -> None:
 
     Raises:
         StorageError: if a file cannot be written.
+        OSError: likewise.
     """
     paths = submission_layout(bundle.name, cwd)
-    shutil.rmtree(paths.source, ignore_errors=True)
-    study = bundle.unpack(paths.source)
+    with whole_directory(paths.source) as new:
+        bundle.unpack(new)
+    study = paths.source / bundle.study
     _write(paths, _Order(str(study), dict(bundle.settings), bundle.tracking_uri))
 
 

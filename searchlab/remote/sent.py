@@ -6,7 +6,7 @@ import json
 from contextlib import suppress
 from pathlib import Path
 
-from searchlab.core.atomic import whole_file
+from searchlab.core.atomic import make_directory, whole_file
 from searchlab.journal.layout import sent_file
 
 
@@ -17,7 +17,7 @@ def remember(name: str, address: str, cwd: Path) -> None:
         OSError: if the file cannot be written.
     """
     path = sent_file(cwd)
-    path.parent.mkdir(exist_ok=True)
+    make_directory(path.parent)
     with whole_file(path) as scratch:
         scratch.write_text(json.dumps({**sent(cwd), name: address}, indent=1), encoding="utf-8")
 

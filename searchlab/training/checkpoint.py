@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from searchlab.core.atomic import whole_file
+from searchlab.core.atomic import make_directory, whole_file
 from searchlab.errors import ModelError, StorageError
 
 
@@ -122,17 +122,21 @@ def is_whole(path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def moved_to(path: Path) -> Iterator[Path]:
+def moved_to(path: Path, *, lasting: bool = True) -> Iterator[Path]:
     """Yield a file to write to, which moves to `path` only once it is complete.
+
+    Args:
+        path: the file.
+        lasting: see `core.atomic.whole_file`.
 
     Raises:
         StorageError: if it cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_directory(path.parent)
         for left in path.parent.glob(f".*-{path.name}"):  # left by a killed process
             left.unlink()
-        with whole_file(path) as scratch:
+        with whole_file(path, lasting=lasting) as scratch:
             yield scratch
     except OSError as error:
         raise StorageError(

@@ -40,14 +40,13 @@ _FSYNC = "os:fsync"
 _MOVE = "pathlib:Path.replace"
 _RENAME = "pathlib:Path.rename"
 _CLIENT = "mlflow:MlflowClient"
-_STATE = "searchlab.tracking.mlflow.state"
-_PREPARE = "searchlab.data.prepare"
+_ATOMIC = "searchlab.core.atomic"
 
 POINTS = {
     "lock: asked for": Point("filelock:FileLock.acquire", nth=1),
     "lock: taken, nothing written": Point("filelock:FileLock.acquire", after=True, nth=1),
-    "data: written, not moved": Point(_RENAME, caller=_PREPARE, nth=1),
-    "data: moved": Point(_RENAME, after=True, caller=_PREPARE, nth=1),
+    "data: written, not moved": Point(_RENAME, caller=_ATOMIC, nth=1),
+    "data: moved": Point(_RENAME, after=True, caller=_ATOMIC, nth=1),
     "journal: made, empty": Point("searchlab.journal.journal:Journal.__init__", after=True, nth=1),
     "journal: before a line": Point(_APPEND, nth=20),
     "journal: half a line": Point("searchlab.journal.journal:half", nth=21),
@@ -90,8 +89,8 @@ POINTS = {
     "outbox: before the void attempt is deleted": Point(f"{_CLIENT}.delete_run", nth=1),
     "outbox: void attempt deleted": Point(f"{_CLIENT}.delete_run", after=True, nth=1),
     "outbox: before the note": Point("searchlab.tracking.mlflow.state:State.save", nth=2),
-    "outbox: note written, not moved": Point(_MOVE, caller=_STATE, nth=2),
-    "outbox: note moved": Point(_MOVE, after=True, caller=_STATE, nth=2),
+    "outbox: note written, not moved": Point(_MOVE, caller=_ATOMIC, nth=3),
+    "outbox: note moved": Point(_MOVE, after=True, caller=_ATOMIC, nth=3),
     "outbox: tables sent, study's run open": Point(f"{_CLIENT}.log_text", after=True, nth=3),
     "outbox: report sent, study's run open": Point(f"{_CLIENT}.log_text", after=True, nth=4),
 }

@@ -61,6 +61,7 @@ FAULTS = [
         "disk full or read-only, journal or models damaged",
         ("tests/faults/test_disk.py", "tests/faults/test_model_files.py"),
     ),
+    Fault("power cuts after any event", ("tests/faults/test_power_cuts.py",)),
     Fault("two processes on one study", ("tests/faults/test_locks.py",)),
     Fault("a journal that is gone from its study", ("tests/faults/test_remains.py",)),
     Fault(

@@ -36,8 +36,13 @@ def pack(directory: Path) -> Files:
     }
 
 
-def unpack(files: Files, directory: Path) -> None:
+def unpack(files: Files, directory: Path, *, lasting: bool = False) -> None:
     """Write files, each atomically.
+
+    Args:
+        files: the files.
+        directory: the directory that their paths are relative to.
+        lasting: whether each of them must outlive a power cut.
 
     Raises:
         StorageError: if a file cannot be written.
@@ -47,7 +52,7 @@ def unpack(files: Files, directory: Path) -> None:
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts:
             raise ValueError(f"{name} leads out of its directory")
-        with moved_to(directory / path) as scratch:
+        with moved_to(directory / path, lasting=lasting) as scratch:
             content.tofile(scratch)
 
 
@@ -76,7 +81,7 @@ def unpack_made(files: Files, directory: Path) -> None:
                     f"{package}: the model cannot be written ({error.strerror or error}); make "
                     "room or give write access, then run the study again: it is made again"
                 ) from error
-    unpack(rest, directory)
+    unpack(rest, directory, lasting=True)
 
 
 def needed(job: Job) -> Files:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from searchlab.core.atomic import whole_file
 from searchlab.core.codec import decode, encode
 from searchlab.journal.ids import Registration, StudyIds
 from searchlab.journal.layout import StudyLayout
@@ -58,12 +58,8 @@ class State:
 
     def save(self, directory: Path) -> None:
         """Write the state so that a crash leaves either the old file or the new one."""
-        part = StudyLayout(directory).mlflow.with_suffix(".json.part")
-        with part.open("w", encoding="utf-8") as file:
-            json.dump(encode(self), file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(StudyLayout(directory).mlflow)
+        with whole_file(StudyLayout(directory).mlflow) as scratch:
+            scratch.write_text(json.dumps(encode(self)), encoding="utf-8")
 
 
 def read_ids(directory: Path) -> StudyIds | None:
