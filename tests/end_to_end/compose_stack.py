@@ -13,6 +13,7 @@ import subprocess
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.mlflow_server import free_port
@@ -56,10 +57,11 @@ class Stack:
             "MLFLOW_BIND": f"127.0.0.1:{self.port}",
         }
 
-    def compose(self, *arguments: str, check: bool = True) -> str:
-        """Run docker compose; return its standard output."""
+    def compose(self, *arguments: str, check: bool = True, **more: str) -> str:
+        """Run docker compose, with more variables; return its standard output."""
         command = ["docker", "compose", "--file", str(FILE), *arguments]
-        done = subprocess.run(command, env=self._env, capture_output=True, text=True, check=False)
+        env = {**self._env, **more}
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
         if check:
             assert done.returncode == 0, f"{arguments}: {done.stdout[-2000:]}{done.stderr[-4000:]}"
         return done.stdout
@@ -107,6 +109,11 @@ class Stack:
         """Return the process id, on this machine, of a container's first process."""
         state = json.loads(_docker("inspect", "--format", "{{json .State}}", container))
         return int(state["Pid"])
+
+    def settings(self, service: str) -> dict[str, Any]:
+        """Return the engine's description of a service's container."""
+        (found,) = json.loads(_docker("inspect", self.container(service)))
+        return dict(found)
 
     def inspected(self) -> str:
         """Return the engine's description of all containers: their environment and commands."""

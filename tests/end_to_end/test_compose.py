@@ -87,6 +87,29 @@ def test_only_mlflow_is_published_on_the_loopback_address(stack):
         assert stack.compose("exec", "-T", service, "id", "-u").strip() == "1000"
 
 
+@pytest.mark.parametrize("service", ["postgres", "mlflow", "head", "worker"])
+def test_a_container_has_the_least_of_everything(stack, service):
+    """The engine holds each to its limits, and the image of none can be written to."""
+    settings = stack.settings(service)["HostConfig"]
+    assert settings["ReadonlyRootfs"]
+    assert settings["CapDrop"] == ["ALL"]
+    assert not settings["CapAdd"]
+    assert settings["PidsLimit"] > 0
+    assert settings["Memory"] > 0
+
+
+def test_a_worker_has_nothing_but_the_token(stack):
+    """It has no login, no study and no way to MLflow or its database."""
+    mounts = stack.settings("worker")["Mounts"]
+    assert [(each["Destination"], each["RW"]) for each in mounts] == [("/secrets/cluster", False)]
+    reach = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), 5)"
+    for place in (("mlflow", "5000"), ("postgres", "5432")):
+        text = stack.compose(
+            "exec", "-T", "worker", "sh", "-c", f'python -c "{reach}" {" ".join(place)} || echo no'
+        )
+        assert text.strip() == "no"
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_study_of_each_backend_is_in_postgresql(stack, tmp_path, backend):
     """Run through the server, every trial is in MLflow's tables as the journal has it."""
@@ -181,6 +204,15 @@ def test_a_submitted_study_runs_on_in_the_stack(stack):
     until(finished, 300)
     runs = "select count(*) from tags where key = 'searchlab.study' and value = 'left'"
     assert int(stack.sql(runs)[0][0]) >= 1 + 3, "the study and its trials are in PostgreSQL"
+
+
+def test_mlflow_is_not_published_without_a_login(stack):
+    """Beyond the loopback address `up` fails, and the logs say why."""
+    stack.compose("up", "--detach", "--wait", check=False, MLFLOW_BIND=f"0.0.0.0:{stack.port}")
+    lines = map(json.loads, stack.compose("ps", "--format", "json").splitlines())
+    published = [port["URL"] for each in lines for port in each["Publishers"] or []]
+    assert set(published) <= {"", "127.0.0.1"}
+    assert "give it a login with --profile login" in stack.compose("logs", "login-required")
 
 
 def test_with_the_login_profile_mlflow_asks_for_a_login(stack):
