@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from multiprocessing import connection
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 from searchlab.core.trial import Failure
 from searchlab.executors.child import Child, ChildSettings
@@ -14,6 +14,9 @@ from searchlab.executors.worker import host, work
 
 Kind = Literal["host", "worker"]
 """The kind of process: a host runs many fused trainings, a worker one training at a time."""
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+"""All kinds of processes."""
 
 
 class Channel(Protocol):

@@ -29,11 +29,13 @@ class Fault:
         name: description of the fault.
         files: the test files.
         names: pytest's `-k` expression to select tests in them, or "" for all.
+        marks: pytest's `-m` expression, or "" for the tests that run by default.
     """
 
     name: str
     files: tuple[str, ...]
     names: str = ""
+    marks: str = ""
 
 
 FAULTS = [
@@ -62,6 +64,12 @@ FAULTS = [
         ("tests/faults/test_disk.py", "tests/faults/test_model_files.py"),
     ),
     Fault("power cuts after any event", ("tests/faults/test_power_cuts.py",)),
+    Fault(
+        "a full disk on a cluster's node, and jobs that a node loses",
+        ("tests/executors/test_ledger.py", "tests/executors/test_ray_disk.py"),
+        marks="not long",
+    ),
+    Fault("files sent to a cluster that it must not get", ("tests/factories/test_sources.py",)),
     Fault("two processes on one study", ("tests/faults/test_locks.py",)),
     Fault("a journal that is gone from its study", ("tests/faults/test_remains.py",)),
     Fault(
@@ -102,7 +110,9 @@ def _count(fault: Fault) -> tuple[int, int]:
     """Return the numbers of cases and losses of one kind of fault."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        options = ["-q", f"--junitxml={report}", *(["-k", fault.names] if fault.names else [])]
+        chosen = {"-k": fault.names, "-m": fault.marks}
+        options = [each for option, text in chosen.items() if text for each in (option, text)]
+        options += ["-q", f"--junitxml={report}"]
         command = [sys.executable, "-m", "pytest", *options, *fault.files]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         if done.returncode > 1:  # pytest itself failed, so nothing was tried

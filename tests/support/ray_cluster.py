@@ -55,10 +55,10 @@ class RayCluster:
         self._start(*head, f"--temp-dir={self._directory}")
         self.raylets = [self.add() for _ in range(nodes)]
 
-    def add(self) -> int:
+    def add(self, **environment: str) -> int:
         """Add a node and return the process id of its raylet."""
         before = self._processes("raylet")
-        self._start(f"--address={self.address}", "--num-cpus=1")
+        self._start(f"--address={self.address}", "--num-cpus=1", **environment)
         (new,) = {each.pid for each in self._processes("raylet")} - {each.pid for each in before}
         return new
 
@@ -87,9 +87,9 @@ class RayCluster:
                 each.kill()
         shutil.rmtree(self._directory, ignore_errors=True)
 
-    def _start(self, *arguments: str) -> None:
+    def _start(self, *arguments: str, **more: str) -> None:
         command = [sys.executable, "-m", "ray.scripts.scripts", "start", *arguments]
-        environment = {**os.environ, **ENVIRONMENT}
+        environment = {**os.environ, **ENVIRONMENT, **more}
         result = subprocess.run(
             command, check=False, env=environment, cwd=self.cwd, capture_output=True, text=True
         )

@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import queue
 import shutil
+import tempfile
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -23,11 +25,12 @@ from typing import Any
 from searchlab.core.scratch import Scratch
 from searchlab.core.trial import Failure, FailureKind, Outcome, TrialState
 from searchlab.core.versions import installed
-from searchlab.errors import SearchlabError
+from searchlab.errors import SearchlabError, StorageError
 from searchlab.executors.child import Child
 from searchlab.executors.cluster.capacity import Setup, devices_of
+from searchlab.executors.cluster.ledger import Holding
 from searchlab.executors.cluster.transfer import Files, on_node, pack, unpack
-from searchlab.executors.sources import Forked, Kind
+from searchlab.executors.sources import KINDS, Forked, Kind
 from searchlab.fused.messages import Declined, Drop, Ended, Submit
 from searchlab.journal.layout import NodeLayout, StudyLayout
 from searchlab.training.job import Job, Result
@@ -35,6 +38,10 @@ from searchlab.training.job import Job, Result
 _WAIT = 1.0  # seconds that `hear` waits for news; no news is a sign of life, too
 _AT_ONCE = 500  # pieces of news
 _LOOK = 0.2  # seconds between two measurements of memory
+_PROBE = 100_000  # bytes that a disk must have room for; trainings write more
+
+WORKERS_JOB = 0
+"""The key of the job of a worker, which has one at a time; hosts' jobs are keyed by submission."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +62,25 @@ class Gone:
 
 
 @dataclass(frozen=True)
-class Heard:
-    """News in the order of each process, and the resident memory of workers in bytes."""
+class Fault:
+    """A fault of the node itself, which is no fault of any job."""
 
-    news: list[Said | Gone]
+    reason: str
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A node's news.
+
+    Attributes:
+        news: the news in the order of each process.
+        memory: the resident memory of workers in bytes.
+        held: the processes and jobs that the node has, if these are all the news until then.
+    """
+
+    news: list[Said | Gone | Fault]
     memory: dict[int, int]
+    held: frozenset[Holding] | None
 
 
 @dataclass(frozen=True)
@@ -72,7 +93,7 @@ class _JobDirectory:
 
 @dataclass(eq=False)
 class _Entry:
-    """A process with the messages queued for it, and the directories of its jobs."""
+    """A process with the messages queued for it, the directories of its jobs, and its end."""
 
     id: int
     kind: Kind
@@ -80,27 +101,32 @@ class _Entry:
     child: Child
     outbox: queue.SimpleQueue[Any] = field(default_factory=queue.SimpleQueue)
     jobs: dict[int, _JobDirectory] = field(default_factory=dict)
+    killed: bool = False
 
 
 class Node:
-    """The actor. Its methods are called in order, except `hear`, which runs concurrently."""
+    """The actor. Its methods are called in order, except `hear`, which runs concurrently.
+
+    Whoever calls one must ask for its result, because that is where an error of it is told.
+    """
+
+    _paths: NodeLayout
 
     def __init__(self, setup: Setup) -> None:
-        """Create the node's directory, and delete those left by killed actors."""
-        self._scratch = Scratch()
-        self._paths = NodeLayout(self._scratch.path)
-        devices = devices_of(setup, _given())
-        self._sources: dict[Kind, Forked] = {
-            kind: Forked(kind, setup.slots, self._paths.workers, setup.threads, devices)
-            for kind in ("host", "worker")
-        }
+        """Begin without anything that can fail: Ray tells the reason for that only in passing."""
+        self._setup = setup
+        self._scratch: Scratch | None = None
+        self._sources: dict[Kind, Forked] = {}
         self._entries: dict[int, _Entry] = {}
         self._directories = count()
-        self._news: queue.SimpleQueue[Said | Gone] = queue.SimpleQueue()
+        self._news: queue.SimpleQueue[Said | Gone | Fault] = queue.SimpleQueue()
+        self._telling = threading.Lock()  # guards what is held with the news of its end
         self._looked = 0.0
 
     def open(self, data: Files, code: Files, initial: Files) -> dict[str, str]:
-        """Unpack the inputs of a study's jobs, and wait until processes can be started.
+        """Create the node's directory, and wait until processes can be started.
+
+        Directories left by killed actors are deleted.
 
         Args:
             data: the prepared data.
@@ -109,7 +135,17 @@ class Node:
 
         Returns:
             The versions of the libraries on which results depend.
+
+        Raises:
+            OSError: if the node cannot write its files; or a StorageError.
         """
+        self._scratch = Scratch()
+        self._paths = NodeLayout(self._scratch.path)
+        setup, devices = self._setup, devices_of(self._setup, _given())
+        for kind in KINDS:
+            self._sources[kind] = Forked(
+                kind, setup.slots, self._paths.workers, setup.threads, devices
+            )
         unpack(data, self._paths.data)
         unpack(code, self._paths.code)
         unpack(initial, self._paths.initial)
@@ -118,7 +154,11 @@ class Node:
         return installed()
 
     def start(self, number: int, kind: Kind) -> None:
-        """Start a process under a number."""
+        """Start a process under a number.
+
+        Raises:
+            OSError: if the node cannot write its files.
+        """
         taken = {each.slot for each in self._entries.values() if each.kind == kind}
         slot = next(slot for slot in count() if slot not in taken)
         try:
@@ -133,7 +173,11 @@ class Node:
         threading.Thread(target=self._listen, args=(entry, talker), daemon=True).start()
 
     def tell(self, number: int, message: Any, files: Files) -> None:
-        """Forward a message to a process, with the files that its job needs."""
+        """Forward a message to a process, with the files that its job needs.
+
+        Raises:
+            StorageError: if the node cannot write its files; or an OSError.
+        """
         entry = self._entries.get(number)
         if entry is None:
             return
@@ -141,7 +185,7 @@ class Node:
             case Submit(key, job):
                 message = Submit(key, self._take(entry, key, job, files))
             case _ if isinstance(message, Job):
-                message = self._take(entry, 0, message, files)
+                message = self._take(entry, WORKERS_JOB, message, files)
             case Drop(key):
                 self._forget(entry, key)
         entry.outbox.put(message)
@@ -149,55 +193,108 @@ class Node:
     def kill(self, number: int) -> None:
         """Kill a process at once."""
         if (entry := self._entries.get(number)) is not None:
+            entry.killed = True
             entry.child.stop()
 
     def dump(self, number: int) -> str:
         """Kill a process; return its training's stack and the end of its output."""
         entry = self._entries.get(number)
-        return "" if entry is None else entry.child.dump()
+        if entry is None:
+            return ""
+        entry.killed = True
+        return entry.child.dump()
 
     def hear(self) -> Heard:
         """Return the news, waiting up to a second for some."""
-        news: list[Said | Gone] = []
+        news: list[Said | Gone | Fault] = []
+        held: frozenset[Holding] | None = None
         with suppress(queue.Empty):
             news.append(self._news.get(timeout=_WAIT))
+        with suppress(queue.Empty):
+            held = self._held()  # before the rest of the news, which has all that is not held
             while len(news) < _AT_ONCE:
                 news.append(self._news.get_nowait())
+            held = None
         memory: dict[int, int] = {}
         if time.monotonic() > self._looked + _LOOK:
             self._looked = time.monotonic()
             workers = [each for each in list(self._entries.values()) if each.kind == "worker"]
             memory = {each.id: each.child.memory() for each in workers}
-        return Heard(news, memory)
+        return Heard(news, memory, held)
 
     def close(self) -> None:
         """Kill all processes and delete the node's directory."""
         for entry in list(self._entries.values()):
+            entry.killed = True
             entry.child.stop()
         for source in self._sources.values():
             source.close()
-        self._scratch.remove()
+        if self._scratch is not None:
+            self._scratch.remove()
+
+    def _held(self) -> frozenset[Holding]:
+        """Return the processes and the jobs of which no end has been told."""
+        with self._telling:
+            entries = list(self._entries.values())
+            jobs = [(each.id, key) for each in entries for key in list(each.jobs)]
+            return frozenset([*((each.id, None) for each in entries), *jobs])
 
     # ---- the processes' threads
 
     def _talk(self, entry: _Entry) -> None:
-        with suppress(OSError):  # it is gone, which its listener notices
+        with self._blamed(), suppress(OSError):  # it is gone, which its listener notices
             for message in iter(entry.outbox.get, None):
                 entry.child.connection.send(message)
 
     def _listen(self, entry: _Entry, talker: threading.Thread) -> None:
-        with suppress(EOFError, OSError):
-            while True:
-                message = entry.child.connection.recv()
-                self._news.put(Said(entry.id, message, self._made(entry, message)))
-        entry.child.stop()
-        entry.outbox.put(None)
-        talker.join()  # the connection is closed next
-        failure = entry.child.death()
-        for key in list(entry.jobs):
-            self._forget(entry, key)
-        del self._entries[entry.id]
-        self._news.put(Gone(entry.id, failure))
+        with self._blamed():
+            while (message := _received(entry.child)) is not _END:
+                self._pass_on(entry, message)
+            entry.child.stop()
+            entry.outbox.put(None)
+            talker.join()  # the connection is closed next
+            failure = entry.child.death()
+            if not entry.killed:
+                self._check_disk()  # a process that cannot write its log ends at once
+            with self._telling:
+                del self._entries[entry.id]
+                self._news.put(Gone(entry.id, failure))
+            for place in entry.jobs.values():
+                _delete(place)
+
+    @contextmanager
+    def _blamed(self) -> Iterator[None]:
+        """Tell an error in a thread as a fault of the node, as nobody else will hear of it."""
+        try:
+            yield
+        except Exception as error:
+            self._news.put(Fault(fault_text(error)))
+
+    def _pass_on(self, entry: _Entry, message: Any) -> None:
+        """Pass on a message with the files that belong to it, and forget the job that it ends."""
+        key, result = ended(message)
+        if key is None:
+            self._news.put(Said(entry.id, message, {}))
+            return
+        if result is not None and result.error is not None:
+            self._check_disk(result.error)
+        files = self._written(entry, key, result)
+        with self._telling:
+            place = entry.jobs.pop(key, None)
+            self._news.put(Said(entry.id, message, files))
+        _delete(place)
+
+    def _check_disk(self, failure: Failure | None = None) -> None:
+        """Raise if a job may have failed because this node cannot write files.
+
+        Raises:
+            StorageError: if the job says so.
+            OSError: if it cannot.
+        """
+        if failure is not None and failure.kind is FailureKind.STORAGE:
+            raise StorageError(failure.message)
+        with tempfile.TemporaryFile(dir=self._paths.root) as probe:
+            probe.write(bytes(_PROBE))
 
     # ---- the jobs' directories
 
@@ -210,22 +307,12 @@ class Node:
             paths.initial.symlink_to(self._paths.initial)
         return on_node(job, self._paths.code, self._paths.data, paths.directory)
 
-    def _made(self, entry: _Entry, message: Any) -> Files:
-        """Return the files that belong to a message, and forget the job that it ends."""
-        files: Files = {}
-        match message:
-            case Ended(key, result):
-                files = self._written(entry, key, result)
-            case Declined(key):
-                pass
-            case _ if message is None or isinstance(message, Result):
-                files = self._written(entry, key := 0, message)
-            case _:
-                return files
-        self._forget(entry, key)
-        return files
-
     def _written(self, entry: _Entry, key: int, result: Result | None) -> Files:
+        """Return the files that a job has made.
+
+        Raises:
+            OSError: if one cannot be read, or the model is not among them.
+        """
         place = entry.jobs.get(key)
         if place is None or result is None or result.error is not None:
             return {}
@@ -233,11 +320,49 @@ class Node:
             return {}
         StudyLayout(place.directory).initial.unlink(missing_ok=True)
         files = pack(place.directory)
+        model = getattr(result, "model_path", None)
+        if model is not None and model not in files:
+            raise OSError(f"{place.directory / model} is gone")
         return {name: files[name] for name in files if name not in place.given}
 
     def _forget(self, entry: _Entry, key: int) -> None:
-        if (place := entry.jobs.pop(key, None)) is not None:
-            shutil.rmtree(place.directory, ignore_errors=True)
+        _delete(entry.jobs.pop(key, None))
+
+
+_END = object()
+
+
+def _received(child: Child) -> Any:
+    """Return a process' next message; `_END` if it is gone."""
+    try:
+        return child.connection.recv()
+    except (EOFError, OSError):
+        return _END
+
+
+def ended(message: Any) -> tuple[int | None, Result | None]:
+    """Return the key of the job that a message ends, and its result; None for none."""
+    match message:
+        case Ended(key, result):
+            return key, result
+        case Declined(key):
+            return key, None
+        case _ if message is None or isinstance(message, Result):
+            return WORKERS_JOB, message
+    return None, None
+
+
+def fault_text(error: BaseException) -> str:
+    """Return an error in one line; without the remedy, if it is one of searchlab's own."""
+    line = " ".join(str(error).split())
+    if isinstance(error, StorageError):
+        return line.partition(";")[0]
+    return f"{type(error).__name__}: {line}"
+
+
+def _delete(place: _JobDirectory | None) -> None:
+    if place is not None:
+        shutil.rmtree(place.directory, ignore_errors=True)
 
 
 def _given() -> list[str]:

@@ -20,6 +20,7 @@ from searchlab.training.job import Job
 _LOOK = 2.0  # seconds between two looks at the cluster's nodes
 _FIRST = 30.0  # seconds within which a node must have room for a training
 _TOGETHER = 10.0  # seconds that the first ready node waits for the others, once
+_FAULTS = 3  # times that an actor is started again on a node with faults of its own
 _LONGEST = 60.0  # seconds; the maximum pause before an actor is started again
 
 
@@ -41,6 +42,7 @@ class Nodes:
         self._cargo: Cargo | None = None
         self._begun = 0.0
         self._seen = False
+        self._refused: str | None = None  # the reason why no living node is used
         self._until: float | None = None
 
     def load(self, job: Job) -> None:
@@ -83,7 +85,7 @@ class Nodes:
         """
         with self._changed:
             found = self._changed.wait_for(lambda: self._best(kind) is not None, timeout)
-        if not found and not self._seen:
+        if not found:
             self._refuse()
         return found
 
@@ -128,12 +130,11 @@ class Nodes:
         return self._until is not None and time.monotonic() > self._until
 
     def _refuse(self) -> None:
-        """Raise if the cluster cannot run any training."""
-        refused = [each.refused for each in list(self._machines.values()) if each.refused]
-        if refused:
-            raise SearchlabError(
-                f"{refused[0]}, which would change results: install the same versions on all nodes"
-            )
+        """Raise if the cluster cannot run any training, unless it could before and may again."""
+        if self._refused:
+            raise SearchlabError(self._refused)
+        if self._seen:
+            return
         if self._begun and not self._machines and time.monotonic() > self._begun + _FIRST:
             assert self._cargo is not None  # noqa: S101 - it has begun
             need = self._cargo.need
@@ -155,20 +156,33 @@ class Nodes:
         import ray
 
         assert self._cargo is not None  # noqa: S101 - set before the thread starts
+        used: list[Machine] = []
         for node in ray.nodes():
-            known = self._machines.get(node["NodeID"])
-            if not node["Alive"] or (known is not None and not self._again(node["NodeID"], known)):
-                continue
             setup = setup_of(node["Resources"], self._cargo.need)
-            if setup.slots:
-                machine = Machine(node, setup, self._cargo, self._tell)
-                self._machines[node["NodeID"]] = machine
+            if not node["Alive"] or not setup.slots:
+                continue
+            known = self._machines.get(node["NodeID"])
+            if known is None or self._again(node["NodeID"], known):
+                known = Machine(node, setup, self._cargo, self._tell)
+                self._machines[node["NodeID"]] = known
+            used.append(known)
+        refused = [each.refused for each in used]
+        self._refused = refused[0] if all(refused) and refused else None
 
     def _again(self, node: str, machine: Machine) -> bool:
-        """Return whether to replace now an actor that was lost on a living node."""
+        """Return whether to replace now an actor that was lost on a living node.
+
+        A node with faults of its own is given up after some of them: jobs would go there for ever.
+        """
         if not machine.lost or machine.refused:
             return False
         times, since = self._losses.get(node, (0, 0.0))
+        if machine.fault is not None and times >= _FAULTS:
+            machine.refused = (
+                f"the node {machine.address} cannot be used ({machine.fault}): make room in its "
+                "directory for temporary files, or mend what it says, then run the study again"
+            )
+            return False
         if since and time.monotonic() < since:
             return False
         pause = min(_LONGEST, 2.0**times)

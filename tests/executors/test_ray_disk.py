@@ -1,0 +1,92 @@
+"""A node whose disk is full: its jobs go elsewhere, or the study ends with the reason."""
+
+import os
+import shutil
+from dataclasses import replace
+
+import pytest
+from faults.disks import as_root, fill, mounted
+from support.ray_cluster import ENVIRONMENT, ON_A_CLUSTER, RayCluster, kill
+
+from searchlab.core.trial import Decision, TrialState
+from searchlab.errors import SearchlabError
+from searchlab.executors.cluster.executor import RayExecutor
+from searchlab.executors.fused import FusedExecutor
+from searchlab.testing.executors import PARAMS, collect
+
+pytestmark = [*ON_A_CLUSTER, as_root]
+
+
+@pytest.fixture(scope="module")
+def disk(tmp_path_factory):
+    """A small file system for the temporary files of one node."""
+    with mounted(tmp_path_factory.mktemp("disk"), "-t", "tmpfs", "-o", "size=64m", "tmpfs") as disk:
+        yield disk
+
+
+@pytest.fixture(scope="module")
+def cluster(disk):
+    """A node without faults, and one whose disk is small."""
+    before = dict(os.environ)
+    os.environ.update(ENVIRONMENT)
+    cluster = RayCluster(1)
+    cluster.raylets.append(cluster.add(TMPDIR=str(disk)))
+    os.environ["RAY_ADDRESS"] = cluster.address
+    yield cluster
+    cluster.close()
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def results(bench, executor, midway=lambda: None):
+    """Return the outcomes of some trials and their weights, with something done meanwhile."""
+    seen = []
+
+    def decide(report):
+        seen.append(report)
+        if len(seen) == 40:
+            midway()
+        return Decision.CONTINUE
+
+    for number in range(6):
+        job = bench.job(number, {**PARAMS, "learning_rate": 0.002 * (number + 1)}, keep=True)
+        longer = replace(job.trial.suggestion, epochs=12)
+        executor.submit(replace(job, trial=replace(job.trial, suggestion=longer), synchronous=True))
+    outcomes = collect(executor, decide)[1]
+    executor.close()
+    files = sorted((bench.directory / "models").rglob("*"))
+    weights = {path: path.read_bytes() for path in files if path.is_file()}
+    return {n: replace(each, seconds=0) for n, each in outcomes.items()}, weights
+
+
+def test_a_node_with_a_full_disk_costs_no_trial(bench, cluster, disk):
+    """Its trials are trained on another node, and end as on one machine; none is waited for."""
+    undisturbed = results(bench, FusedExecutor(1, bench.directory))
+    assert {each.state for each in undisturbed[0].values()} == {TrialState.COMPLETE}
+    executor = RayExecutor(1, bench.directory)
+
+    def midway():
+        assert len(cluster.trainings()) == 2, "one on each node"
+        fill(disk / "filler")
+
+    assert results(bench, executor, midway) == undisturbed
+    assert executor._nodes._losses, "the node was given up"
+
+
+def test_a_cluster_without_room_on_any_disk_ends_the_study(bench, cluster, disk):
+    """One line names the node, its reason and the remedy, and no trial has failed."""
+    for left in disk.iterdir():
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
+    fill(disk / "filler")
+    # Python takes another directory in place of one in which it can write nothing at all.
+    os.truncate(disk / "filler", (disk / "filler").stat().st_size - 4096)
+    kill(cluster.raylets.pop(0))
+    executor = RayExecutor(1, bench.directory)
+    executor.submit(bench.job(0))
+    message = r"the node \S+ cannot be used \(\S+searchlab-scratch-.*No space left.*\): make room"
+    try:
+        with pytest.raises(SearchlabError, match=message) as error:
+            collect(executor)
+    finally:
+        executor.close()
+    assert "\n" not in str(error.value)
