@@ -34,9 +34,12 @@ def submit(
     from searchlab.remote.client import Cluster
     from searchlab.remote.sent import remember
     from searchlab.study.file import load_study
+    from searchlab.study.folds import refuse_folds
 
     given = {**overrides(settings, flags), "execution.executor": "ray"}
-    packed = bundle(load_study(study, given, [plugins.check]), given, server_uri(tracking_uri))
+    file = load_study(study, given, [plugins.check])
+    refuse_folds(file.spec)
+    packed = bundle(file, given, server_uri(tracking_uri))
     if dry_run:
         print_sent({Path("/", name): len(packed.files[name]) for name in packed.files}, study)
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -72,6 +72,29 @@ def print_sent(sizes: Mapping[Path, int], study: Path, rest: str = "") -> None:
         click.echo(f"{size:>13,}  {one_line(str(shown))}")
     files = f"{len(sizes)} {'file' if len(sizes) == 1 else 'files'}"
     click.echo(f"{files} with {sum(sizes.values()):,} bytes{rest} would be sent; nothing was")
+
+
+def print_folds(
+    name: str, records: Sequence[StudyRecord], output: TextIO | None, console: Console
+) -> None:
+    """Write the estimate of nested folds: as JSON to `output` if given, else as a table.
+
+    Args:
+        name: the name of the study that stands for those of the folds.
+        records: the studies of the folds, in order.
+        output: a stream for JSON, or None.
+        console: where to write a table.
+    """
+    from searchlab.report.folds import folds_json, folds_table
+    from searchlab.report.json import study_json
+
+    begun = [each for each in records if each.started is not None]
+    if begun and output is not None:
+        print_json(
+            folds_json(name, begun, [study_json(each, *ids_of(each)) for each in begun]), output
+        )
+    elif begun:
+        console.print(folds_table(begun))
 
 
 def ids_of(record: StudyRecord) -> tuple[StudyIds | None, Path]:

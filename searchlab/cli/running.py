@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -14,6 +15,7 @@ from searchlab.cli.printing import (
     complain,
     console,
     print_data,
+    print_folds,
     print_sent,
     print_step,
     print_study,
@@ -27,6 +29,9 @@ from searchlab.core.state import StudyState
 from searchlab.errors import InputError, StudyFileError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from searchlab.core.interrupt import Interrupt
     from searchlab.data.understood import Profile
     from searchlab.journal.record import StudyRecord
     from searchlab.study.file import StudyFile
@@ -87,10 +92,8 @@ def run(
     from searchlab.cli.signals import signals
     from searchlab.core.interrupt import Interrupt
     from searchlab.engine import plugins
-    from searchlab.engine.looks import Looks
-    from searchlab.engine.run import run_study
-    from searchlab.report.html.report import report_page
     from searchlab.study.file import load_study
+    from searchlab.study.folds import each_fold
 
     file = load_study(study, overrides(settings, flags), [plugins.check])
     if address is not None:
@@ -98,33 +101,79 @@ def run(
     if dry_run:
         _list_sent(file)
         return
-    interrupt = Interrupt()
-    place = (Path.cwd(), tracking_uri)
-    make = plugins.trackers(file.spec.trackers, *place, lambda: interrupt.requested, report_page)
+    files, interrupt = each_fold(file), Interrupt()
+    records: list[StudyRecord] = []
     with standard_output(as_json) as output, signals(interrupt):
-        terminal = console(output)
-        views = [] if as_json or quiet else [view(terminal, output)]
+        shown = not (as_json or quiet)
+        runner = _Runner(tracking_uri, interrupt, console(output), output, shown, strict)
+        for each in files:
+            records.append(runner.run(each, data=not records))
+            if shown or (len(files) == 1 and not quiet):
+                print_study(records[-1], study, output if as_json else None, runner.terminal)
+            if interrupt.requested:
+                break
+        if len(files) > 1 and not quiet:
+            print_folds(file.spec.name, records, output if as_json else None, runner.terminal)
+    left = interrupt.requested and len(records) < len(files)
+    codes = [_exit_code(each, interrupt.requested) for each in records]
+    raise click.exceptions.Exit(INTERRUPTED if left else max(codes))
+
+
+@dataclass(frozen=True)
+class _Runner:
+    """A way to run studies one after the other in the same terminal.
+
+    Attributes:
+        tracking_uri: the MLflow store or server that was given.
+        interrupt: interrupts a study at the next epoch when set.
+        terminal: where results are written.
+        output: the stream of it.
+        shown: whether what happens is shown.
+        strict: whether data with which something is odd are refused.
+    """
+
+    tracking_uri: str | None
+    interrupt: Interrupt
+    terminal: Console
+    output: TextIO
+    shown: bool
+    strict: bool
+
+    def run(self, file: StudyFile, *, data: bool) -> StudyRecord:
+        """Run a study.
+
+        Args:
+            file: the study.
+            data: whether to tell how its data are understood.
+        """
+        from searchlab.engine import plugins
+        from searchlab.engine.looks import Looks
+        from searchlab.engine.run import run_study
+        from searchlab.report.html.report import report_page
+
+        place = (Path.cwd(), self.tracking_uri)
+        make = plugins.trackers(
+            file.spec.trackers, *place, lambda: self.interrupt.requested, report_page
+        )
         named: list[Tracker] = []
 
         def trackers(directory: Path) -> Sequence[Tracker]:
             named.extend(make(directory))
-            return [*named, *views]
+            return [*named, view(self.terminal, self.output)] if self.shown else named
 
         def say(line: str) -> None:
-            if views:
-                print_step(line, terminal)
+            if self.shown:
+                print_step(line, self.terminal)
 
         def show(profile: Profile) -> None:
-            if views:
-                print_data(profile, terminal, file=study)
+            if self.shown and data:
+                print_data(profile, self.terminal, file=file.path)
 
-        looks = Looks(show, strict)
-        record = run_study(file, Path.cwd(), trackers, interrupt, say, looks)
+        looks = Looks(show, self.strict)
+        record = run_study(file, Path.cwd(), trackers, self.interrupt, say, looks)
         tell_failure(record)
-        warn_of_backlog(named, file.spec.name, tracking_uri)
-        if not quiet:
-            print_study(record, study, output if as_json else None, terminal)
-    raise click.exceptions.Exit(_exit_code(record, interrupt.requested))
+        warn_of_backlog(named, file.spec.name, self.tracking_uri)
+        return record
 
 
 @cli.command()

@@ -129,7 +129,7 @@ def _write(
         validation=len(parts["validation"]),
         test=len(parts["test"]),
         findings=() if whole else look(view),
-        notes=_notes(table, choices),
+        notes=_notes(table, choices, spec),
         understood=() if whole else describe(table, spec.data, preprocessing, transform),
         target_transform=str(transform),
         target_why=transform.why,
@@ -145,9 +145,10 @@ def _write(
     return summary
 
 
-def _notes(table: Table, choices: Choices) -> tuple[str, ...]:
+def _notes(table: Table, choices: Choices, spec: StudySpec) -> tuple[str, ...]:
     read = () if table.dialect is None else tuple(table.dialect.described())
-    return (*read, choices.note) if choices.note else read
+    folds = () if spec.data.test_folds is None else (f"the test is {spec.data.test_text}",)
+    return (*read, *((choices.note,) if choices.note else ()), *folds)
 
 
 def _seen(choices: Choices, folds: Folds, train: Array) -> Array:

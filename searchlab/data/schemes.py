@@ -25,7 +25,7 @@ from searchlab.errors import DataError
 Folds = tuple[tuple[Array, Array], ...]
 """Pairs of rows to fit and rows to score, counted within the divided rows."""
 
-_FOLDS = "evaluation.folds"
+_FOLDS, _OUTER = "evaluation.folds", "data.test_folds"
 
 
 class Scheme(Protocol):
@@ -36,6 +36,9 @@ class Scheme(Protocol):
 
     def folds(self, rows: Array, count: int, repeats: int) -> Folds:
         """Return the folds for `cv=count`, so many times."""
+
+    def outer(self, rows: Array, count: int) -> Folds:
+        """Return `count` folds, of each of which the scored rows are a test."""
 
     def apart(self, rows: Array, later: Array, name: str) -> Array:
         """Return those of some rows that may be fitted if `later` (the `name` rows) is scored."""
@@ -86,6 +89,14 @@ class ByChance:
             return tuple(folds.split(rows))
         folds = StratifiedKFold(count) if repeats == 1 else RepeatedStratifiedKFold(**again)
         return tuple(folds.split(np.zeros(len(rows)), self.strata[rows]))
+
+    def outer(self, rows: Array, count: int) -> Folds:
+        """Divide as `KFold` or `StratifiedKFold`, shuffled with the seed."""
+        self._check(rows, count, _OUTER)
+        shuffled = {"n_splits": count, "shuffle": True, "random_state": self.seed}
+        if self.strata is None:
+            return tuple(KFold(**shuffled).split(rows))
+        return tuple(StratifiedKFold(**shuffled).split(np.zeros(len(rows)), self.strata[rows]))
 
     def apart(self, rows: Array, later: Array, name: str) -> Array:  # noqa: ARG002
         """Return all rows: nothing joins one to another."""
@@ -155,8 +166,15 @@ class ByGroup:
         If they are repeated, they are shuffled, each time by the next state of one
         `RandomState(seed)`, as in `RepeatedKFold`.
         """
-        self._check(rows, count, _FOLDS)
-        _check_strata(self.y, rows, self.classes, "class", (count, _FOLDS))
+        return self._folds(rows, count, repeats, _FOLDS)
+
+    def outer(self, rows: Array, count: int) -> Folds:
+        """Divide as for folds that are not repeated."""
+        return self._folds(rows, count, 1, _OUTER)
+
+    def _folds(self, rows: Array, count: int, repeats: int, key: str) -> Folds:
+        self._check(rows, count, key)
+        _check_strata(self.y, rows, self.classes, "class", (count, key))
         kind: Any = StratifiedGroupKFold if self.classes else GroupKFold
         state = np.random.RandomState(self.seed)
         shuffled = {"shuffle": True, "random_state": state} if repeats > 1 else {}
@@ -217,11 +235,18 @@ class ByTime:
 
     def folds(self, rows: Array, count: int, repeats: int) -> Folds:  # noqa: ARG002
         """Divide the times, which have one order only, as `TimeSeriesSplit` does."""
+        return self._folds(rows, count, _FOLDS)
+
+    def outer(self, rows: Array, count: int) -> Folds:
+        """Divide as for folds: of each, the rows after the test are left out."""
+        return self._folds(rows, count, _OUTER)
+
+    def _folds(self, rows: Array, count: int, key: str) -> Folds:
         times = np.unique(self.order[rows])
         if len(times) // (count + 1) * count + self.gap >= len(times) or len(times) <= count:
             gap = f" with split.gap {self.gap}" if self.gap else ""
             raise DataError(
-                f"too few times: {_FOLDS} of {count}{gap} leave nothing to fit of {len(times)}: "
+                f"too few times: {key} of {count}{gap} leave nothing to fit of {len(times)}: "
                 f"add rows, or ask for fewer folds"
             )
         pairs = TimeSeriesSplit(count, gap=self.gap).split(times)

@@ -63,7 +63,12 @@ def split(y: Array, classes: tuple[str, ...], found: Division, spec: StudySpec) 
     """
     scheme = _scheme(y, classes, found, spec)
     rest, validation, test = _given(found.assigned, len(y))
-    if not len(test) and spec.data.tested:
+    if spec.data.test_folds is not None:
+        if len(test):
+            raise DataError("there are test rows, and data.test_folds makes others: leave it out")
+        fit, score = scheme.outer(rest, spec.data.test_folds)[(spec.data.test_fold or 1) - 1]
+        rest, test = rest[fit], rest[score]
+    elif not len(test) and spec.data.tested:
         rest, test = scheme.divide(rest, spec.data.test, "data.test")
     rest = scheme.apart(rest, test, "test")
     validation = scheme.apart(validation, test, "test")

@@ -38,6 +38,7 @@ from searchlab.journal.journal import Journal, read_journal
 from searchlab.journal.record import StudyRecord
 from searchlab.study.changes import differences
 from searchlab.study.file import StudyFile
+from searchlab.study.folds import refuse_folds
 from searchlab.study.spec import StudySpec
 from searchlab.tracking.base import Tracker, Trackers
 from searchlab.training.job import Result
@@ -86,6 +87,7 @@ def run_study(
         StudyChangedError: if a study of this name has another definition.
         SearchlabError: for every other problem that the user can fix.
     """
+    refuse_folds(file.spec)
     home = StudyHome(file.spec.name, cwd)
     files = _StudyFiles(file, file.path.resolve().parent, home)
     with home.locked():

@@ -141,7 +141,7 @@ def _units(data: Mapping[str, Any]) -> str:
 def _division(spec: StudySpec) -> tuple[Any, ...]:
     """Return what makes scores of one kind: a shuffled series scores too well."""
     data = spec.data
-    return data.split, data.validation_path, data.test_path
+    return data.split, data.validation_path, data.test_path, data.test_folds, data.test_fold
 
 
 def _take_model(spec: StudySpec, home: StudyHome) -> str:

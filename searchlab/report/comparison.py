@@ -138,7 +138,7 @@ def _splits(record: StudyRecord) -> str:
     if spec.evaluation.folds is None:
         scored = f"holdout {spec.evaluation.holdout}"
     return (
-        f"{division_text(spec)}, test {spec.data.test}, validation {spec.data.validation}, "
+        f"{division_text(spec)}, test {spec.data.test_text}, validation {spec.data.validation}, "
         f"{scored}, seed {spec.search.seed}"
     )
 

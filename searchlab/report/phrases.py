@@ -83,6 +83,8 @@ def division_text(spec: StudySpec) -> str:
         ways = {"by groups": split.groups, "by the parts": split.column}
         ways |= {"by chance, stratified": split.stratify}
         text = next(f"{way} of {name}" for way, name in ways.items() if name is not None)
+    if spec.data.test_folds is not None:
+        text += f"; the test is {spec.data.test_text}"
     own = [key.removesuffix("_path") for key in files]
     return f"{text}; {' and '.join(own)} from files of their own" if own else text
 

@@ -46,6 +46,10 @@ class DataSpec(ReadingSpec):
         split: how rows are divided if not by chance alone.
         test: the fraction of all rows that is used only once, at the end; with 0 there are none,
             and the study's model is measured on the early-stopping rows.
+        test_folds: in place of `test`, the number of folds of all rows, each of which is the test
+            of a study of its own, search included.
+        test_fold: the one of these folds, from 1, that is the test of this study; `searchlab run`
+            runs one after the other if it is left out.
         validation: the fraction of the other rows for early stopping.
         test_path: a file with the test rows, with the same columns.
         validation_path: a file with the early-stopping rows, with the same columns.
@@ -79,6 +83,8 @@ class DataSpec(ReadingSpec):
     task: Literal["regression", "classification"] | None = None
     split: SplitSpec | None = None
     test: Annotated[float, Field(ge=0, lt=1)] = _TEST
+    test_folds: Annotated[int, Field(ge=2)] | None = None
+    test_fold: Annotated[int, Field(ge=1)] | None = None
     validation: Fraction = _VALIDATION
     test_path: str | None = None
     validation_path: str | None = None
@@ -101,6 +107,7 @@ class DataSpec(ReadingSpec):
                 ("weight",), f"is {self.weight!r}, which is also {other}: leave one of them out"
             )
         self._check_split()
+        self._check_test_folds()
         self._check_columns()
         return self
 
@@ -160,6 +167,31 @@ class DataSpec(ReadingSpec):
                     tuple(key.split(".")),
                     f"is {split.no_feature!r}, which is also {other}: leave one of them out",
                 )
+
+    def _check_test_folds(self) -> None:
+        """Refuse a fold that is not there, and another answer to which rows are the test's."""
+        if self.test_folds is None:
+            if self.test_fold is not None:
+                raise MisplacedError(("test_fold",), "is one of data.test_folds: give these, too, "
+                                     "such as test_folds: 5, or leave it out")  # fmt: skip
+            return
+        if (self.test_fold or 1) > self.test_folds:
+            raise MisplacedError(
+                ("test_fold",), f"is {self.test_fold}, and there are {self.test_folds} folds"
+            )
+        others = {"test": self.test != _TEST, "test_path": self.test_path is not None}
+        others["split.column"] = self.parts_column is not None
+        for other, given in others.items():
+            if given:
+                raise MisplacedError(("test_folds",), f"says which rows are the test's, and so "
+                                     f"does {other}: leave one of them out")  # fmt: skip
+
+    @property
+    def test_text(self) -> str:
+        """The rows of the test in a word or two."""
+        if self.test_folds is None:
+            return f"{self.test}"
+        return f"fold {self.test_fold or 1} of {self.test_folds}"
 
     @property
     def tested(self) -> bool:

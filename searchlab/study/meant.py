@@ -13,6 +13,7 @@ _KINDS = ("cv", "kind", "method", "scheme", "splitter", "strategy", "type")
 _OTHERS = {
     ("n_folds", "n_splits", "k", "k_folds", "kfold", "splits"): "folds: 5",
     ("n_repeats", "repeat", "times"): "repeats: 3",
+    ("nested", "nested_folds", "outer", "outer_cv", "outer_folds"): "data.test_folds: 5",
     ("gap", "embargo", "purge"): "data.split: {by: time, gap: 5}",
 }
 

@@ -395,6 +395,47 @@ def test_there_may_be_no_test_rows(tmp_path: Path) -> None:
     assert (len(data.y_test), data.summary.train, data.summary.validation) == (0, 80, 20)
 
 
+@pytest.mark.parametrize("by", ["chance", "class", "stratum", "group", "time"])
+def test_test_folds_equal_a_plain_script(tmp_path: Path, by: str) -> None:
+    """Each fold is the test of one study, which divides only the other (or earlier) rows."""
+    frame = patients(classes=by != "time").assign(when=np.random.default_rng(4).permutation(200))
+    frame = frame if by in {"class", "group"} else frame.assign(y=np.arange(200) / 7)
+    keys: dict[str, dict[str, Any]] = {
+        "stratum": {"split": {"stratify": "patient"}},
+        "group": {"split": {"groups": "patient"}},
+        "time": {"split": {"by": "time", "column": "when", "gap": 3}},
+    }
+    shuffled = {"shuffle": True, "random_state": SEED}
+    rows = np.argsort(frame["when"]).to_numpy() if by == "time" else np.arange(200)
+    groups, y = frame["patient"].to_numpy(), frame["y"].to_numpy()
+    expected = {
+        "chance": sk.KFold(4, **shuffled).split(rows),
+        "class": sk.StratifiedKFold(4, **shuffled).split(rows, y),
+        "stratum": sk.StratifiedKFold(4, **shuffled).split(rows, groups),
+        "group": sk.StratifiedGroupKFold(4).split(rows, y, groups),
+        "time": sk.TimeSeriesSplit(4, gap=3).split(rows),
+    }[by]
+    for number, (rest, test) in enumerate(expected, 1):
+        data = {"test_folds": 4, "test_fold": number, **keys.get(by, {})}
+        splits = divided(tmp_path, frame, study({"holdout": 0.2}, **data))
+        assert sorted(splits.test) == sorted(rows[test])
+        assert sorted(splits.refit) == sorted(rows[rest])
+        assert {*splits.train, *splits.validation} <= set(rows[rest])
+
+
+def test_test_folds_and_test_rows_of_their_own_are_refused(tmp_path: Path) -> None:
+    """Arrays with test rows leave no choice, and folds need enough rows."""
+    x, y = np.arange(60.0).reshape(60, 1), np.arange(60) / 7
+    arrays = {"x_train": x[:45], "y_train": y[:45], "x_test": x[45:], "y_test": y[45:]}
+    np.savez(tmp_path / "t.npz", **arrays)
+    spec = study(path="t.npz", test_folds=3)
+    table = load(spec.data, tmp_path)
+    with pytest.raises(DataError, match=r"there are test rows, and data.test_folds makes others"):
+        split(table.y, (), table.division, spec)
+    with pytest.raises(DataError, match=r"too few rows: data.test_folds needs 101, and has 100"):
+        divided(tmp_path, series(), study(test_folds=101))
+
+
 def test_too_few_groups_for_a_part_are_refused(tmp_path: Path) -> None:
     """A share that takes all groups, or leaves too few for the next part, is one line."""
     frame = series(40, g=np.repeat(["a", "b"], 20))

@@ -36,6 +36,7 @@ def loaded(tmp_path: Any, data: dict[str, Any], **keys: Any) -> StudySpec:
          "column: date}"),
         ({}, {"cv": "GroupKFold"}, "as data.split: {groups: patient}"),
         ({}, {"n_splits": 5}, "evaluation.n_splits: unknown key; write it as folds: 5"),
+        ({}, {"outer_folds": 5}, "evaluation.outer_folds: unknown key; write it as data.test_f"),
         ({}, {"n_repeats": 3}, "evaluation.n_repeats: unknown key; write it as repeats: 3"),
     ],
 )  # fmt: skip
@@ -68,6 +69,11 @@ def test_what_other_tools_call_it_leads_to_the_right_key(
             {},
             "data.test: is for a part of path, and test_path",
         ),
+        ({"test_fold": 2}, {}, "data.test_fold: is one of data.test_folds: give these, too"),
+        ({"test_folds": 3, "test_fold": 4}, {}, "data.test_fold: is 4, and there are 3 folds"),
+        ({"test_folds": 3, "test": 0}, {}, "data.test_folds: says which rows are the test's"),
+        ({"test_folds": 3, "test_path": "b.csv"}, {}, "and so does test_path: leave one"),
+        ({"test_folds": 3, "split": {"column": "p"}}, {}, "and so does split.column: leave one"),
         ({"test": -0.1}, {}, "data.test: must be at least 0"),
         ({"validation": 0}, {}, "data.validation: must be above 0"),
         (

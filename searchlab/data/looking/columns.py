@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from searchlab.core.arrays import Array
+from searchlab.data.columns.dates import is_clock, write
 from searchlab.data.load import Table
 from searchlab.data.looking.charts import chart, shown_text
 from searchlab.data.preprocessing import Preprocessing
@@ -46,6 +47,7 @@ def _columns(table: Table, spec: DataSpec, preprocessing: Preprocessing) -> Iter
                 treatment=treatments.get(name, ""),
                 rows=len(table.X),
                 values=_plain(values, kind, whole=name in table.whole),
+                form=table.forms.get(name, ""),
             )
     else:
         shape = " x ".join(map(str, table.X.shape[1:]))
@@ -126,11 +128,22 @@ def _target(table: Table, transform: TargetTransform) -> Column:
 
 
 def _column(
-    name: str, role: str, *, kind: str, why: str, treatment: str, rows: int, values: Array
+    name: str,
+    role: str,
+    *,
+    kind: str,
+    why: str,
+    treatment: str,
+    rows: int,
+    values: Array,
+    form: str = "",
 ) -> Column:
-    """Make a column of its values without the missing ones."""
+    """Make a column of its values without the missing ones; dates may have a form."""
     distinct = pd.unique(values)
-    examples = tuple(map(shown_text, distinct[:_EXAMPLES]))
+    first = distinct[:_EXAMPLES]
+    if is_clock(form):
+        first = [write(pd.Timestamp(each), form) for each in first]
+    examples = tuple(map(shown_text, first))
     missing = rows - len(values)
     return Column(name, role, kind, why, treatment, missing, len(distinct), examples, chart(values))
 

@@ -103,6 +103,14 @@ def test_months_and_times_of_day_have_the_parts_that_they_have(tmp_path: Path) -
     np.testing.assert_allclose(np.square(data.x_train).sum(axis=1), 1, rtol=1e-5)
 
 
+def test_the_table_of_columns_has_times_of_day_as_in_the_file(tmp_path: Path) -> None:
+    """Its examples are no clock of the first of January 1970."""
+    frame = pd.DataFrame({"when": CLOCK.strftime("%H:%M"), "y": np.arange(800) / 7})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    summary = prepare(study(path="t.csv", target="y"), tmp_path, tmp_path / "data")
+    assert summary.understood[1].examples == ("00:00", "00:41", "01:22")
+
+
 def test_parts_of_a_date_have_the_right_values() -> None:
     """Each part of 31 March 2016, 18:00, a Thursday, counted from 1 March."""
     times = pd.Series(pd.to_datetime(["2016-03-31 18:00", None]))
