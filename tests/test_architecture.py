@@ -31,7 +31,7 @@ ROOMS: dict[str, set[str]] = {
     "backends": {"study", "private", "core"},
     "executors": {"fused", "training", "factories", "journal", "study", "private", "core"},
     "inference": {"package", "measure", "data", "study", "private", "core"},
-    "fused": {"training", "measure", "data", "journal", "private", "core"},
+    "fused": {"training", "measure", "data", "factories", "journal", "private", "core"},
     "training": {"package", "measure", "data", "factories"}
     | {"journal", "study", "private", "core"},
     "package": {"data", "factories", "journal", "core"},

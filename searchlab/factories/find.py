@@ -15,7 +15,7 @@ import importlib.machinery
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -133,17 +133,27 @@ def source_names(spec: StudySpec, base: Path) -> set[str]:
     if factory.reference in BUILT_IN:
         return set()
     tree = ast.parse(factory.file.read_bytes())
+    return {name for each in used_definitions(tree, factory.function) for name in _names(each)}
+
+
+def used_definitions(tree: ast.Module, function: str) -> Iterator[ast.stmt]:
+    """Yield a function and what it uses of its file, directly or through its neighbours."""
     kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
     neighbours = {node.name: node for node in tree.body if isinstance(node, kinds)}
-    found, wanted = set[str](), [factory.function]
+    wanted = [function]
     while wanted:
         node = neighbours.pop(wanted.pop(), None)
-        for each in () if node is None else ast.walk(node):
-            name = {ast.Name: "id", ast.Attribute: "attr"}.get(type(each))
-            if name is not None:
-                found.add(getattr(each, name))
-                wanted.append(getattr(each, name))
-    return found
+        if node is not None:
+            yield node
+            wanted += _names(node)
+
+
+def _names(node: ast.AST) -> Iterator[str]:
+    for each in ast.walk(node):
+        if isinstance(each, ast.Name):
+            yield each.id
+        elif isinstance(each, ast.Attribute):
+            yield each.attr
 
 
 def load_factory(reference: str, base: Path, what: str = FACTORY) -> Callable[..., Any]:

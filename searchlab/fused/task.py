@@ -12,6 +12,7 @@ import numpy as np
 
 from searchlab.data.prepared import PreparedData
 from searchlab.data.schemes import Folds
+from searchlab.factories.state import changed_variable
 from searchlab.fused.fold import Fold
 from searchlab.fused.messages import Ended, Epoch, FromHost, Submit
 from searchlab.fused.optimizers import constants_of
@@ -184,6 +185,8 @@ def prepare_run(
     suggestion = job.trial.suggestion
     if frozen_epochs(job.spec):
         return "its copied layers are frozen for the first epochs"
+    if name := changed_variable(job.spec, job.base):
+        return f"its code changes the variable {name}, which another trial's model might read"
     model = build(job, data)
     if not getattr(model, "compiled", False):
         return "its model is not compiled"

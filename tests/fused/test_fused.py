@@ -358,6 +358,21 @@ def test_what_cannot_be_stacked_is_declined(benches, factory, params, reason):
     assert reports == []
 
 
+def test_a_model_that_reads_its_modules_variables_is_trained_alone(benches):
+    """A program that is made later would have the value that another trial's factory has left."""
+    from support.fused import Declined, run_alone, run_fused
+
+    bench = benches()
+    model = {"model": "remembering_factories.py:leaking"}
+    jobs = [bench.job(number, slope=slope, epochs=1) for number, slope in enumerate((0.0, 5.0))]
+    jobs = [replace(job, spec=job.spec.model_copy(update=model)) for job in jobs]
+    for _, end in run_fused(jobs).values():
+        assert isinstance(end, Declined)
+        assert "its code changes the variable SLOPE" in end.reason
+    first, second = (run_alone(job)[1].value for job in jobs)
+    assert first != second
+
+
 def test_trials_share_programs(benches):
     """Similar widths and different constants share one program; another penalty needs a second."""
     from support.fused import Driver

@@ -140,7 +140,7 @@ def _column(
 ) -> Column:
     """Make a column of its values without the missing ones; dates may have a form."""
     distinct = pd.unique(values)
-    first = distinct[:_EXAMPLES]
+    first = list(distinct[:_EXAMPLES])
     if is_clock(form):
         first = [write(pd.Timestamp(each), form) for each in first]
     examples = tuple(map(shown_text, first))

@@ -1,0 +1,110 @@
+"""Variables of modules that a model's code changes, found in its source."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from searchlab.errors import InputError
+from searchlab.factories.find import BUILT_IN, locate_factory, used_definitions
+from searchlab.factories.sources import own_files
+from searchlab.study.spec import StudySpec
+
+_CHANGE = {"add", "append", "clear", "extend", "insert", "pop", "remove", "setdefault", "update"}
+_FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
+_PROCESS = {"os", "sys"}  # what is set there is no setting of a model
+
+
+def changed_variable(spec: StudySpec, base: Path) -> str | None:
+    """Return a variable of a module that a study's model code changes, or None.
+
+    Functions of a model may read it long after the factory has set it: whenever they are traced,
+    which may be after the factory has set it for another trial.
+    """
+    factory = locate_factory(spec.factory.factory, base)
+    if factory.reference in BUILT_IN:
+        return None
+    tree = ast.parse(factory.file.read_bytes())
+    found = list(_changed(tree, used_definitions(tree, factory.function)))
+    try:
+        files = own_files(spec, [spec.factory.factory], base)
+    except InputError:  # of files that only another machine would need
+        files = []
+    for file in files:
+        if file.suffix == ".py" and not file.samefile(factory.file):
+            tree = ast.parse(file.read_bytes())
+            found += _changed(tree, tree.body)
+    return found[0] if found else None
+
+
+def _changed(tree: ast.Module, definitions: Iterable[ast.stmt]) -> Iterator[str]:
+    """Yield variables of a module that some of its definitions change when they are called."""
+    imported = {name for node in tree.body for name in _imported(node)} - _PROCESS
+    made = {name for node in tree.body for name in _made(node)}
+    for definition in definitions:
+        for function in ast.walk(definition):
+            if isinstance(function, _FUNCTIONS):
+                yield from _changed_by(function, made, imported)
+
+
+def _imported(node: ast.stmt) -> Iterator[str]:
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        yield from ((each.asname or each.name).partition(".")[0] for each in node.names)
+
+
+def _made(node: ast.stmt) -> Iterator[str]:
+    if isinstance(node, ast.ClassDef):
+        yield node.name
+    for target in _targets(node):
+        if isinstance(target, ast.Name):
+            yield target.id
+
+
+def _targets(node: ast.AST) -> Iterator[ast.expr]:
+    """Yield the places that an assignment sets."""
+    given: list[ast.expr] = []
+    if isinstance(node, ast.Assign):
+        given = node.targets
+    elif isinstance(node, ast.AugAssign | ast.AnnAssign):
+        given = [node.target]
+    for each in given:
+        yield from each.elts if isinstance(each, ast.Tuple | ast.List) else [each]
+
+
+def _changed_by(
+    function: ast.FunctionDef | ast.AsyncFunctionDef, made: set[str], imported: set[str]
+) -> Iterator[str]:
+    nodes = list(ast.walk(function))
+    shared = {name for node in nodes if isinstance(node, ast.Global) for name in node.names}
+    yield from sorted(shared)
+    own = {node.arg for node in nodes if isinstance(node, ast.arg)}
+    own |= {
+        node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+    for node in nodes:
+        for target in _targets(node):
+            base = _base(target)
+            if base in (made | imported) - own and not isinstance(target, ast.Name):
+                yield base
+        if isinstance(node, ast.Call):
+            base = _called_on(node)
+            if base in made - own:
+                yield base
+
+
+def _called_on(node: ast.Call) -> str:
+    """Return the variable that a call changes in place, or ""."""
+    function = node.func
+    if isinstance(function, ast.Attribute) and function.attr in _CHANGE:
+        return _base(function.value)
+    if isinstance(function, ast.Name) and function.id == "setattr" and node.args:
+        return _base(node.args[0])
+    return ""
+
+
+def _base(node: ast.expr) -> str:
+    """Return the variable that an attribute or an item belongs to, or ""."""
+    while isinstance(node, ast.Attribute | ast.Subscript):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
