@@ -87,10 +87,13 @@ class Programs:
             model: built and compiled; it is trained briefly, and kept with the program.
         """
         start = None
-        with BUILDING:
-            form = form_of(model, self.data)
-        if self.find(structure, rows) is None and (name := mixing(model, form, self.data)):
-            self._refuse(structure, f"its {name} looks at several rows")
+        try:
+            with BUILDING:
+                form = form_of(model, self.data)
+            if self.find(structure, rows) is None and (name := mixing(model, form, self.data)):
+                self._refuse(structure, f"its {name} looks at several rows")
+        except Exception as error:  # an own metric may raise anything; a training tells it
+            self._refuse(structure, f"its loss or a metric fails: {_reason(error)}")
         while (found := self.find(structure, rows)) is None:
             method = self._next_method(structure)
             tail = None if method.masked else rows % self.batch

@@ -80,6 +80,16 @@ def largest(y_true, y_pred):
     return keras.ops.max(y_pred, axis=-1)
 
 
+def broken(y_true, y_pred):
+    raise ValueError("no such class")
+
+
+def fails(rate=0.01):
+    model = keras.Sequential([layers.Dense(3, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=[broken])
+    return model
+
+
 def sure(input_shape, rate=0.01):
     """Build a chain that measures how sure it is of its classes: less in each early epoch."""
     model = chain(input_shape, rate=rate)
