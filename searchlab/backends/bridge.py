@@ -3,8 +3,10 @@
 `RandomizedSearchCV.fit` returns only when all candidates are scored, so it runs in a thread of its
 own. It passes its fits to joblib, which passes them to the joblib backend below, by joblib's
 documented extension point. This backend runs nothing by itself: it keeps the fits in the order of
-their dispatch. When the bridge is asked for candidate 7, it starts one thread, which runs the fits
-of candidate 7 one after the other. The first fit gives the estimator its params; the estimator's
+their dispatch. joblib dispatches one more for each that ends, and the bridge asks it for those of
+the candidates that it is asked for, so that not all fits of a long search are there at once. When
+the bridge is asked for candidate 7, it starts one thread, which runs the fits of candidate 7 one
+after the other. The first fit gives the estimator its params; the estimator's
 `fit` passes them on as the answer and waits.
 
 When candidate 7 is told, its `fit` returns, the search's scorer returns the score of each fold, and
@@ -165,7 +167,7 @@ class _Dispatcher(ParallelBackendBase):  # type: ignore[misc]  # joblib has no t
         return self._bridge.dispatched(_Fit(func, callback))
 
     def retrieve_result(self, out: _Fit, timeout: float | None = None) -> Any:  # noqa: ARG002
-        """Wait for a fit, in the search's thread; all fits have been dispatched by then."""
+        """Wait for a fit, in the search's thread; the first fits have been dispatched by then."""
         self._bridge.ready.set()
         return out.result.result()
 
@@ -180,14 +182,18 @@ class Bridge:
         folds: the number of fits of each candidate.
 
     Attributes:
-        ready: set once the search has dispatched all its fits, or has ended.
+        ready: set once the search has dispatched its first fits, or has ended.
+        count: the number of candidates, which the search sets before it dispatches.
     """
 
     def __init__(self, search: Callable[[], object], folds: int) -> None:
         self.ready = threading.Event()
+        self.count = 0
         self._search = search
         self._folds = folds
-        self._fits: list[_Fit] = []
+        self._dispatcher = _Dispatcher(self)
+        self._fits: dict[int, _Fit] = {}
+        self._dispatched = 0
         self._open: dict[int, _Candidate] = {}
         self._told = 0
         self._closed = False
@@ -204,10 +210,9 @@ class Bridge:
             self._thread.start()
         self.ready.wait()
         self._check()
-        fits = self._fits[number * self._folds : (number + 1) * self._folds]
-        if not fits:
+        if number >= self.count:
             return None
-        candidate = self._open[number] = _Candidate(number, fits)
+        candidate = self._open[number] = _Candidate(number, self._take(number))
         candidate.start()
         if candidate.params is None:
             self._error = candidate.error
@@ -220,8 +225,15 @@ class Bridge:
         candidate.end(scores)
         self._error = self._error or candidate.error
         self._told += 1
-        if self._told * self._folds == len(self._fits):
+        if self._told == self.count:
             self._thread.join()
+
+    def _take(self, number: int) -> list[_Fit]:
+        """Have the fits of a candidate dispatched, and forget them."""
+        fits = range(number * self._folds, (number + 1) * self._folds)
+        while self._dispatched < fits.stop:
+            self._dispatcher.parallel.dispatch_next()
+        return [self._fits.pop(fit) for fit in fits]
 
     def close(self) -> None:
         """End the search at once and wait for its threads."""
@@ -232,23 +244,23 @@ class Bridge:
             candidate.end(None)
         self._open.clear()
         self.ready.wait()
-        for fit in self._fits:
-            if not fit.result.done():
-                fit.result.set_exception(_Closed())
+        for fit in self._fits.values():
+            fit.result.set_exception(_Closed())
         self._thread.join()
 
     def dispatched(self, fit: _Fit) -> _Fit:
         """Keep the next fit; joblib calls this in the search's thread, in order."""
         if self._closed:
             raise _Closed
-        self._fits.append(fit)
+        self._fits[self._dispatched] = fit
+        self._dispatched += 1
         return fit
 
     def _run(self) -> None:
         try:
             # Filters apply to all threads until this one ends, so they are narrow: scikit-learn's
             # warnings of failed candidates and small grids, which the study shows itself.
-            with warnings.catch_warnings(), parallel_config(backend=_Dispatcher(self), n_jobs=2):
+            with warnings.catch_warnings(), parallel_config(backend=self._dispatcher, n_jobs=2):
                 warnings.filterwarnings("ignore", category=UserWarning, module="sklearn")
                 self._search()
         except _Closed:

@@ -15,10 +15,12 @@ class KnownFirstSearchCV(RandomizedSearchCV):  # type: ignore[misc]  # scikit-le
     Attributes:
         first: the known candidates, distinct.
         identity: makes a hashable key of a candidate; drawn candidates that are known are skipped.
+        begun: called with the number of candidates before they are evaluated.
     """
 
     first: Sequence[Mapping[str, Any]]
     identity: Callable[[Mapping[str, Any]], Hashable]
+    begun: Callable[[int], None]
 
     def _run_search(self, evaluate_candidates: Callable[[list[Mapping[str, Any]]], Any]) -> None:
         """Evaluate all candidates at once; scikit-learn's subclasses override this method."""
@@ -27,4 +29,6 @@ class KnownFirstSearchCV(RandomizedSearchCV):  # type: ignore[misc]  # scikit-le
             self.param_distributions, self.n_iter, random_state=self.random_state
         )
         drawn = (candidate for candidate in sampler if self.identity(candidate) not in known)
-        evaluate_candidates(list(islice(chain(self.first, drawn), self.n_iter)))
+        candidates = list(islice(chain(self.first, drawn), self.n_iter))
+        self.begun(len(candidates))
+        evaluate_candidates(candidates)

@@ -19,6 +19,9 @@ from searchlab.core.trial import Decision, Outcome, Report, Suggestion, TrialSta
 _MOST = 5
 """The maximum of candidates with known params."""
 
+_AHEAD = 2
+"""Fits that are dispatched at first; the bridge asks for more when it needs them."""
+
 
 class RandomizedOptions(base.Options):
     """The options of randomized search: none."""
@@ -55,6 +58,7 @@ class RandomizedBackend:
         self._search = _search(problem, estimator, bridge.fold_score)
         rows, targets = [[0.0], [0.0]], [0, 1]
         self._bridge = bridge.Bridge(lambda: self._search.fit(rows, targets), problem.folds)
+        self._search.begun = lambda count: setattr(self._bridge, "count", count)
 
     def ask(self, number: int) -> Suggestion | None:
         """Return the params of candidate `number`, or None if there are no more candidates.
@@ -121,7 +125,7 @@ def _search(problem: base.Problem, estimator: Any, scoring: Any) -> Any:
         scoring=scoring,
         refit=False,
         cv=[([0], [1])] * problem.folds,
-        pre_dispatch="all",
+        pre_dispatch=_AHEAD,
         random_state=problem.seed,
     )
     search.first = [

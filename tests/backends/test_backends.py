@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -323,6 +324,21 @@ class TestRandomized(BackendContract):
             backend.tell(complete(number, 1.0))
         assert threading.active_count() == before + 1
 
+    def test_only_the_fits_that_are_needed_are_there(self, make):
+        """A long search has as many fits in memory as open trials need, and not all of its own."""
+        backend = make(trials=2000, folds=3)
+        backend.ask(0)
+        assert _estimators() < 20
+        for number in range(1, 5):
+            backend.ask(number)
+        assert _estimators() < 40
+        for number in (3, 0, 4, 2, 1):
+            backend.tell(complete(number, 1.0, folds=3))
+        for number in range(5, 40):
+            backend.ask(number)
+            backend.tell(complete(number, 1.0, folds=3))
+        assert _estimators() < 20
+
     def test_ends_with_its_candidates(self, make):
         """After the last candidate `ask` returns None, and the search's thread has ended."""
         before = threading.active_count()
@@ -385,6 +401,13 @@ class TestRandomized(BackendContract):
             "RandomizedBackend(PROBLEM).ask(0)\n"
         )
         subprocess.run([sys.executable, "-c", script], check=True, timeout=300, env=_environment())
+
+
+def _estimators() -> int:
+    from searchlab.backends.bridge import WaitingRegressor
+
+    gc.collect()
+    return sum(isinstance(each, WaitingRegressor) for each in gc.get_objects())
 
 
 def test_importing_the_modules_imports_no_library():
