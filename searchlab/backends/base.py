@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
@@ -120,3 +120,44 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Release what the backend started, such as threads; no call follows."""
+
+
+@dataclass(frozen=True)
+class Past:
+    """A trial that another process asked a backend for, as the journal tells it.
+
+    Attributes:
+        number: the trial's number.
+        suggestion: the backend's suggestion.
+        reports: the reports that the backend was given, in order.
+        outcome: the outcome that it was told, or None for an open trial.
+    """
+
+    number: int
+    suggestion: Suggestion
+    reports: Sequence[Report]
+    outcome: Outcome | None
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """A backend that takes up a long search without being asked for all of it again.
+
+    A backend need not be one: without it, or where `snapshot` returns None, the journal is
+    replayed. The law: a new backend that has restored what another one kept answers all further
+    calls as that one does.
+    """
+
+    def snapshot(self) -> Mapping[str, Any] | None:
+        """Return its state without what the journal has, as plain values for JSON, or None."""
+
+    def restore(self, past: Sequence[Past], kept: Mapping[str, Any]) -> None:
+        """Continue another backend's search; called once, in place of a replay.
+
+        Args:
+            past: all trials asked for until the snapshot, by number.
+            kept: the snapshot, read from a file.
+
+        Raises:
+            ValueError: if the two do not fit; the backend can be replayed as if nothing was.
+        """

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import threading
 import warnings
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -184,11 +185,13 @@ class Bridge:
     Attributes:
         ready: set once the search has dispatched its first fits, or has ended.
         count: the number of candidates, which the search sets before it dispatches.
+        done: the numbers of candidates that the search leaves out, in order.
     """
 
     def __init__(self, search: Callable[[], object], folds: int) -> None:
         self.ready = threading.Event()
         self.count = 0
+        self.done: Sequence[int] = ()
         self._search = search
         self._folds = folds
         self._dispatcher = _Dispatcher(self)
@@ -210,7 +213,7 @@ class Bridge:
             self._thread.start()
         self.ready.wait()
         self._check()
-        if number >= self.count:
+        if self._place(number) >= self.count:
             return None
         candidate = self._open[number] = _Candidate(number, self._take(number))
         candidate.start()
@@ -230,10 +233,15 @@ class Bridge:
 
     def _take(self, number: int) -> list[_Fit]:
         """Have the fits of a candidate dispatched, and forget them."""
-        fits = range(number * self._folds, (number + 1) * self._folds)
+        first = self._place(number) * self._folds
+        fits = range(first, first + self._folds)
         while self._dispatched < fits.stop:
             self._dispatcher.parallel.dispatch_next()
         return [self._fits.pop(fit) for fit in fits]
+
+    def _place(self, number: int) -> int:
+        """Return the place of a candidate among those of the search."""
+        return number - bisect_left(self.done, number)
 
     def close(self) -> None:
         """End the search at once and wait for its threads."""
@@ -246,6 +254,7 @@ class Bridge:
         self.ready.wait()
         for fit in self._fits.values():
             fit.result.set_exception(_Closed())
+        self._fits.clear()
         self._thread.join()
 
     def dispatched(self, fit: _Fit) -> _Fit:

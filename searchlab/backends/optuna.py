@@ -9,12 +9,12 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import field_validator
 
-from searchlab.backends import base
+from searchlab.backends import base, optuna_state
 from searchlab.core.optuna_trial import optuna_trial
 from searchlab.core.space import Choice, Domain, Int, Scalar
 from searchlab.core.trial import Decision, Outcome, Report, Suggestion, TrialState
@@ -119,6 +119,7 @@ class OptunaBackend:
         self._exhausted = False
         sampler, pruner = _split(options.sampler)[0], _split(options.pruner)[0]
         self.prunes = pruner != "none"
+        self._resumable = sampler in optuna_state.SAMPLERS and pruner in optuna_state.PRUNERS
         if sampler in _BLIND["sampler"] and pruner in _BLIND["pruner"]:
             self.at_once = None
         with without_remarks():
@@ -164,7 +165,7 @@ class OptunaBackend:
         if value is None:
             return Decision.CONTINUE
         trial = self._trials[report.number]
-        trial.report(value, report.fold * self._problem.epochs + report.epoch)
+        trial.report(value, optuna_state.step(report, self._problem))
         with without_remarks():
             return Decision.STOP if trial.should_prune() else Decision.CONTINUE
 
@@ -184,6 +185,21 @@ class OptunaBackend:
             if not ends_search(error):
                 raise
             self._exhausted = True
+
+    def snapshot(self) -> Mapping[str, Any] | None:
+        """Return the sampler's state; None for samplers and pruners with a state of their own."""
+        return optuna_state.keep(self._study, self._trials) if self._resumable else None
+
+    def restore(self, past: Sequence[base.Past], kept: Mapping[str, Any]) -> None:
+        """Add the trials to the study, and let the sampler go on from its state.
+
+        Raises:
+            ValueError: if the state does not fit.
+        """
+        if not self._resumable:
+            raise ValueError("this sampler or pruner has a state of its own")
+        with without_remarks():
+            self._trials = optuna_state.restore(self._study, past, kept, self._problem)
 
     def close(self) -> None:
         """Do nothing, as the study lives in memory."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from searchlab.backends import base
@@ -58,6 +59,7 @@ class RandomizedBackend:
         self._search = _search(problem, estimator, bridge.fold_score)
         rows, targets = [[0.0], [0.0]], [0, 1]
         self._bridge = bridge.Bridge(lambda: self._search.fit(rows, targets), problem.folds)
+        self._over = False
         self._search.begun = lambda count: setattr(self._bridge, "count", count)
 
     def ask(self, number: int) -> Suggestion | None:
@@ -66,11 +68,8 @@ class RandomizedBackend:
         Raises:
             InputError: if scikit-learn's search has failed.
         """
-        params = self._bridge.ask(number)
-        if params is None:
-            return None
-        space = self._problem.space
-        return Suggestion(_point(space, params), self._problem.epochs)
+        params = None if self._over else self._bridge.ask(number)
+        return None if params is None else self._suggestion(params)
 
     def report(self, report: Report) -> Decision:  # noqa: ARG002
         """Return CONTINUE, as randomized search ignores intermediate values."""
@@ -85,19 +84,53 @@ class RandomizedBackend:
             scores = [sign * score for score in outcome.scores or (outcome.value,) * folds]
         self._bridge.tell(outcome.number, scores)
 
+    def snapshot(self) -> Mapping[str, Any]:
+        """Return nothing: the seed gives all candidates."""
+        return {}
+
+    def restore(self, past: Sequence[base.Past], kept: Mapping[str, Any]) -> None:
+        """Search on among the candidates without an outcome.
+
+        Raises:
+            ValueError: if the candidates differ from the suggestions of the past.
+        """
+        with warnings.catch_warnings():  # as in `Bridge`
+            warnings.filterwarnings("ignore", category=UserWarning, module="sklearn")
+            points = map(self._suggestion, self._search.candidates)
+            if kept or not all(each.suggestion == next(points, None) for each in past):
+                raise ValueError("the candidates are not those of the past")
+        done = [each.number for each in past if each.outcome is not None]
+        self._bridge.done = self._search.done = done
+        self._over = len(done) == len(self._search.candidates)
+        for each in past:
+            if each.outcome is None:
+                self._bridge.ask(each.number)
+
     def close(self) -> None:
         """End the search and its threads."""
         self._bridge.close()
 
+    def _suggestion(self, params: Mapping[str, Any]) -> Suggestion:
+        """Return the suggestion for a candidate."""
+        return Suggestion(_point(self._problem.space, _plain_names(params)), self._problem.epochs)
+
     @property
     def cv_results_(self) -> dict[str, Any]:
         """scikit-learn's own table of the search; higher scores are better.
+
+        It has the candidates that had no outcome when this backend was made or restored.
 
         Raises:
             AttributeError: while candidates are open or not yet asked for.
         """
         results: dict[str, Any] = self._search.cv_results_
         return results
+
+
+def _plain_names(candidate: Mapping[str, Any]) -> dict[str, Any]:
+    from searchlab.backends.bridge import PREFIX
+
+    return {name.removeprefix(PREFIX): value for name, value in candidate.items()}
 
 
 class _LogInt:
@@ -132,9 +165,7 @@ def _search(problem: base.Problem, estimator: Any, scoring: Any) -> Any:
         {PREFIX + name: value for name, value in each.params.items()}
         for each in problem.known[:_MOST]
     ]
-    search.identity = lambda candidate: identity(
-        _point(problem.space, {name.removeprefix(PREFIX): v for name, v in candidate.items()})
-    )
+    search.identity = lambda candidate: identity(_point(problem.space, _plain_names(candidate)))
     return search
 
 

@@ -23,19 +23,26 @@ def optuna_trial(params: Params, value: float, space: SearchSpace) -> FrozenTria
     """
     from optuna.trial import create_trial
 
+    stored, distributions = optuna_params(params, space)
+    return create_trial(params=stored, distributions=distributions, value=value)
+
+
+def optuna_params(params: Params, space: SearchSpace) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return params as Optuna stores them, and their distributions; see `optuna_trial`."""
     distributions: dict[str, Any] = {}
     stored: dict[str, Any] = dict(params)
     for name, chosen in stored.items():
         domain = space.domains[name]
-        distribution = distributions[name] = _distribution(domain)
+        distribution = distributions[name] = optuna_distribution(domain)
         if isinstance(domain, Choice):
             stored[name] = domain.index(chosen)
         else:
             stored[name] = min(max(chosen, distribution.low), distribution.high)
-    return create_trial(params=stored, distributions=distributions, value=value)
+    return stored, distributions
 
 
-def _distribution(domain: Domain) -> Any:
+def optuna_distribution(domain: Domain) -> Any:
+    """Return the range of a param as Optuna's `suggest` methods would make it."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     if isinstance(domain, Choice):

@@ -186,7 +186,7 @@ class Search:
             self._exhausted = False
             self._behind = self._wanted
             self._recorder(Told(outcome))
-            self._backend.tell(outcome)
+            self._answers.tell(outcome)
             self._tidy()
             if outcome.state is TrialState.FAIL and self._spec.search.on_failure == "stop":
                 self.failed = outcome.number if self.failed is None else self.failed

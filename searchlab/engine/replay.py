@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from searchlab.backends.base import Backend
-from searchlab.core.trial import Decision, Report, Suggestion
+from searchlab.core.trial import Decision, Outcome, Report, Suggestion
 from searchlab.errors import ReplayError
 from searchlab.journal.events import Asked, Entry, Reported, Told, Waited
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A backend's decision on the newest epoch that it knows of an open trial."""
+
+    fold: int
+    epoch: int
+    decision: Decision
 
 
 class Answers:
@@ -17,22 +27,34 @@ class Answers:
     the backend already knows. Training is deterministic to the bit, so each epoch is reported to
     the backend only once, where it first occurs in the journal. The backend of a stopped study thus
     hears the same as that of an unbroken one, however many trials run at once.
+
+    Attributes:
+        open: the latest answer for each open trial that has reported.
     """
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, given: Mapping[int, Answer] | None = None) -> None:
         self._backend = backend
-        self._newest: dict[int, tuple[int, int]] = {}
-        self._decisions: dict[int, Decision] = {}
+        self.open = dict(given or {})
 
     def __call__(self, report: Report) -> Decision:
         """Return the backend's decision, or the recorded one if it knows this epoch."""
-        place = (report.fold, report.epoch)
-        if place > self._newest.get(report.number, (-1, 0)):
-            self._newest[report.number] = place
-            self._decisions[report.number] = self._backend.report(report)
-        if place == self._newest[report.number]:
-            return self._decisions[report.number]  # repeated if a process died before it could act
+        if is_later(report, self.open.get(report.number)):
+            decision = self._backend.report(report)
+            self.open[report.number] = Answer(report.fold, report.epoch, decision)
+        newest = self.open[report.number]
+        if (report.fold, report.epoch) == (newest.fold, newest.epoch):
+            return newest.decision  # repeated if a process died before it could act
         return Decision.CONTINUE  # later epochs were already reported
+
+    def tell(self, outcome: Outcome) -> None:
+        """Tell the backend the end of a trial, of which no report follows."""
+        self._backend.tell(outcome)
+        self.open.pop(outcome.number, None)
+
+
+def is_later(report: Report, newest: Answer | Report | None) -> bool:
+    """Return whether a report is later than the newest that the backend knows of its trial."""
+    return newest is None or (report.fold, report.epoch) > (newest.fold, newest.epoch)
 
 
 def replay(backend: Backend, entries: Sequence[Entry]) -> Answers:
@@ -49,6 +71,12 @@ def replay(backend: Backend, entries: Sequence[Entry]) -> Answers:
         ReplayError: if the backend's suggestions differ from the journal's.
     """
     answers = Answers(backend)
+    proceed(backend, answers, entries)
+    return answers
+
+
+def proceed(backend: Backend, answers: Answers, entries: Sequence[Entry]) -> None:
+    """Replay the next entries; see `replay`."""
     for entry in entries:
         match entry.event:
             case Asked(trial):
@@ -58,8 +86,7 @@ def replay(backend: Backend, entries: Sequence[Entry]) -> Answers:
             case Reported(report):
                 answers(report)
             case Told(outcome):
-                backend.tell(outcome)
-    return answers
+                answers.tell(outcome)
 
 
 def _expect(number: int, recorded: Suggestion | None, asked: Suggestion | None) -> None:

@@ -28,7 +28,7 @@ from searchlab.engine.jobs import Jobs
 from searchlab.engine.looks import Looks, look
 from searchlab.engine.loop import Search, refuse_lost
 from searchlab.engine.recorder import Recorder
-from searchlab.engine.replay import replay
+from searchlab.engine.snapshots import Snapshots, resume
 from searchlab.engine.warm_start import Heritage, inherit
 from searchlab.errors import ModelError, StudyChangedError
 from searchlab.factories.find import source_digest
@@ -172,13 +172,14 @@ def _work(
             backend = plugins.make_backend(spec.search.backend, problem)
         with contextlib.closing(backend):
             with interrupt.at_once():
-                answers = replay(backend, entries)
+                answers = resume(backend, entries, files.home.paths)
                 say("trying the model")
                 jobs = Jobs(spec, files.base, directory)
                 _try_model(jobs, executor, interrupt)
             tracker.replay(entries)
             with Journal(files.home.paths.journal) as journal:
-                recorder = Recorder(journal, record, tracker)
+                snapshots = Snapshots(files.home.paths, journal, backend, answers)
+                recorder = Recorder(journal, record, Trackers([tracker, snapshots]))
                 if record.started is None:
                     recorder(_started(files, summary, heritage))
                 recorder(_resumed(spec))

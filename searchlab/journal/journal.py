@@ -18,6 +18,7 @@ import os
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self, get_args
@@ -39,7 +40,11 @@ _EVENTS = {kind.__name__: decoder(kind) for kind in get_args(Event)}
 
 
 class Journal:
-    """Writes the events of one study. Only the search loop does."""
+    """Writes the events of one study. Only the search loop does.
+
+    Attributes:
+        lines: how many there are.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open a journal for appending, and cut off a line that a killed process left incomplete.
@@ -50,9 +55,9 @@ class Journal:
         self._path = path
         try:
             make_directory(path.parent)
-            good, self._crc = 0, 0
+            good, self._crc, self.lines = 0, 0, 0
             for line in _whole_lines(path):
-                good, self._crc = good + len(line), _checksum(line)
+                good, self._crc, self.lines = good + len(line), _checksum(line), self.lines + 1
             self._file: BinaryIO = path.open("ab", buffering=0)
             self._file.truncate(good)
             for directory in path.parents[:_LEVELS]:  # a process may have died before it did this
@@ -80,7 +85,13 @@ class Journal:
                 self._file.truncate(start)
             raise _unwritable(self._path, error) from None
         self._crc = _checksum(line)
+        self.lines += 1
         return entry
+
+    @property
+    def checksum(self) -> int:
+        """The checksum of the last line, which covers all lines; 0 without any."""
+        return self._crc
 
     def close(self) -> None:
         """Close the file."""
@@ -111,6 +122,14 @@ def read_journal(path: Path) -> Iterator[Entry]:
             before = _checksum(line)
     except OSError as error:
         raise JournalError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def checksum(path: Path, lines: int) -> int | None:
+    """Return the checksum of the first lines of a journal; None if it has fewer or is no file."""
+    with suppress(OSError):
+        line = next(islice(_whole_lines(path), lines - 1, None), None) if lines > 0 else None
+        return None if line is None else _checksum(line)
+    return None
 
 
 def _whole_lines(path: Path) -> Iterator[bytes]:

@@ -43,6 +43,11 @@ class StudyLayout:
         return self.directory / "mlflow.json"
 
     @property
+    def search(self) -> Path:
+        """The state of the search library, which only saves time; see `engine.snapshots`."""
+        return self.directory / "search.json"
+
+    @property
     def data(self) -> Path:
         """The prepared data, only while the study runs."""
         return self.directory / "data"

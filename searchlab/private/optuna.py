@@ -1,10 +1,14 @@
-"""Optuna's words, where there is nothing else to go by."""
+"""Optuna's words and its samplers' states, where there is nothing else to go by."""
 
 from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import optuna
 
 
 def ends_search(error: RuntimeError) -> bool:
@@ -38,3 +42,61 @@ def without_remarks() -> Iterator[None]:
         warnings.filterwarnings("ignore", message="The distribution is specified by")
         warnings.filterwarnings("ignore", message="The best trial has no intermediate values")
         yield
+
+
+def random_states(sampler: Any) -> list[Any]:
+    """Return the random generators of a TPE or random sampler, NumPy's `RandomState` each.
+
+    Touches: `TPESampler._rng`, `TPESampler._random_sampler` and `RandomSampler._rng`, seen in
+    Optuna 5.0.0.
+    Public: a sampler can only be pickled as a whole.
+    Without it: a study is resumed by asking for all of its trials again.
+    """
+    own = getattr(sampler, "_random_sampler", None)
+    return [sampler._rng.rng] + ([] if own is None else [own._rng.rng])
+
+
+def param_groups(sampler: Any) -> list[list[str]] | None:
+    """Return how TPE groups params, by name and in order; None if it does not.
+
+    The order decides in which order groups are sampled, and depends on the order in which trials
+    ended.
+
+    Touches: `TPESampler._group_decomposed_search_space`, seen in Optuna 5.0.0.
+    Public: see `random_states`.
+    Without it: see `random_states`.
+    """
+    groups = getattr(sampler, "_group_decomposed_search_space", None)
+    if groups is None:
+        return None
+    return [sorted(group) for group in groups._search_space._search_spaces]
+
+
+def restore_param_groups(
+    sampler: Any, groups: Sequence[Sequence[str]], distributions: dict[str, Any]
+) -> None:
+    """Let TPE group params as it did; see `param_groups`."""
+    space = sampler._group_decomposed_search_space._search_space
+    space._search_spaces = [{name: distributions[name] for name in group} for group in groups]
+
+
+def open_trial(study: optuna.Study, number: int) -> optuna.Trial:
+    """Return a running trial that was added to a study, to report to and to tell.
+
+    Touches: `Study._storage` and `FrozenTrial._trial_id`, seen in Optuna 5.0.0.
+    Public: `Study.ask` makes running trials, with new params.
+    Without it: see `random_states`.
+    """
+    import optuna
+
+    return optuna.Trial(study, study.get_trials(deepcopy=False)[number]._trial_id)
+
+
+def notes_of(trial: optuna.Trial) -> dict[str, Any]:
+    """Return what the sampler has noted with a running trial.
+
+    Touches: `Trial.storage` and `Trial._trial_id`, seen in Optuna 5.0.0.
+    Public: `FrozenTrial.system_attrs`, which a running trial does not give.
+    Without it: see `random_states`.
+    """
+    return dict(trial.storage.get_trial(trial._trial_id).system_attrs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 import threading
@@ -11,7 +12,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from searchlab.backends.base import Backend, Problem
+from searchlab.backends.base import Backend, Past, Problem, Resumable
 from searchlab.core.space import Choice, Domain, Float, Int, Params, Scalar, SearchSpace, When
 from searchlab.core.trial import Decision, Failure, Known, Outcome, Report, Suggestion, TrialState
 
@@ -124,9 +125,14 @@ def _end(
     return [*calls, outcome]
 
 
-def replay(backend: Backend, calls: list[Call]) -> None:
-    """Repeat another backend's calls on a backend, and check that its suggestions are the same."""
-    number = 0
+def replay(backend: Backend, calls: list[Call], number: int = 0) -> None:
+    """Repeat another backend's calls on a backend, and check that its suggestions are the same.
+
+    Args:
+        backend: new, or brought to the state before these calls.
+        calls: the calls.
+        number: of the first trial that is asked for.
+    """
     for call in calls:
         match call:
             case Suggestion():
@@ -136,6 +142,16 @@ def replay(backend: Backend, calls: list[Call]) -> None:
                 backend.report(call)
             case Outcome():
                 backend.tell(call)
+
+
+def past(calls: list[Call]) -> list[Past]:
+    """Return the trials of these calls as the journal would tell of them."""
+    reports = [call for call in calls if isinstance(call, Report)]
+    outcomes = {call.number: call for call in calls if isinstance(call, Outcome)}
+    return [
+        Past(number, suggestion, [r for r in reports if r.number == number], outcomes.get(number))
+        for number, suggestion in enumerate(suggestions(calls))
+    ]
 
 
 def suggestions(calls: list[Call]) -> list[Suggestion]:
@@ -213,6 +229,39 @@ class BackendContract:
         calls = drive(first, 35, parallel=parallel, failing={0, 9, 17, 18})
         replay(second, calls)
         assert first.ask(35) == second.ask(35) != None  # noqa: E711 - a chain of comparisons
+
+    @pytest.mark.parametrize("parallel", [1, 4])
+    @pytest.mark.parametrize("earlier", [0, 30], ids=["alone", "warm"])
+    def test_a_snapshot_is_as_good_as_a_replay(
+        self, make: Make, parallel: int, earlier: int
+    ) -> None:
+        """A search restored in the middle, by way of JSON, goes on as a replayed one does.
+
+        Trials are open at that moment if there are several at once. Backends that keep no snapshots
+        are replayed.
+        """
+        changes = {"trials": 40, "known": known(earlier)}
+        calls = drive(make(**changes), 40, parallel=parallel, failing={0, 9, 17, 18})
+        kept, before = make(**changes), 0
+        for cut in (1, 2 * len(calls) // 3):
+            replay(kept, calls[before:cut], len(suggestions(calls[:before])))
+            snapshot = kept.snapshot() if isinstance(kept, Resumable) else None
+            if snapshot is None:
+                return
+            restored, before = make(**changes), cut
+            assert isinstance(restored, Resumable)
+            restored.restore(past(calls[:cut]), json.loads(json.dumps(snapshot)))
+            replay(restored, calls[cut : cut + 50], len(suggestions(calls[:cut])))
+
+    def test_a_snapshot_of_another_search_is_refused(self, make: Make) -> None:
+        """It changes nothing: the backend can be replayed."""
+        calls = drive(make(), 12, parallel=4)
+        restored = make()
+        if not isinstance(restored, Resumable) or restored.snapshot() is None:
+            return
+        with pytest.raises(ValueError, match=r"."):
+            restored.restore(past(calls), {"of": "nothing"})
+        replay(restored, calls)
 
     def test_more_trials_continue_the_same_search(self, make: Make) -> None:
         """A study whose number of trials is raised repeats the trials it had."""

@@ -10,12 +10,14 @@ from searchlab.engine import plugins
 from searchlab.engine.jobs import Jobs
 from searchlab.engine.loop import Interrupt, Search
 from searchlab.engine.recorder import Recorder
-from searchlab.engine.replay import replay
+from searchlab.engine.snapshots import Snapshots, resume
 from searchlab.journal.events import Retried
 from searchlab.journal.journal import Journal, read_journal
+from searchlab.journal.layout import StudyLayout
 from searchlab.journal.record import StudyRecord
 from searchlab.testing import entries as make
 from searchlab.testing.doubles import TrivialExecutor, bowl
+from searchlab.tracking.base import Trackers
 from searchlab.tracking.memory import MemoryTracker
 
 BACKENDS = [
@@ -39,11 +41,13 @@ class Process:
         entries = list(read_journal(path))
         backend = self.backend()
         try:
-            answers = replay(backend, entries)
+            paths = StudyLayout(self.directory)
+            answers = resume(backend, entries, paths)
             record = StudyRecord(entries)
             self.tracker.replay(entries)
             with Journal(path) as journal:
-                recorder = Recorder(journal, record, self.tracker)
+                snapshots = Snapshots(paths, journal, backend, answers)
+                recorder = Recorder(journal, record, Trackers([self.tracker, snapshots]))
                 if record.started is None:
                     recorder(make.started(self.spec))
                 recorder(make.resumed(self.spec.search.trials, executor="trivial"))
