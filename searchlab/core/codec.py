@@ -45,7 +45,7 @@ def encode(instance: DataclassInstance) -> dict[str, Any]:
     Raises:
         TypeError: if a value has no coding.
     """
-    return {each.name: _plain(getattr(instance, each.name)) for each in fields(instance)}
+    return {each.name: plain(getattr(instance, each.name)) for each in fields(instance)}
 
 
 def decode(kind: type[Coded], values: Any) -> Coded:
@@ -63,15 +63,16 @@ def decoder(kind: type[Coded]) -> Callable[[Any], Coded]:
     return _decoder(kind)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return one value as JSON can write it; see `encode`."""
     if isinstance(value, StrEnum):
         return value.value
     if isinstance(value, _PLAIN):
         return value
     if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items()}
+        return {str(key): plain(each) for key, each in value.items()}
     if isinstance(value, tuple | list):
-        return [_plain(each) for each in value]
+        return [plain(each) for each in value]
     if is_dataclass(value) and not isinstance(value, type):
         return encode(value)
     raise TypeError(f"{type(value).__name__} has no coding")

@@ -40,7 +40,7 @@ class StudyLayout:
     @property
     def mlflow(self) -> Path:
         """The progress of sending to MLflow."""
-        return self.directory / "mlflow.json"
+        return self.directory / "mlflow.jsonl"
 
     @property
     def search(self) -> Path:

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric, Param
 
 
 def fail_at_once() -> None:
@@ -121,3 +127,93 @@ def scoring_app(model: str) -> Any:
     from mlflow.pyfunc import load_model, scoring_server
 
     return scoring_server.init(load_model(model))
+
+
+@dataclass(frozen=True)
+class EndedRun:
+    """A run that has ended, with all that it has; times in milliseconds since the epoch."""
+
+    name: str
+    status: str
+    start: int
+    end: int
+    tags: Mapping[str, str]
+    params: Sequence[Param]
+    metrics: Sequence[Metric]
+
+
+def insert_runs(
+    client: MlflowClient, experiment_id: str, runs: Sequence[EndedRun]
+) -> list[str] | None:
+    """Add ended runs in one transaction: all of them or none.
+
+    Touches: `MlflowClient._tracking_client`, `SqlAlchemyStore.ManagedSessionMaker` and the tables
+    of runs, seen in MLflow 3.17.2.
+    Public: `create_run`, `log_batch` and `set_terminated` take seven transactions a run, each of
+    which is forced to the disk.
+    Without it: a database gets ten runs a second in place of hundreds.
+
+    Returns:
+        The ids of the runs; None if the store is no database, but a server.
+    """
+    store = client._tracking_client.store
+    if not hasattr(store, "ManagedSessionMaker"):
+        return None
+    from mlflow.store.tracking.dbmodels import models
+    from mlflow.utils import uri
+    from sqlalchemy import insert
+
+    append_to_uri_path: Any = uri.append_to_uri_path
+
+    place = store.get_experiment(experiment_id).artifact_location
+    ids = [uuid4().hex for _ in runs]
+    rows: dict[Any, list[dict[str, Any]]] = {
+        models.SqlRun: [
+            _run_row(run_id, run, experiment_id, append_to_uri_path(place, run_id, "artifacts"))
+            for run_id, run in zip(ids, runs, strict=True)
+        ],
+        models.SqlTag: [],
+        models.SqlParam: [],
+        models.SqlMetric: [],
+        models.SqlLatestMetric: [],
+    }
+    for run_id, run in zip(ids, runs, strict=True):
+        tags = {**run.tags, "mlflow.runName": run.name}
+        rows[models.SqlTag] += _rows(run_id, tags.items())
+        rows[models.SqlParam] += _rows(run_id, ((each.key, each.value) for each in run.params))
+        found = {(m.key, m.step, m.timestamp, m.value) for m in run.metrics}
+        latest = {point[0]: point for point in sorted(found)}
+        rows[models.SqlMetric] += [_metric_row(run_id, *point) for point in sorted(found)]
+        rows[models.SqlLatestMetric] += [_metric_row(run_id, *point) for point in latest.values()]
+    with store.ManagedSessionMaker(read_only=False) as session:
+        for table, values in rows.items():
+            if values:
+                session.execute(insert(table), values)
+    return ids
+
+
+def _run_row(run_id: str, run: EndedRun, experiment_id: str, place: str) -> dict[str, Any]:
+    return {
+        "run_uuid": run_id,
+        "name": run.name,
+        "artifact_uri": place,
+        "experiment_id": int(experiment_id),
+        "source_type": "UNKNOWN",
+        "source_name": "",
+        "entry_point_name": "",
+        "user_id": run.tags.get("mlflow.user", "unknown"),
+        "status": run.status,
+        "start_time": run.start,
+        "end_time": run.end,
+        "source_version": "",
+        "lifecycle_stage": "active",
+    }
+
+
+def _rows(run_id: str, pairs: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
+    return [{"run_uuid": run_id, "key": key, "value": value} for key, value in pairs]
+
+
+def _metric_row(run_id: str, key: str, step: int, time: int, value: float) -> dict[str, Any]:
+    row = {"run_uuid": run_id, "key": key, "step": step, "timestamp": time}
+    return {**row, "value": value, "is_nan": False}

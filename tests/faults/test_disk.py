@@ -277,11 +277,11 @@ def _with_checksum(values, before: int) -> bytes:
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b'{"study": 1}'])
 def test_a_damaged_memory_of_mlflow_is_ignored(place, undisturbed, content):
-    """Without mlflow.json, the runs are found in the store and none is duplicated."""
+    """Without mlflow.jsonl, the runs are found in the store and none is duplicated."""
     place.at(3, 2, lambda: (_ for _ in ()).throw(KeyboardInterrupt))
     place.run()
     place.happening = lambda trial, epoch: None
-    (place.home / "mlflow.json").write_bytes(content)
+    (place.home / "mlflow.jsonl").write_bytes(content)
     assert_as_undisturbed(place, undisturbed)
 
 
@@ -292,10 +292,17 @@ def test_what_a_crash_left_behind_is_cleared_away(place, undisturbed):
         (place.home / left / "x_train.npy").write_bytes(b"half")
     (place.home / "owner").write_text("process 1 on nowhere")
     (place.home / "lock").write_text("")
-    (place.home / ".1234-mlflow.json").write_text("{")
+    (place.home / ".1234-mlflow.jsonl").write_text("{")
     assert_as_undisturbed(place, undisturbed)
     left = {path.name for path in place.home.iterdir()}
-    assert left <= {"journal.jsonl", "mlflow.json", "data.json", "lock", "models"}
+    assert left <= {
+        "journal.jsonl",
+        "search.json",
+        "mlflow.jsonl",
+        "data.json",
+        "lock",
+        "models",
+    }
 
 
 def test_a_store_that_cannot_grow_does_not_end_the_study(place, undisturbed):

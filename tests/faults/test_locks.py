@@ -53,7 +53,7 @@ def test_a_study_that_another_process_holds_is_left_alone(place, owner, command)
     told = one_line(result)
     assert re.search(rf"study small is being run by process {owner.pid} on \S+: wait for it", told)
     assert place.home.exists()
-    assert not (place.home / "mlflow.json").exists()
+    assert not (place.home / "mlflow.jsonl").exists()
 
 
 def test_a_dead_process_holds_nothing(place, owner):

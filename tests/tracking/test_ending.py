@@ -84,7 +84,7 @@ def test_each_simple_model_is_a_nested_run(uri, home):
 
 @pytest.mark.parametrize("call", ["create_run", "log_batch", "set_terminated"])
 def test_what_follows_the_search_is_there_once(uri, home, call, monkeypatch):
-    """A lost answer or a lost mlflow.json duplicates neither a run nor a point."""
+    """A lost answer or a lost mlflow.jsonl duplicates neither a run nor a point."""
     entries = make.ended_study()
     begun = len(entries) - 6  # the rest is the end phase
     track(uri, home, entries[:begun])
@@ -102,7 +102,7 @@ def test_what_follows_the_search_is_there_once(uri, home, call, monkeypatch):
     assert len(failed) == 3
     assert track(uri, home, [], before=entries).pending == 0, "what a slow machine has left"
     once = {name: history(uri, run) for name, run in runs(uri).items()}
-    (home / "mlflow.json").unlink()
+    (home / "mlflow.jsonl").unlink()
     track(uri, home, [], before=entries)
     found = runs(uri)
     assert {name: history(uri, run) for name, run in found.items()} == once

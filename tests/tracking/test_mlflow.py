@@ -146,16 +146,16 @@ def test_what_a_backend_sets_about_epochs_becomes_tags(uri, home):
 
 @pytest.mark.parametrize("memory", ["lost", "damaged", "old"])
 def test_sending_again_changes_nothing(uri, home, memory):
-    """A crash before a sending is recorded, or a lost mlflow.json, duplicates and loses nothing."""
+    """A crash before a sending is recorded, or a lost note, duplicates and loses nothing."""
     entries = make.small_study(folds=2)
     track(uri, home, entries[:9])
-    old = (home / "mlflow.json").read_text()
+    old = (home / "mlflow.jsonl").read_text()
     track(uri, home, entries[9:], before=entries[:9])
     once = picture(uri)
     if memory == "lost":
-        (home / "mlflow.json").unlink()
+        (home / "mlflow.jsonl").unlink()
     else:
-        (home / "mlflow.json").write_text(old if memory == "old" else old[:-5])
+        (home / "mlflow.jsonl").write_text(old if memory == "old" else old[:-5])
     assert track(uri, home, [], before=entries).pending == 0
     assert picture(uri) == once
     assert all(count == 1 for _, _, _, points in once.values() for count in points.values())
@@ -286,7 +286,7 @@ def test_a_dead_server_holds_nothing_up_and_loses_nothing(uri, home):
     assert time.monotonic() - begun < 60
     assert tracker.pending == len(entries) - 1
     assert "s3cret" not in tracker.problem
-    assert not (home / "mlflow.json").exists()
+    assert not (home / "mlflow.jsonl").exists()
     assert track(uri, home, entries[-1:], before=entries[:-1]).pending == 0
     assert len(runs(uri)) == 5
 
@@ -416,7 +416,7 @@ def test_the_best_model_is_logged_once_and_can_be_used(uri, home, model_file, mo
     track(uri, home, entries, drain_seconds=200)
     more = make.timed(make.RESUMED, entries[-1].event, begin=entries[-1].time + 60)
     track(uri, home, more, before=entries, drain_seconds=200)
-    (home / "mlflow.json").unlink()
+    (home / "mlflow.jsonl").unlink()
     track(uri, home, [], before=[*entries, *more], drain_seconds=200)
     client = MlflowClient(uri)
     ids = read_ids(home)

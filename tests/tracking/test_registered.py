@@ -175,14 +175,14 @@ def test_a_champion_of_other_makers_is_left_alone(uri, studies, light):
 
 @pytest.mark.parametrize("since", ["won", "promoted"])
 def test_sending_a_study_again_takes_no_alias_back(uri, studies, light, since):
-    """Sent again without its mlflow.json, a study gets no second version and no alias back."""
+    """Sent again without its mlflow.jsonl, a study gets no second version and no alias back."""
     home = studies(uri, "first", scores=(0.28, 0.28))
     studies(uri, "second", scores=(0.2, 0.2) if since == "won" else (0.3, 0.3))
     if since == "promoted":
         promote(MlflowClient(uri), made_versions(MlflowClient(uri))[0])
     expected = {"champion": 2}
     assert aliases(uri) == expected
-    (home / "mlflow.json").unlink()
+    (home / "mlflow.jsonl").unlink()
     track(uri, home, [], before=make.ended_study(name="first", scores=(0.28, 0.28)))
     assert aliases(uri) == expected
     assert len(made_versions(MlflowClient(uri))) == 2

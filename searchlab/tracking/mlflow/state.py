@@ -1,13 +1,20 @@
-"""A study's place in MLflow, kept as `mlflow.json` in the study's directory."""
+"""A study's place in MLflow, kept as `mlflow.jsonl` in the study's directory.
+
+The first line has a whole state, each further one the fields that changed, and of `trials` the runs
+that are new or others. A line that a killed process left incomplete is left out: the store then has
+more than the file says, which the outbox expects.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+import os
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from searchlab.core.atomic import whole_file
-from searchlab.core.codec import decode, encode
+from searchlab.core.codec import decode, encode, plain
 from searchlab.journal.ids import Registration, StudyIds
 from searchlab.journal.layout import StudyLayout
 
@@ -56,10 +63,41 @@ class State:
             return cls(study, uri)
         return state
 
+    def __post_init__(self) -> None:
+        self._saved: dict[str, Any] | None = None  # the fields as they are in the file
+
     def save(self, directory: Path) -> None:
-        """Write the state so that a crash leaves either the old file or the new one."""
-        with whole_file(StudyLayout(directory).mlflow) as scratch:
-            scratch.write_text(json.dumps(encode(self)), encoding="utf-8")
+        """Add what has changed to the file, and force it to the disk.
+
+        The file is written anew, whole or not at all, by the first call, after a failed one, and
+        once a run was dropped.
+        """
+        path, before = StudyLayout(directory).mlflow, self._saved
+        self._saved = None
+        if before is None or not before["trials"].keys() <= self.trials.keys():
+            with whole_file(path) as scratch:
+                scratch.write_text(_line(encode(self)), encoding="utf-8")
+            self._saved = _copied(self)
+            return
+        known = before["trials"]
+        trials = {n: run for n, run in self.trials.items() if known.get(n) is not run}
+        values = {name: value for name, value in vars(self).items() if name in before}
+        changed = {name: value for name, value in values.items() if value != before[name]}
+        with path.open("a", encoding="utf-8") as file:
+            file.write(_line(plain({**changed, "trials": trials})))
+            file.flush()
+            os.fsync(file.fileno())
+        known.update(trials)
+        self._saved = {**before, **changed, "trials": known, "baselines": dict(self.baselines)}
+
+
+def _copied(state: State) -> dict[str, Any]:
+    values = {each.name: getattr(state, each.name) for each in fields(state)}
+    return {**values, "trials": dict(state.trials), "baselines": dict(state.baselines)}
+
+
+def _line(values: Any) -> str:
+    return json.dumps(values, separators=(",", ":")) + "\n"
 
 
 def read_ids(directory: Path) -> StudyIds | None:
@@ -81,6 +119,21 @@ def read_ids(directory: Path) -> StudyIds | None:
 def _read(directory: Path) -> State | None:
     """Read the file's state; None if there is no such file or it is not one of searchlab's."""
     try:
-        return decode(State, json.loads(StudyLayout(directory).mlflow.read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+        lines = StudyLayout(directory).mlflow.read_bytes().splitlines(keepends=True)
+        values = json.loads(lines[0])
+        for line in lines[1:]:
+            changed = _changes(line)
+            if changed is None:  # what follows was sent, and will be sent again
+                break
+            values["trials"] |= changed.pop("trials")
+            values |= changed
+        return decode(State, values)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return None
+
+
+def _changes(line: bytes) -> dict[str, Any] | None:
+    try:
+        return dict(json.loads(line)) if line.endswith(b"\n") else None
+    except (ValueError, TypeError):
         return None

@@ -13,6 +13,7 @@ from mlflow.exceptions import MlflowException
 
 from searchlab.core.trial import Failure, TrialState
 from searchlab.journal.record import StudyRecord
+from searchlab.private.mlflow import EndedRun, insert_runs
 from searchlab.tracking.mlflow.artifacts import finish, log_profile
 from searchlab.tracking.mlflow.dataset import dataset_input
 from searchlab.tracking.mlflow.description import description
@@ -30,7 +31,9 @@ from searchlab.tracking.mlflow.tags import (
     trial_tags,
 )
 from searchlab.tracking.mlflow.tracked import TrackedStudy
-from searchlab.tracking.mlflow.values import log_values, milliseconds
+from searchlab.tracking.mlflow.values import log_values, metrics_of, milliseconds, params_of
+
+_MANY = 20  # trials in a batch that are worth another way to send them
 
 _STATUS = {
     TrialState.COMPLETE: "FINISHED",
@@ -72,6 +75,7 @@ class MlflowStore:
             self._look_up()
         self._certain = False
         self._study(batch, record)
+        self._whole_trials(batch, record)
         for update in batch.trials.values():
             self._trial(update, record)
         for baseline in batch.baselines:
@@ -164,6 +168,38 @@ class MlflowStore:
         )
         self.state.run_id = run.info.run_id
 
+    def _whole_trials(self, batch: Batch, record: StudyRecord) -> None:
+        """Add the runs of trials that began and ended within the batch, if a database takes them.
+
+        Their updates are done then.
+        """
+        whole = {
+            number: update
+            for number, update in batch.trials.items()
+            if update.fresh and update.outcome is not None and number not in self.state.trials
+        }
+        if len(whole) < _MANY:
+            return
+        runs = [self._ended_run(update, record) for update in whole.values()]
+        ids = insert_runs(self._client, self.state.experiment_id, runs)
+        for run_id, (number, update) in zip(ids or (), whole.items(), strict=False):
+            self.state.trials[number] = TrialRun(run_id, update.attempt)
+            self._traceback(run_id, None if update.outcome is None else update.outcome.error)
+            del batch.trials[number]
+
+    def _ended_run(self, update: TrialUpdate, record: StudyRecord) -> EndedRun:
+        assert update.outcome is not None  # noqa: S101 - it has ended
+        assert update.ended is not None  # noqa: S101 - so it has a time
+        return EndedRun(
+            name=_run_name(update),
+            status=_STATUS[update.outcome.state],
+            start=milliseconds(update.started),
+            end=milliseconds(update.ended),
+            tags={**self._trial_tags(update, record), **end_tags(update)},
+            params=params_of(update.trial.suggestion.params),
+            metrics=metrics_of(update.points),
+        )
+
     def _trial(self, update: TrialUpdate, record: StudyRecord) -> None:
         known = self.state.trials.get(update.trial.number)
         if known is not None and known.attempt > update.attempt:
@@ -215,18 +251,23 @@ class MlflowStore:
             self._client.log_text(run_id, error.traceback, "error.txt")
 
     def _create_trial(self, update: TrialUpdate, record: StudyRecord) -> TrialRun:
-        number = update.trial.number
-        tags = {
+        run = self._client.create_run(
+            self.state.experiment_id,
+            start_time=milliseconds(update.started),
+            tags=self._trial_tags(update, record),
+            run_name=_run_name(update),
+        )
+        created = TrialRun(run.info.run_id, update.attempt)
+        self.state.trials[update.trial.number] = created
+        return created
+
+    def _trial_tags(self, update: TrialUpdate, record: StudyRecord) -> dict[str, str]:
+        return {
             **common_tags(self.state.study, record),
             **trial_tags(update, record),
             "mlflow.parentRunId": self.state.run_id,
         }
-        run = self._client.create_run(
-            self.state.experiment_id,
-            start_time=milliseconds(update.started),
-            tags=tags,
-            run_name=f"trial-{number:04d}",
-        )
-        created = TrialRun(run.info.run_id, update.attempt)
-        self.state.trials[number] = created
-        return created
+
+
+def _run_name(update: TrialUpdate) -> str:
+    return f"trial-{update.trial.number:04d}"

@@ -12,6 +12,7 @@ from searchlab.tracking.mlflow.points import Point, metric_name
 
 _METRICS, _OTHERS = 1000, 100  # in one call; all together at most 1000
 _SHARED = _METRICS - 2 * _OTHERS
+_LONGEST = 5000  # characters of a tag
 
 
 def log_values(
@@ -22,8 +23,8 @@ def log_values(
     tags: Mapping[str, str] | None = None,
 ) -> None:
     """Send values in as few calls as MLflow's limits allow."""
-    metrics = _metrics(points)
-    settings, labels = _params(params or {}), _tags(tags or {})
+    metrics = metrics_of(points)
+    settings, labels = params_of(params or {}), _tags(tags or {})
     if settings or labels:
         client.log_batch(run_id, metrics[:_SHARED], settings[:_OTHERS], labels[:_OTHERS])
         metrics, settings, labels = metrics[_SHARED:], settings[_OTHERS:], labels[_OTHERS:]
@@ -34,18 +35,20 @@ def log_values(
         client.log_batch(run_id, params=settings[part], tags=labels[part])
 
 
-def _metrics(points: Iterable[Point]) -> list[Metric]:
+def metrics_of(points: Iterable[Point]) -> list[Metric]:
+    """Return points in MLflow's type."""
     return [
         Metric(point.name, point.value, milliseconds(point.time), point.step) for point in points
     ]
 
 
-def _params(params: Mapping[str, Any]) -> list[Param]:
+def params_of(params: Mapping[str, Any]) -> list[Param]:
+    """Return params in MLflow's type and within its limits."""
     return [Param(metric_name(name), str(value)[:6000]) for name, value in params.items()]
 
 
 def _tags(tags: Mapping[str, str]) -> list[RunTag]:
-    return [RunTag(name, value[:5000]) for name, value in tags.items()]
+    return [RunTag(name, value[:_LONGEST]) for name, value in tags.items()]
 
 
 def milliseconds(seconds: float) -> int:
