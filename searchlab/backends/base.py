@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -120,6 +120,17 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Release what the backend started, such as threads; no call follows."""
+
+
+@runtime_checkable
+class Continuing(Protocol):
+    """A backend with `resumes_weights` that tells which weights it may still ask for.
+
+    A backend need not be one: without it, the weights of all its trials stay on the disk.
+    """
+
+    def continuable(self) -> Collection[int]:
+        """Return the ended trials that a suggestion may still continue, now or later."""
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from searchlab.private.keras_tuner import (
     begin_with,
     first_rung,
     keep_in_memory,
+    promotable,
     random_state,
     restore_random_state,
     rung_of,
@@ -101,6 +102,10 @@ class HyperbandBackend:
         self._oracle.update_trial(trial.trial_id, {self._problem.metric: value})
         trial.status = "COMPLETED"
         self._oracle.end_trial(trial)
+
+    def continuable(self) -> set[int]:
+        """Return the trials that can still be promoted with their weights."""
+        return {self._numbers[each] for each in promotable(self._oracle)} - self._without_weights
 
     def close(self) -> None:
         """Do nothing, as the oracle lives in memory."""

@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Sequence
 
-from searchlab.backends.base import Backend
+from searchlab.backends.base import Backend, Continuing
 from searchlab.core.interrupt import Interrupt
 from searchlab.core.memory import PeakMemory
 from searchlab.core.steady import now
@@ -230,13 +230,18 @@ class Search:
 
         Only trials whose model still exists are ranked: the others will never be among the best.
         """
-        paths = self._jobs.layout
-        if self._backend.resumes_weights or not paths.models.is_dir():
+        paths, backend, needed = self._jobs.layout, self._backend, set[int | None]()
+        if not paths.models.is_dir():
             return
         record = self._recorder.record
+        if backend.resumes_weights:
+            if not isinstance(backend, Continuing):
+                return
+            needed |= {trial.trial.suggestion.resume_from for trial in record.unfinished()}
+            needed |= set(backend.continuable())
         ended = {int(path.name) for path in paths.models.iterdir()} - self._running
         best = best_trials(record, max(1, record.ending.top), ended)
-        for number in ended - {trial.trial.number for trial in best}:
+        for number in ended - needed - {trial.trial.number for trial in best}:
             shutil.rmtree(paths.model(number), ignore_errors=True)
 
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from searchlab.backends.base import Backend, Past, Problem, Resumable
+from searchlab.backends.base import Backend, Continuing, Past, Problem, Resumable
 from searchlab.core.space import Choice, Domain, Float, Int, Params, Scalar, SearchSpace, When
 from searchlab.core.trial import Decision, Failure, Known, Outcome, Report, Suggestion, TrialState
 
@@ -299,6 +299,28 @@ class BackendContract:
                 assert done[suggestion.resume_from].params == suggestion.params
             else:
                 assert suggestion.initial_epoch == 0
+
+    def test_weights_are_there_until_nobody_continues_them(self, make: Make) -> None:
+        """What a trial continues was named before; few of the ended trials are at any time."""
+        backend = make(trials=80)
+        if not isinstance(backend, Continuing):
+            return
+        ask, most, resumed = backend.ask, 0, 0
+
+        def watched(number: int) -> Suggestion | None:
+            nonlocal most, resumed
+            named = set(backend.continuable())
+            suggestion = ask(number)
+            if suggestion is not None and suggestion.resume_from is not None:
+                assert suggestion.resume_from in named
+                resumed += 1
+            most = max(most, len(named))
+            return suggestion
+
+        backend.ask = watched  # type: ignore[method-assign]
+        drive(backend, 80, parallel=3, failing={0, 9, 17, 18})
+        assert resumed > 0
+        assert most < 40
 
     def test_only_a_backend_that_learns_bounds_the_open_trials(self, make: Make) -> None:
         """With `at_once` outcomes influence new suggestions; without it they do not."""
