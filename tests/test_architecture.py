@@ -21,7 +21,7 @@ ROOMS: dict[str, set[str]] = {
     "api": {"engine", "registry", "report", "tracking", "inference", "journal", "study", "core"},
     "testing": {"tracking", "backends", "executors", "training", "data"}
     | {"journal", "study", "core"},
-    "remote": {"engine", "tracking", "executors", "factories"}
+    "remote": {"engine", "tracking", "report", "executors", "factories"}
     | {"journal", "study", "private", "core"},
     "engine": {"tracking", "report", "backends", "executors", "training", "data", "factories"}
     | {"journal", "study", "core"},

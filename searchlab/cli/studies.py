@@ -24,19 +24,19 @@ from searchlab.cli.program import FAILED, cli, errors_are_lines, tracking_uri_op
 def list_studies(address: str | None, as_json: bool) -> None:
     """List the studies of this directory, and those that were submitted from it."""
     from searchlab.remote.overview import all_studies
-    from searchlab.report.json import study_json
+    from searchlab.report.json import ids_json
     from searchlab.report.tables import list_table
 
     rows = all_studies(Path.cwd(), address, complain)
     if as_json:
         print_json(
             [
-                {**study_json(row.record, row.ids, row.directory), "cluster": row.cluster or None}
+                {**row.brief.json, **ids_json(row.ids()), "cluster": row.cluster or None}
                 for row in rows
             ]
         )
     elif rows:
-        console().print(list_table([(row.record, row.cluster) for row in rows]))
+        console().print(list_table([(row.brief, row.cluster) for row in rows]))
     else:
         click.echo("no studies here yet: searchlab init writes a study file")
 

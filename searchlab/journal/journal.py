@@ -132,6 +132,20 @@ def checksum(path: Path, lines: int) -> int | None:
     return None
 
 
+def last_checksum(path: Path) -> int | None:
+    """Return the checksum of a journal's last line, which covers all; None if that is not whole.
+
+    Raises:
+        OSError: if the file cannot be read.
+    """
+    with path.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - _END))
+        end = file.read()
+    if not (end.startswith(b',"crc":"') and end.endswith(b'"}\n')):
+        return None
+    return _checksum(end)
+
+
 def _whole_lines(path: Path) -> Iterator[bytes]:
     """Return the complete lines."""
     if not path.exists():

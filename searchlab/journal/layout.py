@@ -43,6 +43,11 @@ class StudyLayout:
         return self.directory / "mlflow.jsonl"
 
     @property
+    def brief(self) -> Path:
+        """The study in brief, which only saves time; see `report.brief`."""
+        return self.directory / "brief.json"
+
+    @property
     def search(self) -> Path:
         """The state of the search library, which only saves time; see `engine.snapshots`."""
         return self.directory / "search.json"

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from searchlab.core.state import StudyState
 from searchlab.errors import JournalError, SearchlabError
-from searchlab.journal.home import StudyHome, load_record, study_names
+from searchlab.journal.home import StudyHome, study_names
 from searchlab.journal.ids import StudyIds
-from searchlab.journal.record import StudyRecord
 from searchlab.remote.sent import sent
+from searchlab.report.brief import Brief, brief_of, load_brief
 from searchlab.tracking.mlflow.state import read_ids
 
 if TYPE_CHECKING:
@@ -24,14 +25,14 @@ class Row:
     """One study in the overview.
 
     Attributes:
-        record: the study's record.
-        ids: its ids in the tracking store, if it has any.
+        brief: the study in brief.
+        ids: returns its ids in the tracking store, if it has any.
         directory: its directory, on the cluster's head if it was submitted.
         cluster: address of the cluster that runs it, or "".
     """
 
-    record: StudyRecord
-    ids: StudyIds | None
+    brief: Brief
+    ids: Callable[[], StudyIds | None]
     directory: Path
     cluster: str = ""
 
@@ -68,7 +69,7 @@ def _here(cwd: Path, warn: Callable[[str], None]) -> Iterator[Row]:
     for name in study_names(cwd):
         home = StudyHome(name, cwd).directory
         try:
-            yield Row(load_record(name, cwd), read_ids(home), home)
+            yield Row(load_brief(name, cwd), partial(read_ids, home), home)
         except JournalError as error:
             warn(str(error))
 
@@ -82,9 +83,14 @@ def _of_cluster(
         statuses = cluster.statuses(names)
     for each in statuses:
         if each.record is not None:
-            yield Row(each.record, each.ids, each.home, cluster.address)
+            brief = brief_of(each.record, each.home)
+            yield Row(brief, partial(_known, each.ids), each.home, cluster.address)
         if note := _note(each):
             warn(f"{each.name} at {cluster.address}: {note}")
+
+
+def _known(ids: StudyIds | None) -> StudyIds | None:
+    return ids
 
 
 def _note(status: SubmissionStatus) -> str:

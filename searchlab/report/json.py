@@ -23,6 +23,21 @@ def study_json(record: StudyRecord, ids: StudyIds | None, directory: Path) -> di
         ids: its place in a tracking store, or None if it was never tracked.
         directory: the study's directory, which the path of the model starts from.
     """
+    return {**record_json(record, directory), **ids_json(ids)}
+
+
+def ids_json(ids: StudyIds | None) -> dict[str, Any]:
+    """Return the part of `study_json` that the tracking store gives."""
+    return {
+        "tracking_uri": None if ids is None else ids.uri,
+        "experiment_id": None if ids is None else ids.experiment_id,
+        "run_id": None if ids is None else ids.run_id,
+        "registered": _registration_json(None if ids is None else ids.registered),
+    }
+
+
+def record_json(record: StudyRecord, directory: Path) -> dict[str, Any]:
+    """Return the part of `study_json` that the journal gives."""
     spec, best = record.spec, record.best_trial
     model = model_path(record, directory)
     return {
@@ -39,10 +54,6 @@ def study_json(record: StudyRecord, ids: StudyIds | None, directory: Path) -> di
         "epochs": record.epochs,
         "seconds": record.seconds,
         "memory": None if record.stopped is None else record.stopped.memory,
-        "tracking_uri": None if ids is None else ids.uri,
-        "experiment_id": None if ids is None else ids.experiment_id,
-        "run_id": None if ids is None else ids.run_id,
-        "registered": _registration_json(None if ids is None else ids.registered),
         "model_path": None if model is None else str(model),
         "findings": [encode(finding) for finding in findings(record)],
         "measured": spec.data.measured,

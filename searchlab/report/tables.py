@@ -15,10 +15,10 @@ from rich.text import Text
 
 from searchlab.core.wording import clock_text, number_text, params_text, scalar_text
 from searchlab.journal.record import StudyRecord
+from searchlab.report.brief import Brief
 from searchlab.report.lines import Cells, Lines
 from searchlab.report.phrases import STATE_STYLES, search_text
-from searchlab.report.results import planned_trials
-from searchlab.report.rows import TrialRow, study_row, trial_rows
+from searchlab.report.rows import TrialRow, trial_rows
 
 
 def show_table(record: StudyRecord) -> RenderableType:
@@ -26,7 +26,7 @@ def show_table(record: StudyRecord) -> RenderableType:
     return _ShowTable(record)
 
 
-def list_table(studies: Sequence[tuple[StudyRecord, str]]) -> RenderableType:
+def list_table(studies: Sequence[tuple[Brief, str]]) -> RenderableType:
     """Return a table of studies in the order given, on one line each, or two if narrow.
 
     Args:
@@ -40,8 +40,8 @@ def list_table(studies: Sequence[tuple[StudyRecord, str]]) -> RenderableType:
             table.add_column(name, justify="right", no_wrap=name != "best")
     if away:
         wide.add_column("cluster", overflow="fold")
-    for record, cluster in studies:
-        row, planned = study_row(record), planned_trials(record)
+    for brief, cluster in studies:
+        row, planned = brief.row, brief.planned
         cells = (
             Text(row.state, STATE_STYLES[row.state]),
             Text(str(row.trials) if planned is None else f"{row.trials}/{planned}"),

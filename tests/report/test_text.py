@@ -25,6 +25,7 @@ from searchlab.journal.events import (
 )
 from searchlab.journal.ids import Registration, StudyIds
 from searchlab.journal.record import StudyRecord
+from searchlab.report.brief import brief_of
 from searchlab.report.html.report import report_page
 from searchlab.report.json import show_json, study_json
 from searchlab.report.tables import list_table, show_table
@@ -299,7 +300,8 @@ def test_table_in_a_pipe_has_a_line_a_trial() -> None:
 @pytest.mark.parametrize("width", [80, 160])
 def test_list_has_each_study(width: int) -> None:
     """It has each study's name, progress, best value, data set and cluster, at any width."""
-    text = rendered(list_table([(record(complete(0, 0.2)), ""), (record(), "head:6379")]), width)
+    here, away = (brief_of(each, DIRECTORY) for each in (record(complete(0, 0.2)), record()))
+    text = rendered(list_table([(here, ""), (away, "head:6379")]), width)
     for part in ("head:6379", "tiny", "optuna", "running", "1/10", "0/10", "val_loss 0.2", "iris"):
         assert part in text
 

@@ -1,0 +1,93 @@
+"""A study in brief, as `list` shows it: kept beside the journal, which may be long.
+
+What is kept is used only as long as the journal has the size and the last checksum that it had, and
+searchlab is the same version; the checksum of a line covers all lines before it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from searchlab.core.atomic import whole_file
+from searchlab.core.codec import decode, encode
+from searchlab.core.versions import __version__
+from searchlab.journal.home import load_record
+from searchlab.journal.journal import last_checksum
+from searchlab.journal.layout import StudyLayout, study_layout
+from searchlab.journal.record import StudyRecord
+from searchlab.report.json import record_json
+from searchlab.report.results import planned_trials
+from searchlab.report.rows import StudyRow, study_row
+
+
+@dataclass(frozen=True)
+class Brief:
+    """A study in brief.
+
+    Attributes:
+        row: the study beside others.
+        planned: how many trials were asked for, or None.
+        json: the study as plain JSON values, but for its place in a tracking store.
+    """
+
+    row: StudyRow
+    planned: int | None
+    json: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A brief and the journal that it was made of: its size in bytes and its checksum."""
+
+    version: str
+    size: int
+    checksum: int
+    brief: Brief
+
+
+def brief_of(record: StudyRecord, directory: Path) -> Brief:
+    """Return a study in brief."""
+    return Brief(study_row(record), planned_trials(record), record_json(record, directory))
+
+
+def load_brief(name: str, cwd: Path) -> Brief:
+    """Return a study of this working directory in brief, and keep it for the next time.
+
+    Raises:
+        InputError: if there is no such study.
+        JournalError: if its journal is damaged.
+    """
+    paths = study_layout(name, cwd)
+    state = _state(paths)
+    if state is not None and (kept := _read(paths)) is not None and _is_of(kept, state):
+        return kept.brief
+    brief = brief_of(load_record(name, cwd), paths.directory)
+    if state is not None and state == _state(paths):  # no process has written meanwhile
+        with suppress(OSError, ValueError), whole_file(paths.brief) as scratch:
+            values = encode(_Kept(__version__, *state, brief))
+            scratch.write_text(json.dumps(values, allow_nan=False), encoding="utf-8")
+    return brief
+
+
+def _state(paths: StudyLayout) -> tuple[int, int] | None:
+    """Return the size and the last checksum of a journal; None if it has no whole last line."""
+    with suppress(OSError):
+        checksum = last_checksum(paths.journal)
+        return None if checksum is None else (paths.journal.stat().st_size, checksum)
+    return None
+
+
+def _is_of(kept: _Kept, state: tuple[int, int]) -> bool:
+    return (kept.version, kept.size, kept.checksum) == (__version__, *state)
+
+
+def _read(paths: StudyLayout) -> _Kept | None:
+    try:
+        return decode(_Kept, json.loads(paths.brief.read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return None
