@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from searchlab.backends import base
@@ -88,6 +88,10 @@ class RandomizedBackend:
         """Return nothing: the seed gives all candidates."""
         return {}
 
+    def suggestions(self) -> Iterator[Suggestion]:
+        """Yield the suggestions for all candidates, in their order."""
+        return map(self._suggestion, self._search.candidates)
+
     def restore(self, past: Sequence[base.Past], kept: Mapping[str, Any]) -> None:
         """Search on among the candidates without an outcome.
 
@@ -96,8 +100,8 @@ class RandomizedBackend:
         """
         with warnings.catch_warnings():  # as in `Bridge`
             warnings.filterwarnings("ignore", category=UserWarning, module="sklearn")
-            points = map(self._suggestion, self._search.candidates)
-            if kept or not all(each.suggestion == next(points, None) for each in past):
+            drawn = self.suggestions()
+            if kept or not all(each.suggestion == next(drawn, None) for each in past):
                 raise ValueError("the candidates are not those of the past")
         done = [each.number for each in past if each.outcome is not None]
         self._bridge.done = self._search.done = done

@@ -66,16 +66,21 @@ class Snapshots:
 
     def record(self, entry: Entry) -> None:
         """Write a snapshot after some asks; one that cannot be written costs only time."""
-        if not isinstance(entry.event, Asked) or not isinstance(self._backend, Resumable):
+        self._asked += isinstance(entry.event, Asked)
+        if isinstance(entry.event, Asked) and self._asked % _EVERY == 0:
+            self.write()
+
+    def write(self) -> None:
+        """Write a snapshot now, if the backend has one."""
+        kept = self._backend.snapshot() if isinstance(self._backend, Resumable) else None
+        if kept is None:
             return
-        self._asked += 1
-        if self._asked % _EVERY == 0 and (kept := self._backend.snapshot()) is not None:
-            journal = self._journal
-            snapshot = Snapshot(
-                journal.lines, journal.checksum, _versions(), dict(self._answers.open), kept
-            )
-            with suppress(OSError), whole_file(self._path) as scratch:
-                scratch.write_text(json.dumps(encode(snapshot)), encoding="utf-8")
+        journal = self._journal
+        snapshot = Snapshot(
+            journal.lines, journal.checksum, _versions(), dict(self._answers.open), kept
+        )
+        with suppress(OSError), whole_file(self._path) as scratch:
+            scratch.write_text(json.dumps(encode(snapshot)), encoding="utf-8")
 
     def close(self) -> None:
         """Do nothing, as each snapshot has been written by now."""
@@ -94,7 +99,7 @@ def resume(backend: Backend, entries: Sequence[Entry], paths: StudyLayout) -> An
     """
     if isinstance(backend, Resumable) and (kept := _read(paths)) is not None:
         with suppress(ValueError):
-            backend.restore(_past(entries[: kept.lines]), kept.backend)
+            backend.restore(past(entries[: kept.lines]), kept.backend)
             answers = Answers(backend, kept.answers)
             proceed(backend, answers, entries[kept.lines :])
             return answers
@@ -115,7 +120,7 @@ def _read(paths: StudyLayout) -> Snapshot | None:
     return kept if fits and kept.versions == _versions() else None
 
 
-def _past(entries: Sequence[Entry]) -> list[Past]:
+def past(entries: Sequence[Entry]) -> list[Past]:
     """Return the trials that were asked for, with the reports that reached the backend."""
     asked: dict[int, Suggestion] = {}
     reports: dict[int, list[Report]] = {}

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 from engine.process import BACKENDS, Process, picture
-from engine.test_exact_resume import settings
+from engine.test_exact_resume import Life, Listening, cut_at, settings
 
 from searchlab.engine import snapshots
 from searchlab.journal.journal import read_journal
@@ -49,6 +49,37 @@ def test_a_study_continued_from_a_snapshot_is_that_of_an_undisturbed_one(tmp_pat
         (directory / FILE).write_bytes(b"".join(lines[:left]))
         shutil.copy(kept, directory)
         assert picture(Process(directory, settings(backend), workers=3).run()) == study
+
+
+class Restored(Listening):
+    """A backend that records its calls, but not those that a snapshot stands for."""
+
+    def snapshot(self):
+        return self._backend.snapshot()
+
+
+class Resumed(Life):
+    """A process that goes on from the latest snapshot."""
+
+    def backend(self):
+        listening = Restored(super().backend()._backend)
+        self.calls = listening.calls
+        return listening
+
+
+def test_a_study_killed_at_any_entry_goes_on_from_its_snapshot(tmp_path):
+    """The rest of the calls is that of an undisturbed study, with many trials at once."""
+    spec = settings("optuna", trials=24)
+    whole = Resumed(tmp_path / "whole", spec).all_calls()
+    lines = (tmp_path / "whole" / FILE).read_bytes().splitlines(keepends=True)
+    kept = tmp_path / "whole" / "search.json"
+    after = json.loads(kept.read_text())["lines"]
+    for length in range(after, len(lines), 3):
+        directory = cut_at(tmp_path / str(length), lines[:length])
+        shutil.copy(kept, directory)
+        calls = Resumed(directory, spec).all_calls()
+        assert 0 < len(calls) < len(whole) / 2
+        assert calls == whole[-len(calls) :], length
 
 
 def test_only_what_came_after_the_snapshot_is_asked_again(tmp_path, monkeypatch):

@@ -1,8 +1,10 @@
-"""Measures how many trials a second one driver holds, and one MLflow store.
+"""Measures how many trials a second one driver holds, and one MLflow store; and long studies.
 
     python -m tests.benchmarks.scaling
 
-Run it from the root of the repository on a quiet machine; it takes seven minutes. Only the workers
+Run it from the root of the repository on a quiet machine; it takes a quarter of an hour. `--only
+sizes` measures what 20,000 trials with TPE and 100,000 of a randomized search cost to resume, to
+show and to send, `--only rates` the rest. Of the latter, only the workers
 are simulated: the loop, the search library, the executor's order and links, the journal on disk and
 MLflow are those of a study on a cluster. A simulated worker that has several trials trains one at a
 time, where a real one gains from stacking them. So those in flight (64, or as many as workers) keep
@@ -31,6 +33,7 @@ from rich.table import Table
 from searchlab.tracking.base import Trackers
 
 from ..table import measured, percent
+from . import sizes
 from .driver import MEAN_EPOCHS, Held, Load, hold
 from .stores import STORES, Kept, follow
 
@@ -97,7 +100,28 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.parse_args()
+    parser.add_argument("--only", choices=["rates", "sizes"], help="one half of it")
+    only = parser.parse_args().only
+    if only != "rates":
+        _measure_sizes()
+    if only != "sizes":
+        _measure_rates()
+
+
+def _measure_sizes() -> None:
+    with tempfile.TemporaryDirectory(prefix="searchlab-sizes-") as directory:
+        costs = list(sizes.measure(Path(directory), sizes.SIZES))
+    print("| study | task | seconds | processor | memory | |\n|---|---|---|---|---|---|")
+    for each in costs:
+        print(
+            f"| {each.study} | `{each.task}` | {each.seconds:.1f} s | {each.processor:.1f} s "
+            f"| {each.memory:.0f} MB | {each.note} |"
+        )
+    _RESULTS.mkdir(exist_ok=True)
+    (_RESULTS / "sizes.json").write_text(json.dumps([asdict(each) for each in costs], indent=1))
+
+
+def _measure_rates() -> None:
     with tempfile.TemporaryDirectory(prefix="searchlab-scaling-") as directory:
         on = f"{measured()}, mlflow {version('mlflow')}; {_forced(Path(directory))}."
         lines = []

@@ -1,0 +1,217 @@
+"""What very long studies cost: to resume, to list, to show, to report, and to send to MLflow.
+
+Their journals are made up: the searches themselves would take days. The params are those that the
+backend draws (randomized), or any (TPE, whose state is then that of a sampler which has seen them).
+Each row is a process of its own, so that its memory is that of this task alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from searchlab.backends.base import Problem, Resumable
+from searchlab.core.space import Int, Params, SearchSpace
+from searchlab.core.state import StudyState
+from searchlab.core.trial import Outcome, Report, Suggestion, Trial, TrialState
+from searchlab.engine import plugins
+from searchlab.engine.replay import Answers
+from searchlab.engine.snapshots import Snapshots, past
+from searchlab.journal.events import Asked, Entry, Reported, Resumed, Started, Stopped, Told
+from searchlab.journal.journal import Journal, encoded, read_journal
+from searchlab.journal.layout import StudyLayout, study_layout
+from searchlab.study.spec import StudySpec
+
+from .. import studies
+
+NAME = "long"
+
+
+@dataclass(frozen=True)
+class Size:
+    """A long study.
+
+    Attributes:
+        search: of the study file, but for its trials.
+        trials: how many there are.
+        evaluation: of the study file.
+        epochs: that each training takes.
+    """
+
+    search: Mapping[str, Any]
+    trials: int
+    evaluation: Mapping[str, Any]
+    epochs: int
+
+    @property
+    def spec(self) -> StudySpec:
+        """The study: the book's, with these settings."""
+        changes = {
+            "name": NAME,
+            "search": {**self.search, "trials": self.trials + 10},
+            "evaluation": self.evaluation,
+            "training.epochs": self.epochs,
+        }
+        return StudySpec.from_dict(studies.book(changes, "fused"))
+
+
+TPE = Size({"backend": "optuna"}, 20_000, {"holdout": 0.2}, 10)
+RANDOMIZED = Size({"backend": "randomized"}, 100_000, {"folds": 3}, 1)
+
+SIZES = {"20,000 trials, TPE": TPE, "100,000 x 3 fits, randomized": RANDOMIZED}
+"""The studies that are measured, by their names in the table."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a task has cost.
+
+    Attributes:
+        study: the study.
+        task: the task.
+        seconds: wall time.
+        processor: seconds of the processor.
+        memory: the most resident memory, in MB.
+        note: anything else that was measured.
+    """
+
+    study: str
+    task: str
+    seconds: float
+    processor: float
+    memory: float
+    note: str = ""
+
+
+def measure(directory: Path, sizes: Mapping[str, Size]) -> Iterator[Cost]:
+    """Measure all tasks on each study, each in a new process in a directory of its own."""
+    for name, size in sizes.items():
+        cwd = directory / name
+        paths = study_layout(NAME, cwd)
+        paths.directory.mkdir(parents=True)
+        write(size, paths)
+        yield _task(name, "resume", ["-m", __name__, str(paths.directory)], cwd)
+        for task in (["list"], ["list", "--json"], ["show", NAME], ["show", NAME, "--json"]):
+            yield _task(name, " ".join(task), ["-m", "searchlab", *task], cwd)
+        page = cwd / f"{NAME}.html"
+        cost = _task(name, "report", ["-m", "searchlab", "report", NAME], cwd)
+        yield _noted(cost, f"{page.stat().st_size / 1e6:.1f} MB")
+        cost = _task(name, "sync", ["-m", "searchlab", "sync", NAME], cwd)
+        yield _noted(cost, f"{size.trials / cost.seconds:.0f} trials/s")
+
+
+def _noted(cost: Cost, note: str) -> Cost:
+    return Cost(cost.study, cost.task, cost.seconds, cost.processor, cost.memory, note)
+
+
+def _task(study: str, task: str, arguments: Sequence[str], cwd: Path) -> Cost:
+    """Run Python in a new process, and take what the kernel says of it."""
+    program = (
+        "import json, resource, subprocess, sys, time; begun = time.perf_counter();"
+        "code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode;"
+        "used = resource.getrusage(resource.RUSAGE_CHILDREN);"
+        "print(json.dumps([code, time.perf_counter() - begun, used.ru_utime + used.ru_stime,"
+        " used.ru_maxrss / 1000]))"
+    )
+    command = [sys.executable, "-c", program, sys.executable, *arguments]
+    root = Path(__file__).parents[3]
+    ran = subprocess.run(
+        command, cwd=cwd, capture_output=True, text=True, check=True, env=_environment(root)
+    )
+    print(task, ran.stderr.strip()[-200:], file=sys.stderr, flush=True)
+    code, seconds, processor, memory = json.loads(ran.stdout)
+    if code:
+        raise RuntimeError(f"{task}: {ran.stderr[-2000:]}")
+    return Cost(study, task, seconds, processor, memory)
+
+
+def _environment(root: Path) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(root)}
+
+
+def write(size: Size, paths: StudyLayout) -> None:
+    """Write the journal of a study that was interrupted after these trials, and a snapshot."""
+    spec = size.spec
+    events = _events(spec, size)
+    paths.journal.write_bytes(encoded(Entry(event, 0.01 * n) for n, event in enumerate(events)))
+    entries = list(read_journal(paths.journal))
+    backend = plugins.backend(spec.search.backend)(Problem.of(spec, "regression"))
+    assert isinstance(backend, Resumable)
+    state = backend.snapshot()
+    assert state is not None
+    backend.restore(past(entries), state)
+    with Journal(paths.journal) as journal:
+        Snapshots(paths, journal, backend, Answers(backend)).write()
+    backend.close()
+
+
+def _events(spec: StudySpec, size: Size) -> Iterator[Any]:
+    draw = random.Random(7)  # noqa: S311 - values, not secrets
+    yield Started(uuid4().hex, spec.as_dict(), "", file="long.yaml", data={"name": "california"})
+    yield Resumed(spec.search.trials, None, "fused", 2)
+    folds = spec.evaluation.trainings
+    for number, params in zip(range(size.trials), _points(spec, draw), strict=False):
+        yield Asked(Trial(number, Suggestion(params, size.epochs), spec.search.seed))
+        level = draw.random()
+        for fold in range(folds):
+            for epoch in range(1, size.epochs + 1):
+                metrics = {"loss": level + 0.9 / epoch, "val_loss": level + 1 / epoch}
+                yield Reported(Report(number, fold, epoch, metrics))
+        scores = tuple(level + draw.random() / 100 for _ in range(folds))
+        value = sum(scores) / folds
+        epochs = size.epochs * folds
+        yield Told(
+            Outcome(number, TrialState.COMPLETE, value, {"val_loss": value}, scores, epochs, 0.5)
+        )
+    yield Stopped(StudyState.INTERRUPTED, 3600.0)
+
+
+def _points(spec: StudySpec, draw: random.Random) -> Iterator[Params]:
+    """Yield the points that the backend draws, or for TPE any."""
+    space: SearchSpace = spec.search_space
+    if spec.search.backend == "randomized":
+        from searchlab.backends.randomized import RandomizedBackend
+
+        backend = RandomizedBackend(Problem.of(spec, "regression"))
+        yield from (each.params for each in backend.suggestions())
+    while True:
+        yield {
+            name: draw.randint(domain.low, domain.high)
+            if isinstance(domain, Int)
+            else draw.uniform(domain.low, domain.high)  # type: ignore[union-attr]
+            for name, domain in space
+        }
+
+
+def resume(directory: Path) -> None:
+    """Do what `run` does with the journal before the first trial."""
+    from searchlab.core.garbage import no_collection
+    from searchlab.engine import snapshots
+    from searchlab.journal.record import StudyRecord
+
+    paths = StudyLayout(directory)
+    with no_collection():
+        entries = list(read_journal(paths.journal))
+        record = StudyRecord(entries)
+    begun = time.perf_counter()
+    backend = plugins.backend(record.spec.search.backend)(Problem.of(record.spec, "regression"))
+    made = time.perf_counter()
+    snapshots.resume(backend, entries, paths)
+    took = f"restored in {time.perf_counter() - made:.1f} s"
+    print(f"the library was imported in {made - begun:.1f} s, the search {took}", file=sys.stderr)
+    if backend.ask(len(record.trials)) is None:
+        raise RuntimeError("the backend has no further trial")
+    backend.close()
+
+
+if __name__ == "__main__":
+    resume(Path(sys.argv[1]))
