@@ -79,7 +79,7 @@ class Snapshots:
         snapshot = Snapshot(
             journal.lines, journal.checksum, _versions(), dict(self._answers.open), kept
         )
-        with suppress(OSError), whole_file(self._path) as scratch:
+        with suppress(OSError), whole_file(self._path, lasting=False) as scratch:
             scratch.write_text(json.dumps(encode(snapshot)), encoding="utf-8")
 
     def close(self) -> None:

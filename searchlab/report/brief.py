@@ -68,7 +68,7 @@ def load_brief(name: str, cwd: Path) -> Brief:
         return kept.brief
     brief = brief_of(load_record(name, cwd), paths.directory)
     if state is not None and state == _state(paths):  # no process has written meanwhile
-        with suppress(OSError, ValueError), whole_file(paths.brief) as scratch:
+        with suppress(OSError, ValueError), whole_file(paths.brief, lasting=False) as scratch:
             values = encode(_Kept(__version__, *state, brief))
             scratch.write_text(json.dumps(values, allow_nan=False), encoding="utf-8")
     return brief
