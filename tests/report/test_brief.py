@@ -58,7 +58,7 @@ def test_a_journal_that_has_grown_is_read_again(paths, tmp_path, loads, whole):
     assert load_brief("housing", tmp_path).row.trials == 5
     paths.journal.write_bytes(before)
     assert load_brief("housing", tmp_path).row.trials == 4
-    assert len(loads) == 3
+    assert len(loads) == (3 if whole else 2)  # half a line is not the end of anything
 
 
 @pytest.mark.parametrize(
