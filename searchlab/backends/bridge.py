@@ -3,11 +3,11 @@
 `RandomizedSearchCV.fit` returns only when all candidates are scored, so it runs in a thread of its
 own. It passes its fits to joblib, which passes them to the joblib backend below, by joblib's
 documented extension point. This backend runs nothing by itself: it keeps the fits in the order of
-their dispatch. joblib dispatches one more for each that ends, and the bridge asks it for those of
-the candidates that it is asked for, so that not all fits of a long search are there at once. When
-the bridge is asked for candidate 7, it starts one thread, which runs the fits of candidate 7 one
-after the other. The first fit gives the estimator its params; the estimator's
-`fit` passes them on as the answer and waits.
+their dispatch. joblib dispatches one more for each that ends, and the bridge has it dispatch those
+of the candidates that it is asked for, so that not all fits of a long search are there at once.
+When the bridge is asked for candidate 7, it starts one thread, which runs the fits of candidate 7
+one after the other. The first fit gives the estimator its params; the estimator's `fit` passes them
+on as the answer and waits.
 
 When candidate 7 is told, its `fit` returns, the search's scorer returns the score of each fold, and
 the thread ends. So there is one thread for each open candidate, candidates can be told in any
@@ -232,11 +232,18 @@ class Bridge:
             self._thread.join()
 
     def _take(self, number: int) -> list[_Fit]:
-        """Have the fits of a candidate dispatched, and forget them."""
+        """Have the fits of a candidate dispatched, and forget them.
+
+        Raises:
+            InputError: if the search cannot make them.
+        """
         first = self._place(number) * self._folds
         fits = range(first, first + self._folds)
-        while self._dispatched < fits.stop:
+        while (before := self._dispatched) < fits.stop:
             self._dispatcher.parallel.dispatch_next()
+            if self._dispatched == before:
+                self._error = self._error or RuntimeError("it makes no more fits")
+                self._check()
         return [self._fits.pop(fit) for fit in fits]
 
     def _place(self, number: int) -> int:
@@ -258,7 +265,7 @@ class Bridge:
         self._thread.join()
 
     def dispatched(self, fit: _Fit) -> _Fit:
-        """Keep the next fit; joblib calls this in the search's thread, in order."""
+        """Keep the next fit; joblib calls this from one thread at a time, in order."""
         if self._closed:
             raise _Closed
         self._fits[self._dispatched] = fit
