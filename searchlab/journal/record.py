@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -70,6 +71,7 @@ class StudyRecord:
         budget: the latest budget and workers, or None before the first.
         stopped: how the last process left the study; None while a process runs it, or if it died.
         best: the number of the best COMPLETE trial (the earliest of equals), or None.
+        ranking: cost and number of each COMPLETE trial, best first, then earliest first.
         confirmations: the results of trainings with other seeds, by trial and seed.
         baselines: the simple models for comparison, by name.
         clock: the logical time.
@@ -81,6 +83,7 @@ class StudyRecord:
         self.budget: Resumed | None = None
         self.stopped: Stopped | None = None
         self.best: int | None = None
+        self.ranking: list[tuple[float, int]] = []
         self.confirmations: dict[tuple[int, int], Confirmed] = {}
         self.baselines: dict[str, Compared] = {}
         self.clock = Clock()
@@ -213,6 +216,7 @@ class StudyRecord:
         self._states[str(outcome.state)] += 1
         self._epochs += outcome.epochs
         if outcome.state is TrialState.COMPLETE and outcome.value is not None:
+            insort(self.ranking, (self.spec.objective.cost(outcome.value), outcome.number))
             best = self.best_trial
             value = None if best is None or best.outcome is None else best.outcome.value
             if value is None or self.spec.objective.better(outcome.value, value):

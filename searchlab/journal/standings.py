@@ -65,7 +65,7 @@ def best_trials(
         among: the numbers of the trials to consider, or None for all.
     """
     chosen: dict[Hashable, TrialRecord] = {}
-    for trial, _ in ranked(record, among):
+    for trial, _ in _best_first(record, among):
         if len(chosen) == count:
             break
         chosen.setdefault(identity(trial.trial.suggestion.params), trial)
@@ -76,8 +76,19 @@ def ranked(
     record: StudyRecord, among: Iterable[int] | None = None
 ) -> list[tuple[TrialRecord, float]]:
     """Return the COMPLETE trials with their objectives, best first, then earliest first."""
-    cost = record.spec.objective.cost
-    return sorted(complete(record, among), key=lambda pair: cost(pair[1]))
+    return list(_best_first(record, among))
+
+
+def _best_first(
+    record: StudyRecord, among: Iterable[int] | None
+) -> Iterator[tuple[TrialRecord, float]]:
+    """Yield them one by one, as mostly the first few of very many are wanted."""
+    if among is not None:
+        cost = record.spec.objective.cost
+        yield from sorted(complete(record, among), key=lambda pair: cost(pair[1]))
+        return
+    for _, number in record.ranking:
+        yield from complete(record, [number])
 
 
 def complete(
