@@ -86,3 +86,22 @@ def test_rung_of(oracle):
     assert {(each.initial_epoch, each.trial_id) for each in rungs} == {(0, None)}
     assert promoted.trial_id == ids[0]
     assert promoted.initial_epoch == rungs[0].epochs < promoted.epochs
+
+
+def test_promotable(oracle):
+    """Of a rung, as many as the next one has places; the promoted is the best of them, then gone."""
+    private.keep_in_memory(oracle)
+    size = private.first_rung(oracle)
+    assert private.promotable(oracle) == set()
+    for number in range(size):
+        trial = oracle.create_trial(str(number))
+        oracle.update_trial(trial.trial_id, {"val_loss": float(number)})
+        trial.status = "COMPLETED"
+        oracle.end_trial(trial)
+    before = private.promotable(oracle)
+    assert before == {str(number) for number in range(len(before))}
+    assert 0 < len(before) < size / 2
+    promoted = private.rung_of(oracle.create_trial("next").hyperparameters.values)
+    assert promoted.trial_id == "0"
+    assert private.promotable(oracle) == before - {"0"}
+    assert not hasattr(oracle, "promotable")

@@ -1,9 +1,10 @@
-"""Canaries: what searchlab reads in Optuna's words is still there, and is needed."""
+"""Canaries: what searchlab reads in Optuna's words and samplers is still there, and is needed."""
 
 import warnings
 
 import pytest
 
+from searchlab.private import optuna as private
 from searchlab.private.optuna import ends_search, without_remarks
 
 
@@ -50,3 +51,61 @@ def test_without_remarks():
         with without_remarks():
             remarks()
     assert [str(each.message) for each in heard] == []
+
+
+def asked(study, count: int) -> list[float]:
+    return [study.ask().suggest_float("x", 0.0, 1.0) for _ in range(count)]
+
+
+@pytest.mark.parametrize("name", ["TPESampler", "RandomSampler"])
+def test_random_states(name):
+    """Samplers draw from these generators and from no others; the seed alone brings none back."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    samplers = [getattr(optuna.samplers, name)(seed=seed) for seed in (1, 2)]
+    first, second = (optuna.create_study(sampler=sampler) for sampler in samplers)
+    states = [each.get_state() for each in private.random_states(first.sampler)]
+    drawn = asked(first, 3)
+    assert asked(second, 3) != drawn
+    for generator, state in zip(private.random_states(second.sampler), states, strict=True):
+        generator.set_state(state)
+    assert asked(second, 3) == drawn
+
+
+def test_param_groups():
+    """TPE splits params into those that always come together; what was put back is used."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    with private.without_remarks():
+        sampler = optuna.samplers.TPESampler(seed=1, group=True, n_startup_trials=1)
+    study = optuna.create_study(sampler=sampler)
+    for params in ({"a", "b"}, {"a"}, {"a", "b"}):
+        trial = study.ask()
+        for name in sorted(params):
+            trial.suggest_float(name, 0.0, 1.0)
+        study.tell(trial, 1.0)
+    groups = private.param_groups(sampler)
+    assert sorted(groups) == [["a"], ["b"]]
+    uniform = optuna.distributions.FloatDistribution(0.0, 1.0)
+    private.restore_param_groups(sampler, groups[::-1], {"a": uniform, "b": uniform})
+    assert private.param_groups(sampler) == groups[::-1]
+    assert private.param_groups(optuna.samplers.TPESampler()) is None
+    assert private.param_groups(optuna.samplers.RandomSampler()) is None
+
+
+def test_open_trial():
+    """A running trial that was added takes reports and its end; notes of its sampler are there."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study()
+    running = optuna.trial.TrialState.RUNNING
+    study.add_trial(optuna.trial.create_trial(state=running, system_attrs={"of": "the sampler"}))
+    trial = private.open_trial(study, 0)
+    assert private.notes_of(trial) == {"of": "the sampler"}
+    assert not hasattr(trial, "system_attrs")
+    trial.report(0.5, 1)
+    study.tell(trial, 0.25)
+    assert (study.trials[0].value, study.trials[0].intermediate_values) == (0.25, {1: 0.5})
