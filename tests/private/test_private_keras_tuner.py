@@ -89,7 +89,7 @@ def test_rung_of(oracle):
 
 
 def test_promotable(oracle):
-    """Of a rung, as many as the next one has places; the promoted is the best of them, then gone."""
+    """Of a rung, as many as the next one has places, the best of which is promoted first."""
     private.keep_in_memory(oracle)
     size = private.first_rung(oracle)
     assert private.promotable(oracle) == set()

@@ -128,3 +128,30 @@ def test_scoring_app():
     assert list(inspect.signature(scoring_server.init).parameters) == ["model"]
     command, _ = scoring_server.get_cmd("model", 5001, "127.0.0.1")
     assert command.endswith("mlflow.pyfunc.scoring_server.app:app")
+
+
+def test_insert_runs(client):
+    """Runs that are added at once are those that the public calls make; a server takes none."""
+    from mlflow.entities import Metric, Param
+
+    metrics = [Metric("loss", 1.0 / step, 1000 + step, step) for step in (1, 2)]
+    params, tags = [Param("units", "8")], {"mlflow.user": "me", "kind": "trial"}
+    one = client.create_run("1", start_time=5, tags=tags, run_name="trial").info.run_id
+    client.log_batch(one, metrics, params)
+    client.set_terminated(one, "KILLED", 9)
+    ended = private.EndedRun("trial", "KILLED", 5, 9, tags, params, metrics)
+    (other,) = private.insert_runs(client, "1", [ended])
+
+    def shown(run_id):
+        run = client.get_run(run_id)
+        values = {**run.to_dictionary()["info"], **run.data.to_dictionary()}
+        history = client.get_metric_history(run_id, "loss")
+        return repr((values, history)).replace(run_id, "ID")
+
+    assert shown(other) == shown(one)
+
+    class Elsewhere:
+        class _tracking_client:  # noqa: N801 - MLflow's name
+            store = object()
+
+    assert private.insert_runs(Elsewhere(), "1", [ended]) is None
