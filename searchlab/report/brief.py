@@ -1,7 +1,7 @@
 """A study in brief, as `list` shows it: kept beside the journal, which may be long.
 
-What is kept is used only as long as the journal has the size and the last checksum that it had, and
-searchlab is the same version; the checksum of a line covers all lines before it.
+What is kept is used only as long as the journal is where it was, with the size and the last checksum
+that it had, and searchlab is the same version; the checksum of a line covers all lines before it.
 """
 
 from __future__ import annotations
@@ -42,9 +42,10 @@ class Brief:
 
 @dataclass(frozen=True)
 class _Kept:
-    """A brief and the journal that it was made of: its size in bytes and its checksum."""
+    """A brief and what it was made of: the place of a journal, its size in bytes, its checksum."""
 
     version: str
+    directory: str
     size: int
     checksum: int
     brief: Brief
@@ -74,16 +75,16 @@ def load_brief(name: str, cwd: Path) -> Brief:
     return brief
 
 
-def _state(paths: StudyLayout) -> tuple[int, int] | None:
-    """Return the size and the last checksum of a journal; None if it has no whole last line."""
+def _state(paths: StudyLayout) -> tuple[str, int, int] | None:
+    """Return place, size and last checksum of a journal; None if its last line is not whole."""
     with suppress(OSError):
-        checksum = last_checksum(paths.journal)
-        return None if checksum is None else (paths.journal.stat().st_size, checksum)
+        checksum, size = last_checksum(paths.journal), paths.journal.stat().st_size
+        return None if checksum is None else (str(paths.directory), size, checksum)
     return None
 
 
-def _is_of(kept: _Kept, state: tuple[int, int]) -> bool:
-    return (kept.version, kept.size, kept.checksum) == (__version__, *state)
+def _is_of(kept: _Kept, state: tuple[str, int, int]) -> bool:
+    return (kept.version, kept.directory, kept.size, kept.checksum) == (__version__, *state)
 
 
 def _read(paths: StudyLayout) -> _Kept | None:

@@ -82,3 +82,12 @@ def test_a_brief_that_cannot_be_written_costs_only_time(paths, tmp_path):
     """A directory in its place changes nothing."""
     paths.brief.mkdir()
     assert load_brief("housing", tmp_path) == load_brief("housing", tmp_path)
+
+
+def test_a_study_that_was_moved_has_its_new_paths(paths, tmp_path):
+    """The brief that came along names the model where it was."""
+    load_brief("housing", tmp_path)
+    moved = tmp_path / "moved"
+    (moved / ".searchlab").mkdir(parents=True)
+    paths.directory.rename(moved / ".searchlab" / "housing")
+    assert str(moved) in load_brief("housing", moved).json["model_path"]
