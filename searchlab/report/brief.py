@@ -1,7 +1,8 @@
 """A study in brief, as `list` shows it: kept beside the journal, which may be long.
 
-What is kept is used only as long as the journal is where it was, with the size and the last checksum
-that it had, and searchlab is the same version; the checksum of a line covers all lines before it.
+What is kept is used only as long as the journal is where it was, with the size and the last
+checksum that it had, and searchlab is the same version; the checksum of a line covers all lines
+before it.
 """
 
 from __future__ import annotations
