@@ -86,6 +86,7 @@ def test_a_brief_that_cannot_be_written_costs_only_time(paths, tmp_path):
 
 def test_a_study_that_was_moved_has_its_new_paths(paths, tmp_path):
     """The brief that came along names the model where it was."""
+    paths.journal.write_bytes(encoded(make.small_study(model_path="best/model.keras")))
     load_brief("housing", tmp_path)
     moved = tmp_path / "moved"
     (moved / ".searchlab").mkdir(parents=True)
