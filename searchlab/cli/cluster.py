@@ -32,7 +32,7 @@ def submit(
     from searchlab.engine import plugins
     from searchlab.remote.bundle import bundle, server_uri
     from searchlab.remote.client import Cluster
-    from searchlab.remote.sent import remember
+    from searchlab.remote.sent import remember, sent
     from searchlab.study.file import load_study
     from searchlab.study.folds import refuse_folds
 
@@ -43,6 +43,7 @@ def submit(
     if dry_run:
         print_sent({Path("/", name): len(packed.files[name]) for name in packed.files}, study)
         return
+    sent(Path.cwd())  # before anything is sent, it has to be possible to remember that
     with Cluster(address) as cluster:
         cluster.submit(packed)
         remember(packed.name, cluster.address, Path.cwd())

@@ -108,7 +108,7 @@ def ids_of(record: StudyRecord) -> tuple[StudyIds | None, Path]:
 
 def print_step(line: str, console: Console) -> None:
     """Write a line about a step that takes time."""
-    console.print(f"{line} ...", style="dim", markup=False)
+    console.print(f"{line} ...", style="dim")
 
 
 def print_data(profile: Profile, console: Console, file: Path | None = None) -> None:
@@ -136,7 +136,9 @@ def console(output: TextIO | None = None) -> Console:
     """Make a console that wraps lines on a terminal only."""
     from rich.console import Console
 
-    return Console(file=output, highlight=False, soft_wrap=not (output or sys.stdout).isatty())
+    # Names, paths and messages are texts of users': `[red]` and `:smile:` stay as written.
+    wrap = not (output or sys.stdout).isatty()
+    return Console(file=output, soft_wrap=wrap, highlight=False, markup=False, emoji=False)
 
 
 def view(console: Console, output: TextIO) -> Tracker:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -151,7 +152,7 @@ def reproduce(name: str, trial: int | None, as_json: bool) -> None:
         if as_json:
             print_json(result.as_dict(), output)
         else:
-            terminal.print("\n".join(result.lines()), markup=False, soft_wrap=True)
+            terminal.print("\n".join(result.lines()), soft_wrap=True)
     raise click.exceptions.Exit(0 if result.same else FAILED)
 
 
@@ -179,10 +180,9 @@ def repair(name: str) -> None:
     from searchlab.errors import InputError
     from searchlab.journal.home import StudyHome
     from searchlab.journal.repair import repair_journal
-    from searchlab.study.others import is_name
 
     home = StudyHome(name, Path.cwd())
-    if not (is_name(name) and home.paths.journal.exists()):
+    if not os.path.lexists(home.paths.journal):  # what it is there is told below
         raise InputError(f"there is no study {name!r} in this directory: searchlab list shows them")
     with home.locked():
         done = repair_journal(home.paths.journal)

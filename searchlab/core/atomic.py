@@ -10,10 +10,13 @@ import contextlib
 import errno
 import os
 import re
+import secrets
 import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+
+_RANDOM = 6  # bytes of a scratch file's name
 
 _NO_MATTER = {errno.EINVAL, errno.EACCES, errno.EPERM}
 
@@ -29,7 +32,7 @@ def whole_file(path: Path, *, lasting: bool = True) -> Iterator[Path]:
     Raises:
         OSError: if the file cannot be written.
     """
-    scratch = path.with_name(f".{os.getpid()}-{path.name}")
+    scratch = _beside(path)
     try:
         yield scratch
         if lasting:
@@ -55,22 +58,22 @@ def whole_directory(path: Path, *, lasting: bool = True) -> Iterator[Path]:
     Raises:
         OSError: if the file cannot be written.
     """
-    scratch = path.with_name(f".{os.getpid()}-{path.name}")
+    scratch = _beside(path)
     old = path.with_name(f"{scratch.name}.old")
     make_directory(path.parent)
-    _clean(path)
+    clear_away(path.parent, path.name)
     try:
         scratch.mkdir()
         yield scratch
         if lasting:
             _force_below(scratch)
-        if path.exists():
+        if os.path.lexists(path):
             path.rename(old)
         scratch.rename(path)
         if lasting:
             force(path.parent)
     finally:
-        _clean(path)
+        clear_away(path.parent, path.name)
 
 
 def make_directory(path: Path) -> None:
@@ -107,8 +110,24 @@ def _force_below(directory: Path) -> None:
         force(each)
 
 
-def _clean(path: Path) -> None:
-    ours = re.compile(rf"\.\d+-{re.escape(path.name)}(\.old)?")
-    for left in path.parent.iterdir():
+def _beside(path: Path) -> Path:
+    """Return a name beside a path that nobody knows, so that no link can wait there."""
+    return path.with_name(f".{secrets.token_hex(_RANDOM)}-{path.name}")
+
+
+def clear_away(directory: Path, name: str | None = None) -> None:
+    """Remove what killed processes left of files and directories that were not whole yet.
+
+    Args:
+        directory: where they were written; nobody else may write there now.
+        name: the name that they would have got; None for all.
+    """
+    of = ".+" if name is None else re.escape(name)
+    ours = re.compile(rf"\.[0-9a-f]{{{2 * _RANDOM}}}-{of}(\.old)?")
+    for left in directory.iterdir():
         if ours.fullmatch(left.name):
-            shutil.rmtree(left, ignore_errors=True)
+            if left.is_dir() and not left.is_symlink():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                with contextlib.suppress(OSError):
+                    left.unlink()

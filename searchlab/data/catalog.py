@@ -64,7 +64,8 @@ def matching(given: str, base: Path) -> list[Path]:
     """Return the files that a pattern such as parts/*.csv stands for, sorted by their names."""
     if not _PATTERN.search(given) or (base / given).exists():
         return []
-    return sorted(Path(each) for each in glob.glob(str(base / given), recursive=True))  # noqa: PTH207
+    place = given if Path(given).is_absolute() else f"{glob.escape(str(base))}/{given}"
+    return sorted(Path(each) for each in glob.glob(place, recursive=True))  # noqa: PTH207
 
 
 def file_problems(given: str | tuple[str, ...], base: Path) -> Iterator[str]:
@@ -78,7 +79,7 @@ def file_problems(given: str | tuple[str, ...], base: Path) -> Iterator[str]:
         path = base / name
         if is_address(name) or path.is_dir() or matching(name, base):
             continue
-        if _PATTERN.search(name):
+        if _PATTERN.search(name) and not path.exists():
             yield f"no file is named like {name}: a path starts at the study file's directory"
         elif ending_of(path.name) is None:
             yield f"{name} is an unknown kind of file: give one of {', '.join(ENDINGS)}"

@@ -231,7 +231,8 @@ class Search:
         Only trials whose model still exists are ranked: the others will never be among the best.
         """
         paths, backend, needed = self._jobs.layout, self._backend, set[int | None]()
-        if not paths.models.is_dir():
+        ended = paths.kept() - self._running
+        if not ended:
             return
         record = self._recorder.record
         if backend.resumes_weights:
@@ -239,7 +240,6 @@ class Search:
                 return
             needed |= {trial.trial.suggestion.resume_from for trial in record.unfinished()}
             needed |= set(backend.continuable())
-        ended = {int(path.name) for path in paths.models.iterdir()} - self._running
         best = best_trials(record, max(1, record.ending.top), ended)
         for number in ended - needed - {trial.trial.number for trial in best}:
             shutil.rmtree(paths.model(number), ignore_errors=True)

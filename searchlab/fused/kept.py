@@ -12,13 +12,13 @@ import contextlib
 import hashlib
 import os
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from platformdirs import user_cache_path
-
 from searchlab.core.versions import installed
+from searchlab.journal.layout import cache_layout
 from searchlab.private.tensorflow import cache_flags, chooses_cache, is_executable
 
 _MOST = 2**29
@@ -48,7 +48,7 @@ def keep_compiled(threads: int) -> None:
     flags = os.environ.get("TF_XLA_FLAGS", "")
     if chooses_cache(flags) or (kind := _kind(threads)) is None:
         return
-    home = user_cache_path("searchlab") / "programs"
+    home = cache_layout().programs
     directory = home / kind
     with contextlib.suppress(OSError):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -84,8 +84,8 @@ def _make_room(home: Path) -> None:
 def _settled(home: Path, now: float) -> Iterator[tuple[float, int, Path]]:
     """Yield the modification time, size and path of each file that is safe to remove."""
     for file in home.glob("*/*"):
-        with contextlib.suppress(FileNotFoundError):  # another process may be making room too
-            stat = file.stat()
-            empty = not stat.st_size and is_executable(file)
-            if empty or now - stat.st_mtime > _SETTLED:
-                yield stat.st_mtime, stat.st_size, file
+        with contextlib.suppress(OSError):  # another process may be making room too
+            found = file.lstat()
+            empty = not found.st_size and is_executable(file)
+            if stat.S_ISREG(found.st_mode) and (empty or now - found.st_mtime > _SETTLED):
+                yield found.st_mtime, found.st_size, file

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from searchlab.core.escape import code_in_markdown, in_markdown
 from searchlab.core.wording import ROWS, number_text
 from searchlab.data.reading.dialect import Notation
 from searchlab.package.manifest import Manifest
@@ -39,17 +40,22 @@ def _lines(of: Manifest, directory: Path) -> Iterator[str]:
     kind = "quantity" if rows.task == "regression" else f"class ({len(rows.labels)} of them)"
     yield f"# {of.study}"
     yield ""
-    yield f"A Keras model that predicts the {kind} `{rows.target}`, found by searchlab: the"
-    yield f"winner, trial {of.trial}, of the study `{of.study}`. Made on {of.created}."
+    yield f"A Keras model that predicts the {kind} {code_in_markdown(rows.target)}, found by"
+    yield f"searchlab: the winner, trial {of.trial}, of the study `{of.study}`."
+    yield f"Made on {of.created}."
     yield from _section("Scores")
     yield from _scores(of)
     yield from _section("Data")
-    yield f"`{of.data['name']}` ({of.data['source']}), {of.data['rows']:,} rows; SHA-256 of its"
+    name, source = code_in_markdown(of.data["name"]), in_markdown(of.data["source"])
+    yield f"{name} ({source}), {of.data['rows']:,} rows; SHA-256 of its"
     yield f"content: `{of.data['digest']}`."
     yield from _section("Input")
     yield from _input(of)
     if rows.labels:
-        yield from ["", f"Classes: {', '.join(f'`{label!r}`' for label in rows.labels)}."]
+        yield from [
+            "",
+            f"Classes: {', '.join(code_in_markdown(repr(label)) for label in rows.labels)}.",
+        ]
     yield from _section("Params")
     yield from _table({**of.fixed, **of.params, "seed": of.seed, "epochs": of.epochs})
     yield from _section("Use")
@@ -96,11 +102,12 @@ def _input(of: Manifest) -> Iterator[str]:
         form = f", {rows.forms[name]}" if name in rows.forms else ""
         sign = rows.dialect.notations.get(name, Notation()).sign
         unit = f", in {sign}: 45 is 45 {sign}" if sign else ""
-        yield f"- `{name}`: {kind}{form}{unit}"
+        yield f"- {code_in_markdown(name)}: {kind}{form}{unit}"
     if len(rows.kinds) > _MANY:
         yield f"- and {len(rows.kinds) - _MANY} more: see `model.json`"
     if rows.id is not None:
-        yield f"- `{rows.id}`, if there: goes with the predictions, and is no feature"
+        name = code_in_markdown(rows.id)
+        yield f"- {name}, if there: goes with the predictions, and is no feature"
 
 
 def _use(of: Manifest) -> Iterator[str]:
@@ -136,4 +143,4 @@ def _table(values: Mapping[str, Any], head: str = "param") -> Iterator[str]:
     yield f"| {head} | value |"
     yield "|---|---|"
     for name, value in values.items():
-        yield f"| {name} | {value} |"
+        yield f"| {in_markdown(name)} | {in_markdown(value)} |"

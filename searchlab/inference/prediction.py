@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from searchlab.core.atomic import whole_file
+from searchlab.core.escape import in_spreadsheet
 from searchlab.errors import DataError, InputError
 from searchlab.inference.model import Model
 from searchlab.inference.raw import read_input
@@ -26,11 +27,22 @@ def _write_arrays(table: pd.DataFrame, path: Path) -> None:
                 np.lib.format.write_array(file, array, allow_pickle=False)
 
 
+def _cells(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table in which no text is a formula to a spreadsheet."""
+    texts = table.select_dtypes(exclude=["number", "bool", "datetime"]).columns
+    safe = table.copy()
+    for name in texts:
+        safe[name] = table[name].astype(object).map(in_spreadsheet)
+    return safe.rename(columns=in_spreadsheet)
+
+
 _WRITERS: Mapping[str, Callable[[pd.DataFrame, Path], None]] = {
-    ".csv": lambda table, path: table.to_csv(path, index=False),
-    ".csv.gz": lambda table, path: table.to_csv(path, index=False, compression="gzip"),
-    ".tsv": lambda table, path: table.to_csv(path, index=False, sep="\t"),
-    ".tsv.gz": lambda table, path: table.to_csv(path, index=False, sep="\t", compression="gzip"),
+    ".csv": lambda table, path: _cells(table).to_csv(path, index=False),
+    ".csv.gz": lambda table, path: _cells(table).to_csv(path, index=False, compression="gzip"),
+    ".tsv": lambda table, path: _cells(table).to_csv(path, index=False, sep="\t"),
+    ".tsv.gz": lambda table, path: _cells(table).to_csv(
+        path, index=False, sep="\t", compression="gzip"
+    ),
     ".parquet": lambda table, path: table.to_parquet(path, index=False),
     ".npz": _write_arrays,
 }
@@ -84,7 +96,7 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
 
 def print_table(table: pd.DataFrame, output: TextIO) -> None:
     """Write predictions as CSV to a stream."""
-    table.to_csv(output, index=False)
+    _cells(table).to_csv(output, index=False)
 
 
 def _ending(path: Path) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from searchlab.core.atomic import make_directory
+from searchlab.core.atomic import clear_away, make_directory
 from searchlab.core.garbage import no_collection
 from searchlab.errors import InputError, JournalError, StudyLockedError
 from searchlab.journal.journal import read_journal
@@ -55,6 +55,8 @@ class StudyHome:
         try:
             make_directory(self.directory)
             lock.acquire()
+            clear_away(self.directory)
+            owner.unlink(missing_ok=True)  # it may be a link to anywhere
             owner.write_text(f"process {os.getpid()} on {socket.gethostname()}")
         except Timeout:
             raise StudyLockedError(

@@ -36,6 +36,9 @@ _END = len(b',"crc":"00000000"}\n')
 
 _LEVELS = 3  # directories with the names of the journal, its study and `.searchlab`
 
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+"""How the file is opened: a link could have any file of the user's cut off and written to."""
+
 _EVENTS = {kind.__name__: decoder(kind) for kind in get_args(Event)}
 
 
@@ -58,7 +61,7 @@ class Journal:
             good, self._crc, self.lines = 0, 0, 0
             for line in _whole_lines(path):
                 good, self._crc, self.lines = good + len(line), _checksum(line), self.lines + 1
-            self._file: BinaryIO = path.open("ab", buffering=0)
+            self._file: BinaryIO = os.fdopen(os.open(path, _APPEND, 0o666), "ab", buffering=0)
             self._file.truncate(good)
             for directory in path.parents[:_LEVELS]:  # a process may have died before it did this
                 force(directory)
@@ -121,7 +124,10 @@ def read_journal(path: Path) -> Iterator[Entry]:
             yield _decode(path, number, line, before)
             before = _checksum(line)
     except OSError as error:
-        raise JournalError(f"{path}: cannot be read ({error.strerror})") from None
+        raise JournalError(
+            f"{path}: cannot be read ({error.strerror}): give access to it, or restore it from a "
+            "backup, then run this again"
+        ) from None
 
 
 def checksum(path: Path, lines: int) -> int | None:
@@ -148,9 +154,13 @@ def last_checksum(path: Path) -> int | None:
 
 def _whole_lines(path: Path) -> Iterator[bytes]:
     """Return the complete lines."""
-    if not path.exists():
+    try:
+        file = path.open("rb")
+    except (FileNotFoundError, NotADirectoryError):
+        if path.is_symlink():
+            raise
         return
-    with path.open("rb") as file:
+    with file:
         for line in file:
             if line.endswith(b"\n"):
                 yield line

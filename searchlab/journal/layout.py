@@ -8,8 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from platformdirs import user_cache_path
+
+from searchlab.errors import InputError, JournalError
+from searchlab.study.others import is_name
+
 ROOT = ".searchlab"
 """The directory, in the working directory, below which everything is kept."""
+
+_SUBMITTED = ".submitted"
 
 
 @dataclass(frozen=True)
@@ -87,9 +94,21 @@ class StudyLayout:
         """The output of trainings."""
         return self.directory / "workers"
 
+    def damaged(self, number: int) -> Path:
+        """Return the copy of the journal as it was before a repair."""
+        return self.directory / f"journal.damaged-{number}.jsonl"
+
     def model(self, number: int) -> Path:
         """Return the directory of a trial's weights."""
         return self.models / str(number)
+
+    def kept(self) -> set[int]:
+        """Return the trials with weights; whatever else lies beside them is nobody's."""
+        try:
+            names = [each.name for each in self.models.iterdir()]
+        except OSError:  # a training that needs them says so
+            return set()
+        return {int(name) for name in names if name.isascii() and name.isdecimal()}
 
     def checkpoint(self, number: int, fold: int) -> Path:
         """Return the file of the weights of one fold of a trial."""
@@ -111,13 +130,22 @@ def study_data(data: Path) -> Path:
 
 
 def study_layout(name: str, cwd: Path) -> StudyLayout:
-    """Return the paths of a study of a working directory."""
-    return StudyLayout(cwd.resolve() / ROOT / name)
+    """Return the paths of a study of a working directory.
+
+    Raises:
+        InputError: if no study may have this name, such as one that leads elsewhere.
+    """
+    return StudyLayout(cwd.resolve() / ROOT / _checked(name))
 
 
 def journals(cwd: Path) -> list[Path]:
-    """List the journals of a working directory, by the names of their studies."""
-    return sorted((cwd / ROOT).glob("*/journal.jsonl"))
+    """List the journals of a working directory, by the names of their studies.
+
+    Raises:
+        JournalError: if the directory with the studies cannot be read.
+    """
+    layouts = [StudyLayout(cwd / ROOT / name) for name in _names(cwd / ROOT)]
+    return [each.journal for each in layouts if _may_exist(each.journal)]
 
 
 def sent_file(cwd: Path) -> Path:
@@ -157,14 +185,80 @@ class SubmissionLayout:
 
 
 def submission_layout(name: str, cwd: Path) -> SubmissionLayout:
-    """Return the paths of a submitted study."""
-    return SubmissionLayout(cwd / ROOT / ".submitted" / name)
+    """Return the paths of a submitted study.
+
+    Raises:
+        InputError: if no study may have this name.
+    """
+    return SubmissionLayout(cwd / ROOT / _SUBMITTED / _checked(name))
 
 
 def submissions(cwd: Path) -> list[str]:
-    """List the names of the submitted studies, in alphabetical order."""
-    orders = (cwd / ROOT / ".submitted").glob("*/order.json")
-    return sorted(path.parent.name for path in orders)
+    """List the names of the submitted studies, in alphabetical order.
+
+    Raises:
+        JournalError: if their directory cannot be read.
+    """
+    names = _names(cwd / ROOT / _SUBMITTED)
+    return [name for name in names if _may_exist(submission_layout(name, cwd).order)]
+
+
+def _names(directory: Path) -> list[str]:
+    """List what may be named after a study in a directory; nothing if it is not there."""
+    try:
+        return sorted(each.name for each in directory.iterdir() if is_name(each.name))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise JournalError(
+            f"{directory}: cannot be read ({error.strerror}): give access to it, then run this "
+            "again"
+        ) from None
+
+
+def _may_exist(path: Path) -> bool:
+    """Return whether there is a file, also one that cannot be looked at or is a broken link."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:  # whoever reads it reports this error
+        return True
+    return True
+
+
+def _checked(name: str) -> str:
+    if not is_name(name):
+        raise InputError(
+            f"there is no study {name!r}: a name has letters, digits, '.', '_' and '-' only; "
+            "searchlab list shows the studies here"
+        )
+    return name
+
+
+@dataclass(frozen=True)
+class CacheLayout:
+    """The paths of the user's cache, which can be lost at any moment.
+
+    Attributes:
+        directory: the directory that the system has for that.
+    """
+
+    directory: Path
+
+    @property
+    def programs(self) -> Path:
+        """XLA's executables, in a directory for each kind of machine code."""
+        return self.directory / "programs"
+
+    def store(self, version: str) -> Path:
+        """Return the empty store of a version of MLflow."""
+        return self.directory / f"mlflow-{version}.db"
+
+
+def cache_layout() -> CacheLayout:
+    """Return the paths of the user's cache."""
+    return CacheLayout(user_cache_path("searchlab"))
 
 
 @dataclass(frozen=True)

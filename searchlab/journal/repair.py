@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from searchlab.core.atomic import force, whole_file
 from searchlab.errors import JournalError
 from searchlab.journal.journal import good_lines
+from searchlab.journal.layout import StudyLayout
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,6 @@ def repair_journal(path: Path) -> Repair:
 def _unused(path: Path) -> Path:
     """Return a name for the backup that no earlier repair has used."""
     number = 1
-    while (backup := path.with_name(f"journal.damaged-{number}.jsonl")).exists():
+    while os.path.lexists(backup := StudyLayout(path.parent).damaged(number)):
         number += 1
     return backup

@@ -100,7 +100,8 @@ def _references(spec: StudySpec) -> dict[str, str]:
 
 def _files(path: Path) -> list[Path]:
     """Return the data files that a path or a pattern stands for, as the study reads them."""
-    found = [Path(each) for each in glob.glob(str(path), recursive=True)]  # noqa: PTH207
+    names = [str(path)] if path.exists() else glob.glob(str(path), recursive=True)  # noqa: PTH207
+    found = [Path(each) for each in names]
     return [file for each in found for file in (_below(each) if each.is_dir() else [each])]
 
 

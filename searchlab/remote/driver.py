@@ -18,6 +18,7 @@ from searchlab.core.atomic import whole_directory, whole_file
 from searchlab.core.children import ends_with_parent
 from searchlab.core.codec import decode, encode
 from searchlab.core.logs import cap, last_line, open_log
+from searchlab.errors import JournalError, SearchlabError
 from searchlab.executors.cluster.connect import ADDRESS
 from searchlab.journal.home import StudyHome
 from searchlab.journal.layout import SubmissionLayout, submission_layout
@@ -28,6 +29,7 @@ _TIMES = 5
 """Maximum restarts of a killed driver: the study itself may be the cause."""
 
 
+_AGAIN = "make room or give access on the cluster's head, then submit the study again"
 _LOOK = 10.0  # seconds between two looks at the size of the logs
 
 
@@ -46,6 +48,9 @@ class _Order:
     settings: Mapping[str, Any]
     tracking_uri: str | None
     active: bool = True
+
+
+_NO_ORDER = _Order("", {}, None, active=False)
 
 
 class Driver:
@@ -69,7 +74,11 @@ class Driver:
         """
         self.name, self._cwd, self._address = name, cwd, address
         self._paths = submission_layout(name, cwd)
-        self._order = decode(_Order, json.loads(self._paths.order.read_text("utf-8")))
+        self._trouble = ""  # why the study cannot be run, if that is not the study's fault
+        try:
+            self._order = _read(self._paths.order)
+        except SearchlabError as error:
+            self._order, self._trouble = _NO_ORDER, str(error)
         self._size = self._journal_size()
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped = False
@@ -92,7 +101,7 @@ class Driver:
     @property
     def words(self) -> str:
         """The last line of the driver's standard error, without the program's name."""
-        return last_line(self._paths.errors).removeprefix("searchlab: ")
+        return self._trouble or last_line(self._paths.errors).removeprefix("searchlab: ")
 
     def stop(self) -> None:
         """Tell the driver to leave the study at the end of the epoch, without waiting for it."""
@@ -101,6 +110,12 @@ class Driver:
             self._process.send_signal(signal.SIGTERM)
 
     def _keep(self) -> None:
+        try:
+            self._run()
+        except OSError as error:
+            self._trouble = f"{error.filename or self._paths.directory}: {error.strerror}: {_AGAIN}"
+
+    def _run(self) -> None:
         for _ in range(1 + _TIMES):
             with (
                 os.fdopen(open_log(self._paths.output), "ab") as output,
@@ -164,6 +179,14 @@ def receive(bundle: Bundle, cwd: Path) -> None:
         bundle.unpack(new)
     study = paths.source / bundle.study
     _write(paths, _Order(str(study), dict(bundle.settings), bundle.tracking_uri))
+
+
+def _read(path: Path) -> _Order:
+    try:
+        return decode(_Order, json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "it is damaged"
+        raise JournalError(f"{path}: cannot be read ({why}): {_AGAIN}") from None
 
 
 def _write(paths: SubmissionLayout, order: _Order) -> None:

@@ -64,6 +64,8 @@ class Keeper:
             receive(bundle, self._cwd)
         except SearchlabError as error:
             return str(error)
+        except OSError as error:
+            return f"{error.filename or self._cwd}: {error.strerror}: make room or give access"
         self._drivers[bundle.name] = Driver(bundle.name, self._cwd, self._address)
         return None
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from searchlab.core.state import StudyState
-from searchlab.errors import JournalError, SearchlabError
+from searchlab.errors import InputError, SearchlabError
 from searchlab.journal.home import StudyHome, study_names
 from searchlab.journal.ids import StudyIds
 from searchlab.remote.sent import sent
@@ -52,7 +52,7 @@ def all_studies(cwd: Path, address: str | None, warn: Callable[[str], None]) -> 
         return list(_of_cluster(address, None, warn))
     rows = list(_here(cwd, warn))
     clusters: dict[str, list[str]] = {}
-    for name, place in sent(cwd).items():
+    for name, place in _sent(cwd, warn).items():
         clusters.setdefault(place, []).append(name)
     here = {row.directory for row in rows}
     for place, names in clusters.items():
@@ -65,12 +65,20 @@ def all_studies(cwd: Path, address: str | None, warn: Callable[[str], None]) -> 
     return rows
 
 
+def _sent(cwd: Path, warn: Callable[[str], None]) -> dict[str, str]:
+    try:
+        return sent(cwd)
+    except InputError as error:
+        warn(str(error))
+        return {}
+
+
 def _here(cwd: Path, warn: Callable[[str], None]) -> Iterator[Row]:
     for name in study_names(cwd):
         home = StudyHome(name, cwd).directory
         try:
             yield Row(load_brief(name, cwd), partial(read_ids, home), home)
-        except JournalError as error:
+        except SearchlabError as error:
             warn(str(error))
 
 

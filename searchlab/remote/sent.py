@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from pathlib import Path
 
 from searchlab.core.atomic import make_directory, whole_file
+from searchlab.errors import InputError
 from searchlab.journal.layout import sent_file
 
 
@@ -14,7 +14,8 @@ def remember(name: str, address: str, cwd: Path) -> None:
     """Record the cluster that a study was submitted to, replacing an earlier address.
 
     Raises:
-        OSError: if the file cannot be written.
+        InputError: if the file is damaged.
+        OSError: if it cannot be written.
     """
     path = sent_file(cwd)
     make_directory(path.parent)
@@ -23,10 +24,25 @@ def remember(name: str, address: str, cwd: Path) -> None:
 
 
 def sent(cwd: Path) -> dict[str, str]:
-    """Return the cluster's address for each submitted study; empty if the file cannot be read.
+    """Return the cluster's address for each submitted study.
 
-    Losing the file only means that these clusters must be named to be asked.
+    Raises:
+        InputError: if the file is there and cannot be read. Losing it only means that these
+            clusters must be named to be asked.
     """
-    with suppress(OSError, ValueError):
-        return dict(json.loads((sent_file(cwd)).read_text(encoding="utf-8")))
-    return {}
+    path = sent_file(cwd)
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(found, dict) and all(isinstance(each, str) for each in found.values()):
+            return found
+        why = "it is no object of texts"
+    except (FileNotFoundError, NotADirectoryError):
+        if not path.is_symlink():
+            return {}
+        why = "it is a broken link"
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "it is damaged"
+    raise InputError(
+        f"{path}: cannot be read ({why}), so it is not known which studies were sent to clusters: "
+        "delete it, and name their clusters with --address"
+    )

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from searchlab.core.atomic import make_directory, whole_file
+from searchlab.core.atomic import clear_away, make_directory, whole_file
 from searchlab.errors import ModelError, StorageError
 
 
@@ -134,8 +134,7 @@ def moved_to(path: Path, *, lasting: bool = True) -> Iterator[Path]:
     """
     try:
         make_directory(path.parent)
-        for left in path.parent.glob(f".*-{path.name}"):  # left by a killed process
-            left.unlink()
+        clear_away(path.parent, path.name)
         with whole_file(path, lasting=lasting) as scratch:
             yield scratch
     except OSError as error:

@@ -76,6 +76,8 @@ FAULTS = [
         "pauses after a kill, and a clock that is set, charged to the budget",
         ("tests/journal/test_record.py",),
     ),
+    Fault("files below .searchlab/ and in the cache, damaged", ("tests/faults/test_files.py",)),
+    Fault("texts read as markup, formulas or formats", ("tests/faults/test_foreign_text.py",)),
     Fault(
         "processes and temporary files after kill -9, logs without an end",
         (

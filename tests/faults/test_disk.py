@@ -287,12 +287,12 @@ def test_a_damaged_memory_of_mlflow_is_ignored(place, undisturbed, content):
 
 def test_what_a_crash_left_behind_is_cleared_away(place, undisturbed):
     """Complete or partial prepared data and a dead owner's name do not get in the way."""
-    for left in ("data", ".1234-data", ".1234-data.old"):
+    for left in ("data", ".0123456789ab-data", ".0123456789ab-data.old"):
         (place.home / left).mkdir(parents=True)
         (place.home / left / "x_train.npy").write_bytes(b"half")
     (place.home / "owner").write_text("process 1 on nowhere")
     (place.home / "lock").write_text("")
-    (place.home / ".1234-mlflow.jsonl").write_text("{")
+    (place.home / ".0123456789ab-mlflow.jsonl").write_text("{")
     assert_as_undisturbed(place, undisturbed)
     left = {path.name for path in place.home.iterdir()}
     assert left <= {

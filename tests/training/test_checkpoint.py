@@ -136,7 +136,7 @@ def test_a_killed_save_leaves_no_half_of_a_file(tmp_path, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             save_checkpoint(numbers(), path)
     assert list(path.parent.iterdir()) == []
-    (path.parent / ".1-fold-0.npz").write_bytes(b"half, of a process that was killed")
+    (path.parent / ".0123456789ab-fold-0.npz").write_bytes(b"half, of a process that was killed")
     save_checkpoint(numbers(), path)
     assert [each.name for each in path.parent.iterdir()] == ["fold-0.npz"]
 

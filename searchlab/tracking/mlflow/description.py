@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from searchlab.core.wording import number_text, one_line
+from searchlab.core.escape import code_in_markdown, in_markdown
+from searchlab.core.wording import number_text
 from searchlab.journal.record import StudyRecord
 from searchlab.journal.standings import standing_of
 from searchlab.report.phrases import (
@@ -25,8 +26,9 @@ def description(record: StudyRecord) -> str:
     spec = record.spec
     counts = ", ".join(f"{count} {state}" for state, count in counted(record))
     lines = [
-        f"**{spec.name}**: `{spec.search.backend}` searches the params of "
-        f"`{spec.factory.factory}`, scored by `{spec.objective.metric}` on {scored_text(spec)}.",
+        f"**{spec.name}**: {code_in_markdown(spec.search.backend)} searches the params of "
+        f"{code_in_markdown(spec.factory.factory)}, scored by "
+        f"{code_in_markdown(spec.objective.metric)} on {scored_text(spec)}.",
         f"Trials: {counts or 'none yet'}.",
     ]
     if record.best_trial is not None:
@@ -57,12 +59,14 @@ def result(record: StudyRecord) -> str:
 
 def _findings(record: StudyRecord) -> list[str]:
     """Return what is odd about the data, as a list."""
-    found = [f"- {one_line(finding.message)}" for finding in findings(record)[:_FINDINGS]]
+    found = [f"- {in_markdown(finding.message)}" for finding in findings(record)[:_FINDINGS]]
     return ["", "Odd about the data:", "", *found] if found else []
 
 
 def _params(row: TrialRow) -> list[str]:
-    cells = (f"| {name} | {value} |" for name, value in row.params.items())
+    cells = (
+        f"| {in_markdown(name)} | {in_markdown(value)} |" for name, value in row.params.items()
+    )
     return ["| param | value |", "|---|---|", *cells]
 
 
@@ -76,7 +80,7 @@ def _baselines(record: StudyRecord) -> list[str]:
         return []
     names = list(dict.fromkeys(name for metrics in rows.values() for name in metrics))
     lines = [
-        f"| on {measured_text(record)} | {' | '.join(names)} |",
+        f"| on {measured_text(record)} | {' | '.join(map(in_markdown, names))} |",
         "|---" * (len(names) + 1) + "|",
     ]
     for title, metrics in rows.items():

@@ -14,9 +14,10 @@ from filelock import FileLock
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.version import VERSION
-from platformdirs import user_cache_path
 
+from searchlab.core.atomic import whole_file
 from searchlab.errors import TrackingError
+from searchlab.journal.layout import cache_layout
 from searchlab.private.mlflow import fail_at_once, has_tables
 from searchlab.tracking.mlflow.address import refuse_missing, sqlite_file
 
@@ -117,7 +118,7 @@ def _make_database(file: Path) -> None:
     part = file.with_name(f"{file.name}.part")
     for left in part.parent.glob(f"{part.name}*"):  # SQLite's own journal too
         left.unlink()
-    kept = user_cache_path("searchlab") / f"mlflow-{VERSION}.db"
+    kept = cache_layout().store(VERSION)
     if not _copied(kept, part):
         connect(f"sqlite:///{part}").search_experiments(max_results=1)
         _keep(part, kept)
@@ -139,11 +140,10 @@ def _copied(kept: Path, part: Path) -> bool:
 
 def _keep(part: Path, kept: Path) -> None:
     """Cache an empty database, if possible, whole or not at all."""
-    scratch = kept.with_name(f".{os.getpid()}-{kept.name}")
     with contextlib.suppress(OSError):
         kept.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(part, scratch)
-        scratch.replace(kept)
+        with whole_file(kept, lasting=False) as scratch:
+            shutil.copyfile(part, scratch)
 
 
 def _let_readers_be(file: Path) -> None:

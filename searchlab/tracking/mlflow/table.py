@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from searchlab.core.escape import in_spreadsheet
 from searchlab.journal.record import StudyRecord
 from searchlab.report.rows import TrialRow, trial_rows
 
@@ -30,7 +31,8 @@ def as_json(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 def as_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """Return the table for spreadsheets and scripts."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([columns, *rows])
+    cells = [[in_spreadsheet(cell) for cell in row] for row in (columns, *rows)]
+    csv.writer(text, lineterminator="\n").writerows(cells)
     return text.getvalue()
 
 
