@@ -93,12 +93,20 @@ def _referred(
     value: Mapping[str, Any], whole: Mapping[str, Any]
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     if "$ref" in value:
-        name = value["$ref"].rpartition("/")[2]
-        yield name, whole["$defs"][name]
+        name, below = _definition(value, whole)
+        if "oneOf" not in below:  # several values for the search are no group of their own
+            yield name, below
     for choice in (*value.get("anyOf", ()), *value.get("oneOf", ())):
         yield from _referred(choice, whole)
     if isinstance(value.get("additionalProperties"), dict):
         yield from _referred(value["additionalProperties"], whole)
+
+
+def _definition(
+    value: Mapping[str, Any], whole: Mapping[str, Any]
+) -> tuple[str, Mapping[str, Any]]:
+    name = value["$ref"].rpartition("/")[2]
+    return name, whole["$defs"][name]
 
 
 def _table(path: str, group: Mapping[str, Any], whole: Mapping[str, Any]) -> str:
@@ -125,7 +133,10 @@ _PLAIN = ["true or false", "whole number", "number", "text", "null"]
 def type_of(value: Mapping[str, Any], whole: Mapping[str, Any]) -> str:
     """Say in words what a key takes."""
     if "$ref" in value:
-        return "group"
+        name, below = _definition(value, whole)
+        if "oneOf" in below:
+            return type_of(below, whole)
+        return "`{choice: [...]}`" if name.startswith("Sought") else "group"
     if "enum" in value or "const" in value:
         return " or ".join(f"`{each}`" for each in value.get("enum", [value.get("const")]))
     if choices := [*value.get("anyOf", ()), *value.get("oneOf", ())]:

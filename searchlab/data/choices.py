@@ -12,6 +12,7 @@ from searchlab.data.load import Table
 from searchlab.errors import DataError, ModelError
 from searchlab.factories.find import load_factory, source_names
 from searchlab.study.columns import SCALES
+from searchlab.study.sought import only
 from searchlab.study.spec import StudySpec
 
 
@@ -30,9 +31,9 @@ def choose(spec: StudySpec, table: Table, task: str, base: Path) -> Choices:
     data = spec.data
     if data.scale is None and _are_tokens(spec, table, base):
         note = "whole numbers left as they are for the model's Embedding"
-        return Choices("none", data.categories, data.text, task, note=note)
+        return Choices("none", only(data.categories), data.text, task, note=note)
     own = None if data.scaling in SCALES else _own(data.scaling, base)
-    return Choices(data.scaling, data.categories, data.text, task, own)
+    return Choices(data.scaling, only(data.categories), data.text, task, own)
 
 
 def _are_tokens(spec: StudySpec, table: Table, base: Path) -> bool:

@@ -2,13 +2,15 @@
 
 All trainings of a study, in any process, map the same files into memory. The splits are those of
 scikit-learn's `train_test_split`, `KFold` and `StratifiedKFold` with the study's seed, so that a
-plain script can repeat them. Preprocessing is fitted on the training rows only.
+plain script can repeat them. Preprocessing is fitted only on the rows that a model is fitted to,
+for each fold anew, as scikit-learn's `Pipeline` does in a cross-validation.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +20,19 @@ import pandas as pd
 from searchlab.core.arrays import Array
 from searchlab.core.atomic import whole_directory
 from searchlab.core.codec import encode
-from searchlab.data.arrays import CHUNK, ArrayPreprocessing, moments
+from searchlab.core.wording import params_text
 from searchlab.data.choices import choose
 from searchlab.data.columns.encoders import Choices
 from searchlab.data.columns.preprocessing import ColumnPreprocessing
 from searchlab.data.example import save_example
+from searchlab.data.folds import write_folds
+from searchlab.data.inputs import figures, write_parts
 from searchlab.data.load import Table, load
 from searchlab.data.looking.columns import describe
 from searchlab.data.looking.look import look
 from searchlab.data.looking.view import View
 from searchlab.data.prepared import FOLDS, ROWS, SUMMARY, DataSummary, Saved
-from searchlab.data.preprocessing import Preprocessing, fit_preprocessing, save_preprocessing
+from searchlab.data.preprocessing import fit_preprocessing, save_preprocessing
 from searchlab.data.schema import RowSchema
 from searchlab.data.schemes import Folds
 from searchlab.data.splits import split
@@ -36,18 +40,20 @@ from searchlab.data.target import fit_target
 from searchlab.data.weights import check_parts, class_weights
 from searchlab.errors import DataError
 from searchlab.factories.find import BUILT_IN
-from searchlab.journal.layout import refit_data
+from searchlab.journal.layout import refit_data, variant_data
+from searchlab.study.sought import Sought, only
 from searchlab.study.spec import StudySpec
 
 _PREPROCESSING = "preprocessing.skops"
-_STEP = 8192  # rows of a table that are transformed at a time
 
 
 def prepare(spec: StudySpec, base: Path, directory: Path) -> DataSummary:
     """Load, check, split and preprocess a study's data set, and write the arrays.
 
     If the winner is to be refitted, `refit_data(directory)` contains all arrays again, with the
-    early-stopping rows among the training rows, to all of which the preprocessing is fitted.
+    early-stopping rows among the training rows, to all of which the preprocessing is fitted. If
+    the data have params of the search, there are such directories for each combination of them;
+    see `variant_data`. The facts are then those of the first.
 
     The directory appears whole or not at all and replaces an existing one.
 
@@ -62,9 +68,7 @@ def prepare(spec: StudySpec, base: Path, directory: Path) -> DataSummary:
     table = load(spec.data, base)
     try:
         with whole_directory(directory, lasting=False) as new:
-            summary = _write(table, spec, base, new)
-            if spec.refit:
-                _write(table, spec, base, refit_data(new), whole=True)
+            summary = _write_variants(table, spec, base, new)
     except DataError as error:
         raise DataError(f"{table.source}: {error}") from None
     except OSError as error:
@@ -78,6 +82,39 @@ def prepare(spec: StudySpec, base: Path, directory: Path) -> DataSummary:
 # ---- writing
 
 
+def _write_variants(table: Table, spec: StudySpec, base: Path, directory: Path) -> DataSummary:
+    """Write the arrays for each combination of the data's params; return the first's facts."""
+    first: DataSummary | None = None
+    for params in spec.data.variants:
+        own, place = spec.settled(params), variant_data(directory, spec.data.variant(params))
+        try:
+            summary = _write(table, own, base, place)
+            if spec.refit:
+                _write(table, own, base, refit_data(place), whole=True)
+        except DataError as error:
+            if not params:
+                raise
+            raise DataError(f"with {params_text(params)}: {error}") from None
+        first = first or summary
+    assert first is not None  # noqa: S101 - there is at least one combination
+    return _for_all(first, spec)
+
+
+def _for_all(first: DataSummary, spec: StudySpec) -> DataSummary:
+    """Return the facts about the first combination as those of a study with all of them."""
+    if not spec.data.sought:
+        return first
+    notes = [
+        f"{name} is a param of the search: {', '.join(map(str, each.values))} (shown for "
+        f"{each.values[0]})"
+        for name, each in spec.data.sought.items()
+    ]
+    transform, why = first.target_transform, first.target_why
+    if isinstance(spec.data.target_transform, Sought) and not first.classes:
+        transform, why = f"one of {', '.join(spec.data.target_transform.values)}", ""
+    return replace(first, notes=(*first.notes, *notes), target_transform=transform, target_why=why)
+
+
 def _write(
     table: Table, spec: StudySpec, base: Path, directory: Path, *, whole: bool = False
 ) -> DataSummary:
@@ -88,29 +125,31 @@ def _write(
     if table.w is not None:
         check_parts(table.w, parts, folds)
     weights = class_weights(spec.training, y[parts["train"]], classes, table.target)
+    fitted = _fitted(folds, parts["train"], every=whole)
+    rows = parts["train"][fitted]
     transform = fit_target(
-        spec.data.target_transform,
-        y[parts["train"]],
+        only(spec.data.target_transform),
+        y[rows],
         base,
         classes=bool(classes),
         free=spec.factory.factory in BUILT_IN,
     )
     task = {0: "regression", 2: "binary"}.get(len(classes), "multiclass")
     choices = choose(spec, table, task, base)
-    seen = np.arange(len(parts["train"])) if whole else _seen(choices, folds, parts["train"])
-    preprocessing, x_seen = fit_preprocessing(table, parts["train"][seen], choices, y)
+    preprocessing, x_fitted = fit_preprocessing(table, rows, choices, y)
     directory.mkdir(exist_ok=True)
-    for part, rows in parts.items():
-        _write_inputs(directory / f"x_{part}.npy", table.X, rows, preprocessing)
-        np.save(directory / f"y_{part}.npy", y[rows])
+    for part, own in parts.items():
+        np.save(directory / f"y_{part}.npy", y[own])
         if transform:
-            np.save(directory / f"t_{part}.npy", transform.apply(y[rows]))
+            np.save(directory / f"t_{part}.npy", transform.apply(y[own]))
         if table.w is not None:
-            np.save(directory / f"w_{part}.npy", table.w[rows])
-    x_train = np.load(directory / "x_train.npy", mmap_mode="r+")
-    if x_seen is not None:
-        x_train[seen] = x_seen  # in which no row has seen its own target
-        x_train.flush()
+            np.save(directory / f"w_{part}.npy", table.w[own])
+    x_train = write_parts(directory, table.X, parts, preprocessing, (fitted, x_fitted))
+    if not whole and len(folds) > 1:
+        kind = transform.own or transform.kind
+        same = partial(fit_target, kind, base=base, classes=bool(classes), free=False)
+        whole_fit = (preprocessing, transform)
+        write_folds(directory, table, y, choices, parts, folds, whole_fit, same)
     save_preprocessing(preprocessing, directory / _PREPROCESSING)
     np.savez(directory / FOLDS, *(rows for pair in folds for rows in pair))
     inputs = x_train.shape[1] if isinstance(table.X, pd.DataFrame) else None
@@ -134,7 +173,9 @@ def _write(
         target_transform=str(transform),
         target_why=transform.why,
     )
-    statistics = {"scale": choices.scale, **_statistics(x_train, preprocessing)}
+    statistics = {"scale": choices.scale, **figures(x_train, fitted, preprocessing)}
+    if isinstance(preprocessing, ColumnPreprocessing):
+        statistics |= {"inputs": list(preprocessing.inputs), "sizes": preprocessing.sizes}
     scored = spec.evaluation.class_weight
     saved = Saved(summary.brief, statistics, table.w is not None, weights, scored, transform)
     (directory / SUMMARY).write_text(json.dumps(encode(saved), indent=1), encoding="utf-8")
@@ -151,22 +192,13 @@ def _notes(table: Table, choices: Choices, spec: StudySpec) -> tuple[str, ...]:
     return (*read, *((choices.note,) if choices.note else ()), *folds)
 
 
-def _seen(choices: Choices, folds: Folds, train: Array) -> Array:
-    """Return which training rows the preprocessing is fitted to.
+def _fitted(folds: Folds, train: Array, *, every: bool) -> Array:
+    """Return the training rows (n,) that everything is fitted to, counted within them.
 
-    They are all, unless an encoding looks at the target: it must not see that of scored rows.
-
-    Raises:
-        DataError: if there are several folds, each of which would need another encoding.
+    After a hold-out they are those that the trial is fitted to: its model is the study's. After
+    folds they are all, for the model that the winner becomes, and each fold has its own.
     """
-    if choices.categories != "target":
-        return np.arange(len(train))
-    if len(folds) != 1:
-        raise DataError(
-            "data.categories: target would show each fold the targets it is scored on: use "
-            "one_hot, or a holdout in place of folds"
-        )
-    return folds[0][0]
+    return np.arange(len(train)) if every or len(folds) > 1 else folds[0][0]
 
 
 def _encoded(table: Table) -> tuple[Array, tuple[Any, ...]]:
@@ -175,35 +207,3 @@ def _encoded(table: Table) -> tuple[Array, tuple[Any, ...]]:
         return table.y.astype(np.float32), ()
     classes, numbers = np.unique(table.y, return_inverse=True)
     return numbers.astype(np.int64), tuple(classes.tolist())
-
-
-def _write_inputs(
-    path: Path, X: pd.DataFrame | Array, rows: Array, preprocessing: Preprocessing
-) -> None:
-    if not len(rows):  # scikit-learn transforms no empty arrays
-        _write_inputs(path, X, np.arange(1), preprocessing)
-        np.save(path, np.load(path)[:0])
-        return
-    written: Array | None = None
-    step = _STEP if isinstance(X, pd.DataFrame) else CHUNK
-    for start in range(0, len(rows), step):
-        chosen = rows[start : start + step]
-        x = preprocessing.transform(X.iloc[chosen] if isinstance(X, pd.DataFrame) else X[chosen])
-        if written is None:
-            shape = (len(rows), *x.shape[1:])
-            written = np.lib.format.open_memmap(path, "w+", dtype=np.float32, shape=shape)
-        written[start : start + step] = x
-
-
-def _statistics(
-    x: Array, preprocessing: ColumnPreprocessing | ArrayPreprocessing
-) -> dict[str, Any]:
-    if isinstance(preprocessing, ColumnPreprocessing):
-        mean, variance = x.mean(axis=0, dtype=np.float64), x.var(axis=0, dtype=np.float64)
-        names = {"inputs": list(preprocessing.inputs), "sizes": preprocessing.sizes}
-        return {"mean": mean.tolist(), "variance": variance.tolist(), **names}
-    channels = preprocessing.channels
-    mean, variance = moments(x, np.arange(len(x)), channels)
-    if channels == 1:
-        return {"mean": float(mean[0]), "variance": float(variance[0])}
-    return {"mean": mean.tolist(), "variance": variance.tolist()}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,9 @@ from searchlab.errors import DataError
 
 SUMMARY, FOLDS, ROWS = "summary.json", "folds.npz", "rows.json"
 """The files beside the arrays: facts, row numbers, and the schema of raw rows."""
+
+FOLD = "fold.json"
+"""The file beside a fold's own arrays, with its `SavedFold`."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,19 @@ class Saved:
 
 
 @dataclass(frozen=True)
+class SavedFold:
+    """The part of a fold's own data besides the arrays.
+
+    Attributes:
+        figures: mean and variance of its inputs.
+        transform: the transformation of its target for models.
+    """
+
+    figures: Mapping[str, Any]
+    transform: TargetTransform
+
+
+@dataclass(frozen=True)
 class PreparedData:
     """The arrays of a study, mapped from files and read-only.
 
@@ -129,6 +146,7 @@ class PreparedData:
             the columns of `x_train`, of its channels, or of all its pixels), for columns `inputs`
             (their names) and `sizes` (the vocabulary of each that is integers for an Embedding).
         transform: the transformation of the target for models.
+        directory: the directory with the arrays.
     """
 
     x_train: Array
@@ -149,6 +167,26 @@ class PreparedData:
     class_scored: bool
     meta: dict[str, Any]
     transform: TargetTransform
+    directory: Path
+
+    def fold(self, number: int) -> PreparedData:
+        """Return the data as the training of a fold has them.
+
+        Inputs and targets were made without a look at the rows that score the fold.
+
+        Raises:
+            DataError: if they are missing or damaged.
+        """
+        place = fold_directory(self.directory, number)
+        if not place.exists():
+            return self
+        with _readable(self.directory):
+            saved = decode(SavedFold, json.loads((place / FOLD).read_text(encoding="utf-8")))
+            own: dict[str, Any] = {
+                file.stem: np.load(file, mmap_mode="r") for file in place.glob("*.npy")
+            }
+        meta = {**self.meta, **saved.figures}
+        return replace(self, **own, meta=meta, transform=saved.transform)
 
     def fitting(self, rows: Array) -> tuple[Array, Array, Array | None]:
         """Return some rows as the arguments of a training.
@@ -192,7 +230,7 @@ def open_data(directory: Path) -> PreparedData:
     Raises:
         DataError: if they are missing or damaged.
     """
-    try:
+    with _readable(directory):
         saved = decode(Saved, json.loads((directory / SUMMARY).read_text(encoding="utf-8")))
         arrays = {
             f"{axis}_{part}": np.load(directory / f"{axis}_{part}.npy", mmap_mode="r")
@@ -205,11 +243,6 @@ def open_data(directory: Path) -> PreparedData:
                 (file[f"arr_{index}"], file[f"arr_{index + 1}"])
                 for index in range(0, len(file.files), 2)
             )
-    except (OSError, ValueError, TypeError, LookupError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(
-            f"{directory}: the prepared data cannot be read ({error}): delete this directory and "
-            f"run the study again"
-        ) from None
     summary, classes = saved.summary, saved.class_weight
     meta = {**_meta(summary, arrays["x_train"], arrays["y_train"]), **saved.statistics}
     return PreparedData(
@@ -220,7 +253,25 @@ def open_data(directory: Path) -> PreparedData:
         class_scored=saved.class_scored,
         meta=meta,
         transform=saved.transform,
+        directory=directory,
     )
+
+
+def fold_directory(directory: Path, number: int) -> Path:
+    """Return where prepared data have the arrays of a fold, if it has its own."""
+    return directory / f"fold-{number}"
+
+
+@contextlib.contextmanager
+def _readable(directory: Path) -> Iterator[None]:
+    """Turn errors of reading prepared data into one line."""
+    try:
+        yield
+    except (OSError, ValueError, TypeError, LookupError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(
+            f"{directory}: the prepared data cannot be read ({error}): delete this directory and "
+            f"run the study again"
+        ) from None
 
 
 def _axes(saved: Saved) -> str:

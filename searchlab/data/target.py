@@ -6,6 +6,7 @@ people see predictions and metrics in the target's own units.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import NormalDist
@@ -113,31 +114,48 @@ class TargetTransform:
             values = np.expm1(np.minimum(values, _LARGEST_LOG))
         return np.asarray(values, np.float32)
 
-    def tensor(self, outputs: Any) -> Any:
-        """Do as `undo` to a tensor, in TensorFlow's operations."""
+    def tensor(self, outputs: Any, figures: Any = None) -> Any:
+        """Do as `undo` to a tensor, in TensorFlow's operations.
+
+        Args:
+            outputs: a model's outputs (n, ...).
+            figures: those of another transformation of this kind, from `figures_of`; by default
+                its own.
+        """
         import tensorflow as tf
 
         if not self:
             return outputs
+        given = tf.constant(figures_of([self])[0]) if figures is None else figures
         values = tf.cast(outputs, tf.float32)
         if self.knots:
-            return self._between(values)
-        values = values * self.deviation + self.mean
+            # A sum over the pieces: every compiler and vectorizer can do that.
+            starts, widths, slopes = tf.unstack(tf.reshape(given[1:], (3, -1)))
+            inside = tf.clip_by_value(values[..., None] - starts, 0.0, widths)
+            return given[0] + tf.reduce_sum(inside * slopes, axis=-1)
+        values = values * given[1] + given[0]
         return tf.math.expm1(tf.minimum(values, _LARGEST_LOG)) if self.kind == "log1p" else values
 
-    def _between(self, values: Any) -> Any:
-        """Interpolate by a sum over the pieces: every compiler and vectorizer can do that."""
-        import tensorflow as tf
-
+    @property
+    def pieces(self) -> Array:
+        """The pieces of an inverse with points, float64 (3, n): start, width and slope of each."""
         places, knots = np.array(self.places), np.array(self.knots)
         widths = np.diff(places)
-        slopes = np.diff(knots) / widths
-        inside = tf.clip_by_value(
-            values[..., None] - places[:-1].astype(np.float32), 0.0, widths.astype(np.float32)
-        )
-        return knots[0].astype(np.float32) + tf.reduce_sum(
-            inside * slopes.astype(np.float32), axis=-1
-        )
+        return np.stack([places[:-1], widths, np.diff(knots) / widths])
+
+
+def figures_of(transforms: Sequence[TargetTransform]) -> Array:
+    """Return the numbers that undo transformations of one kind, float32 (transformations, m)."""
+    if not transforms[0].knots:
+        return np.array([(each.mean, each.deviation) for each in transforms], np.float32)
+    most = max(len(each.knots) for each in transforms) - 1
+    filled = [
+        np.pad(each.pieces, [(0, 0), (0, most - each.pieces.shape[1])]) for each in transforms
+    ]  # a piece of width 0 adds nothing
+    return np.array(
+        [(each.knots[0], *pieces.ravel()) for each, pieces in zip(transforms, filled, strict=True)],
+        np.float32,
+    )
 
 
 def fit_target(wanted: str, y: Array, base: Path, *, classes: bool, free: bool) -> TargetTransform:

@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypedDict, TypeVar
 
+from searchlab.core.space import Params
 from searchlab.core.trial import Trial
-from searchlab.journal.layout import StudyLayout, refit_data
+from searchlab.journal.layout import StudyLayout, refit_data, variant_data
 from searchlab.study.spec import StudySpec
 from searchlab.training.job import BaselineJob, CheckJob, FinalJob, RefitJob, TrialJob, fits_all
 
@@ -45,7 +46,8 @@ class Jobs:
 
     def check(self) -> CheckJob:
         """Return the job that tries the study's model."""
-        return CheckJob(**self._shared(0, 0))
+        job = CheckJob(**self._shared(0, 0, self.spec.data.variants[0]))
+        return replace(job, spec=self.spec)
 
     def trial(
         self,
@@ -65,14 +67,16 @@ class Jobs:
             keep: whether its weights are saved.
             synchronous: whether it waits for a decision after each epoch.
         """
-        shared = self._shared(trial.number if number is None else number, start)
+        own = trial.number if number is None else number
+        shared = self._shared(own, start, trial.suggestion.params)
         return TrialJob(**shared, trial=trial, keep=keep, synchronous=synchronous)
 
     def final(
         self, number: int, trial: Trial, scores: Mapping[str, float], *, start: int
     ) -> FinalJob:
         """Return the job that makes a trial's own model."""
-        return FinalJob(**self._shared(number, start), trial=trial, scores=scores)
+        shared = self._shared(number, start, trial.suggestion.params)
+        return FinalJob(**shared, trial=trial, scores=scores)
 
     def refit(
         self,
@@ -92,24 +96,25 @@ class Jobs:
             measured: the metrics of its own model if there are no test rows, else empty.
             start: the logical time at which it starts.
         """
-        shared = self._shared(number, start)
+        shared = self._shared(number, start, trial.suggestion.params)
         return _on_its_rows(RefitJob(**shared, trial=trial, scores=scores, measured=measured))
 
     def baseline(self, number: int, trial: Trial, name: str, *, start: int) -> BaselineJob:
         """Return the job that fits a baseline to the rows of the study's model."""
-        return _on_its_rows(BaselineJob(**self._shared(number, start), trial=trial, baseline=name))
+        shared = self._shared(number, start, trial.suggestion.params)
+        return _on_its_rows(BaselineJob(**shared, trial=trial, baseline=name))
 
     def without_refit(self) -> Jobs:
         """Return a factory for the same study without its refit."""
         own = self.spec.model_copy(update={"refit": False})
         return Jobs(own, self._base, self._directory)
 
-    def _shared(self, number: int, start: int) -> _Shared:
+    def _shared(self, number: int, start: int, params: Params) -> _Shared:
         return {
             "number": number,
-            "spec": self.spec,
+            "spec": self.spec.settled(params),
             "base": self._base,
-            "data": self.layout.data,
+            "data": variant_data(self.layout.data, self.spec.data.variant(params)),
             "directory": self._directory,
             "start": start,
         }

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from searchlab.errors import ModelError
 from searchlab.factories.find import GIVEN, Factory, locate_factory, named_offer
+from searchlab.study.sought import options
 from searchlab.study.spec import StudySpec
 
 METRICS = {"mlp": ("val_loss", "val_accuracy", "val_mae")}
@@ -24,13 +25,15 @@ def own_problems(spec: StudySpec, base: Path) -> Iterator[tuple[str, str]]:
     Yields:
         The dotted key and the message of each problem.
     """
-    keys = {"data.scale": spec.data.scaling, "data.target_transform": spec.data.target_transform}
-    for key, reference in keys.items():
-        try:
-            if ":" in reference:
-                locate_factory(reference, base, "transformer")
-        except ModelError as error:
-            yield key, str(error)
+    data = spec.data
+    keys = {"scale": data.scale or "standard", "target_transform": data.target_transform}
+    for key, value in keys.items():
+        for reference in options(value):
+            try:
+                if ":" in reference:
+                    locate_factory(reference, base, "transformer")
+            except ModelError as error:
+                yield f"data.{key}", str(error)
 
 
 def factory_problems(spec: StudySpec, base: Path) -> Iterator[tuple[str, str]]:

@@ -41,6 +41,8 @@ class Fold:
         program: the program that runs it.
         rows: row numbers of an epoch, int32, in training order.
         score: row numbers to score on, int32.
+        validation: row numbers to measure each epoch on, int32.
+        figures: the figures of its target's transformation.
         state: its variables, padded to the program's widths.
         narrow: its initial variables, in the model's own widths.
         constants: its optimizer's constants.
@@ -58,6 +60,8 @@ class Fold:
     program: Program
     rows: Array
     score: Array
+    validation: Array
+    figures: Array
     state: Checkpoint
     narrow: Checkpoint
     constants: Array

@@ -40,7 +40,7 @@ from searchlab.fused.messages import (
 )
 from searchlab.fused.program import Program
 from searchlab.fused.programs import BUILDING, Programs
-from searchlab.fused.task import Run, prepare_run
+from searchlab.fused.task import Run, Training, prepare_run
 from searchlab.fused.tensors import Tensors
 from searchlab.private.keras import reset_names
 from searchlab.training.callbacks import as_unseen
@@ -192,7 +192,7 @@ class Host:
         ready: defaultdict[Hashable, list[tuple[int, int, int, _Pair]]] = defaultdict(list)
         for run in self._runs.values():
             if not run.folds:
-                missing = run.programs.missing(run.structure, run.sizes)
+                missing = run.missing()
                 if missing is not None and missing[1] not in self._making:
                     make = partial(self._make, run, *missing)
                     waiting.append((run.job.start, run.submit.id, make, missing[1]))
@@ -213,8 +213,8 @@ class Host:
             fold.running = True
         return partial(self._advance, program, pairs)
 
-    def _make(self, run: Run, size: int, key: Hashable) -> None:
-        run.programs.make(run.structure, size, run.model)
+    def _make(self, run: Run, training: Training, key: Hashable) -> None:
+        run.programs.make(training.structure, len(training.rows.fit), training.model)
         with self._changed:
             self._making.discard(key)
             self._place()
@@ -226,18 +226,19 @@ class Host:
     def _place(self) -> None:
         """Assign programs to the runs whose programs are now compiled."""
         for number, run in list(self._runs.items()):
-            programs = run.programs
-            if run.folds or programs.missing(run.structure, run.sizes) is not None:
+            if run.folds or run.missing() is not None:
                 continue
-            found = {size: programs.find(run.structure, size) for size in run.sizes}
-            reasons = [each for each in found.values() if isinstance(each, str)]
+            found = [
+                run.programs.find(each.structure, len(each.rows.fit)) for each in run.trainings
+            ]
+            reasons = [each for each in found if isinstance(each, str)]
             if reasons:
                 self._decline(self._runs.pop(number).submit, reasons[0])
             elif isinstance(run.submit.job, CheckJob):
                 del self._runs[number]
                 self._say(Ended(number, Checked(run.submit.job.number)))
             else:
-                run.start({n: each for n, each in found.items() if isinstance(each, Program)})
+                run.start([each for each in found if isinstance(each, Program)])
                 self._say(Began(number))
 
     def _advance(self, program: Program, pairs: list[_Pair]) -> None:
@@ -278,9 +279,11 @@ def _epoch(program: Program, folds: list[Fold]) -> None:
     if not training:
         return
     state, constants = _stacked(program, training)
-    state, logs = program.train(state, *program.table([each.rows for each in training]), constants)
-    validation = [program.data.validation] * len(training)
-    unseen = program.evaluate(state, *program.table(validation))
+    figures = program.repeated([each.figures for each in training])
+    rows = program.table([each.rows for each in training])
+    state, logs = program.train(state, *rows, figures, constants)
+    validation = program.table([each.validation for each in training])
+    unseen = program.evaluate(state, *validation, figures)
     for slot, fold in enumerate(training):
         metrics = dict(zip(program.names, logs[slot].tolist(), strict=True))
         metrics |= as_unseen(dict(zip(program.names, unseen[slot].tolist(), strict=True)))
@@ -293,7 +296,8 @@ def _score(program: Program, pairs: list[_Pair]) -> None:
         return
     folds = [fold for _, fold in pairs]
     state, _ = _stacked(program, folds)
-    scores = program.evaluate(state, *program.table([fold.score for fold in folds]))
+    figures = program.repeated([fold.figures for fold in folds])
+    scores = program.evaluate(state, *program.table([fold.score for fold in folds]), figures)
     for (run, fold), values in zip(pairs, scores, strict=False):
         run.score(fold, as_unseen(dict(zip(program.names, values.tolist(), strict=True))))
 
@@ -304,11 +308,12 @@ def _stacked(program: Program, folds: list[Fold]) -> tuple[Checkpoint, np.ndarra
 
 def _probe(job: CheckJob) -> TrialJob:
     """Return the trial in the middle of the space, which shows whether others can be stacked."""
-    *_, middle = probes(job.spec.search_space)
+    spec = job.spec.first
+    *_, middle = probes(spec.search_space)
     trial = Trial(job.number, Suggestion(middle, epochs=1), job.spec.search.seed)
     return TrialJob(
         number=job.number,
-        spec=job.spec,
+        spec=spec,
         base=job.base,
         data=job.data,
         directory=job.directory,

@@ -110,10 +110,13 @@ class Program:
 
         The remaining slots repeat the first training.
         """
-        places = [*range(len(states)), *[0] * (self.slots - len(states))]
         groups = zip(*(state.all for state in states), strict=True)
-        state = self.zero.like([np.stack([each[place] for place in places]) for each in groups])
-        return state, np.stack([constants[place] for place in places])
+        state = self.zero.like([self.repeated(each) for each in groups])
+        return state, self.repeated(constants)
+
+    def repeated(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
+        """Stack the arrays of some trainings into the first slots; the others repeat the first."""
+        return np.stack([*arrays, *[arrays[0]] * (self.slots - len(arrays))])
 
     def table(self, rows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Return the row numbers and their counts for the first slots; the others get no rows."""
@@ -125,7 +128,12 @@ class Program:
         return table, counts
 
     def train(
-        self, state: Checkpoint, rows: np.ndarray, counts: np.ndarray, constants: np.ndarray
+        self,
+        state: Checkpoint,
+        rows: np.ndarray,
+        counts: np.ndarray,
+        figures: np.ndarray,
+        constants: np.ndarray,
     ) -> tuple[Checkpoint, np.ndarray]:
         """Train all slots for one epoch.
 
@@ -133,30 +141,38 @@ class Program:
             state: the stacked state.
             rows: int32 (slots, columns): row numbers of an epoch, in training order.
             counts: int32 (slots,): row counts; all used slots must have equally many batches.
+            figures: float32 (slots, figures of the target's transformation).
             constants: float32 (slots, optimizer constants).
 
         Returns:
             The new stacked state, and the logs (slots, len(names)) in the order of `names`.
         """
         with exact():
-            values, logs = self._train(state.all, rows, counts, constants, self.data.fitted)
+            given = (state.all, rows, counts, figures, constants, self.data.fitted)
+            values, logs = self._train(*given)
         return state.like([each.numpy() for each in values]), logs.numpy()
 
-    def evaluate(self, state: Checkpoint, rows: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    def evaluate(
+        self, state: Checkpoint, rows: np.ndarray, counts: np.ndarray, figures: np.ndarray
+    ) -> np.ndarray:
         """Return the metrics (slots, len(names)) on any rows; for the arguments see `train`."""
         weights = (*state.trainable, *state.non_trainable)
         with exact():
-            return self._evaluate(weights, rows, counts, self.data.scored).numpy()  # type: ignore[no-any-return]
+            found = self._evaluate(weights, rows, counts, figures, self.data.scored)
+        return found.numpy()  # type: ignore[no-any-return]
 
     # ---- inside the compiled program
 
-    def _epoch(self, values: Any, rows: Any, counts: Any, constants: Any, data: Any) -> Any:
+    def _epoch(
+        self, values: Any, rows: Any, counts: Any, figures: Any, constants: Any, data: Any
+    ) -> Any:
         state, metrics = self.zero.like(values), self._start()
 
         def step(number: Any, state: Any, metrics: Any, size: int, masked: bool) -> Any:
             batch = tf.slice(rows, [0, number * self.batch], [self.slots, size])
             count = tf.clip_by_value(counts - number * self.batch, 0, size)
-            return self._step(Checkpoint(*state), metrics, batch, count, constants, data, masked)
+            chosen = (self._batch(batch, data), count, figures)
+            return self._step(Checkpoint(*state), metrics, chosen, constants, masked)
 
         longest = tf.reduce_max(counts)  # the last masked step may be partly empty
         steps = (longest + (self.batch - 1 if self.method.masked else 0)) // self.batch
@@ -175,16 +191,14 @@ class Program:
         self,
         state: Checkpoint,
         metrics: Any,
-        rows: Any,
-        count: Any,
+        chosen: Any,
         constants: Any,
-        data: Any,
         masked: bool,
     ) -> Any:
-        """Apply one step to all slots."""
+        """Apply one step to all slots: their batches, row counts and figures."""
         outputs = self._map(
             lambda given: self._learn(given, masked),
-            (state.trainable, state.non_trainable, metrics, self._batch(rows, data), count),
+            (state.trainable, state.non_trainable, metrics, *chosen),
         )
         gradients, non_trainable, measured = outputs
         optimizer, trainable = self.rule.apply(
@@ -194,7 +208,7 @@ class Program:
 
     def _learn(self, given: Any, masked: bool) -> Any:
         """Return one model's gradients, new non-trainable variables, and metrics."""
-        trainable, non_trainable, metrics, batch, count = given
+        trainable, non_trainable, metrics, batch, count, figures = given
         with tf.GradientTape() as tape:
             tape.watch(trainable)
             loss, predicted, after = self._loss(
@@ -206,7 +220,7 @@ class Program:
         return (
             tuple(gradients),
             tuple(after),
-            self._measured(metrics, loss, predicted, batch, count, masked, False),
+            self._measured(metrics, loss, predicted, (batch, count, figures), masked, False),
         )
 
     def _loss(
@@ -241,8 +255,7 @@ class Program:
         metrics: Any,
         loss: Any,
         predicted: Any,
-        batch: Any,
-        count: Any,
+        chosen: Any,
         masked: bool,
         every: bool,
     ) -> Any:
@@ -250,8 +263,9 @@ class Program:
 
         In training, weights count as in Keras' train step; on unseen rows in every metric.
         """
+        batch, count, figures = chosen
         x, _, y, w = _unpacked(batch)
-        own, predicted = self.form.tensor(y), self.data.transform.tensor(predicted)
+        own, predicted = self.form.tensor(y), self.data.transform.tensor(predicted, figures)
         plain = _mask(x, count) if masked else None
         weighted = plain if w is None else (w if plain is None else w * plain)
         variables = self.source.metrics_variables
@@ -262,20 +276,21 @@ class Program:
                 metric.update_state(own, predicted, sample_weight=weights)
         return tuple(tf.convert_to_tensor(scope.get_current_value(each)) for each in variables)
 
-    def _evaluation(self, weights: Any, rows: Any, counts: Any, data: Any) -> Any:
+    def _evaluation(self, weights: Any, rows: Any, counts: Any, figures: Any, data: Any) -> Any:
         split = len(self.zero.trainable)
         trainable, non_trainable = tuple(weights[:split]), tuple(weights[split:])
         size = _CHUNK
 
         def one(given: Any) -> Any:
-            trainable, non_trainable, metrics, batch, count = given
+            trainable, non_trainable, metrics, batch, count, own = given
             loss, predicted, _ = self._loss(trainable, non_trainable, batch, count, True, False)
-            return self._measured(metrics, loss, predicted, batch, count, True, True)
+            return self._measured(metrics, loss, predicted, (batch, count, own), True, True)
 
         def body(number: Any, metrics: Any) -> Any:
             chunk = tf.slice(rows, [0, number * size], [self.slots, size])
             count = tf.clip_by_value(counts - number * size, 0, size)
-            given = (trainable, non_trainable, metrics, self._batch(chunk, data), count)
+            batch = self._batch(chunk, data)
+            given = (trainable, non_trainable, metrics, batch, count, figures)
             return number + 1, self._map(one, given)
 
         steps = (tf.reduce_max(counts) + size - 1) // size

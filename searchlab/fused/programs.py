@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from typing import Any
 
 from searchlab.core.trial import Failure
@@ -65,18 +65,19 @@ class Programs:
         with self._lock:
             return self._find(structure, rows)
 
-    def missing(self, structure: Structure, sizes: Sequence[int]) -> tuple[int, Hashable] | None:
-        """Return the first program still to be built for a structure, or None.
+    def missing(self, structure: Structure, rows: int) -> Hashable | None:
+        """Return the key of the program still to be built for a structure, or None.
 
-        Returns:
-            The first of `sizes` (rows per epoch) with neither a program nor a reason, and the key
-            of the program to build, so that no two threads build the same one.
+        It keeps two threads from building the same one.
+
+        Args:
+            structure: the model's structure.
+            rows: rows per epoch.
         """
         with self._lock:
-            for size in sizes:
-                if self._find(structure, size) is None:
-                    return size, self._key(structure, self._methods(structure)[0], size)
-        return None
+            if self._find(structure, rows) is not None:
+                return None
+            return self._key(structure, self._methods(structure)[0], rows)
 
     def make(self, structure: Structure, rows: int, model: Any) -> Program | str:
         """Build the program for a structure, or return the reason why that is impossible.

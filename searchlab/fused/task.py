@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from searchlab.data.prepared import PreparedData
-from searchlab.data.schemes import Folds
 from searchlab.factories.state import changed_variable
 from searchlab.fused.fold import Fold
 from searchlab.fused.messages import Ended, Epoch, FromHost, Submit
@@ -19,7 +18,8 @@ from searchlab.fused.optimizers import constants_of
 from searchlab.fused.program import Program
 from searchlab.fused.programs import Programs
 from searchlab.fused.structure import Structure, structure_of
-from searchlab.fused.tensors import order
+from searchlab.fused.tensors import FoldRows, order
+from searchlab.fused.watched import Watched
 from searchlab.fused.widths import pad, unpad
 from searchlab.journal.layout import StudyLayout
 from searchlab.training.build import build, make_variables, take_over
@@ -37,19 +37,33 @@ from searchlab.training.outcome import check_weights, complete, failed
 
 
 @dataclass(eq=False)
+class Training:
+    """One of a submission's trainings, before it begins.
+
+    Attributes:
+        rows: its rows, those to fit in an epoch's order.
+        model: its Keras model, built and compiled, which trainings may share.
+        structure: the model's structure.
+        start: its initial variables.
+    """
+
+    rows: FoldRows
+    model: Any
+    structure: Structure
+    start: Checkpoint
+
+
+@dataclass(eq=False)
 class Run:
-    """A submission whose model has been built.
+    """A submission whose models have been built.
 
     Attributes:
         submit: the submission.
         job: the trained job; for a check, a trial that never begins.
         data: the prepared data.
         programs: the study's programs.
-        model: the Keras model, until its programs have been found.
-        structure: the model's structure.
-        starts: the initial variables of each training; a single entry if all are the same.
+        trainings: its trainings, until their programs have been found.
         first: number of epochs that its trainings already have.
-        parts: for each training the rows to fit, in an epoch's order, and to score, int32.
         begun: the time of submission, by the monotonic clock.
         folds: its trainings, once there are programs for them.
         decided: number of reports answered with CONTINUE.
@@ -60,43 +74,40 @@ class Run:
     job: TrainingJob
     data: PreparedData
     programs: Programs
-    model: Any
-    structure: Structure
-    starts: list[Checkpoint]
+    trainings: list[Training]
     first: int
-    parts: list[tuple[np.ndarray, np.ndarray]]
     begun: float = field(default_factory=time.monotonic)
     folds: list[Fold] = field(default_factory=list)
     decided: int = 0
     dropped: bool = False
 
-    @property
-    def sizes(self) -> list[int]:
-        """The distinct numbers of rows per epoch among its trainings."""
-        return sorted({len(rows) for rows, _ in self.parts})
+    def missing(self) -> tuple[Training, Hashable] | None:
+        """Return the first training whose program is still to be built, with the program's key."""
+        for each in self.trainings:
+            key = self.programs.missing(each.structure, len(each.rows.fit))
+            if key is not None:
+                return each, key
+        return None
 
-    def start(self, programs: Mapping[int, Program]) -> None:
-        """Create the trainings, once there is a program for each of `sizes`."""
+    def start(self, programs: Sequence[Program]) -> None:
+        """Begin the trainings, once there is a program for each."""
         job, suggestion = self.job, self.job.trial.suggestion
-        constants = constants_of(self.model.optimizer)
-        starts = self.starts * len(self.parts) if len(self.starts) == 1 else self.starts
-        for number, (rows, score) in enumerate(self.parts):
-            program = programs[len(rows)]
+        pairs = zip(self.trainings, programs, strict=True)
+        for number, (training, program) in enumerate(pairs):
             fold = Fold(
                 number,
                 job.number,
                 program,
-                rows,
-                score,
-                pad(starts[number], program.zero),
-                starts[number],
-                constants,
+                *training.rows,
+                pad(training.start, program.zero),
+                training.start,
+                constants_of(training.model.optimizer),
                 self.first,
                 suggestion.epochs,
             )
             fold.watch([] if isinstance(job, RefitJob) else early_stopping(job.spec))
             self.folds.append(fold)
-        self.model, self.starts = None, []
+        self.trainings = []
 
     def ready(self) -> Iterator[Fold]:
         """Yield the trainings that may run another epoch, or be scored, now."""
@@ -174,10 +185,10 @@ class Run:
 def prepare_run(
     submit: Submit, job: TrainingJob, data: PreparedData, programs: Programs
 ) -> Run | str:
-    """Build the model of a submission, and read the initial variables of each of its trainings.
+    """Build the models of a submission, and read the initial variables of each of its trainings.
 
     Returns:
-        The run, or the reason why its model cannot be stacked.
+        The run, or the reason why its models cannot be stacked.
 
     Raises:
         Exception: whatever the factory raises, or ModelError if saved weights do not fit.
@@ -187,24 +198,41 @@ def prepare_run(
         return "its copied layers are frozen for the first epochs"
     if name := changed_variable(job.spec, job.base):
         return f"its code changes the variable {name}, which another trial's model might read"
-    model = build(job, data)
-    if not getattr(model, "compiled", False):
-        return "its model is not compiled"
-    make_variables(model, data)
-    params = {**job.spec.factory.params, **suggestion.params}
-    structure = structure_of(model, params)
-    if isinstance(structure, str):
-        return structure
+    parts = _parts(job, data, programs)
+    params = {**job.spec.factory.params, **suggestion.arguments}
+    built: list[tuple[Any, Structure]] = []
+    for model in _models(job, data, len(parts)):
+        if not getattr(model, "compiled", False):
+            return "its model is not compiled"
+        make_variables(model, data)
+        structure = structure_of(model, params)
+        if isinstance(structure, str):
+            return structure
+        built.append((model, structure))
     files, first = _kept(job, len(data.folds))
-    starts = [] if files else [checkpoint_of(model)]
-    for file in files:
-        take_over(model, load_checkpoint(file), data)
-        starts.append(checkpoint_of(model))
-    parts = [
-        (fit[order(len(fit), job.trial.seed)].astype(np.int32), score.astype(np.int32))
-        for fit, score in _parts(job, data, programs)
-    ]
-    return Run(submit, job, data, programs, model, structure, starts, first, parts)
+    models = [model for model, _ in built] * (len(parts) // len(built))
+    structures = [structure for _, structure in built] * (len(parts) // len(built))
+    same = None if files or len(built) > 1 else checkpoint_of(models[0])
+    trainings = []
+    for number, rows in enumerate(parts):
+        if files:
+            take_over(models[number], load_checkpoint(files[number]), data)
+        start = checkpoint_of(models[number]) if same is None else same
+        shuffled = rows._replace(fit=rows.fit[order(len(rows.fit), job.trial.seed)])
+        trainings.append(Training(shuffled, models[number], structures[number], start))
+    return Run(submit, job, data, programs, trainings, first)
+
+
+def _models(job: TrainingJob, data: PreparedData, trainings: int) -> list[Any]:
+    """Build one model for all trainings, or one for each if the factory looks at a fold's rows."""
+    if not isinstance(job, TrialJob):
+        return [build(job, data)]
+    first = data.fold(0)
+    meta = Watched(first.meta)
+    models = [build(job, replace(first, meta=meta))]
+    if meta.read and first is not data:
+        models += [build(job, data.fold(number)) for number in range(1, trainings)]
+    return models
 
 
 def _kept(job: TrainingJob, folds: int) -> tuple[list[Path], int]:
@@ -221,11 +249,13 @@ def _kept(job: TrainingJob, folds: int) -> tuple[list[Path], int]:
     return files, suggestion.initial_epoch
 
 
-def _parts(job: TrainingJob, data: PreparedData, programs: Programs) -> Folds:
+def _parts(job: TrainingJob, data: PreparedData, programs: Programs) -> Sequence[FoldRows]:
+    rows = programs.data
     if isinstance(job, TrialJob):
-        return data.folds
-    score = programs.data.test if tests(job) else programs.data.validation
-    return ((final_rows(job, data), score),)
+        return rows.folds
+    score = rows.test if tests(job) else rows.validation
+    fit = final_rows(job, data).astype(np.int32)
+    return (FoldRows(fit, score, rows.validation, rows.figures),)
 
 
 def _raised(job: TrainingJob, error: BaseException) -> Result:

@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from searchlab.core.arrays import Array
+from searchlab.data.parts import PARTS
 from searchlab.data.prepared import PreparedData
-from searchlab.data.target import TargetTransform, Unseen
+from searchlab.data.target import TargetTransform, Unseen, figures_of
 from searchlab.private.keras import shuffled_batches
+
+
+class FoldRows(NamedTuple):
+    """The rows of a training, of its fold's own inputs if it has its own.
+
+    Attributes:
+        fit: the numbers of the rows to fit, int32.
+        score: those of the rows to score on.
+        validation: those of the rows to measure each epoch on.
+        figures: the figures of the target's transformation, see `target.figures_of`.
+    """
+
+    fit: Array
+    score: Array
+    validation: Array
+    figures: Array
 
 
 @dataclass(frozen=True)
 class Tensors:
     """All rows of a study: first the training rows, then the early-stopping and test rows.
+
+    The training and early-stopping rows follow again for each fold with inputs of its own.
 
     Attributes:
         fitted: inputs, targets as models are fitted to them, targets in their own units and, if
@@ -27,6 +47,8 @@ class Tensors:
         train: number of training rows.
         validation: numbers of the early-stopping rows, int32.
         test: numbers of the test rows, int32.
+        folds: each fold's rows.
+        figures: the figures of the target's transformation, see `target.figures_of`.
         longest: the largest number of rows in an epoch or a score.
         transform: the transformation of the target for models.
         classes: the number of classes; 0 for a quantity.
@@ -37,6 +59,8 @@ class Tensors:
     train: int
     validation: Array
     test: Array
+    folds: tuple[FoldRows, ...]
+    figures: Array
     longest: int
     transform: TargetTransform
     classes: int
@@ -45,27 +69,38 @@ class Tensors:
     def of(cls, data: PreparedData) -> Tensors:
         """Convert a prepared data set to tensors."""
         train, validation, test = len(data.x_train), len(data.x_validation), len(data.x_test)
-        x = tf.constant(np.concatenate([data.x_train, data.x_validation, data.x_test]))
-        y = tf.constant(np.concatenate([data.y_train, data.y_validation, data.y_test]))
-        t = y
-        if data.transform:
-            t = tf.constant(np.concatenate([data.t_train, data.t_validation, data.t_test]))
-        fitted, scored = [x, t, y], [x, t, y]
-        _, _, fit = data.fitting(np.arange(train))
-        if fit is not None:
-            others = np.ones(validation + test, np.float32)  # never fitted, so any weight does
-            fitted.append(tf.constant(np.concatenate([fit, others])))
-        weights = [data.unseen(part).w for part in ("train", "validation", "test")]
-        if weights[0] is not None:
-            parts: list[Any] = list(weights)
-            scored.append(tf.constant(np.concatenate(parts)))
+        blocks: list[tuple[PreparedData, str]] = [(data, part) for part in PARTS]
         numbers = np.arange(train + validation + test, dtype=np.int32)
+        owns = [data.fold(number) for number in range(len(data.folds))]
+        figures = figures_of([each.transform for each in (data, *owns)])
+        folds, end = [], len(numbers)
+        for (fit, score), own, given in zip(data.folds, owns, figures[1:], strict=True):
+            start = 0 if own is data else end
+            stop = np.arange(start + train, start + train + validation, dtype=np.int32)
+            if own is not data:
+                blocks += [(own, "train"), (own, "validation")]
+                end += train + validation
+            chosen = [(start + rows).astype(np.int32) for rows in (fit, score)]
+            folds.append(FoldRows(chosen[0], chosen[1], stop, given))
+        x, t, y, w = zip(*(each.unseen(part) for each, part in blocks), strict=True)
+        plain = _joined(y)
+        common = [_joined(x), _joined(t) if data.transform else plain, plain]
+        fitted, scored = list(common), list(common)
+        _, _, fit_weights = data.fitting(np.arange(train))
+        if fit_weights is not None:  # other rows are never fitted, so any weight does
+            ones = {"validation": np.ones(validation), "test": np.ones(test)}
+            parts = [fit_weights if part == "train" else ones[part] for _, part in blocks]
+            fitted.append(_joined([np.asarray(each, np.float32) for each in parts]))
+        if w[0] is not None:
+            scored.append(_joined(w))
         return cls(
             tuple(fitted),
             tuple(scored),
             train,
             numbers[train : train + validation],
             numbers[train + validation :],
+            tuple(folds),
+            figures[0],
             max(train, validation, test),
             data.transform,
             len(data.summary.classes),
@@ -75,6 +110,10 @@ class Tensors:
         """Return rows to measure a model on as a `Meter` takes them."""
         x, t, y, *w = (np.asarray(tf.gather(each, rows)) for each in self.scored)
         return Unseen(x, t, y, w[0] if w else None)
+
+
+def _joined(arrays: Sequence[Any]) -> Any:
+    return tf.constant(np.concatenate(arrays))
 
 
 @lru_cache(maxsize=64)

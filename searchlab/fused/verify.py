@@ -83,8 +83,9 @@ def problem(program: Program, reference: Reference, optimizer: Any) -> str | Non
     """
     start = pad(reference.before, program.zero)
     state, constants = program.stacked([start], [constants_of(optimizer)])
-    state, logs = program.train(state, *program.table([reference.rows]), constants)
-    scores = program.evaluate(state, *program.table([reference.scored]))
+    figures = program.repeated([program.data.figures])
+    state, logs = program.train(state, *program.table([reference.rows]), figures, constants)
+    scores = program.evaluate(state, *program.table([reference.scored]), figures)
     for wanted, found in ((reference.logs, logs[0]), (reference.score, scores[0])):
         for name, value in zip(program.names, found, strict=True):
             if not np.isclose(value, wanted[name], rtol=_LOSS, atol=_LOSS / 10, equal_nan=True):

@@ -19,6 +19,9 @@ ROOT = ".searchlab"
 _SUBMITTED = ".submitted"
 
 
+_VARIANT = "variant-"
+
+
 @dataclass(frozen=True)
 class StudyLayout:
     """The paths of one study.
@@ -124,9 +127,16 @@ def refit_data(data: Path) -> Path:
     return data / "refit"
 
 
+def variant_data(data: Path, number: int | None) -> Path:
+    """Return where a study's prepared data have a combination of params; None if it has none."""
+    return data if number is None else data / f"{_VARIANT}{number}"
+
+
 def study_data(data: Path) -> Path:
-    """Return a study's prepared data, given themselves or those of its refit."""
-    return data.parent if data == refit_data(data.parent) else data
+    """Return a study's prepared data, given themselves or those of a refit or a combination."""
+    if data == refit_data(data.parent):
+        data = data.parent
+    return data.parent if data.name.startswith(_VARIANT) else data
 
 
 def study_layout(name: str, cwd: Path) -> StudyLayout:

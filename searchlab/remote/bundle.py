@@ -21,6 +21,7 @@ from searchlab.executors.cluster.transfer import (
 )
 from searchlab.factories.sources import inside, own_files
 from searchlab.study.file import StudyFile
+from searchlab.study.sought import Sought, changed
 from searchlab.study.spec import StudySpec
 from searchlab.tracking.mlflow.address import redact, resolve_uri
 
@@ -73,9 +74,9 @@ def bundle(file: StudyFile, settings: Mapping[str, Any], tracking_uri: str | Non
     files = {rooted(study): np.fromfile(study, np.uint8)}
     files.update(pack_code(own_files(spec, (spec.factory.factory, *spec.data.code), base)))
     moved: dict[str, Any] = {}
-    for key, reference in _references(spec).items():
-        if (where := relative_reference(reference, base)) != reference:
-            moved[key] = where
+    for key, value in _references(spec).items():
+        if (where := changed(value, lambda each: relative_reference(each, base))) != value:
+            moved[key] = where if isinstance(where, str) else where.model_dump(by_alias=True)
     for key, given in spec.data.files.items():
         names = [given] if isinstance(given, str) else list(given)
         places = [name if "://" in name else (base / name).resolve() for name in names]
@@ -86,16 +87,15 @@ def bundle(file: StudyFile, settings: Mapping[str, Any], tracking_uri: str | Non
     return Bundle(spec.name, files, rooted(study), {**settings, **moved}, tracking_uri)
 
 
-def _references(spec: StudySpec) -> dict[str, str]:
-    """Return the references to code by their keys."""
+def _references(spec: StudySpec) -> dict[str, str | Sought[str]]:
+    """Return the values that may be references to code by their keys."""
     data = spec.data
-    given = {
+    return {
         "model" if isinstance(spec.model, str) else "model.factory": spec.factory.factory,
         "data.function": data.function or "",
-        "data.scale": data.scaling,
+        "data.scale": data.scale or "",
         "data.target_transform": data.target_transform,
     }
-    return {key: reference for key, reference in given.items() if ":" in reference}
 
 
 def _files(path: Path) -> list[Path]:

@@ -67,7 +67,8 @@ class _ShowTable:
     """The trials of a study; only the form that fits the width is laid out."""
 
     def __init__(self, record: StudyRecord) -> None:
-        self._metric, self._names = record.spec.objective.metric, list(record.spec.space)
+        self._metric = record.spec.objective.metric
+        self._names = list(record.spec.search_space.domains)
         self._rows = trial_rows(record)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:

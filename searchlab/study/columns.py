@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, field_validator
 
 from searchlab.study.fields import Part
+from searchlab.study.sought import OrSought
 
 KINDS = ("number", "boolean", "category", "text", "date", "ignore")
 """The kinds that a study can give a column, besides the format of its dates."""
@@ -60,9 +61,9 @@ class TextSpec(Part):
         size: the number of pieces kept, the most frequent ones.
     """
 
-    by: Literal["words", "characters"] = "words"
+    by: OrSought[Literal["words", "characters"]] = "words"
     n_grams: tuple[Annotated[int, Field(ge=1, le=10)], Annotated[int, Field(ge=1, le=10)]] = (1, 1)
-    size: Annotated[int, Field(ge=1, le=100_000)] = 200
+    size: OrSought[Annotated[int, Field(ge=1, le=100_000)]] = 200
 
     @field_validator("n_grams")
     @classmethod

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Callable
+from itertools import product
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from searchlab.core.space import Params
 from searchlab.study.columns import KindName, Scale, TargetScale, TextSpec
 from searchlab.study.fields import MisplacedError, either
 from searchlab.study.reading import ReadingSpec
+from searchlab.study.sought import OrSought, Sought, changed, only, options, settled, sought
 from searchlab.study.splitting import Fraction, SplitSpec
 
 _TEST, _VALIDATION = 0.2, 0.2
+_MOST_VARIANTS = 24
 
 
 _Paths = Annotated[
@@ -23,6 +28,9 @@ _SOURCES = ("dataset", "path", "sql", "function")
 
 class DataSpec(ReadingSpec):
     """The data set and its split: test rows, then early-stopping rows, the rest for training.
+
+    The keys that say what is done with columns may have several values, `{choice: [a, b]}`, each of
+    which is then a param of the search, such as `data.scale`.
 
     Attributes:
         dataset: the name of a data set that a library ships or fetches.
@@ -53,7 +61,7 @@ class DataSpec(ReadingSpec):
         validation: the fraction of the other rows for early stopping.
         test_path: a file with the test rows, with the same columns.
         validation_path: a file with the early-stopping rows, with the same columns.
-        scale: how numeric features are scaled, fitted on the training rows: `standard` (mean 0,
+        scale: how numeric features are scaled, fitted to the rows of each fold: `standard` (mean 0,
             variance 1; the default), `minmax` (0 to 1), `robust` (median 0, quartiles 1 apart),
             `quantile` (a normal distribution), `none`, or a transformer of your own like
             scikit-learn's, such as `my.py:Transformer`.
@@ -61,7 +69,7 @@ class DataSpec(ReadingSpec):
             scaled), `target` (the mean target of the category's other rows), or `integer` (from 1,
             for an Embedding; 0 if unknown).
         text: how longer text becomes numbers.
-        target_transform: what a quantity becomes for the model, fitted on the training rows and
+        target_transform: what a quantity becomes for the model, fitted to the rows of each fold and
             undone in predictions and metrics: `standard`, `log1p`, `quantile`, `none`, a
             transformer of your own such as `my.py:Transformer`, or `auto`: for the built-in models
             `log1p` or `standard` where the target needs it, else `none`.
@@ -88,10 +96,10 @@ class DataSpec(ReadingSpec):
     validation: Fraction = _VALIDATION
     test_path: str | None = None
     validation_path: str | None = None
-    scale: Scale | None = None
-    categories: Literal["one_hot", "ordinal", "target", "integer"] = "one_hot"
+    scale: OrSought[Scale] | None = None
+    categories: OrSought[Literal["one_hot", "ordinal", "target", "integer"]] = "one_hot"
     text: TextSpec = TextSpec()
-    target_transform: TargetScale = "auto"
+    target_transform: OrSought[TargetScale] = "auto"
     missing_target: Literal["refuse", "drop"] = "refuse"
 
     @model_validator(mode="after")
@@ -109,7 +117,16 @@ class DataSpec(ReadingSpec):
         self._check_split()
         self._check_test_folds()
         self._check_columns()
+        if (count := len(self.variants)) > _MOST_VARIANTS:
+            raise ValueError(
+                f"{' and '.join(self.sought)} have {count} combinations, for each of which the "
+                f"data are prepared: give at most {_MOST_VARIANTS}"
+            )
         return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel to other processes as text: the types of several values have no name to import."""
+        return self.model_validate_json, (self.model_dump_json(by_alias=True, exclude_unset=True),)
 
     def _check_source(self) -> None:
         """Refuse none or several sources, and keys that go with another one."""
@@ -223,14 +240,14 @@ class DataSpec(ReadingSpec):
     @property
     def own(self) -> tuple[str, ...]:
         """The references to the user's own code that a model needs."""
-        return (self.scaling,) if ":" in self.scaling else ()
+        return tuple(name for name in options(self.scale or "standard") if ":" in name)
 
     @property
     def code(self) -> tuple[str, ...]:
         """The references to the user's own code that the data need."""
         function = () if self.function is None else (self.function,)
-        transformers = (name for name in (self.scaling, self.target_transform) if ":" in name)
-        return (*function, *transformers)
+        targets = (name for name in options(self.target_transform) if ":" in name)
+        return (*function, *self.own, *targets)
 
     @property
     def set_apart(self) -> str | None:
@@ -240,8 +257,34 @@ class DataSpec(ReadingSpec):
 
     @property
     def scaling(self) -> str:
-        """The scale of numbers, given or not."""
-        return self.scale or "standard"
+        """The scale of numbers, given or not, once it is settled."""
+        return only(self.scale or "standard")
+
+    @property
+    def sought(self) -> dict[str, Sought[Any]]:
+        """The keys that are params of the search, by the params' names, such as `data.scale`."""
+        return dict(sought(self, "data"))
+
+    @property
+    def variants(self) -> tuple[Params, ...]:
+        """All combinations of these params: one without any if there are none."""
+        values = self.sought
+        combinations = product(*(each.values for each in values.values()))
+        return tuple(dict(zip(values, each, strict=True)) for each in combinations)
+
+    def variant(self, params: Params) -> int | None:
+        """Return the number of a trial's combination, or None if nothing is sought."""
+        names = self.sought
+        return self.variants.index({name: params[name] for name in names}) if names else None
+
+    def settled(self, params: Params) -> DataSpec:
+        """Return the keys as a trial with these params has them."""
+        return settled(self, "data", params)
+
+    def relocated(self, relocate: Callable[[str], str]) -> DataSpec:
+        """Return the keys with other references to the user's transformers of features."""
+        scale = None if self.scale is None else changed(self.scale, relocate)
+        return self.model_copy(update={"scale": scale})
 
     def _check_columns(self) -> None:
         """Refuse a column with two roles."""

@@ -22,7 +22,7 @@ def _describe(schema: dict[str, Any], part: type[BaseModel]) -> None:
         if each is BaseModel or not issubclass(each, BaseModel):
             continue
         said, _, attributes = inspect.cleandoc(each.__doc__ or "").partition("\n\nAttributes:\n")
-        schema["description"] = said
+        schema["description"] = said or schema.get("description", "")
         for name, text in _ATTRIBUTE.findall(attributes):
             key = part.model_fields[name].alias or name
             described = " ".join(text.split())

@@ -154,7 +154,7 @@ def _mend(values: dict[str, Any], keys: Keys, *, again: bool) -> None:
     elif len(keys) == 1 and keys[0] in _STAND_INS:
         values[keys[0]] = copy.deepcopy(_STAND_INS[keys[0]])
     else:
-        _remove(values, keys)
+        _remove(values, keys[:-1] if again and len(keys) > 1 else keys)
 
 
 def _depends(when: Any, name: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, Tag, field_validator, model_validator
 
-from searchlab.core.space import SearchSpace
+from searchlab.core.space import Params, SearchSpace
 from searchlab.study.data import DataSpec
 from searchlab.study.ending import Confirm, ConfirmSpec, Ending
 from searchlab.study.fields import MisplacedError, Part, PlainValues, name_or_group
@@ -16,6 +16,7 @@ from searchlab.study.limits import OnFailure, RetrySpec
 from searchlab.study.objective import Direction, ObjectiveSpec, direction_of
 from searchlab.study.others import InitialWeights, InitialWeightsSpec, StudyName
 from searchlab.study.params import ParamSpec, check_space
+from searchlab.study.sought import Sought, options
 from searchlab.study.splitting import EvaluationSpec
 from searchlab.study.training import TrainingSpec
 
@@ -177,6 +178,7 @@ class StudySpec(Part):
             )
         self._check_categories()
         self._check_stopping()
+        self._check_units()
         if self.evaluation.repeats > 1 and self.data.split is not None and self.data.split.by:
             raise MisplacedError(
                 ("evaluation", "repeats"), "times have one order only: leave it out with by: time"
@@ -197,17 +199,20 @@ class StudySpec(Part):
 
     def _check_categories(self) -> None:
         """Refuse encodings of categories that this study cannot use rightly."""
-        if self.data.categories == "integer" and self.factory.factory == "mlp":
+        if "integer" in options(self.data.categories) and self.factory.factory == "mlp":
             raise MisplacedError(
                 ("data", "categories"),
                 "integer is for models with an Embedding, which mlp has not: use one_hot, or a "
                 "factory of your own",
             )
-        if self.data.categories == "target" and self.evaluation.folds is not None:
+
+    def _check_units(self) -> None:
+        """Refuse to compare losses of differently transformed targets."""
+        if isinstance(self.data.target_transform, Sought) and self.objective.metric == "val_loss":
             raise MisplacedError(
-                ("data", "categories"),
-                "target would show each fold the targets it is scored on: use one_hot, or give "
-                "evaluation a holdout in place of folds",
+                ("objective", "metric"),
+                "is val_loss, whose units differ between the values of data.target_transform: name "
+                "a metric, such as val_mae, which is in the target's own units",
             )
 
     def _check_stopping(self) -> None:
@@ -240,8 +245,21 @@ class StudySpec(Part):
 
     @property
     def search_space(self) -> SearchSpace:
-        """The search space."""
-        return SearchSpace({name: spec.domain() for name, spec in self.space.items()})
+        """The search space: the params of the model, then those of the data."""
+        of_model = {name: spec.domain() for name, spec in self.space.items()}
+        of_data = {name: values.domain for name, values in self.data.sought.items()}
+        return SearchSpace({**of_model, **of_data})
+
+    def settled(self, params: Params) -> StudySpec:
+        """Return the study with the data's keys as a trial with these params has them."""
+        if not self.data.sought:
+            return self
+        return self.model_copy(update={"data": self.data.settled(params)})
+
+    @property
+    def first(self) -> StudySpec:
+        """The study with the first combination of the data's params."""
+        return self.settled(self.data.variants[0])
 
     @property
     def factory(self) -> ModelSpec:

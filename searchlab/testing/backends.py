@@ -28,6 +28,7 @@ SPACE = SearchSpace(
         "slope": Float(0.1, 0.3, when=When("activation", ("relu", 1))),
         "skip": Choice((True, False), when=When("n_hidden", (2, 3))),
         "every": Int(1, 2, when=When("skip", (True,))),
+        "data.scale": Choice(("standard", "robust")),
     }
 )
 PROBLEM = Problem(SPACE, metric="val_loss", maximize=False, epochs=27, folds=2, trials=40, seed=42)

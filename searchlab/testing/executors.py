@@ -17,7 +17,7 @@ import pytest
 from searchlab.core.space import Params
 from searchlab.core.trial import Decision, FailureKind, Report, Suggestion, Trial, TrialState
 from searchlab.executors.base import Decide, Executor
-from searchlab.journal.layout import refit_data
+from searchlab.journal.layout import refit_data, variant_data
 from searchlab.testing.doubles import as_job, study
 from searchlab.training.job import (
     BaselineJob,
@@ -64,14 +64,15 @@ class Bench:
         spec: the study.
     """
 
-    def __init__(self, directory: Path) -> None:
-        """Prepare the data in a directory that need not exist."""
+    def __init__(self, directory: Path, **changes: Any) -> None:
+        """Prepare the data in a directory that need not exist; `changes` are those of `study`."""
         from searchlab.data.prepare import prepare  # imports pandas and scikit-learn
 
         self.directory, self.base = directory, directory / "source"
         self.base.mkdir(parents=True)
         shutil.copyfile(FACTORIES, self.base / "trial_factories.py")
-        self.spec = study(evaluation={"folds": 2}, training={"epochs": 3, "batch_size": 16})
+        training = {"epochs": 3, "batch_size": 16}
+        self.spec = study(**{"evaluation": {"folds": 2}, "training": training, **changes})
         prepare(self.spec, Path(), directory / "data")
 
     def job(
@@ -216,6 +217,37 @@ class ExecutorContract:
         assert made.model_path == f"{place}/model.keras"
         assert (bench.directory / place / "model.keras").is_file()
         assert (bench.directory / place / "preprocessing.skops").is_file()
+
+    def test_each_trial_has_the_data_of_its_params(self, tmp_path: Path) -> None:
+        """Beside each other they score otherwise, and a model is measured on its own arrays."""
+        import keras
+
+        from searchlab.data.prepared import open_data
+
+        sought = {"dataset": "iris", "scale": {"choice": ["standard", "minmax"]}}
+        bench = Bench(tmp_path / "study", data=sought)
+
+        def job(number: int, scale: str, kind: type[Job] = TrialJob) -> Any:
+            params = {**PARAMS, "data.scale": scale}
+            data = variant_data(bench.directory / "data", bench.spec.data.variant(params))
+            own = bench.job(number, params, kind=kind)
+            return replace(own, data=data, spec=own.spec.settled(params))
+
+        executor, final = self.make(2, bench.directory), job(3, "minmax", FinalJob)
+        try:
+            for number, scale in enumerate(["standard", "minmax", "standard"]):
+                executor.submit(job(number, scale))
+            outcomes = collect(executor)[1]
+            assert outcomes[0].scores == outcomes[2].scores != outcomes[1].scores
+            executor.submit(final)
+            made = collect(executor)[1][3]
+        finally:
+            executor.close()
+        file = bench.directory / "best" / "model.keras"
+        model = keras.models.load_model(file, safe_mode=True)
+        rows = open_data(final.data)
+        measured = model.evaluate(rows.x_validation, rows.y_validation, verbose=0, return_dict=True)
+        assert made.metrics == pytest.approx(measured, rel=1e-5)
 
     @pytest.mark.parametrize("refit", [True, False])
     def test_the_test_rows_are_used_once(

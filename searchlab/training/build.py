@@ -26,7 +26,7 @@ def build(job: TrainingJob | BaselineJob, data: PreparedData) -> Any:
         Exception: whatever the factory raises.
     """
     function = load_factory(job.spec.factory.factory, job.base)
-    params = {**job.spec.factory.params, **job.trial.suggestion.params}
+    params = {**job.spec.factory.params, **job.trial.suggestion.arguments}
     layers = initial_layers(job)  # before seeding, because it may load a model
     reset_names()
     keras.utils.set_random_seed(job.trial.seed)

@@ -40,7 +40,7 @@ def check_model(job: CheckJob, data: PreparedData) -> Checked:
     Raises:
         ModelError: with the factory's name, the problem and the remedy.
     """
-    spec, name = job.spec, job.spec.factory.factory
+    spec, name = job.spec.first, job.spec.factory.factory
     for key, problem in factory_problems(spec, job.base):
         raise ModelError(f"{key}: {problem}")
     function = load_factory(name, job.base)
@@ -128,7 +128,7 @@ def _check_initial(job: CheckJob, function: Any, data: PreparedData) -> None:
     layers = initial_layers(job)
     given = {"input_shape": data.summary.input_shape, "meta": data.meta}
     misfits: list[ModelError] = []
-    for params in _points(job.spec.search_space) if layers else ():
+    for params in _points(job.spec.first.search_space) if layers else ():
         try:
             model = call_factory(function, {**job.spec.factory.params, **params}, given)
             make_weights(model, data)

@@ -100,9 +100,10 @@ def _run(job: Job, data: PreparedData, emit: Emit) -> Result | None:
 def _trial(job: TrialJob, data: PreparedData, emit: Emit) -> Outcome | None:
     fitted: list[Fitted] = []
     for fold, (fit_rows, score_rows) in enumerate(data.folds):
+        own = data.fold(fold)
         try:
-            unseen = data.unseen("train", score_rows)
-            model, score = _fit(job, data, fit_rows, unseen, fold, emit)
+            unseen = own.unseen("train", score_rows)
+            model, score = _fit(job, own, fit_rows, unseen, fold, emit)
         except _Ended as end:
             if end.decision is Decision.ABANDON:
                 return None

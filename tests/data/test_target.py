@@ -164,12 +164,12 @@ def frame(y) -> pd.DataFrame:
 
 
 def test_the_transformation_is_fitted_on_the_training_rows(tmp_path):
-    """The moments are those of the training rows; own units stay beside; the schema keeps them."""
+    """The moments are those of the fitted rows; own units stay beside; the schema keeps them."""
     frame(PRICES).to_csv(tmp_path / "t.csv", index=False)
     spec = study(data={"path": "t.csv", "target": "y", "target_transform": "standard"}, model="mlp")
     summary = prepare(spec, tmp_path, tmp_path / "data")
     data = open_data(tmp_path / "data")
-    y = np.asarray(data.y_train, np.float64)
+    y = np.asarray(data.y_train[data.folds[0][0]], np.float64)
     assert data.transform.mean == pytest.approx(y.mean())
     assert data.transform.deviation == pytest.approx(y.std())
     for part in ("train", "validation", "test"):

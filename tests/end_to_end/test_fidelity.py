@@ -95,8 +95,19 @@ def plain_results(place):
     X, y = frame.drop(columns="y"), frame["y"]
     X_full, _, y_full, _ = train_test_split(X, y, random_state=42)
     X_train, X_valid, y_train, y_valid = train_test_split(X_full, y_full, random_state=42)
-    scaler = StandardScaler().fit(X_train)
-    regressor = KerasRegressor(
+
+    class Scaled(KerasRegressor):
+        """What a pipeline does, to the early-stopping rows too."""
+
+        def fit(self, X, y, validation_data, **kwargs):
+            self.scaler_ = StandardScaler().fit(X)
+            watched = (self.scaler_.transform(validation_data[0]), validation_data[1])
+            return super().fit(self.scaler_.transform(X), y, validation_data=watched, **kwargs)
+
+        def predict(self, X, **kwargs):
+            return super().predict(self.scaler_.transform(X), **kwargs)
+
+    regressor = Scaled(
         namespace["build_model"],
         n_hidden=1,
         n_neurons=30,
@@ -116,11 +127,7 @@ def plain_results(place):
         regressor, distributions, n_iter=3, cv=2, random_state=42, refit=False,
         scoring="neg_mean_squared_error",
     )  # fmt: skip
-    search.fit(
-        scaler.transform(X_train),
-        y_train,
-        validation_data=(scaler.transform(X_valid), y_valid),
-    )
+    search.fit(X_train, y_train, validation_data=(X_valid, y_valid))
     return search.cv_results_
 
 

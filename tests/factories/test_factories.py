@@ -199,7 +199,7 @@ def test_the_mlp_normalises_what_the_study_does_not_scale(tmp_path):
     prepare(spec, HERE, tmp_path / "data")
     prepared = open_data(tmp_path / "data")
     model = mlp(1, 5, input_shape=prepared.summary.input_shape, meta=prepared.meta)
-    normalised = np.asarray(model.layers[0](prepared.x_train))
+    normalised = np.asarray(model.layers[0](prepared.x_train[prepared.folds[0][0]]))
     assert isinstance(model.layers[0], keras.layers.Normalization)
     np.testing.assert_allclose(normalised.mean(axis=0), 0, atol=1e-4)
     np.testing.assert_allclose(normalised.std(axis=0), 1, atol=1e-3)

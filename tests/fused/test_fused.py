@@ -212,7 +212,7 @@ def test_early_stopping_is_keras_own(benches, restore):
     from support.fused import EPOCHS, assert_same, run_alone, run_fused
 
     bench = benches().early(patience=2, restore_best_weights=restore)
-    jobs = [bench.job(number, rate=0.002 * 50**number, optimizer="Adam") for number in (0, 1)]
+    jobs = [bench.job(number, rate=0.002 * 100**number, optimizer="Adam") for number in (0, 1)]
     results = run_fused(jobs)
     assert {results[number][1].epochs < EPOCHS for number in (0, 1)} == {True, False}
     assert_same(results[1], run_alone(jobs[1]))

@@ -24,6 +24,7 @@ from sklearn.preprocessing import (
 from searchlab.data.columns.kinds import Kind
 from searchlab.data.columns.parts import LINEAR, part_name
 from searchlab.study.columns import TextSpec
+from searchlab.study.sought import only
 
 MOST = 200
 """The most inputs that the categories of one column become."""
@@ -131,5 +132,7 @@ def target_encoder(task: str) -> TargetEncoder:
 
 def _text(choices: Choices) -> TfidfVectorizer:
     text = choices.text
-    analyzer = {"words": "word", "characters": "char_wb"}[text.by]
-    return TfidfVectorizer(analyzer=analyzer, ngram_range=text.n_grams, max_features=text.size)
+    analyzer = {"words": "word", "characters": "char_wb"}[only(text.by)]
+    return TfidfVectorizer(
+        analyzer=analyzer, ngram_range=text.n_grams, max_features=only(text.size)
+    )

@@ -135,8 +135,7 @@ def _moved(spec: StudySpec, base: Path) -> StudySpec:
     reference = relative_reference(spec.factory.factory, base)
     moved: dict[str, Any] = {"model": spec.factory.model_copy(update={"factory": reference})}
     if spec.data.own:
-        scale = relative_reference(spec.data.scaling, base)
-        moved["data"] = spec.data.model_copy(update={"scale": scale})
+        moved["data"] = spec.data.relocated(lambda each: relative_reference(each, base))
     return spec.model_copy(update=moved)
 
 

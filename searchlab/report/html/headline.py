@@ -68,8 +68,9 @@ def subtitle(record: StudyRecord) -> str:
     """Return the search, its size, its time and its date in one line."""
     spec, ended = record.spec, record.ended
     start = min((trial.started for trial in record.trials.values()), default=None)
+    params = len(spec.search_space.domains)
     parts = [
-        f"{spec.search.backend} over {len(spec.space)} params of {spec.factory.factory}",
+        f"{spec.search.backend} over {params} params of {spec.factory.factory}",
         f"{ended} trials",
         f"{record.epochs:,} model-epochs",
         duration_text(record.seconds),

@@ -18,6 +18,7 @@ from searchlab.report.phrases import (
 )
 from searchlab.report.questions import questions
 from searchlab.report.results import chosen
+from searchlab.study.sought import options
 
 _DIGEST = 16  # characters of a digest that tell data sets apart
 
@@ -99,7 +100,7 @@ def data(record: StudyRecord) -> Iterator[tuple[str, str]]:
             yield what, f"{known[key]:,} rows" if known[key] else "no rows"
     yield "divided", division_text(record.spec)
     yield "scored on", scored_text(record.spec)
-    yield "scaled", spec.scaling
+    yield "scaled", " or ".join(options(spec.scale or "standard"))
     yield "seed", str(record.spec.search.seed)
 
 
