@@ -89,8 +89,8 @@ POINTS = {
     "outbox: before the void attempt is deleted": Point(f"{_CLIENT}.delete_run", nth=1),
     "outbox: void attempt deleted": Point(f"{_CLIENT}.delete_run", after=True, nth=1),
     "outbox: before the note": Point("searchlab.tracking.mlflow.state:State.save", nth=2),
-    "outbox: note written, not on the disk": Point(_FSYNC, caller=_STATE, nth=2),
-    "outbox: note on the disk": Point(_FSYNC, after=True, caller=_STATE, nth=2),
+    "outbox: note written, not on the disk": Point(_FSYNC, caller=_STATE, nth=1),
+    "outbox: note on the disk": Point(_FSYNC, after=True, caller=_STATE, nth=1),
     "outbox: tables sent, study's run open": Point(f"{_CLIENT}.log_text", after=True, nth=3),
     "outbox: report sent, study's run open": Point(f"{_CLIENT}.log_text", after=True, nth=4),
 }
