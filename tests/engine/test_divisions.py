@@ -6,10 +6,13 @@ are read where trainings read them. Below, real trainings tell their rows by a m
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
 from support.divisions import SCHEMES, SEED, Plain, assert_trained_on, knowing, run_values, table
 
 from searchlab.data.prepared import PreparedData, open_data
@@ -101,3 +104,29 @@ def test_each_executor_trains_on_the_rows_of_a_plain_script(
     record = run_values(knowing(SCHEMES[scheme], tmp_path, executor), tmp_path)
     frame = table()
     assert_trained_on(record, SCHEMES[scheme].plain(frame), frame["key"].to_numpy())
+
+
+@pytest.mark.parametrize("executor", ["fused", pytest.param("process", marks=pytest.mark.slow)])
+def test_weights_count_in_every_fold_confirmation_and_refit(executor: str, tmp_path: Path) -> None:
+    """Each unseen row counts as NumPy's average counts it, by its own weight times its class'."""
+    scheme = SCHEMES["classes"]
+    scheme = replace(
+        scheme,
+        data={"weight": "w"},
+        evaluation={**scheme.evaluation, "class_weight": True},
+    )
+    training = {"epochs": 1, "batch_size": 64, "class_weight": {"yes": 5}}
+    values = knowing(scheme, tmp_path, executor, training=training, baselines=True)
+    record, frame = run_values(values, tmp_path), table()
+    severe = (frame["severe"] == "yes").to_numpy()
+    weights = frame["w"].to_numpy() * np.where(severe, 5, 1)
+    plain = scheme.plain(frame)
+    assert_trained_on(record, plain, severe.astype(float), weights)
+
+    x = frame[["bmi", "bp", "s5", "row"]].to_numpy()
+    model = LogisticRegression(max_iter=1000)
+    model.fit(x[plain.refitted], severe[plain.refitted], weights[plain.refitted])
+    w = weights[plain.test]
+    loss = log_loss(severe[plain.test], model.predict_proba(x[plain.test]), sample_weight=w)
+    # Keras divides the sum by the number of rows, scikit-learn by that of the weights.
+    assert record.baselines["logistic"].metrics["loss"] == pytest.approx(loss * w.mean(), rel=0.01)
