@@ -9,7 +9,6 @@ right.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any
 from searchlab.backends.base import Backend, Past, Resumable
 from searchlab.core.atomic import whole_file
 from searchlab.core.codec import decode, encode
+from searchlab.core.sealed import sealed, unsealed
 from searchlab.core.trial import Outcome, Report, Suggestion
 from searchlab.core.versions import __version__, installed
 from searchlab.engine.replay import Answer, Answers, is_later, proceed, replay
@@ -80,7 +80,7 @@ class Snapshots:
             journal.lines, journal.checksum, _versions(), dict(self._answers.open), kept
         )
         with suppress(OSError), whole_file(self._path, lasting=False) as scratch:
-            scratch.write_text(json.dumps(encode(snapshot)), encoding="utf-8")
+            scratch.write_text(sealed(encode(snapshot)), encoding="utf-8")
 
     def close(self) -> None:
         """Do nothing, as each snapshot has been written by now."""
@@ -113,7 +113,7 @@ def _versions() -> dict[str, str]:
 def _read(paths: StudyLayout) -> Snapshot | None:
     """Return the snapshot if there is one and it fits the journal and the versions."""
     try:
-        kept = decode(Snapshot, json.loads(paths.search.read_text(encoding="utf-8")))
+        kept = decode(Snapshot, unsealed(paths.search.read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return None
     fits = checksum(paths.journal, kept.lines) == kept.checksum

@@ -7,7 +7,6 @@ before it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 
 from searchlab.core.atomic import whole_file
 from searchlab.core.codec import decode, encode
+from searchlab.core.sealed import sealed, unsealed
 from searchlab.core.versions import __version__
 from searchlab.journal.home import load_record
 from searchlab.journal.journal import last_checksum
@@ -72,7 +72,7 @@ def load_brief(name: str, cwd: Path) -> Brief:
     if state is not None and state == _state(paths):  # no process has written meanwhile
         with suppress(OSError, ValueError), whole_file(paths.brief, lasting=False) as scratch:
             values = encode(_Kept(__version__, *state, brief))
-            scratch.write_text(json.dumps(values, allow_nan=False), encoding="utf-8")
+            scratch.write_text(sealed(values, allow_nan=False), encoding="utf-8")
     return brief
 
 
@@ -90,6 +90,6 @@ def _is_of(kept: _Kept, state: tuple[str, int, int]) -> bool:
 
 def _read(paths: StudyLayout) -> _Kept | None:
     try:
-        return decode(_Kept, json.loads(paths.brief.read_text(encoding="utf-8")))
+        return decode(_Kept, unsealed(paths.brief.read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -44,6 +45,18 @@ def flipped(path: Path) -> bool:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 0xFF
     return _written(path, bytes(content))
+
+
+def changed(path: Path) -> bool:
+    """Change a digit in its middle, so that the file can still be read as one of its kind."""
+    if not path.is_file():
+        return False
+    content = path.read_bytes()
+    digit = re.search(rb"[1-8]", content[len(content) // 2 :])
+    if digit is None:
+        return False
+    at = len(content) // 2 + digit.start()
+    return _written(path, content[:at] + b"9" + content[at + 1 :])
 
 
 def extra(path: Path) -> bool:
@@ -95,7 +108,7 @@ def unreadable(path: Path) -> bool:
 DAMAGES: dict[str, Damage] = {
     each.__name__: each
     for each in (
-        *(missing, empty, another, cut, flipped, extra, directory),
+        *(missing, empty, another, cut, flipped, changed, extra, directory),
         *(broken_link, circular_link, link, unreadable),
     )
 }

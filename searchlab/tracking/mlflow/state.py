@@ -7,7 +7,6 @@ more than the file says, which the outbox expects.
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 from searchlab.core.atomic import whole_file
 from searchlab.core.codec import decode, encode, plain
+from searchlab.core.sealed import sealed, unsealed
 from searchlab.journal.ids import Registration, StudyIds
 from searchlab.journal.layout import StudyLayout
 
@@ -97,7 +97,7 @@ def _copied(state: State) -> dict[str, Any]:
 
 
 def _line(values: Any) -> str:
-    return json.dumps(values, separators=(",", ":")) + "\n"
+    return sealed(values) + "\n"
 
 
 def read_ids(directory: Path) -> StudyIds | None:
@@ -120,7 +120,7 @@ def _read(directory: Path) -> State | None:
     """Read the file's state; None if there is no such file or it is not one of searchlab's."""
     try:
         lines = StudyLayout(directory).mlflow.read_bytes().splitlines(keepends=True)
-        values = json.loads(lines[0])
+        values = _changes(lines[0]) or {}
         for line in lines[1:]:
             changed = _changes(line)
             if changed is None:  # what follows was sent, and will be sent again
@@ -134,6 +134,6 @@ def _read(directory: Path) -> State | None:
 
 def _changes(line: bytes) -> dict[str, Any] | None:
     try:
-        return dict(json.loads(line)) if line.endswith(b"\n") else None
-    except (ValueError, TypeError):
+        return unsealed(line.decode()[:-1]) if line.endswith(b"\n") else None
+    except ValueError:
         return None
