@@ -12,7 +12,15 @@ from searchlab.cli.printing import (
     console,
     print_json,
 )
-from searchlab.cli.program import cli, errors_are_lines, tracking_uri_option
+from searchlab.cli.program import F, cli, errors_are_lines, tracking_uri_option
+
+
+def stored_model_options(function: F) -> F:
+    """Add the store of a model and the trust in it to a command that loads one."""
+    trust = click.option(
+        "--trust-code", is_flag=True, help="Run the code that a model from MLflow comes with."
+    )
+    return tracking_uri_option(trust(function))
 
 
 @cli.command()
@@ -60,9 +68,11 @@ def promote(name: str, version: int | None, tracking_uri: str | None) -> None:
     "--input", "source", required=True, type=click.Path(path_type=Path), help="Raw rows to predict."
 )
 @click.option("--output", type=click.Path(path_type=Path), help="Default: CSV on standard output.")
-@tracking_uri_option
+@stored_model_options
 @errors_are_lines
-def predict(model: str, source: Path, output: Path | None, tracking_uri: str | None) -> None:
+def predict(
+    model: str, source: Path, output: Path | None, tracking_uri: str | None, trust_code: bool
+) -> None:
     """Predict raw rows of a CSV, TSV, Parquet or NPZ file; for classes with probabilities.
 
     MODEL is a study of this directory, models:/NAME@champion, or the path of an exported model.
@@ -72,7 +82,7 @@ def predict(model: str, source: Path, output: Path | None, tracking_uri: str | N
 
     if output is not None:
         check_output(output, source)
-    loaded = load_model(model, tracking_uri)
+    loaded = load_model(model, tracking_uri, trust_code=trust_code)
     table = predict_file(loaded, source)
     if output is None:
         print_table(table, sys.stdout)
@@ -85,9 +95,11 @@ def predict(model: str, source: Path, output: Path | None, tracking_uri: str | N
 @click.argument("model")
 @click.option("--data", required=True, help="A file with the target, or a data set's name.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@tracking_uri_option
+@stored_model_options
 @errors_are_lines
-def evaluate(model: str, data: str, as_json: bool, tracking_uri: str | None) -> None:
+def evaluate(
+    model: str, data: str, as_json: bool, tracking_uri: str | None, trust_code: bool
+) -> None:
     """Measure a model on rows whose target is known.
 
     MODEL is a study of this directory, models:/NAME@champion, or the path of an exported model.
@@ -97,7 +109,7 @@ def evaluate(model: str, data: str, as_json: bool, tracking_uri: str | None) -> 
     from searchlab.registry.resolve import load_model
     from searchlab.report.questions import questioned
 
-    loaded = load_model(model, tracking_uri)
+    loaded = load_model(model, tracking_uri, trust_code=trust_code)
     found = evaluate_on(loaded, data)
     if as_json:
         print_json({"rows": found.rows, "seen": found.seen, "metrics": found.metrics})
@@ -114,9 +126,9 @@ def evaluate(model: str, data: str, as_json: bool, tracking_uri: str | None) -> 
 @cli.command()
 @click.argument("model")
 @click.option("--port", type=click.IntRange(1, 65535), default=5001, show_default=True)
-@tracking_uri_option
+@stored_model_options
 @errors_are_lines
-def serve(model: str, port: int, tracking_uri: str | None) -> None:
+def serve(model: str, port: int, tracking_uri: str | None, trust_code: bool) -> None:
     """Serve a model with MLflow's scoring server, on 127.0.0.1 only.
 
     MODEL is a study of this directory, models:/NAME@champion, or the path of an exported model.
@@ -125,7 +137,7 @@ def serve(model: str, port: int, tracking_uri: str | None) -> None:
     from searchlab.registry.resolve import located
 
     refuse_taken(port)
-    with located(model, Path.cwd(), tracking_uri) as package:
+    with located(model, Path.cwd(), tracking_uri, trust_code=trust_code) as package:
         from searchlab.inference.serving import serve_package
 
         raise click.exceptions.Exit(serve_package(package, port, click.echo))
@@ -134,9 +146,9 @@ def serve(model: str, port: int, tracking_uri: str | None) -> None:
 @cli.command()
 @click.argument("model")
 @click.argument("directory", type=click.Path(path_type=Path))
-@tracking_uri_option
+@stored_model_options
 @errors_are_lines
-def export(model: str, directory: Path, tracking_uri: str | None) -> None:
+def export(model: str, directory: Path, tracking_uri: str | None, trust_code: bool) -> None:
     """Export a model to a new DIRECTORY: Keras, SavedModel, ONNX, and a model card.
 
     MODEL is a study of this directory, models:/NAME@champion, or a path.
@@ -144,6 +156,6 @@ def export(model: str, directory: Path, tracking_uri: str | None) -> None:
     from searchlab.inference.export import export_package
     from searchlab.registry.resolve import located
 
-    with located(model, Path.cwd(), tracking_uri) as package:
+    with located(model, Path.cwd(), tracking_uri, trust_code=trust_code) as package:
         export_package(package, directory, complain)
     click.echo(f"wrote {directory}; next: searchlab predict {directory} --input FILE")

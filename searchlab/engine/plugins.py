@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from searchlab.backends.base import Backend, Options, Problem
+from searchlab.core.digest import signing_key
 from searchlab.core.entry_points import Offer, find_offer, offers
 from searchlab.core.space import Int
 from searchlab.data.catalog import DATASETS, file_problems
@@ -165,7 +166,8 @@ def trackers(
         TrackingError: if MLflow has no store for the tracking URI.
     """
     if "mlflow" in names:
-        resolve_uri(tracking_uri, cwd)  # raises before there is anything to tidy up
+        resolve_uri(tracking_uri, cwd)  # these raise before there is anything to tidy up
+        signing_key()
     classes = {name: _load(_TRACKER, name) for name in names}
 
     def make(directory: Path) -> list[Tracker]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from searchlab.core.quiet import quiet
@@ -10,7 +11,7 @@ from searchlab.errors import PackageError
 from searchlab.inference.model import Model
 from searchlab.package.load import load_keras
 from searchlab.package.manifest import MANIFEST, Manifest
-from searchlab.package.write import PREPROCESSING, model_file
+from searchlab.package.write import CODE, PREPROCESSING, model_file
 
 _INSIDE = "data/*"
 """Glob of the package inside an MLflow model; see `flavor.save_model`."""
@@ -35,6 +36,11 @@ def package_in(path: Path) -> Path:
         f"{path} is not a searchlab model ({why}): give a model's directory, such as one that "
         "searchlab export wrote"
     )
+
+
+def has_code(package: Path) -> bool:
+    """Return whether loading a package would run code that came with it."""
+    return os.path.lexists(package / CODE)  # a link that leads nowhere, too
 
 
 def load_package(path: Path) -> Model:

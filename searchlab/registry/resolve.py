@@ -12,7 +12,9 @@ from searchlab.core.arguments import path_text
 from searchlab.core.scratch import scratch
 from searchlab.errors import PackageError
 from searchlab.journal.home import StudyHome, load_record, study_names
+from searchlab.registry.trust import refuse_code
 from searchlab.tracking.mlflow.address import MODEL, missing_file, redact, resolve_uri
+from searchlab.tracking.mlflow.seal import check_seal
 from searchlab.tracking.mlflow.tracker import registry
 
 if TYPE_CHECKING:
@@ -21,11 +23,14 @@ if TYPE_CHECKING:
 _IN_MLFLOW = ("models:/", "runs:/")
 
 
-def load_model(model: str | os.PathLike[str], tracking_uri: str | None = None) -> Model:
+def load_model(
+    model: str | os.PathLike[str], tracking_uri: str | None = None, *, trust_code: bool = False
+) -> Model:
     """Load a trained model, which takes raw rows.
 
     A model that was built by user code includes that code, and loading it runs it: only load a
-    model from a source that you trust.
+    model from a path that you trust. A model from MLflow must have the files that were registered,
+    and its code runs only if you say so.
 
     Args:
         model: the name of a study in this working directory; `models:/NAME@champion`,
@@ -34,16 +39,19 @@ def load_model(model: str | os.PathLike[str], tracking_uri: str | None = None) -
             `searchlab export` wrote.
         tracking_uri: the MLflow store or server; without it the variable MLFLOW_TRACKING_URI
             counts, and without that the file `mlflow.db` here.
+        trust_code: whether code of a model from MLflow may run, with your rights. Without it, that
+            is so for the stores whose addresses are in the variable SEARCHLAB_TRUST_CODE_FROM.
 
     Raises:
-        PackageError: if there is no such model, or it cannot be loaded.
+        PackageError: if there is no such model, or it cannot be loaded, or its files were changed,
+            or it would run code that is not trusted.
         TrackingError: if the store cannot be used.
         DataError: if its preprocessing cannot be read.
     """
     text = path_text(model, "model", "a study's name, an address in MLflow, or a path")
     if tracking_uri is not None:
         path_text(tracking_uri, "tracking_uri", "the address of a store or server as a text")
-    with located(text, Path.cwd(), tracking_uri) as package:
+    with located(text, Path.cwd(), tracking_uri, trust_code=trust_code) as package:
         from searchlab.inference.loading import load_package  # imports Keras
 
         return load_package(package)
@@ -62,20 +70,21 @@ def load_study_model(name: str, cwd: Path) -> Model:
 
 
 @contextlib.contextmanager
-def located(model: str, cwd: Path, tracking_uri: str | None) -> Iterator[Path]:
-    """Provide the directory of a model for the duration of the block.
+def located(model: str, cwd: Path, tracking_uri: str | None, *, trust_code: bool) -> Iterator[Path]:
+    """Provide the directory of a model, which may be loaded, for the duration of the block.
 
     Args:
         model: see `load_model`.
         cwd: the working directory.
         tracking_uri: see `load_model`.
+        trust_code: see `load_model`.
 
     Raises:
-        PackageError: if there is no such model.
+        PackageError: if there is no such model, or it may not be loaded.
         TrackingError: if the store cannot be used.
     """
     if model.startswith(_IN_MLFLOW):
-        with _downloaded(model, resolve_uri(tracking_uri, cwd)) as package:
+        with _downloaded(model, resolve_uri(tracking_uri, cwd), trust_code) as package:
             yield package
     elif model in study_names(cwd):
         yield _of_study(model, cwd)
@@ -86,7 +95,7 @@ def located(model: str, cwd: Path, tracking_uri: str | None) -> Iterator[Path]:
         champion = None if os.sep in model else _champion(model, uri)
         if champion is None:
             raise _unknown(model, cwd, uri)
-        with _downloaded(champion, uri) as package:
+        with _downloaded(champion, uri, trust_code) as package:
             yield package
 
 
@@ -114,7 +123,7 @@ def _in(path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _downloaded(model: str, uri: str) -> Iterator[Path]:
+def _downloaded(model: str, uri: str, trust_code: bool) -> Iterator[Path]:
     _check_there(uri, model)
     if not MODEL.fullmatch(model):
         raise PackageError(
@@ -125,8 +134,12 @@ def _downloaded(model: str, uri: str) -> Iterator[Path]:
         with registry(uri) as client:
             from searchlab.tracking.mlflow.download import download, find  # imports MLflow
 
-            fetched = download(uri, model, find(client, uri, model), folder)
-        yield _in(fetched)
+            stored = find(client, uri, model)
+            package = _in(download(uri, model, stored, folder))
+        check_seal(package, stored.tags, model)
+        if not trust_code:
+            refuse_code(package, model, uri)
+        yield package
 
 
 def _champion(name: str, uri: str) -> str | None:

@@ -3,18 +3,14 @@
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-from support.packages import package_of, table
+from support.packages import FILES, package_with_code, table
 
 from searchlab.errors import PackageError
 from searchlab.package.code import copy_code, imported_packages
 from searchlab.package.load import PackagedCode
-
-HERE = Path(__file__).parents[1] / "inference"
-FILES = ("model_factories.py", "own_layers.py")
 
 PREDICT_AND_SAVE = """
 import pandas, searchlab
@@ -53,22 +49,7 @@ def python(code, cwd, **env):
 @pytest.fixture(scope="module")
 def gone(tmp_path_factory):
     """Package a subclassed model whose source is no longer where it was."""
-    directory = tmp_path_factory.mktemp("user")
-    for name in FILES:
-        shutil.copy(HERE / name, directory)
-    with pytest.MonkeyPatch.context() as patch:
-        for name in FILES:
-            patch.delitem(sys.modules, Path(name).stem, raising=False)
-        # Factories of other tests may have left directories with modules of these names.
-        others = [each for each in sys.path if not (Path(each) / FILES[1]).exists()]
-        patch.setattr(sys, "path", others)
-        package_of(directory, table(), f"{FILES[0]}:subclassed")
-        for name in FILES:
-            del sys.modules[Path(name).stem]
-    for name in FILES:
-        (directory / name).unlink()
-    shutil.rmtree(directory / "__pycache__", ignore_errors=True)
-    return directory / "refit"
+    return package_with_code(tmp_path_factory.mktemp("user"))
 
 
 @pytest.mark.keras

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from support import programs
 from support.mlflow_server import Server, free_port
-from support.packages import package_of, table
+from support.packages import package_with_code, table
 from support.stores import track
 
 import searchlab
@@ -19,10 +19,10 @@ pytestmark = [pytest.mark.keras, pytest.mark.slow]
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, database):
-    """A server with the registered model `houses`, whose study is in another directory."""
+    """A server with the registered model `houses`, of a study elsewhere, with code of its own."""
     folder = tmp_path_factory.mktemp("server")
     (folder / "mlflow.db").write_bytes(database.read_bytes())
-    package_of(folder, table())
+    package_with_code(folder)
     server = Server(folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
@@ -52,26 +52,36 @@ def run(place, server, *arguments):
     return done.stdout
 
 
+LOADING = [
+    ("predict", "houses", "--input", "rows.csv"),
+    ("evaluate", "models:/houses/1", "--data", "rows.csv"),
+    ("export", "models:/houses@champion", "exported"),
+]
+OTHERS = [("models",), ("promote", "houses", "--version", "1")]
+
+
 @pytest.mark.parametrize(
-    "arguments",
-    [
-        ("predict", "houses", "--input", "rows.csv"),
-        ("evaluate", "models:/houses/1", "--data", "rows.csv"),
-        ("export", "models:/houses@champion", "exported"),
-        ("models",),
-        ("promote", "houses", "--version", "1"),
-    ],
-    ids=lambda arguments: arguments[0],
+    "arguments", [*((*each, "--trust-code") for each in LOADING), *OTHERS], ids=lambda each: each[0]
 )
 def test_the_option_names_the_registry_too(place, server, arguments):
     """Each command finds the model on the server, and makes no store of its own."""
     assert run(place, server, *arguments) != ""
 
 
+@pytest.mark.parametrize("arguments", [*LOADING, ("serve", "houses")], ids=lambda each: each[0])
+def test_code_from_a_server_does_not_run_unasked(place, server, arguments):
+    """Each command that would load the model says in one line that it has code, and what to do."""
+    done = programs.run(place, *arguments, "--tracking-uri", server.uri)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+    assert "comes with code, which would run here with your rights" in done.stderr
+    assert f"whoever can write to {server.uri}, add --trust-code" in done.stderr
+    assert not (place / "exported").exists()
+
+
 def test_a_model_is_served_from_the_named_store(place, server):
     """The scoring server starts with a model that was downloaded from the option's store."""
     port = free_port()
-    arguments = ("serve", "houses", "--port", port, "--tracking-uri", server.uri)
+    arguments = ("serve", "houses", "--port", port, "--tracking-uri", server.uri, "--trust-code")
     program = programs.Program(place, *arguments)
     assert program.stdout.readline().startswith("serving on http://127.0.0.1:")
     assert program.stdout.readline().startswith("curl ")
@@ -87,7 +97,7 @@ def test_every_address_of_a_model_is_one_of_the_named_store(place, server):
     addresses += [f"models:/{server.ids.model_id}", f"runs:/{server.ids.run_id}/model"]
     rows = pd.read_csv("rows.csv")
     found = {
-        address: searchlab.load_model(address, server.uri).predict(rows).tobytes()
+        address: searchlab.load_model(address, server.uri, trust_code=True).predict(rows).tobytes()
         for address in addresses
     }
     assert len(set(found.values())) == 1

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from searchlab.core.trial import Decision, Suggestion, Trial
 from searchlab.data.prepare import prepare
 from searchlab.study.spec import StudySpec
 from searchlab.training.job import RefitJob
 
+FILES = ("model_factories.py", "own_layers.py")
+"""The user's own code of `package_with_code`."""
+
+_FACTORIES = Path(__file__).parents[1] / "inference"
 PARAMS = {"n_hidden": 1, "n_neurons": 8, "learning_rate": 0.05}
 
 
@@ -42,6 +49,29 @@ def package_of(directory: Path, data, factory: str = "mlp", target: str = "y", *
     )
     prepare(spec, directory, directory / "data")
     return train(spec, directory)
+
+
+def package_with_code(directory: Path) -> Path:
+    """Package a subclassed model whose source is then no longer where it was.
+
+    Args:
+        directory: a fresh directory.
+    """
+    for name in FILES:
+        shutil.copy(_FACTORIES / name, directory)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in FILES:
+            patch.delitem(sys.modules, Path(name).stem, raising=False)
+        # Factories of other tests may have left directories with modules of these names.
+        others = [each for each in sys.path if not (Path(each) / FILES[1]).exists()]
+        patch.setattr(sys, "path", others)
+        package_of(directory, table(), f"{FILES[0]}:subclassed")
+        for name in FILES:
+            del sys.modules[Path(name).stem]
+    for name in FILES:
+        (directory / name).unlink()
+    shutil.rmtree(directory / "__pycache__", ignore_errors=True)
+    return directory / "refit"
 
 
 def train(spec: StudySpec, directory: Path) -> Path:

@@ -59,6 +59,12 @@ def redact(uri: str) -> str:
     return _SECRET.sub(rf"\g<1>{_HIDDEN}", uri)
 
 
+def bare(uri: str) -> str:
+    """Return the URI without user and password."""
+    scheme, colon, rest = uri.partition("://")
+    return uri if _password(uri) is None else f"{scheme}{colon}{rest.rpartition('@')[2]}"
+
+
 def scrub(text: str, uri: str) -> str:
     """Return a message in one line, without the store's passwords."""
     password = _password(uri)

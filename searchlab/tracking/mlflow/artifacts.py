@@ -15,6 +15,7 @@ from searchlab.private.mlflow import table_tags
 from searchlab.tracking.mlflow.log_model import ModelFile, log_model
 from searchlab.tracking.mlflow.projection import Batch
 from searchlab.tracking.mlflow.register import register
+from searchlab.tracking.mlflow.seal import seal
 from searchlab.tracking.mlflow.state import State
 from searchlab.tracking.mlflow.table import as_csv, as_json, trials_table
 from searchlab.tracking.mlflow.tracked import TrackedStudy
@@ -77,7 +78,7 @@ def _model(
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     if digest == state.model:
         return True
-    tags = {"searchlab.model": digest, "searchlab.trial": str(stopped.winner)}
+    tags = {"searchlab.model": digest, "searchlab.trial": str(stopped.winner), **seal(path.parent)}
     params = record.trials[stopped.winner].trial.suggestion.params
     model_id = _find_model(client, state, digest)
     if not model_id:
@@ -110,6 +111,6 @@ def _tell_problem(client: MlflowClient, run_id: str, problem: str, package: Path
     """Keep a model that a fresh process cannot load as plain files, and tag the reason."""
     if problem:
         client.log_artifacts(run_id, str(package), "model_files")
-        log_values(client, run_id, tags={"searchlab.model_error": problem})
+        log_values(client, run_id, tags={"searchlab.model_error": problem, **seal(package)})
     elif "searchlab.model_error" in client.get_run(run_id).data.tags:
         client.delete_tag(run_id, "searchlab.model_error")

@@ -16,6 +16,7 @@ from searchlab.report.results import model_value
 from searchlab.tracking.mlflow.alias import decide
 from searchlab.tracking.mlflow.description import result
 from searchlab.tracking.mlflow.model_versions import PREFIX, Version, made_versions
+from searchlab.tracking.mlflow.seal import seal_of
 from searchlab.tracking.mlflow.state import State
 from searchlab.tracking.mlflow.values import log_values
 
@@ -112,7 +113,7 @@ def _make(client: MlflowClient, name: str, state: State, record: StudyRecord) ->
         name,
         model.artifact_location,
         run_id=state.run_id,
-        tags=_tags(state, record),
+        tags={**_tags(state, record), **seal_of(model.tags)},
         description=result(record),
         await_creation_for=0,  # a database has it at once
         model_id=state.model_id,
