@@ -26,6 +26,22 @@ def fail_at_once() -> None:
     utils.MAX_RETRY_COUNT = 1
 
 
+def forget_connections(uri: str) -> None:
+    """Close MLflow's kept connections to a SQLite file, which may have been removed or replaced.
+
+    Touches: `_engine_map` of the `SqlAlchemyStore` of runs and of that of models, seen in MLflow
+    3.17.2.
+    Public: a new client of the same address uses the connections of the first.
+    Without it: everything is written to a file that has no name any more.
+    """
+    from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as Models
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as Runs
+
+    for store in (Models, Runs):
+        if (engine := store._engine_map.get(uri)) is not None:
+            engine.dispose()
+
+
 def has_tables(connection: sqlite3.Connection) -> bool:
     """Tell whether a SQLite database is one that MLflow has made tables in.
 

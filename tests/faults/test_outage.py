@@ -1,16 +1,21 @@
 """MLflow outages: nothing waits, nothing is lost, and each point is stored once."""
 
 import shutil
+import sqlite3
 import subprocess
 import sys
+import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from faults.place import TRIALS, Place, one_line
+from mlflow import MlflowClient
 from support.finished import Finished
 from support.mlflow_server import Server, free_port
 
 from searchlab.tracking.mlflow import opening, outbox
+from searchlab.tracking.mlflow.address import resolve_uri
 from searchlab.tracking.mlflow.opening import open_store
 from searchlab.tracking.mlflow.state import read_ids
 from searchlab.tracking.mlflow.trouble import reason
@@ -189,3 +194,107 @@ def test_a_process_ends_though_a_request_hangs(tmp_path):
         capture_output=True, text=True, check=True, timeout=60,
     )  # fmt: skip
     assert int(done.stdout) > 0
+
+
+def lost(place, uri, fault):
+    """Delete, once the store has three trials, what a fault names; return the ids that are dead."""
+    while (ids := read_ids(place.home)) is None or len(ids.trials) < 3:
+        time.sleep(0.02)
+    client = MlflowClient(uri)
+    match fault:
+        case "study":
+            dead = [ids.run_id]
+        case "trial":
+            dead = [ids.trials[max(ids.trials)]]
+        case "all" | "experiment":
+            dead = [ids.run_id, *ids.trials.values()]
+    if fault == "experiment":
+        client.delete_experiment(ids.experiment_id)
+    else:
+        for each in dead:
+            client.delete_run(each)
+    return set(dead)
+
+
+def forget_deleted(place):
+    """Take deleted runs out of the database, as `mlflow gc` does."""
+    with closing(sqlite3.connect(place.cwd / "mlflow.db")) as database, database:
+        for table in ("metrics", "latest_metrics", "params", "tags"):
+            database.execute(
+                f"delete from {table} where run_uuid in "  # noqa: S608 - our own words
+                "(select run_uuid from runs where lifecycle_stage = 'deleted')"
+            )
+        database.execute("delete from runs where lifecycle_stage = 'deleted'")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["study", "trial", "all"])
+def test_runs_that_are_deleted_in_mid_study_are_made_anew(place, undisturbed, fault):
+    """The running process notices, and at its end the store has all of the study, each once."""
+    uri, dead = resolve_uri(None, place.cwd), set()
+    place.slowly(0.05)
+    place.at(2, 3, lambda: dead.update(lost(place, uri, fault)))
+    result = place.run()
+    assert (result.exit_code, result.stderr) == (0, "")
+    ids = read_ids(place.home)
+    assert dead.isdisjoint({ids.run_id, *ids.trials.values()})
+    forget_deleted(place)
+    assert_all_is_there(place, undisturbed)
+    for run_id in ids.trials.values():
+        assert MlflowClient(uri).get_run(run_id).data.tags["mlflow.parentRunId"] == ids.run_id
+
+
+@pytest.mark.slow
+def test_a_deleted_experiment_is_told_and_made_up_for_by_sync(place, undisturbed):
+    """All of the study is missing then; once the experiment is restored, sync sends all of it."""
+    uri = resolve_uri(None, place.cwd)
+    place.at(2, 3, lambda: lost(place, uri, "experiment"))
+    result = place.run()
+    lines = len(place.journal.read_bytes().splitlines())
+    assert result.exit_code == 0
+    assert one_line(result).startswith(
+        f"searchlab: MLflow lacks the last {lines} events: the MLflow experiment 'searchlab' has "
+        "been deleted; restore it in MLflow, or set MLFLOW_EXPERIMENT_NAME to another name"
+    )
+    client = MlflowClient(uri)
+    client.restore_experiment(client.get_experiment_by_name("searchlab").experiment_id)
+    assert place.searchlab("sync", "small").exit_code == 0
+    assert_all_is_there(place, undisturbed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("removed", ["mlflow.db", "mlflow.db*"])
+def test_a_removed_database_is_made_anew_by_the_running_study(place, undisturbed, removed):
+    """What was written to the removed file is written to the new one, too."""
+
+    def remove():
+        while (ids := read_ids(place.home)) is None or len(ids.trials) < 3:
+            time.sleep(0.02)
+        for file in place.cwd.glob(removed):
+            file.unlink()
+
+    place.slowly(0.05)
+    place.at(2, 3, remove)
+    result = place.run()
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert_all_is_there(place, undisturbed)
+
+
+@pytest.mark.slow
+def test_a_server_that_comes_back_empty_gets_all_of_the_study(place, server, undisturbed, database):
+    """The running process does not keep the ids of runs that the new database does not have."""
+
+    def anew():
+        while (ids := read_ids(place.home)) is None or len(ids.trials) < 3:
+            time.sleep(0.02)
+        server.kill()
+        for file in place.cwd.glob("mlflow.db*"):
+            file.unlink()
+        shutil.copy(database, place.cwd / "mlflow.db")
+        server.start()
+
+    server.start()
+    place.at(2, 3, anew)
+    result = place.run("--tracking-uri", server.uri)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert_all_is_there(place, undisturbed)

@@ -52,6 +52,21 @@ def test_mlflow_does_not_fail_at_once_by_itself():
     assert int(re.search(r"^MAX_RETRY_COUNT = (\d+)$", text, re.MULTILINE)[1]) > 1
 
 
+def test_forget_connections(client, tmp_path, database):
+    """A client keeps writing to a file that was replaced, and but for that to the new one."""
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    run = client.create_run("1").info.run_id
+    (tmp_path / "mlflow.db").unlink()
+    shutil.copyfile(database, tmp_path / "mlflow.db")
+    assert MlflowClient(uri).get_run(run)
+    private.forget_connections(uri)
+    with pytest.raises(MlflowException, match="not found"):
+        MlflowClient(uri).get_run(run)
+
+
 def test_has_tables(database, tmp_path):
     """MLflow's own database has them; an empty one has not."""
     with contextlib.closing(sqlite3.connect(database)) as connection:

@@ -81,6 +81,16 @@ def sqlite_file(uri: str) -> Path | None:
     return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
 
 
+def file_identity(uri: str) -> tuple[int, int] | None:
+    """Return what tells the file of a SQLite URI from any other; None without such a file."""
+    file = sqlite_file(uri)
+    try:
+        status = None if file is None else file.stat()
+    except FileNotFoundError:
+        return None
+    return None if status is None else (status.st_dev, status.st_ino)
+
+
 def missing_file(uri: str) -> Path | None:
     """Return the file of a SQLite URI that does not exist yet, or None."""
     file = sqlite_file(uri)

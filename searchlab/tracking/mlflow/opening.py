@@ -18,7 +18,7 @@ from mlflow.version import VERSION
 from searchlab.core.atomic import whole_file
 from searchlab.errors import TrackingError
 from searchlab.journal.layout import cache_layout
-from searchlab.private.mlflow import fail_at_once, has_tables
+from searchlab.private.mlflow import fail_at_once, forget_connections, has_tables
 from searchlab.tracking.mlflow.address import refuse_missing, sqlite_file
 
 
@@ -58,6 +58,7 @@ def open_store(uri: str) -> tuple[MlflowClient, str]:
         client = connect(uri)
         return client, _experiment(client, None)
     file.parent.mkdir(parents=True, exist_ok=True)
+    forget_connections(uri)
     # Of several processes that create the tables at once, all but one fail.
     with FileLock(file.with_name(f"{file.name}.lock")):
         if not file.exists():
@@ -123,6 +124,8 @@ def _make_database(file: Path) -> None:
         connect(f"sqlite:///{part}").search_experiments(max_results=1)
         _keep(part, kept)
     _let_readers_be(part)
+    for end in ("-wal", "-shm"):  # of a removed file, which SQLite would take for this one's
+        file.with_name(f"{file.name}{end}").unlink(missing_ok=True)
     part.replace(file)
 
 

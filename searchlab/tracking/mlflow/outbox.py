@@ -3,7 +3,8 @@
 Entries wait in memory (and in the journal, for the next process) until the store has accepted them.
 They are sent in batches: at once when a trial begins or ends, every few seconds while trials only
 report. A failed batch is sent again after growing pauses; after each successful batch the number of
-entries sent so far is written to the study's directory.
+entries sent so far is written to the study's directory. A store that has lost what it had of the
+study gets all of it again, from the journal.
 """
 
 from __future__ import annotations
@@ -12,15 +13,18 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
 from searchlab.errors import TrackingError
 from searchlab.journal.events import Entry, Reported, Started
-from searchlab.tracking.mlflow.address import redact
+from searchlab.journal.journal import read_journal
+from searchlab.journal.layout import StudyLayout
+from searchlab.tracking.mlflow.address import file_identity, redact
 from searchlab.tracking.mlflow.projection import Batch, Planner
 from searchlab.tracking.mlflow.state import State
 from searchlab.tracking.mlflow.tracked import TrackedStudy
-from searchlab.tracking.mlflow.trouble import reason
+from searchlab.tracking.mlflow.trouble import LostRunsError, reason
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -51,6 +55,7 @@ class Outbox:
         self._failing: float | None = None
         self._taken = self._sent = self._first = self._known = 0
         self._store: MlflowStore | None = None
+        self._file: tuple[int, int] | None = None
         self._planner = Planner()
         self._batch: Batch | None = None
         self._thread = threading.Thread(target=self._run, name="searchlab-outbox", daemon=True)
@@ -116,7 +121,8 @@ class Outbox:
                 if self._over:
                     return
                 self._problem = reason(error, self._study.uri)
-                self._failing = self._failing or time.monotonic()
+                answered = isinstance(error, LostRunsError)
+                self._failing = None if answered else self._failing or time.monotonic()
                 self._pause(delay)
                 delay = min(2 * delay, _LONGEST)
             else:
@@ -146,8 +152,8 @@ class Outbox:
             time.sleep(min(_FIRST, seconds))
 
     def _work(self) -> None:
-        store = self._store = self._store or self._open()
         while not self._over:
+            store = self._store = self._store or self._open()
             if self._batch is None:
                 entries = self._take()
                 if not entries:
@@ -157,12 +163,46 @@ class Outbox:
                 # artifacts and the model of the earlier process obsolete.
                 self._batch.stopped = self._batch.stopped and not self._waiting
             try:
+                self._refuse_another_file()
                 store.send(self._batch, self._planner.record)
+            except LostRunsError:
+                self._begin_again()
+                raise
             finally:
-                if not self._over:  # with the runs that were created, even if the batch failed
+                if store is self._store and not self._over:
+                    # With the runs that were created, even if the batch failed.
                     store.state.save(self._study.directory)
             self._sent, self._batch = self._batch.until, None
             self._problem = self._failing = None
+
+    def _refuse_another_file(self) -> None:
+        """Notice a SQLite file that was removed or replaced: its connections know nothing of that.
+
+        Raises:
+            LostRunsError: if it was.
+        """
+        if file_identity(self._study.uri) != self._file:
+            raise LostRunsError("mlflow.db was removed or replaced, and everything is sent again")
+
+    def _begin_again(self) -> None:
+        """Forget all that was sent; the journal has it.
+
+        Raises:
+            JournalError: if the journal cannot be read.
+            TrackingError: if it has been cut off.
+        """
+        with self._changed:
+            gone = self._taken - len(self._waiting)
+        path = StudyLayout(self._study.directory).journal
+        entries = list(islice(read_journal(path), gone))
+        if len(entries) < gone:
+            raise TrackingError(f"{path}: has lost entries of this study: restore it from a backup")
+        State(_study_id(entries[0]), redact(self._study.uri)).save(self._study.directory)
+        with self._changed:
+            self._waiting.extendleft(reversed(entries))
+            self._urgent = True
+        self._store, self._batch, self._planner = None, None, Planner()
+        self._sent = self._known = 0
 
     def _take(self) -> list[Entry]:
         with self._changed:
@@ -180,6 +220,7 @@ class Outbox:
         state = State.load(self._study.directory, identity, uri)
         self._sent = self._known = min(state.sent, self._first)  # as far as known by now
         client, experiment = open_store(self._study.uri)
+        self._file = file_identity(self._study.uri)
         guarded = cast("MlflowClient", _Guarded(client, self))
         store = MlflowStore(guarded, self._study, state)
         if state.experiment_id != experiment or (state.run_id and not store.has_run()):

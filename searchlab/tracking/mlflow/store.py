@@ -31,6 +31,7 @@ from searchlab.tracking.mlflow.tags import (
     trial_tags,
 )
 from searchlab.tracking.mlflow.tracked import TrackedStudy
+from searchlab.tracking.mlflow.trouble import LostRunsError
 from searchlab.tracking.mlflow.values import log_values, metrics_of, milliseconds, params_of
 
 _MANY = 20  # trials in a batch that are worth another way to send them
@@ -70,6 +71,10 @@ class MlflowStore:
 
         Runs that an interrupted attempt, of this process or an earlier one, has left in the store
         are looked up first and reused.
+
+        Raises:
+            LostRunsError: if a run that was there has been deleted since.
+            Exception: any error of MLflow's while the store is unavailable.
         """
         if not self._certain:
             self._look_up()
@@ -87,16 +92,21 @@ class MlflowStore:
 
     def _look_up(self) -> None:
         """Find the runs in the store, whether the state has them or not."""
+        if self.state.run_id and not self.has_run():
+            raise LostRunsError("the study's run was deleted, and everything is sent again")
+        for run in self._runs("tags.`searchlab.kind` = 'study'"):
+            self.state.run_id = self.state.run_id or run.info.run_id
+        if self.state.run_id:
+            self._look_up_children()
+
+    def _look_up_children(self) -> None:
+        """Find the runs of trials and baselines; take over those of a study's run that is gone."""
         state = self.state
-        mine = f"tags.`searchlab.id` = '{state.study}'"
-        for run in self._runs(f"{mine} and tags.`searchlab.kind` = 'study'"):
-            state.run_id = state.run_id or run.info.run_id
-        if not state.run_id:
-            return
         state.trials, state.baselines = {}, {}
-        parent = f"tags.`mlflow.parentRunId` = '{state.run_id}'"
-        for run in self._runs(f"{mine} and {parent}"):
+        for run in self._runs("tags.`searchlab.kind` != 'study'"):
             tags = run.data.tags
+            if tags["mlflow.parentRunId"] != state.run_id:
+                self._client.set_tag(run.info.run_id, "mlflow.parentRunId", state.run_id)
             if "searchlab.baseline" in tags:
                 state.baselines[tags["searchlab.baseline"]] = run.info.run_id
                 continue
@@ -106,7 +116,9 @@ class MlflowStore:
             if known is None or known.attempt < found.attempt:
                 state.trials[number] = found
 
-    def _runs(self, filter_string: str) -> Iterator[Any]:
+    def _runs(self, kind: str) -> Iterator[Any]:
+        """Yield the study's runs of a kind that are not deleted."""
+        filter_string = f"tags.`searchlab.id` = '{self.state.study}' and {kind}"
         token: str | None = None
         while True:
             page = self._client.search_runs(
@@ -167,6 +179,7 @@ class MlflowStore:
             run_name=spec.name,
         )
         self.state.run_id = run.info.run_id
+        self._look_up_children()
 
     def _whole_trials(self, batch: Batch, record: StudyRecord) -> None:
         """Add the runs of trials that began and ended within the batch, if a database takes them.
@@ -205,13 +218,17 @@ class MlflowStore:
         if known is not None and known.attempt > update.attempt:
             return  # everything is sent again, and the store has a later attempt already
         missing = known is None or known.attempt < update.attempt
+        if missing and not update.fresh:
+            raise LostRunsError(
+                f"the run of trial {update.trial.number} was deleted, and is redone"
+            )
         if known is None or missing:
             if known is not None:
                 # A run that a killed process left RUNNING would stay so in the trash for ever.
                 self._client.set_terminated(known.run_id, "KILLED", milliseconds(update.started))
                 self._client.delete_run(known.run_id)
             known = self._create_trial(update, record)
-        params = update.trial.suggestion.params if update.fresh or missing else {}
+        params = update.trial.suggestion.params if update.fresh else {}
         log_values(self._client, known.run_id, update.points, params, end_tags(update))
         if update.ended is None:
             return

@@ -11,6 +11,10 @@ from searchlab.tracking.mlflow.address import redact, scrub
 _LONGEST = 300  # characters
 
 
+class LostRunsError(TrackingError):
+    """A store no longer has what it had of a study, so that all of it must be sent again."""
+
+
 def reason(error: Exception, uri: str) -> str:
     """Return the problem of a store in one line without passwords.
 
