@@ -58,7 +58,16 @@ FAULTS = [
         ("tests/executors/test_limits.py", "tests/engine/test_failures.py"),
     ),
     Fault("Ctrl-C and SIGTERM, once and twice", ("tests/cli/test_signals.py",)),
-    Fault("MLflow away, hanging or killed", ("tests/faults/test_outage.py",)),
+    Fault(
+        "MLflow away, hanging or killed",
+        ("tests/faults/test_outage.py",),
+        "not (deleted or removed or empty)",
+    ),
+    Fault(
+        "runs, experiment or database of MLflow deleted in mid-study",
+        ("tests/faults/test_outage.py",),
+        "deleted or removed or empty",
+    ),
     Fault(
         "disk full or read-only, journal or models damaged",
         ("tests/faults/test_disk.py", "tests/faults/test_model_files.py"),
@@ -94,6 +103,7 @@ FAULTS = [
         "refuse or bad_data",
     ),
     Fault("secrets in logs, runs, files and errors", ("tests/faults/test_secrets.py",)),
+    Fault("models in MLflow that were changed, or bring code", ("tests/registry/test_trust.py",)),
 ]
 
 

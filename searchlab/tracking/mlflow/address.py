@@ -17,6 +17,7 @@ MODEL = re.compile(
 
 _SCHEMES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql")
 _SECRET = re.compile(r"(?i)\b([a-z_]*(?:password|passwd|pwd|token|secret)=)[^&;]*")
+_USER = re.compile(r"^[^/@]*@")
 _VARIABLES = ("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "PGPASSWORD", "MYSQL_PWD")
 _HIDDEN = "***"
 
@@ -62,7 +63,9 @@ def redact(uri: str) -> str:
 def bare(uri: str) -> str:
     """Return the URI without user and password."""
     scheme, colon, rest = uri.partition("://")
-    return uri if _password(uri) is None else f"{scheme}{colon}{rest.rpartition('@')[2]}"
+    if _password(uri) is not None:
+        return f"{scheme}{colon}{rest.rpartition('@')[2]}"
+    return f"{scheme}{colon}{_USER.sub('', rest)}"
 
 
 def scrub(text: str, uri: str) -> str:
