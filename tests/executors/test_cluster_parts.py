@@ -1,6 +1,7 @@
 """The parts of the executor `ray` that need no cluster: capacity, files, addresses."""
 
 import importlib.util
+import resource
 import socket
 
 import numpy as np
@@ -9,7 +10,13 @@ from click.testing import CliRunner
 
 from searchlab.cli import cli
 from searchlab.engine import plugins
-from searchlab.errors import InputError, MissingPackageError, SearchlabError, StudyFileError
+from searchlab.errors import (
+    InputError,
+    MissingPackageError,
+    SearchlabError,
+    StorageError,
+    StudyFileError,
+)
 from searchlab.executors.cluster import transfer
 from searchlab.executors.cluster.capacity import claim, devices_of, setup_of
 from searchlab.executors.cluster.connect import Connection
@@ -54,6 +61,19 @@ def test_files_go_there_and_back(tmp_path):
         (tmp_path / "d/b/c.npz").relative_to(tmp_path)
     ]
     assert (tmp_path / "d/b/c.npz").read_bytes() == b"123"
+
+
+@pytest.mark.parametrize("size", [100, 5_000, 200_000])
+def test_a_file_that_cannot_be_written_whole_is_told(tmp_path, size):
+    """No file is cut short without an error, however small it is."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    try:
+        with pytest.raises(StorageError):
+            transfer.unpack({"a": np.zeros(size, np.uint8)}, tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not (tmp_path / "a").exists()
 
 
 @pytest.mark.parametrize("name", ["../a", "/etc/a", "b/../../a"])

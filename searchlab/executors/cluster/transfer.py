@@ -53,7 +53,7 @@ def unpack(files: Files, directory: Path, *, lasting: bool = False) -> None:
         if path.is_absolute() or ".." in path.parts:
             raise ValueError(f"{name} leads out of its directory")
         with moved_to(directory / path, lasting=lasting) as scratch:
-            content.tofile(scratch)
+            scratch.write_bytes(content.data)  # `tofile` is silent if a small file fails
 
 
 def unpack_made(files: Files, directory: Path) -> None:
