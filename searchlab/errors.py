@@ -12,6 +12,7 @@
     ├── JournalError                      2      the journal cannot be read or written
     │   └── ReplayError                   2      the journal and the backend disagree
     ├── StorageError                      2      a training's files cannot be written
+    ├── LostWeightsError                  2      saved weights are missing or others
     └── TrackingError                     2      the tracking store cannot be used
 
 Each message is one line: where, what is wrong, and the remedy.
@@ -88,6 +89,13 @@ class StorageError(SearchlabError):
     """A training's files cannot be written because the disk is full or read-only.
 
     It ends the process rather than the trial, which is retrained once there is room.
+    """
+
+
+class LostWeightsError(SearchlabError):
+    """Saved weights are missing, or are not those that the journal names.
+
+    The trial that they belong to is trained again.
     """
 
 

@@ -13,7 +13,7 @@ import re
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 _RANDOM = 6  # bytes of a scratch file's name
@@ -103,6 +103,17 @@ def force(path: Path) -> None:
     except OSError as error:  # not all file systems force directories, and not all can be read
         if error.errno not in _NO_MATTER or not stat.S_ISDIR(path.stat().st_mode):
             raise
+
+
+def force_new(files: Collection[Path]) -> None:
+    """Force files to the disk, with the names of them and of the directories that they are in.
+
+    Raises:
+        OSError: if the disk does not take it.
+    """
+    directories = {file.parent for file in files}
+    for each in (*files, *directories, *{directory.parent for directory in directories}):
+        force(each)
 
 
 def _force_below(directory: Path) -> None:

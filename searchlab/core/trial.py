@@ -117,6 +117,8 @@ class FailureKind(StrEnum):
     """searchlab refused the model; the message says what to change."""
     STORAGE = "STORAGE"
     """searchlab could not write the results of the training."""
+    LOST = "LOST"
+    """The saved weights that the training starts from are missing, or not the journal's."""
     WORKER_KILLED = "WORKER_KILLED"
     """The process was killed with SIGKILL, but not for exceeding a limit."""
     WORKER_DIED = "WORKER_DIED"
@@ -162,6 +164,7 @@ class Outcome:
             `resume_from`.
         seconds: wall time of the trial.
         model_path: the file of the trained model, relative to the study's directory, if kept.
+        weights: the SHA-256 of the file of each fold's trained model, in order, if kept.
         error: the reason; set only for FAIL.
         unfused: the reason why a fused program could not train it, or None.
     """
@@ -174,6 +177,7 @@ class Outcome:
     epochs: int = 0
     seconds: float = 0.0
     model_path: str | None = None
+    weights: tuple[str, ...] = ()
     error: Failure | None = None
     unfused: str | None = None
 

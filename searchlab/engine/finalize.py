@@ -6,14 +6,16 @@ a study stopped here resumes here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from searchlab.core.interrupt import Interrupt
 from searchlab.core.trial import Decision, Failure, Outcome, Report, Suggestion, Trial
 from searchlab.engine.jobs import Jobs
 from searchlab.engine.loop import refuse_lost
 from searchlab.engine.recorder import Recorder
+from searchlab.engine.restoring import Restoring
 from searchlab.errors import SearchlabError
 from searchlab.executors.base import RERUNS, Executor
 from searchlab.journal.events import Compared, Confirmed
@@ -50,12 +52,14 @@ class Finished:
         winner: the trial from which it was made.
         epochs: epochs of its refit, or None if it was not refitted.
         made: its metrics on the test rows (without any, on the early-stopping rows), and its file.
+        packages: the digest of the package of each model, by its place.
         refit_error: the reason why the refit failed, or None.
     """
 
     winner: int
     epochs: int | None
     made: Made
+    packages: Mapping[str, str]
     refit_error: Failure | None = None
 
 
@@ -88,7 +92,8 @@ class Finish:
             interrupt: checked after each epoch.
             say: receives a line about each step that takes time.
         """
-        self._jobs, self._executor, self._recorder = jobs, executor, recorder
+        self._jobs, self._recorder = jobs, recorder
+        self._executor = Restoring(executor, jobs, recorder, interrupt)
         self._spec, self._interrupt, self._say = jobs.spec, interrupt, say
         self._record: StudyRecord = recorder.record
         self._next = len(self._record.trials)  # jobs need numbers that no trial has
@@ -115,7 +120,7 @@ class Finish:
         doing = "testing" if self._spec.data.tested else "measuring"
         self._say(f"making the study's model of trial {chosen.trial.number} and {doing} it")
         scores, start = known_scores(chosen, self._record), self._record.clock.now
-        self._submit(self._jobs.final(self._number(), chosen.trial, scores, start=start))
+        self._submit_final(self._jobs, chosen, scores, start)
         epochs = epochs_of(chosen, self._record) if self._spec.refit else None
         tested = self._spec.data.tested
         if epochs is not None and not tested:
@@ -130,13 +135,17 @@ class Finish:
             # Early-stopping rows may contain outliers that make the refit diverge.
             self._say("the refit failed; taking the trial's own model and testing it")
             jobs = self._jobs.without_refit()
-            self._submit(jobs.final(self._number(), chosen.trial, scores, start=start))
+            self._submit_final(jobs, chosen, scores, start)
             self._wait(FinalJob)
             epochs = None
         if self._interrupt.requested:
             return None
         made = self._made[FinalJob if epochs is None else RefitJob]
-        return Finished(chosen.trial.number, epochs, made, error)
+        return Finished(chosen.trial.number, epochs, made, self._packages(), error)
+
+    def _packages(self) -> dict[str, str]:
+        made = [each for each in self._made.values() if each.model_path and each.digest]
+        return {Path(str(each.model_path)).parent.as_posix(): each.digest for each in made}
 
     def _confirm(self) -> None:
         """Retrain the best trials with unseen seeds."""
@@ -157,6 +166,12 @@ class Finish:
             if name not in self._record.baselines:
                 start = self._record.clock.now
                 self._submit(self._jobs.baseline(self._number(), best.trial, name, start=start))
+
+    def _submit_final(
+        self, jobs: Jobs, of: TrialRecord, scores: Mapping[str, float], start: int
+    ) -> None:
+        number, weights = self._number(), of.weights
+        self._submit(jobs.final(number, of.trial, scores, start=start, weights=weights))
 
     def _number(self) -> int:
         """Return a number for a job that neither a trial nor another job has."""

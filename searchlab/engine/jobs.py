@@ -57,6 +57,7 @@ class Jobs:
         start: int = 0,
         keep: bool = False,
         synchronous: bool = False,
+        weights: tuple[str, ...] = (),
     ) -> TrialJob:
         """Return the job that trains a trial.
 
@@ -66,17 +67,33 @@ class Jobs:
             start: the logical time at which it starts.
             keep: whether its weights are saved.
             synchronous: whether it waits for a decision after each epoch.
+            weights: the digests of the weights that it continues, if it continues any.
         """
         own = trial.number if number is None else number
         shared = self._shared(own, start, trial.suggestion.params)
-        return TrialJob(**shared, trial=trial, keep=keep, synchronous=synchronous)
+        return TrialJob(**shared, trial=trial, keep=keep, synchronous=synchronous, weights=weights)
 
     def final(
-        self, number: int, trial: Trial, scores: Mapping[str, float], *, start: int
+        self,
+        number: int,
+        trial: Trial,
+        scores: Mapping[str, float],
+        *,
+        start: int,
+        weights: tuple[str, ...],
     ) -> FinalJob:
-        """Return the job that makes a trial's own model."""
+        """Return the job that makes a trial's own model.
+
+        Args:
+            number: the job's number.
+            trial: the trial.
+            scores: its scores so far.
+            start: the logical time at which it starts.
+            weights: the digests of the trial's saved weights.
+        """
+        own = weights if self.spec.evaluation.folds is None else ()  # no fold saw all rows
         shared = self._shared(number, start, trial.suggestion.params)
-        return FinalJob(**shared, trial=trial, scores=scores)
+        return FinalJob(**shared, trial=trial, scores=scores, weights=own)
 
     def refit(
         self,

@@ -22,6 +22,7 @@ from searchlab.core.trial import (
 from searchlab.engine.jobs import Jobs
 from searchlab.engine.recorder import Recorder
 from searchlab.engine.replay import Answers
+from searchlab.engine.restoring import Restoring
 from searchlab.errors import InputError, StorageError
 from searchlab.executors.base import RERUNS, Executor
 from searchlab.journal.events import Asked, Reported, Retried, Told, Waited
@@ -61,7 +62,8 @@ class Search:
             interrupt: checked between events.
         """
         self._jobs, self._backend, self._answers = jobs, backend, answers
-        self._executor, self._recorder, self._interrupt = executor, recorder, interrupt
+        self._executor = Restoring(executor, jobs, recorder, interrupt)
+        self._recorder, self._interrupt = recorder, interrupt
         self._spec = spec = jobs.spec
         self._space = spec.search_space
         self.failed: int | None = None
@@ -156,6 +158,7 @@ class Search:
                 start=self._recorder.record.clock.start(trial.number),
                 keep=self._backend.resumes_weights or self._spec.evaluation.folds is None,
                 synchronous=self._backend.prunes,
+                weights=self._recorder.record.weights_before(trial),
             )
         )
 
@@ -230,7 +233,8 @@ class Search:
 
         Only trials whose model still exists are ranked: the others will never be among the best.
         """
-        paths, backend, needed = self._jobs.layout, self._backend, set[int | None]()
+        paths, backend = self._jobs.layout, self._backend
+        needed: set[int | None] = {*self._executor.needed}
         ended = paths.kept() - self._running
         if not ended:
             return

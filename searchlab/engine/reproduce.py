@@ -69,10 +69,13 @@ def reproduce_trial(
                 list(read_journal(home.paths.journal)), restored.directory, stack
             )
             chain = _chain(record, trial)
+            weights: tuple[str, ...] = ()
             for each in chain:
                 say(f"training trial {each.trial.number} again")
                 executor = executors.of(each)
-                again = _train(restored, executor, each, interrupt, keep=each is not chain[-1])
+                keep = each is not chain[-1]
+                again = _train(restored, executor, each, interrupt, weights, keep=keep)
+                weights = again.weights
                 if again.error is not None:
                     break
     again = replace(again, number=trial.trial.number)
@@ -190,7 +193,13 @@ def _chain(record: StudyRecord, trial: TrialRecord) -> list[TrialRecord]:
 
 
 def _train(
-    restored: _Restored, executor: Executor, trial: TrialRecord, interrupt: Interrupt, *, keep: bool
+    restored: _Restored,
+    executor: Executor,
+    trial: TrialRecord,
+    interrupt: Interrupt,
+    weights: tuple[str, ...],
+    *,
+    keep: bool,
 ) -> Outcome:
     """Train a trial; one that was pruned is stopped after the same number of reports."""
     pruned = trial.state is TrialState.PRUNED
@@ -202,7 +211,7 @@ def _train(
         return Decision.STOP if pruned and left <= 0 else Decision.CONTINUE
 
     jobs = Jobs(restored.spec, restored.base, restored.directory)
-    executor.submit(jobs.trial(trial.trial, keep=keep, synchronous=pruned))
+    executor.submit(jobs.trial(trial.trial, keep=keep, synchronous=pruned, weights=weights))
     outcome = run_to_end(executor, interrupt, answer)
     if outcome is None:
         raise KeyboardInterrupt

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from searchlab.backends.base import Problem
 from searchlab.core.codec import encode
+from searchlab.core.digest import directory_digest
 from searchlab.core.garbage import no_collection
 from searchlab.core.interrupt import Interrupt
 from searchlab.core.state import StudyState
@@ -35,6 +36,7 @@ from searchlab.factories.find import source_digest
 from searchlab.journal.events import Entry, Resumed, Started, Stopped
 from searchlab.journal.home import StudyHome
 from searchlab.journal.journal import Journal, read_journal
+from searchlab.journal.layout import STRAYS
 from searchlab.journal.record import StudyRecord
 from searchlab.study.changes import differences
 from searchlab.study.file import StudyFile
@@ -100,7 +102,10 @@ def run_study(
             _refuse_changes(files, record)
             tracker = Trackers(trackers(home.directory))
             with contextlib.closing(tracker):
-                if _complete(record, file.spec):
+                whole = _models_whole(record, home.directory)
+                if not whole:
+                    say("a model of the study is missing or has been altered: making it again")
+                if whole and _complete(record, file.spec):
                     tracker.replay(entries)
                 else:
                     _work(files, entries, record, tracker, interrupt, say, looks)
@@ -144,6 +149,18 @@ def _complete(record: StudyRecord, spec: StudySpec) -> bool:
     if ended_by_time:
         return not more_seconds
     return not more_trials
+
+
+def _models_whole(record: StudyRecord, directory: Path) -> bool:
+    """Return whether all models that the study left are as they were."""
+    packages = {} if record.stopped is None else record.stopped.packages
+    try:
+        return all(
+            directory_digest(directory / place, STRAYS) == digest
+            for place, digest in packages.items()
+        )
+    except OSError:
+        return False
 
 
 def _more(now: float | None, before: float | None, used: float) -> bool:
@@ -287,4 +304,5 @@ def _stopped(record: StudyRecord, finish: Finish, interrupt: Interrupt) -> Stopp
         metrics=dict(finished.made.metrics),
         model_path=finished.made.model_path,
         refit_error=finished.refit_error,
+        packages=finished.packages,
     )

@@ -53,6 +53,7 @@ class Fold:
         fitted: its result once it has ended, else None.
         error: the reason for its failure, if it failed.
         running: whether a lane is training it.
+        weights: the digest of its saved weights, once there are any.
     """
 
     number: int
@@ -72,6 +73,7 @@ class Fold:
     fitted: Fitted | None = None
     error: BaseException | None = None
     running: bool = False
+    weights: str = ""
 
     def watch(self, callbacks: Sequence[keras.callbacks.Callback]) -> None:
         """Set up what may end the training before its last epoch."""

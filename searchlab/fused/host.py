@@ -24,6 +24,7 @@ import numpy as np
 
 from searchlab.core.trial import Suggestion, Trial
 from searchlab.data.prepared import PreparedData, open_data
+from searchlab.errors import StorageError
 from searchlab.fused.fold import Fold
 from searchlab.fused.messages import (
     Began,
@@ -45,7 +46,7 @@ from searchlab.fused.tensors import Tensors
 from searchlab.private.keras import reset_names
 from searchlab.training.callbacks import as_unseen
 from searchlab.training.check import check_model, probes
-from searchlab.training.checkpoint import Checkpoint
+from searchlab.training.checkpoint import Checkpoint, force_checkpoints
 from searchlab.training.job import BaselineJob, Checked, CheckJob, Job, TrialJob
 from searchlab.training.outcome import failed
 
@@ -103,6 +104,8 @@ class Host:
         self.pending: deque[Submit] = deque()
         self._say = say
         self._studies: dict[tuple[Path, int], tuple[PreparedData, Programs]] = {}
+        self._saved: queue.Queue[tuple[Run, Ended]] = queue.Queue()
+        threading.Thread(target=self._force, name="searchlab-saved", daemon=True).start()
         self._changed = threading.Condition()  # guards all attributes below
         self._runs: dict[int, Run] = {}
         self._making: set[Hashable] = set()
@@ -268,9 +271,25 @@ class Host:
         if run.submit.id not in self._runs:
             return
         for message in news:
-            self._say(message)
+            if run.saved and isinstance(message, Ended):
+                self._saved.put((run, message))
+            else:
+                self._say(message)
         if run.dropped:
             del self._runs[run.submit.id]
+
+    def _force(self) -> None:
+        """Force trials' weights to the disk, many at once, and tell their ends only then."""
+        while True:
+            ended = [self._saved.get()]
+            while not self._saved.empty():
+                ended.append(self._saved.get())
+            try:
+                force_checkpoints([file for run, _ in ended for file in run.saved])
+            except StorageError as error:
+                ended = [(run, Ended(end.id, failed(run.job, error))) for run, end in ended]
+            for _, message in ended:
+                self._say(message)
 
 
 def _epoch(program: Program, folds: list[Fold]) -> None:

@@ -27,10 +27,9 @@ from searchlab.training.callbacks import early_stopping
 from searchlab.training.checkpoint import (
     Checkpoint,
     checkpoint_of,
-    load_checkpoint,
     save_checkpoint,
 )
-from searchlab.training.final import final_rows, own_checkpoint, pack, tests
+from searchlab.training.final import final_rows, kept, pack, tests
 from searchlab.training.initial import frozen_epochs
 from searchlab.training.job import ModelJob, RefitJob, Result, TrainingJob, TrialJob, waits
 from searchlab.training.outcome import check_weights, complete, failed
@@ -66,6 +65,7 @@ class Run:
         first: number of epochs that its trainings already have.
         begun: the time of submission, by the monotonic clock.
         folds: its trainings, once there are programs for them.
+        saved: the files of its weights, which are forced to the disk before its end is told.
         decided: number of reports answered with CONTINUE.
         dropped: whether no more messages about it are wanted.
     """
@@ -78,6 +78,7 @@ class Run:
     first: int
     begun: float = field(default_factory=time.monotonic)
     folds: list[Fold] = field(default_factory=list)
+    saved: list[Path] = field(default_factory=list)
     decided: int = 0
     dropped: bool = False
 
@@ -133,7 +134,8 @@ class Run:
             job = self.job
             if isinstance(job, TrialJob) and job.keep:
                 file = StudyLayout(job.directory).checkpoint(job.trial.number, fold.number)
-                save_checkpoint(state, file)
+                fold.weights = save_checkpoint(state, file, lasting=False)
+                self.saved.append(file)
         except Exception as error:
             fold.error = error
 
@@ -173,7 +175,7 @@ class Run:
     def _complete(self, job: TrialJob) -> Result:
         try:
             fitted = [fold.fitted for fold in self.folds if fold.fitted is not None]
-            return complete(job, fitted)
+            return complete(job, fitted, [fold.weights for fold in self.folds if job.keep])
         except Exception as error:
             return failed(job, error)
 
@@ -209,14 +211,14 @@ def prepare_run(
         if isinstance(structure, str):
             return structure
         built.append((model, structure))
-    files, first = _kept(job, len(data.folds))
+    earlier, first = _kept(job, len(data.folds))
     models = [model for model, _ in built] * (len(parts) // len(built))
     structures = [structure for _, structure in built] * (len(parts) // len(built))
-    same = None if files or len(built) > 1 else checkpoint_of(models[0])
+    same = None if earlier or len(built) > 1 else checkpoint_of(models[0])
     trainings = []
     for number, rows in enumerate(parts):
-        if files:
-            take_over(models[number], load_checkpoint(files[number]), data)
+        if earlier:
+            take_over(models[number], earlier[number], data)
         start = checkpoint_of(models[number]) if same is None else same
         shuffled = rows._replace(fit=rows.fit[order(len(rows.fit), job.trial.seed)])
         trainings.append(Training(shuffled, models[number], structures[number], start))
@@ -235,18 +237,14 @@ def _models(job: TrainingJob, data: PreparedData, trainings: int) -> list[Any]:
     return models
 
 
-def _kept(job: TrainingJob, folds: int) -> tuple[list[Path], int]:
-    """Return the checkpoints that a job starts from, if any, and the number of their epochs."""
+def _kept(job: TrainingJob, folds: int) -> tuple[list[Checkpoint], int]:
+    """Load the weights that a job starts from, if any, and return the number of their epochs."""
     suggestion = job.trial.suggestion
-    if not isinstance(job, TrialJob):
-        own = own_checkpoint(job)
-        return ([], 0) if own is None else ([own], suggestion.epochs)
-    if suggestion.resume_from is None:
-        return [], 0
-    files = [
-        StudyLayout(job.directory).checkpoint(suggestion.resume_from, each) for each in range(folds)
-    ]
-    return files, suggestion.initial_epoch
+    count, first = (
+        (folds, suggestion.initial_epoch) if isinstance(job, TrialJob) else (1, suggestion.epochs)
+    )
+    earlier = [each for fold in range(count) if (each := kept(job, fold)) is not None]
+    return earlier, first if earlier else 0
 
 
 def _parts(job: TrainingJob, data: PreparedData, programs: Programs) -> Sequence[FoldRows]:

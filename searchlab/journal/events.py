@@ -94,6 +94,19 @@ class Told:
 
 
 @dataclass(frozen=True)
+class Retrained:
+    """A trial was trained again because its saved weights were missing or altered.
+
+    Attributes:
+        number: the trial's number.
+        weights: the digests of the weights, in place of those of its outcome.
+    """
+
+    number: int
+    weights: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Confirmed:
     """A trial was retrained with another seed, after the search.
 
@@ -141,6 +154,7 @@ class Stopped:
         winner: the number of the trial behind the study's model, or None.
         epochs: the epochs of the refit of the study's model, or None without one.
         refit_error: why the refit failed, so that the winner's own model was used, or None.
+        packages: the digest of each model's package, by its place in the study's directory.
     """
 
     state: StudyState
@@ -153,10 +167,21 @@ class Stopped:
     winner: int | None = None
     epochs: int | None = None
     refit_error: Failure | None = None
+    packages: Mapping[str, str] = field(default_factory=dict)
 
 
 Event = (
-    Started | Resumed | Asked | Waited | Reported | Retried | Told | Confirmed | Compared | Stopped
+    Started
+    | Resumed
+    | Asked
+    | Waited
+    | Reported
+    | Retried
+    | Told
+    | Retrained
+    | Confirmed
+    | Compared
+    | Stopped
 )
 
 

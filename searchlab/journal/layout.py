@@ -13,6 +13,9 @@ from platformdirs import user_cache_path
 from searchlab.errors import InputError, JournalError
 from searchlab.study.others import is_name
 
+STRAYS = ("__pycache__", ".DS_Store")
+"""Names that other programs put among the files of a model, where they change nothing."""
+
 ROOT = ".searchlab"
 """The directory, in the working directory, below which everything is kept."""
 

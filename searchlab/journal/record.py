@@ -20,6 +20,7 @@ from searchlab.journal.events import (
     Entry,
     Reported,
     Resumed,
+    Retrained,
     Retried,
     Started,
     Stopped,
@@ -41,6 +42,7 @@ class TrialRecord:
         reports: its epochs so far, in order, without those of interrupted attempts.
         retries: the number of times that its training failed and started anew.
         elapsed: wall time in seconds spent on the study until its outcome, or None.
+        weights: the digests of its saved weights, a fold each; empty if none were saved.
     """
 
     trial: Trial
@@ -50,6 +52,7 @@ class TrialRecord:
     reports: list[Report] = field(default_factory=list)
     retries: int = 0
     elapsed: float | None = None
+    weights: tuple[str, ...] = ()
 
     @property
     def state(self) -> TrialState:
@@ -123,8 +126,8 @@ class StudyRecord:
                 self._open[number] = self.trials[number] = TrialRecord(event.trial, entry.time)
             case Reported():
                 self._trial(event.report.number).reports.append(event.report)
-            case Retried():
-                self._retry(event.number, entry.time)
+            case Retried() | Retrained():
+                self._again(event, entry.time)
             case Told():
                 self._end(event.outcome, entry.time)
             case Confirmed():
@@ -192,6 +195,11 @@ class StudyRecord:
         """Return the trials without an outcome, by number."""
         return [trial for _, trial in sorted(self._open.items())]
 
+    def weights_before(self, trial: Trial) -> tuple[str, ...]:
+        """Return the digests of the weights that a trial continues; none if it is a new one."""
+        number = trial.suggestion.resume_from
+        return () if number is None else self._trial(number).weights
+
     def _trial(self, number: int) -> TrialRecord:
         if number not in self.trials:
             raise _unfit(f"trial {number} was never begun")
@@ -203,8 +211,11 @@ class StudyRecord:
             trial.reports.clear()
             trial.started = time
 
-    def _retry(self, number: int, time: float) -> None:
-        trial = self._trial(number)
+    def _again(self, event: Retried | Retrained, time: float) -> None:
+        trial = self._trial(event.number)
+        if isinstance(event, Retrained):
+            trial.weights = event.weights
+            return
         trial.reports.clear()
         trial.started = time
         trial.retries += 1
@@ -212,6 +223,7 @@ class StudyRecord:
     def _end(self, outcome: Outcome, time: float) -> None:
         trial = self._trial(outcome.number)
         trial.outcome, trial.ended, trial.elapsed = outcome, time, self.seconds
+        trial.weights = outcome.weights
         self._open.pop(outcome.number, None)
         self._states[str(outcome.state)] += 1
         self._epochs += outcome.epochs

@@ -12,7 +12,7 @@ from rich.live import Live
 
 from searchlab.core.steady import now
 from searchlab.core.wording import duration_text, number_text, params_text
-from searchlab.journal.events import Entry, Resumed, Told
+from searchlab.journal.events import Entry, Resumed, Retrained, Told
 from searchlab.journal.record import StudyRecord
 from searchlab.report.live import Pace, live_view
 from searchlab.report.phrases import data_text, search_text, target_text
@@ -94,6 +94,8 @@ class PlainTracker:
                 self._write(start_line(self._study))
             case Told(outcome):
                 self._write(trial_line(self._study, outcome.number))
+            case Retrained(number):
+                self._write(f"trial {number} was trained again: its weights were lost")
 
     def close(self) -> None:
         """Do nothing, as each line has been written by now."""

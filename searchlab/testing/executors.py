@@ -17,7 +17,7 @@ import pytest
 from searchlab.core.space import Params
 from searchlab.core.trial import Decision, FailureKind, Report, Suggestion, Trial, TrialState
 from searchlab.executors.base import Decide, Executor
-from searchlab.journal.layout import refit_data, variant_data
+from searchlab.journal.layout import StudyLayout, refit_data, variant_data
 from searchlab.testing.doubles import as_job, study
 from searchlab.training.job import (
     BaselineJob,
@@ -195,12 +195,30 @@ class ExecutorContract:
         executor.submit(bench.job(0, keep=True))
         first = collect(executor)[1][0]
         promotion = Suggestion(PARAMS, epochs=5, initial_epoch=3, resume_from=0)
-        executor.submit(bench.job(1, trial=Trial(1, promotion, seed=7), keep=True))
+        trial = Trial(1, promotion, seed=7)
+        executor.submit(bench.job(1, trial=trial, keep=True, weights=first.weights))
         reports, outcomes = collect(executor)
         assert [report.epoch for report in reports] == [4, 5, 4, 5]
         assert outcomes[1].epochs == 4
         assert sum(outcomes[1].scores) < sum(first.scores)
         assert (bench.directory / str(outcomes[1].model_path)).is_file()
+
+    @pytest.mark.parametrize("lost", ["file", "digest"])
+    def test_lost_weights_are_no_trainings_own_fault(
+        self, executor: Executor, bench: Bench, lost: str
+    ) -> None:
+        """A job whose saved weights are missing, or are not those named, says so."""
+        executor.submit(bench.job(0, keep=True))
+        weights = collect(executor)[1][0].weights
+        assert len(weights) == len(set(weights)) == 2, "a digest for each fold"
+        if lost == "file":
+            StudyLayout(bench.directory).checkpoint(0, 1).unlink()
+        given = weights if lost == "file" else weights[::-1]
+        promotion = Suggestion(PARAMS, epochs=5, initial_epoch=3, resume_from=0)
+        executor.submit(bench.job(1, trial=Trial(1, promotion, seed=7), weights=given))
+        error = collect(executor)[1][1].error
+        assert error is not None
+        assert error.kind is FailureKind.LOST
 
     @pytest.mark.parametrize(("kind", "place"), [(FinalJob, "best"), (RefitJob, "refit")])
     def test_a_model_is_left_with_its_preprocessing(

@@ -11,7 +11,7 @@ from typing import Any, get_args
 import pytest
 
 from searchlab.core.trial import TrialState
-from searchlab.journal.events import Entry, Event, Resumed, Retried, Waited
+from searchlab.journal.events import Entry, Event, Resumed, Retrained, Retried, Waited
 from searchlab.study.ending import Ending
 from searchlab.testing.entries import (
     BASELINES,
@@ -43,7 +43,7 @@ def every_kind() -> list[Entry]:
     events += [interrupted(5.0, 0), begun]
     events += [asked(2), reported(2, 1, loss=nan), Retried(2, FAILURE), reported(2, 1)]
     events += [told(2, TrialState.FAIL, None), *trial(3, value=0.25, folds=2)]
-    events += [*BASELINES, confirmed(3, 8, 0.27), confirmed(3, 9, None)]
+    events += [Retrained(3, ("a", "b")), *BASELINES, confirmed(3, 8, 0.27), confirmed(3, 9, None)]
     test = {"loss": 0.3, "a metric (of mine)": nan}
     events += [finished(20.0, 3, winner=3, test=test, memory=10**9, epochs=2)]
     assert {type(event) for event in events} == set(get_args(Event))

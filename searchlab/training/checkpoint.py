@@ -9,17 +9,19 @@ puts into a model built by the factory; only the study's model becomes a `.keras
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import io
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from searchlab.core.atomic import clear_away, make_directory, whole_file
-from searchlab.errors import ModelError, StorageError
+from searchlab.core.atomic import clear_away, force_new, make_directory, whole_file
+from searchlab.errors import LostWeightsError, ModelError, StorageError
 
 
 @dataclass(frozen=True)
@@ -75,10 +77,19 @@ def restore(model: Any, checkpoint: Checkpoint) -> None:
             variable.assign(value)
 
 
-def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
+def save_checkpoint(checkpoint: Checkpoint, path: Path, *, lasting: bool = True) -> str:
     """Write a checkpoint atomically.
 
     Types that NumPy's format lacks (bfloat16 and narrower) are widened to float32 without loss.
+
+    Args:
+        checkpoint: the checkpoint.
+        path: the file.
+        lasting: whether it must outlive a power cut from now on, or only once `force_checkpoints`
+            has been called.
+
+    Returns:
+        The SHA-256 of the file; equal variables make equal files.
 
     Raises:
         StorageError: if it cannot be written.
@@ -88,37 +99,52 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         for group in fields(checkpoint)
         for index, value in enumerate(getattr(checkpoint, group.name))
     }
-    with moved_to(path) as scratch, scratch.open("wb") as file:
+    with moved_to(path, lasting=lasting) as scratch, scratch.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def load_checkpoint(path: Path) -> Checkpoint:
-    """Read a file written by `save_checkpoint`.
+def force_checkpoints(paths: Collection[Path]) -> None:
+    """Force saved checkpoints to the disk, several at once.
 
     Raises:
-        ModelError: if it is missing or damaged.
+        StorageError: if the disk does not take them.
     """
+    try:
+        force_new(paths)
+    except OSError as error:
+        raise _unwritable(next(iter(paths)), error) from error
+
+
+def load_checkpoint(path: Path, digest: str | None = None) -> Checkpoint:
+    """Read a file written by `save_checkpoint`.
+
+    Args:
+        path: the file.
+        digest: what `save_checkpoint` returned, or None to take any file.
+
+    Raises:
+        LostWeightsError: if it is missing, or another one.
+        ModelError: if it is damaged.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise LostWeightsError(f"{path}: cannot be read ({error.strerror})") from None
+    if digest is not None and hashlib.sha256(content).hexdigest() != digest:
+        raise LostWeightsError(f"{path}: is not the file that was written there")
     groups: dict[str, list[np.ndarray[Any, Any]]] = {each.name: [] for each in fields(Checkpoint)}
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
             for name in file.files:  # in the order of writing
                 groups[name.rpartition("_")[0]].append(file[name])
-    except (OSError, ValueError, LookupError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        why = getattr(error, "strerror", None) or error
+    except (ValueError, LookupError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ModelError(
-            f"{path}: the saved weights cannot be read ({why}); restore the file from a backup, or "
-            "start the study anew under another --name"
+            f"{path}: the saved weights cannot be read ({error}); restore the file from a backup, "
+            "or start the study anew under another --name"
         ) from error
     return Checkpoint(**{name: tuple(values) for name, values in groups.items()})
-
-
-def is_whole(path: Path) -> bool:
-    """Return whether a checkpoint exists and every part of it is intact."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.testzip() is None
-    except (OSError, zipfile.BadZipFile, zlib.error):
-        return False
 
 
 @contextlib.contextmanager
@@ -133,15 +159,22 @@ def moved_to(path: Path, *, lasting: bool = True) -> Iterator[Path]:
         StorageError: if it cannot be written.
     """
     try:
-        make_directory(path.parent)
+        if lasting:
+            make_directory(path.parent)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
         clear_away(path.parent, path.name)
         with whole_file(path, lasting=lasting) as scratch:
             yield scratch
     except OSError as error:
-        raise StorageError(
-            f"{path}: the model cannot be written ({error.strerror or error}); make room or give "
-            "write access, then run the study again: this trial is trained again"
-        ) from error
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"{path}: the model cannot be written ({error.strerror or error}); make room or give "
+        "write access, then run the study again: this trial is trained again"
+    )
 
 
 def _variables(model: Any) -> tuple[list[Any], list[Any], list[Any]]:

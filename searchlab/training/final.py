@@ -2,7 +2,7 @@
 
 A `FinalJob` makes the winner's own model, with early stopping. After cross-validation it is fitted
 to all training rows, which no fold's model has seen; after a hold-out it is the trial's own model,
-retrained if its checkpoint has been lost. A `RefitJob` fits the winner to the early-stopping rows
+made of its checkpoint. A `RefitJob` fits the winner to the early-stopping rows
 too, with preprocessing that is also fitted to them, for the number of epochs given by its trial.
 Only the study's model is measured on the test rows: the refitted one if there is one. If the study
 has no test rows, all models are measured on the early-stopping rows, and a refit, which has seen
@@ -13,18 +13,26 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 
 from searchlab.core.arrays import Array
+from searchlab.core.digest import directory_digest
 from searchlab.data.prepared import DataSummary, PreparedData, read_schema
 from searchlab.data.target import Unseen
-from searchlab.journal.layout import StudyLayout
+from searchlab.journal.layout import STRAYS, StudyLayout
 from searchlab.package.manifest import Manifest
 from searchlab.package.write import model_file, write_package
-from searchlab.training.checkpoint import is_whole
-from searchlab.training.job import BaselineJob, FinalJob, Made, ModelJob, RefitJob, fits_all
+from searchlab.training.checkpoint import Checkpoint, load_checkpoint
+from searchlab.training.job import (
+    BaselineJob,
+    FinalJob,
+    Made,
+    ModelJob,
+    RefitJob,
+    TrialJob,
+    fits_all,
+)
 from searchlab.training.outcome import objective
 
 
@@ -57,12 +65,22 @@ def measured_rows(job: ModelJob | BaselineJob, data: PreparedData) -> Unseen:
     return data.unseen("test" if tests(job) else "validation")
 
 
-def own_checkpoint(job: ModelJob) -> Path | None:
-    """Return the winner's checkpoint if its model is the study's, or None if it must be trained."""
-    if not isinstance(job, FinalJob) or job.spec.evaluation.folds is not None:
+def kept(job: ModelJob | TrialJob, fold: int = 0) -> Checkpoint | None:
+    """Load the saved weights that a job starts from, or return None if it starts from new ones.
+
+    Raises:
+        LostWeightsError: if they are missing, or others.
+    """
+    number = job.trial.number
+    if isinstance(job, TrialJob):
+        resumed = job.trial.suggestion.resume_from
+        if resumed is None:
+            return None
+        number = resumed
+    elif not (isinstance(job, FinalJob) and job.weights):
         return None
-    file = StudyLayout(job.directory).checkpoint(job.trial.number, 0)
-    return file if is_whole(file) else None
+    digest = job.weights[fold] if fold < len(job.weights) else ""
+    return load_checkpoint(StudyLayout(job.directory).checkpoint(number, fold), digest)
 
 
 def pack(
@@ -96,6 +114,7 @@ def pack(
         metrics=named,
         epochs=epochs,
         model_path=model_file(package).relative_to(job.directory).as_posix(),
+        digest=directory_digest(package, STRAYS),
     )
 
 

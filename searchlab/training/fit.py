@@ -27,10 +27,9 @@ from searchlab.training.callbacks import (
 from searchlab.training.check import check_model
 from searchlab.training.checkpoint import (
     checkpoint_of,
-    load_checkpoint,
     save_checkpoint,
 )
-from searchlab.training.final import final_rows, measured_rows, own_checkpoint, pack
+from searchlab.training.final import final_rows, kept, measured_rows, pack
 from searchlab.training.initial import frozen_epochs, initial_layers, weighted_layers
 from searchlab.training.job import (
     BaselineJob,
@@ -99,6 +98,7 @@ def _run(job: Job, data: PreparedData, emit: Emit) -> Result | None:
 
 def _trial(job: TrialJob, data: PreparedData, emit: Emit) -> Outcome | None:
     fitted: list[Fitted] = []
+    weights: list[str] = []
     for fold, (fit_rows, score_rows) in enumerate(data.folds):
         own = data.fold(fold)
         try:
@@ -110,22 +110,22 @@ def _trial(job: TrialJob, data: PreparedData, emit: Emit) -> Outcome | None:
             return pruned(job, end.last, end.epochs + sum(each.epochs for each in fitted))
         fitted.append(score)
         if job.keep:
-            kept = StudyLayout(job.directory).checkpoint(job.trial.number, fold)
-            save_checkpoint(checkpoint_of(model), kept)
-    return complete(job, fitted)
+            file = StudyLayout(job.directory).checkpoint(job.trial.number, fold)
+            weights.append(save_checkpoint(checkpoint_of(model), file))
+    return complete(job, fitted, weights)
 
 
 def _final(job: ModelJob, data: PreparedData, emit: Emit) -> Made | None:
     score = measured_rows(job, data)
-    kept = own_checkpoint(job)
-    if kept is None:
+    own = kept(job)
+    if own is None:
         try:
             model, fitted = _fit(job, data, final_rows(job, data), score, 0, emit)
         except _Ended:  # only a trial can be pruned
             return None
         return pack(job, data, model, fitted.metrics, fitted.epochs)
     model = build(job, data)
-    take_over(model, load_checkpoint(kept), data)
+    take_over(model, own, data)
     return pack(job, data, model, as_unseen(meter_of(model, job, data)(score)), 0)
 
 
@@ -136,9 +136,8 @@ def _fit(
     trial = job.trial
     model = build(job, data)
     first = 0
-    if trial.suggestion.resume_from is not None and isinstance(job, TrialJob):
-        kept = StudyLayout(job.directory).checkpoint(trial.suggestion.resume_from, fold)
-        take_over(model, load_checkpoint(kept), data)
+    if isinstance(job, TrialJob) and (earlier := kept(job, fold)) is not None:
+        take_over(model, earlier, data)
         first = trial.suggestion.initial_epoch
     reporter = Reporter(job.number, fold, emit)
     model, meter = _epochs(model, job, data, rows, first, reporter)

@@ -51,11 +51,13 @@ class Made(_Result):
         metrics: the model's metrics on the measured rows, by name; see `training.final`.
         epochs: epochs of its training; 0 if the trial's checkpoint was used.
         model_path: the model's file, relative to the study's directory; None only if it failed.
+        digest: the digest of the model's package; see `core.digest.directory_digest`.
     """
 
     metrics: Mapping[str, float] = field(default_factory=dict)
     epochs: int = 0
     model_path: str | None = None
+    digest: str = ""
 
     def __post_init__(self) -> None:
         if (self.error is None) == (self.model_path is None):
@@ -120,11 +122,13 @@ class TrialJob(_TrialsJob):
     Attributes:
         keep: whether the trained weights are saved.
         synchronous: whether the training waits for a decision after each epoch.
+        weights: the digest of the saved weights that each fold starts from, in order, if any.
     """
 
     gives: ClassVar = Outcome
     keep: bool = False
     synchronous: bool = False
+    weights: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +145,13 @@ class _ModelJob(_TrialsJob):
 
 @dataclass(frozen=True, kw_only=True)
 class FinalJob(_ModelJob):
-    """A job that makes the winner's own model, with early stopping; see `training.final`."""
+    """A job that makes the winner's own model, with early stopping; see `training.final`.
+
+    Attributes:
+        weights: the digest of the trial's saved weights, if the model has these.
+    """
+
+    weights: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from searchlab.core.trial import Failure, FailureKind, Outcome, Report, TrialState
-from searchlab.errors import ModelError, StorageError
+from searchlab.errors import LostWeightsError, ModelError, StorageError
 from searchlab.journal.layout import StudyLayout
 from searchlab.training.job import Job, Result, TrialJob
 
@@ -29,12 +29,13 @@ class Fitted:
     epochs: int
 
 
-def complete(job: TrialJob, fitted: Sequence[Fitted]) -> Outcome:
+def complete(job: TrialJob, fitted: Sequence[Fitted], weights: Sequence[str]) -> Outcome:
     """Return the outcome of a trial whose folds all ran to their end.
 
     Args:
         job: the trial's job.
         fitted: the result of each fold, in order; at least one.
+        weights: the digest of the saved weights of each fold, in order, if the job keeps them.
 
     Raises:
         ModelError: if the model lacks the objective's metric.
@@ -54,6 +55,7 @@ def complete(job: TrialJob, fitted: Sequence[Fitted]) -> Outcome:
         scores=scores,
         epochs=sum(each.epochs for each in fitted),
         model_path=kept.as_posix() if job.keep else None,
+        weights=tuple(weights),
     )
 
 
@@ -90,6 +92,8 @@ def _kind(error: BaseException) -> FailureKind:
             return FailureKind.REFUSED
         case StorageError():
             return FailureKind.STORAGE
+        case LostWeightsError():
+            return FailureKind.LOST
         case _:
             return FailureKind.ERROR
 

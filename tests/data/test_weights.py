@@ -300,7 +300,7 @@ def test_weighted_training_equals_keras_sample_weight(tmp_path, weight, class_we
     outcome = run(job, emit)
     assert outcome.state is TrialState.COMPLETE, outcome.error
     own = spec.model_copy(update={"refit": False})
-    final = run(as_job(FinalJob, job, spec=own), emit)
+    final = run(as_job(FinalJob, job, spec=own, weights=outcome.weights), emit)
 
     fit, score = data.folds[0]
     y = np.asarray(data.y_train)[fit]

@@ -82,7 +82,8 @@ def heard(bench, executor, midway=lambda: None):
     for number in (6, 7):
         promotion = Suggestion(PARAMS, epochs=22, initial_epoch=20, resume_from=number - 6)
         trial = Trial(number, promotion, seed=7)
-        executor.submit(bench.job(number, trial=trial, keep=True))
+        weights = outcomes[number - 6].weights
+        executor.submit(bench.job(number, trial=trial, keep=True, weights=weights))
     outcomes |= collect(executor, decide)[1]
     executor.close()
     assert {each.state for each in outcomes.values()} == {TrialState.COMPLETE}

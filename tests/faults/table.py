@@ -72,6 +72,10 @@ FAULTS = [
         "disk full or read-only, journal or models damaged",
         ("tests/faults/test_disk.py", "tests/faults/test_model_files.py"),
     ),
+    Fault(
+        "checkpoints and models gone, empty, altered or mixed up",
+        ("tests/faults/test_lost_files.py",),
+    ),
     Fault("power cuts after any event", ("tests/faults/test_power_cuts.py",)),
     Fault(
         "a full disk on a cluster's node, and jobs that a node loses",

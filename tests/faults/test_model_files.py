@@ -53,17 +53,16 @@ def flip(file):
 
 
 @pytest.mark.parametrize("damage", [lose, cut, flip])
-def test_a_lost_model_of_the_best_trial_is_trained_again(bench, damage):
-    """Without its file, the study's model is retrained with the same seed to the same scores."""
-    assert outcome(bench).state is TrialState.COMPLETE
-    kept = StudyLayout(bench.directory).checkpoint(0, 0)
-    before = outcome(bench, FinalJob)
+def test_a_lost_model_of_the_best_trial_is_told(bench, damage):
+    """The study's model is the trial's own weights, or none: the trial is to be trained again."""
+    trained = outcome(bench)
+    assert trained.state is TrialState.COMPLETE
+    before = outcome(bench, FinalJob, weights=trained.weights)
     assert before.epochs == 0
-    damage(kept)
-    after = outcome(bench, FinalJob)
-    assert after.error is None, after.error
-    assert after.epochs == 3
-    assert after.metrics == before.metrics
+    damage(StudyLayout(bench.directory).checkpoint(0, 0))
+    assert outcome(bench, FinalJob, weights=trained.weights).error.kind is FailureKind.LOST
+    assert outcome(bench).weights == trained.weights
+    assert outcome(bench, FinalJob, weights=trained.weights).metrics == before.metrics
 
 
 @as_root

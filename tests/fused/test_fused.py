@@ -239,10 +239,13 @@ def test_a_promotion_goes_on_as_in_fit(benches):
     bench, driver = benches(), Driver()
     first = replace(bench.job(0, epochs=3, optimizer="Adam"), keep=True)
     by_hand = replace(first, number=10, trial=replace(first.trial, number=10))
+    weights: list[tuple[str, ...]] = [(), ()]
     for fused, alone in ((first, by_hand), (promoted(first, 1, 6), promoted(by_hand, 11, 6))):
         number = fused.trial.number
-        found = driver.run([fused])[number]
-        assert_same(found, run_alone(alone))
+        found = driver.run([replace(fused, weights=weights[0])])[number]
+        plain = run_alone(replace(alone, weights=weights[1]))
+        assert_same(found, plain)
+        weights = [found[1].weights, plain[1].weights]
         assert found[1].model_path == f"models/{number}/fold-0.npz"
         kept, wanted = (
             load_checkpoint(StudyLayout(bench.directory).checkpoint(each, 0))
@@ -273,7 +276,7 @@ def test_the_studys_model_can_be_loaded_and_is_worth_what_is_said(benches, folds
     kept.unlink(missing_ok=True)
     driver = Driver()
     if not lost:
-        driver.run([job])
+        job = replace(job, weights=driver.run([job])[job.number][1].weights if not folds else ())
     reports, outcome = driver.run([as_job(FinalJob, job)])[job.number]
     assert outcome.error is None, outcome.error
     again = EPOCHS if folds or lost else 0

@@ -7,7 +7,7 @@ import pytest
 from searchlab.core.trial import Failure, FailureKind, Known
 from searchlab.errors import JournalError
 from searchlab.journal import journal
-from searchlab.journal.events import Waited
+from searchlab.journal.events import Retrained, Waited
 from searchlab.journal.journal import Journal, read_journal
 from searchlab.testing import entries as make
 from searchlab.testing.doubles import study
@@ -23,6 +23,7 @@ EVENTS = [
     make.told(1, "FAIL", None),
     make.retried(0, Failure("WorkerKilled", "killed", "", FailureKind.WORKER_KILLED)),
     make.told(2, "PRUNED", unfused="its optimizer (Ftrl)"),
+    Retrained(0, ("0", "1")),
     make.confirmed(0, 8, 0.5),
     *make.BASELINES,
     make.finished(1.5, best=0, test={"loss": 0.2}, model_path="best/model.keras"),

@@ -167,7 +167,7 @@ def plain(result: Result) -> Result:
     reports, outcome = result
     assert isinstance(outcome, Outcome), outcome
     return [replace(each, number=0) for each in reports], replace(
-        outcome, number=0, seconds=0, model_path=None
+        outcome, number=0, seconds=0, model_path=None, weights=()
     )
 
 
