@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Collection
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -195,3 +196,9 @@ def test_validating_loads_nothing_heavy(tmp_path):
     code = "from pathlib import Path\nfrom searchlab.engine import plugins\n"
     code += "from searchlab.study.file import load_study\n" + "\n".join(calls)
     assert not loaded_by(code) & HEAVY
+
+
+def test_modules_of_tests_have_names_of_their_own() -> None:
+    """Pytest imports them by name alone: two of one name end the collection of the whole suite."""
+    names = sorted(path.name for path in Path(__file__).parent.rglob("test_*.py"))
+    assert [name for name, next_ in pairwise(names) if name == next_] == []

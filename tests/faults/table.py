@@ -82,7 +82,7 @@ FAULTS = [
         ("tests/executors/test_ledger.py", "tests/executors/test_ray_disk.py"),
         marks="not long",
     ),
-    Fault("files sent to a cluster that it must not get", ("tests/factories/test_sources.py",)),
+    Fault("files sent to a cluster that it must not get", ("tests/factories/test_own_files.py",)),
     Fault("two processes on one study", ("tests/faults/test_locks.py",)),
     Fault("a journal that is gone from its study", ("tests/faults/test_remains.py",)),
     Fault(
