@@ -207,8 +207,9 @@ def validate(studies: tuple[Path, ...], data: bool, strict: bool) -> None:
 def _validate_data(file: StudyFile, strict: bool) -> None:
     from searchlab.engine.looks import look_at, refuse_findings
 
-    profile = look_at(file)
-    print_data(profile, console())
+    terminal = console()
+    profile = look_at(file, lambda line: print_step(line, terminal))
+    print_data(profile, terminal)
     if strict:
         refuse_findings(profile)
 
@@ -245,7 +246,9 @@ def _show_data(path: Path) -> None:
     from searchlab.study.file import load_study
 
     try:
-        print_data(look_at(load_study(path)), console(), file=path)
+        terminal = console()
+        profile = look_at(load_study(path), lambda line: print_step(line, terminal))
+        print_data(profile, terminal, file=path)
     except InputError as error:
         complain(str(error))
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +17,7 @@ FILES = ("example.json", "example.npy")
 """The files with the rows: of a frame, or images."""
 
 _ROWS = 5
+_STEP = 512  # rows that are looked at, at a time
 
 
 def save_example(X: pd.DataFrame | Array, schema: RowSchema, rows: Array, directory: Path) -> None:
@@ -29,12 +32,28 @@ def save_example(X: pd.DataFrame | Array, schema: RowSchema, rows: Array, direct
     if not isinstance(X, pd.DataFrame):
         np.save(directory / FILES[1], X[rows[:_ROWS]])
         return
-    chosen = X.iloc[rows]
-    complete = chosen[chosen.notna().all(axis=1)].head(_ROWS)
-    shown = schema.dated(chosen.head(_ROWS)) if complete.empty else schema.natural(complete)
-    cells = shown.astype(object).where(shown.notna(), None).to_numpy().tolist()
+    complete = _complete(X, rows)
+    some = schema.dated(X.iloc[rows[:_ROWS]])
+    shown = some if complete.empty else schema.natural(complete)
+    cells = [[None if pd.isna(each) else each for each in row] for row in _rows(shown)]
     saved = {"columns": list(shown.columns), "data": cells}
     (directory / FILES[0]).write_text(json.dumps(saved, ensure_ascii=False), encoding="utf-8")
+
+
+def _complete(X: pd.DataFrame, rows: Array) -> pd.DataFrame:
+    """Return the first of some rows in which nothing is missing."""
+    found: list[pd.DataFrame] = []
+    for start in range(0, len(rows), _STEP):
+        part = X.iloc[rows[start : start + _STEP]]
+        found.append(part[part.notna().all(axis=1)])
+        if sum(map(len, found)) >= _ROWS:
+            break
+    return pd.concat(found).head(_ROWS)
+
+
+def _rows(frame: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a frame as Python's own values."""
+    return zip(*(column.tolist() for _, column in frame.items()), strict=True)
 
 
 def load_example(directory: Path) -> pd.DataFrame | Array:

@@ -11,11 +11,14 @@ import numpy as np
 import pandas as pd
 
 from searchlab.core.arrays import Array
+from searchlab.core.progress import counted
 from searchlab.data.arrays import CHUNK, ArrayPreprocessing, moments
 from searchlab.data.columns.preprocessing import ColumnPreprocessing
 from searchlab.errors import DataError
 
-_STEP = 8192  # rows of a table that are transformed at a time
+_STEP = 8192  # rows of a table that are transformed at a time, fewer if they have many cells
+_CELLS = 2_000_000
+_FEWEST = 256
 
 
 class Transform(Protocol):
@@ -98,8 +101,11 @@ def _write(path: Path, X: pd.DataFrame | Array, rows: Array, preprocessing: Tran
         np.save(path, np.load(path)[:0])
         return
     written: Array | None = None
-    step = _STEP if isinstance(X, pd.DataFrame) else CHUNK
-    for start in range(0, len(rows), step):
+    step = CHUNK
+    if isinstance(X, pd.DataFrame):
+        step = max(_FEWEST, min(_STEP, _CELLS // X.shape[1]))
+    starts = range(0, len(rows), step)
+    for start in counted(starts, f"preparing the {path.stem.removeprefix('x_')} rows: part"):
         chosen = rows[start : start + step]
         x = preprocessing.transform(X.iloc[chosen] if isinstance(X, pd.DataFrame) else X[chosen])
         if written is None:

@@ -20,6 +20,7 @@ import pandas as pd
 from searchlab.core.arrays import Array
 from searchlab.core.atomic import whole_directory
 from searchlab.core.codec import encode
+from searchlab.core.progress import doing
 from searchlab.core.wording import params_text
 from searchlab.data.choices import choose
 from searchlab.data.columns.encoders import Choices
@@ -65,6 +66,7 @@ def prepare(spec: StudySpec, base: Path, directory: Path) -> DataSummary:
     Raises:
         DataError: if the data set cannot be used as the study asks, or cannot be written.
     """
+    doing(f"reading {spec.data.title}")
     table = load(spec.data, base)
     try:
         with whole_directory(directory, lasting=False) as new:
@@ -136,6 +138,7 @@ def _write(
     )
     task = {0: "regression", 2: "binary"}.get(len(classes), "multiclass")
     choices = choose(spec, table, task, base)
+    doing(f"fitting the preprocessing to {len(rows):,} rows")
     preprocessing, x_fitted = fit_preprocessing(table, rows, choices, y)
     directory.mkdir(exist_ok=True)
     for part, own in parts.items():

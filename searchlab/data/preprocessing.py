@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import sysconfig
 import zipfile
@@ -88,15 +89,19 @@ def save_preprocessing(preprocessing: ColumnPreprocessing | ArrayPreprocessing, 
     if isinstance(preprocessing, ArrayPreprocessing):
         skops.io.dump({"of": _ARRAYS, **asdict(preprocessing)}, path)
         return
-    state = {
-        "of": _COLUMNS,
+    plain = {
         "kinds": dict(preprocessing.kinds),
         "forms": dict(preprocessing.forms),
         "parts": {name: list(parts) for name, parts in preprocessing.parts.items()},
         "origins": dict(preprocessing.origins),
-        "transformer": preprocessing.transformer,
         "inputs": list(preprocessing.inputs),
         "integers": list(preprocessing.integers),
+    }
+    # One text: skops writes a line of JSON for each value, which takes seconds for many columns.
+    state = {
+        "of": _COLUMNS,
+        "plain": json.dumps(plain),
+        "transformer": preprocessing.transformer,
     }
     skops.io.dump(state, path)
     for name in sorted(set(skops.io.get_untrusted_types(file=path)) - set(_TRUSTED)):
@@ -141,7 +146,8 @@ def load_preprocessing(path: Path, own: Collection[str] = ()) -> Preprocessing:
             )
         state: dict[str, Any] = skops.io.load(path, trusted=[*_TRUSTED, *users])
         if state.pop("of") == _COLUMNS:
-            return ColumnPreprocessing(**state)
+            plain = json.loads(state.pop("plain"))
+            return ColumnPreprocessing(**plain, **state)
         named = {name: tuple(value) for name, value in state.items()}
         return ArrayPreprocessing(**named)
     except (OSError, ValueError, TypeError, LookupError, zipfile.BadZipFile) as error:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from searchlab.core.progress import progress_told
 from searchlab.core.scratch import scratch
 from searchlab.data.understood import Profile, read_profile, write_profile
 from searchlab.errors import DataError, StorageError
@@ -72,8 +73,12 @@ def telling(say: Callable[[str], None]) -> Show:
     return show
 
 
-def look_at(file: StudyFile) -> Profile:
+def look_at(file: StudyFile, say: Callable[[str], None]) -> Profile:
     """Load and prepare a study's data set, keeping nothing, and return how it was understood.
+
+    Args:
+        file: the study.
+        say: receives a line about each step that takes time.
 
     Raises:
         DataError: if it cannot be used as the study asks.
@@ -81,5 +86,5 @@ def look_at(file: StudyFile) -> Profile:
     from searchlab.data.prepare import prepare  # imports pandas and scikit-learn
 
     spec = file.spec.model_copy(update={"refit": False})
-    with scratch() as directory:
+    with scratch() as directory, progress_told(say):
         return prepare(spec, file.path.resolve().parent, directory / "data").profile

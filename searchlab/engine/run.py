@@ -16,6 +16,7 @@ from searchlab.core.codec import encode
 from searchlab.core.digest import directory_digest
 from searchlab.core.garbage import no_collection
 from searchlab.core.interrupt import Interrupt
+from searchlab.core.progress import progress_told
 from searchlab.core.state import StudyState
 from searchlab.core.trial import (
     Decision,
@@ -222,7 +223,8 @@ def _data(
         with interrupt.at_once():
             from searchlab.data.prepare import prepare  # imports pandas and scikit-learn
 
-            summary = prepare(spec, files.base, files.home.paths.data)
+            with progress_told(say):
+                summary = prepare(spec, files.base, files.home.paths.data)
         if record.started is not None and summary.digest != record.started.data["digest"]:
             _refuse(spec.name, [f"the content of {summary.name}"])
         yield summary

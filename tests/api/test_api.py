@@ -114,6 +114,16 @@ def test_what_is_odd_about_the_data_is_a_warning_once(formula, tmp_path, caplog)
     assert "the same value in all rows" in found[0]
 
 
+def test_odd_data_are_refused_if_asked(formula, tmp_path):
+    """`strict` ends a study before trial 0 with the command line's words, and leaves nothing."""
+    keys = {**KEYS, "data": {"dataset": "digits"}}
+    with pytest.raises(searchlab.errors.DataError) as refused:
+        searchlab.run_study(keys, directory=tmp_path, strict=True)
+    assert "column 'pixel_0_0'" in str(refused.value)
+    assert str(refused.value).endswith("add them to data.drop; --strict refuses it")
+    assert searchlab.run_study(KEYS, directory=tmp_path, strict=True).state == "finished"
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -172,6 +182,7 @@ def test_anything_that_is_no_study_is_refused(tmp_path, study, message):
         ({"trackers": ["mlflow"]}, "trackers has 'mlflow', which is no tracker: give objects"),
         ({"trackers": [MemoryTracker]}, "which is no tracker: give objects with the methods"),
         ({"trackers": None}, "trackers is of type NoneType: give a list of trackers"),
+        ({"strict": "no"}, "strict is of type str: give True or False"),
     ],
 )
 def test_arguments_of_another_type_are_refused(tmp_path, arguments, message):

@@ -22,11 +22,12 @@ from searchlab.engine.plugins import EXECUTORS
 from .bench import QUICK, Bench, Scale
 from .commands import ROOT, BenchmarkError
 from .peers import Peers
-from .rows import book, ending, hundred, hyperband, limit, memory, overhead, pruning
+from .rows import book, data, ending, hundred, hyperband, limit, memory, overhead, pruning
 from .table import Row, markdown, remark, show, with_table
 
 ROWS: dict[str, Callable[[Bench], list[Row]]] = {
     "book": book.rows,
+    "data": data.rows,
     "ending": ending.rows,
     "hundred": hundred.rows,
     "optuna": pruning.rows,

@@ -31,6 +31,7 @@ class Scale:
         plain_hyperband: how many trials of Hyperband the plain script runs; of 100 epochs, the
             first bracket has 148.
         equal: trials of one model that fill the slots of its program.
+        wide, long: rows and columns of tables that are prepared.
         early, late: numbers of small trials after which memory is measured.
     """
 
@@ -44,9 +45,11 @@ class Scale:
     equal: int = 32
     early: int = 50
     late: int = 1000
+    wide: tuple[int, int] = (2_000, 5_000)
+    long: tuple[int, int] = (300_000, 20)
 
 
-QUICK = Scale(4, 2, 2, 3, 6, 3, 4, 2, 5, 20)
+QUICK = Scale(4, 2, 2, 3, 6, 3, 4, 2, 5, 20, (60, 90), (900, 4))
 """Enough to see that everything works; the numbers mean nothing."""
 
 

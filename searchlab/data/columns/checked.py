@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from searchlab.core.progress import counted
 from searchlab.data.columns.kinds import Kind, decide, wanted_kind
 from searchlab.data.columns.tidy import tidy
 
@@ -40,7 +41,7 @@ def check_columns(frame: pd.DataFrame, wanted: Mapping[str, str]) -> Columns:
     Raises:
         DataError: with the column, the row if there is one, and the remedy.
     """
-    names = list(map(str, frame))
+    names = counted(list(map(str, frame)), "understanding the columns:")
     found = {name: decide(name, frame[name], wanted_kind(name, wanted)) for name in names}
     kinds = {name: each.kind for name, each in found.items()}
     forms = {name: each.form for name, each in found.items() if each.kind == "date"}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
@@ -31,6 +32,7 @@ MOST = 200
 
 _MOST_QUANTILES = 1000
 _CROSSED = 5  # scikit-learn's own number
+_CELLS = 1_000_000  # of numbers that are fitted to at a time
 _SEED = 0  # the study's seed is for the splits
 
 
@@ -75,7 +77,7 @@ def column_transformer(
     linear = [part_name(n, part) for n, each in parts.items() for part in each if part in LINEAR]
     cyclic = [part_name(n, p) for n, each in parts.items() for p in each if p not in LINEAR]
     steps = [
-        ("number", numbers, names["number"]),
+        *_number_steps(numbers, names["number"], rows, choices),
         ("boolean", SimpleImputer(strategy="most_frequent"), names["boolean"]),
         ("time", times, linear),
         ("cycle", SimpleImputer(strategy="mean"), cyclic),
@@ -83,6 +85,19 @@ def column_transformer(
         *((f"text{index}", _text(choices), name) for index, name in enumerate(names["text"])),
     ]
     return ColumnTransformer([step for step in steps if step[2]], sparse_threshold=0)
+
+
+def _number_steps(
+    pipeline: Any, names: Sequence[str], rows: int, choices: Choices
+) -> Iterator[tuple[str, Any, Sequence[str]]]:
+    """Yield steps for blocks of columns, whose copies in memory are smaller than those of all.
+
+    Each column is scaled alone, unless a transformer of the user's looks at all of them.
+    """
+    size = len(names) if choices.own is not None else max(1, _CELLS // rows)
+    for number, start in enumerate(range(0, len(names), max(1, size))):
+        step = f"number{number or ''}"
+        yield step, clone(pipeline), names[start : start + size]
 
 
 def _scalers(choices: Choices, rows: int, *, own: bool = False) -> list[Any]:

@@ -72,7 +72,8 @@ class ColumnPreprocessing:
         Raises:
             DataError: if they leave nothing to fit on.
         """
-        empty = [name for name in kinds if X[name].isna().all()]
+        there = X.notna().any()
+        empty = [name for name in kinds if not there[name]]
         if empty:
             raise DataError(
                 f"column {empty[0]!r} has no values in the training rows: add it to data.drop"
@@ -121,14 +122,14 @@ class ColumnPreprocessing:
             said |= {name: treatment(step, fitted, place) for name, place in raw}
         return said
 
-    def finished(self, values: Array, raw: pd.DataFrame) -> Array:
+    def finished(self, values: Array, X: pd.DataFrame) -> Array:
         """Check transformed rows, and return them as a model's input."""
         with np.errstate(over="ignore"):
             x = values.astype(np.float32)
         wrong = np.argwhere(~np.isfinite(x))
         if len(wrong):
             raise DataError(
-                f"row {raw.index[wrong[0][0]]}: column {self.inputs[wrong[0][1]]!r} is too large "
+                f"row {X.index[wrong[0][0]]}: column {self.inputs[wrong[0][1]]!r} is too large "
                 f"once scaled: correct it"
             )
         first, last = self.integers
@@ -163,7 +164,8 @@ def _expanded(
 ) -> pd.DataFrame:
     """Replace dates by their parts, missing categories by one of their own, and texts by ""."""
     fill = {"category": "(missing)", "text": ""}
-    filled = X.fillna({name: fill[kind] for name, kind in kinds.items() if kind in fill})
+    empty = {name: fill[kind] for name, kind in kinds.items() if kind in fill}
+    filled = X.fillna(empty) if empty else X
     if not parts:
         return filled
     times = [

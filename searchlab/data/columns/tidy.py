@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from searchlab.core.arrays import Array
+from searchlab.core.progress import counted
 from searchlab.data.columns import dates
 from searchlab.data.columns.kinds import Kind, truth_of
 from searchlab.data.reading.raw import did_you_mean
@@ -30,14 +31,26 @@ def tidy(frame: pd.DataFrame, kinds: Mapping[str, Kind], forms: Mapping[str, str
         DataError: if a column is missing, or a value is not of its column's kind or too large for
             float32.
     """
-    columns: dict[str, Any] = {}
-    for name, kind in kinds.items():
-        if name not in frame:
+    there = set(frame)
+    for name in kinds:
+        if name not in there:
             raise DataError(
                 f"column {name!r} is missing{did_you_mean(name, list(map(str, frame)))}: add it"
             )
+    if list(frame) == list(kinds) and _are_floats(frame, kinds):
+        return frame
+    columns: dict[str, Any] = {}
+    for name, kind in counted(list(kinds.items()), "converting the columns:"):
         columns[name] = _tidied(frame[name], name, kind, forms.get(name, ""))
     return pd.DataFrame(columns, index=frame.index)
+
+
+def _are_floats(frame: pd.DataFrame, kinds: Mapping[str, Kind]) -> bool:
+    """Return whether a frame has nothing but numbers as they are wanted, which need no copy."""
+    if set(kinds.values()) != {"number"} or set(frame.dtypes) != {np.dtype(np.float64)}:
+        return False
+    values = frame.to_numpy()
+    return not (np.nanmax(values) > LARGEST or np.nanmin(values) < -LARGEST)
 
 
 def _tidied(column: pd.Series[Any], name: str, kind: Kind, form: str) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from searchlab.core.arrays import Array
+from searchlab.core.progress import counted
 from searchlab.data.columns.dates import is_clock, write
 from searchlab.data.load import Table
 from searchlab.data.looking.charts import chart, shown_text
@@ -37,7 +38,7 @@ def describe(
 def _columns(table: Table, spec: DataSpec, preprocessing: Preprocessing) -> Iterator[Column]:
     if isinstance(table.X, pd.DataFrame):
         treatments = preprocessing.treatments()
-        for name, kind in table.kinds.items():
+        for name, kind in counted(list(table.kinds.items()), "describing the columns:"):
             values = table.X[name].dropna()
             yield _column(
                 name,

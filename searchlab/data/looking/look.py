@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from searchlab.core.progress import counted
 from searchlab.data.findings import Finding
 from searchlab.data.looking import leaks, rows, targets, values, written
 from searchlab.data.looking.view import View
@@ -36,7 +37,7 @@ _GRAVER = {"id-as-feature": {"leak", "time-order", "group-on-both-sides"}, "leak
 def look(view: View) -> tuple[Finding, ...]:
     """Return what is odd about a data set, the gravest first, each column's oddity once."""
     found: list[Finding] = []
-    for looking in LOOKINGS:
+    for looking in counted(LOOKINGS, "looking for what is odd about the data: step"):
         for finding in looking(view):
             graver = _GRAVER.get(finding.code, set())
             if not any(each.code in graver and each.columns == finding.columns for each in found):

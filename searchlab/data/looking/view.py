@@ -84,19 +84,20 @@ class View:
         X = self.table.X
         if not isinstance(X, pd.DataFrame):
             return pd.DataFrame(index=range(len(self.sample)))
-        sampled = X.iloc[self.sample]
+        sampled = X if len(self.sample) == len(X) else X.iloc[self.sample]
         numbers = sampled.select_dtypes(["number", "bool"])
         times = sampled.select_dtypes("datetime")
         if times.shape[1] == 0:
             return numbers
         return numbers.join(times.apply(_seconds))
 
-    @property
-    def columns(self) -> Iterator[tuple[str, pd.Series[Any]]]:
+    @cached_property
+    def columns(self) -> list[tuple[str, pd.Series[Any]]]:
         """All features, with all of their rows; none for images."""
         X = self.table.X
-        if isinstance(X, pd.DataFrame):
-            yield from ((str(name), column) for name, column in X.items())
+        if not isinstance(X, pd.DataFrame):
+            return []
+        return [(str(name), column) for name, column in X.items()]
 
     @property
     def words(self) -> Iterator[tuple[str, pd.Series[Any]]]:

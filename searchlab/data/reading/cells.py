@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from searchlab.core.progress import counted
 
 GROUPED = r"^[+-]?[1-9]\d{0,2}([.]\d{3})+$"
 """Numbers whose dots could be between thousands."""
@@ -115,3 +117,30 @@ def strings(column: pd.Series[Any]) -> pa.ChunkedArray:
     """Return values as text."""
     texts = [None if pd.isna(value) else str(value).strip() for value in column]
     return pa.chunked_array([pa.array(texts, pa.string())])
+
+
+def framed(
+    columns: dict[str, Any], finish: Callable[[Any], Any], index: pd.Index[Any]
+) -> pd.DataFrame:
+    """Make a frame of columns, whose floats are one array from the start.
+
+    Args:
+        columns: converted columns (n,), and numbers of Arrow's.
+        finish: called with the values of the latter.
+        index: the numbers of the rows.
+    """
+    whole = [name for name, each in columns.items() if _is_arrow(each, "int64")]
+    columns |= {name: finish(numbers_of(columns[name])) for name in whole}
+    floats = [name for name, each in columns.items() if _is_arrow(each, "double")]
+    block = np.empty((len(floats), len(index)))
+    for place, name in enumerate(counted(floats, "reading the columns:")):
+        block[place] = finish(numbers_of(columns[name]))
+    numbers = pd.DataFrame(block.T, index=index, columns=floats, copy=False)
+    if len(floats) == len(columns):
+        return numbers
+    others = {name: each for name, each in columns.items() if not _is_arrow(each, "double")}
+    return pd.concat([numbers, pd.DataFrame(others, index=index)], axis=1)[list(columns)]
+
+
+def _is_arrow(column: Any, kind: str) -> bool:
+    return isinstance(column, pa.ChunkedArray) and str(column.type) == kind

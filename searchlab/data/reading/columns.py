@@ -22,6 +22,7 @@ from searchlab.data.reading.cells import (
     any_of,
     booleans,
     coded,
+    framed,
     grouped,
     hexadecimal,
     masked,
@@ -152,7 +153,7 @@ class Columns:
             if not pa.types.is_string(table[name].type):
                 if table[name].null_count < len(table):
                     self._check_sign(name, "")
-                found[name] = self._unmarked(numbers_of(table[name]))
+                found[name] = table[name]
                 continue
             cells = masked(pc.utf8_trim_whitespace(table[name]), self._marks(name))
             if self._verbatim(name):
@@ -168,7 +169,7 @@ class Columns:
         for name, each in written.items():
             found[name] = self._written(name, each, mark)
         self._refuse()
-        return pd.DataFrame(found, index=self.index, copy=False)
+        return framed(found, self._unmarked, self.index)
 
     def mend(self, frame: pd.DataFrame, *, cells: bool) -> pd.DataFrame:
         """Convert the columns of a typed table that are text and should be numbers.

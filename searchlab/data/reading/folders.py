@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from searchlab.core.arrays import Array
+from searchlab.core.progress import counted
 from searchlab.data.catalog import is_clutter
 from searchlab.data.reading.raw import Raw
 from searchlab.errors import DataError
@@ -85,7 +86,7 @@ def read_texts(files: Sequence[Path], source: str, rows: pd.Index[str]) -> pd.Da
         DataError: if one is not UTF-8.
     """
     texts = []
-    for file in files:
+    for file in counted(files, "reading texts:"):
         try:
             texts.append(file.read_text(encoding="utf-8-sig"))
         except UnicodeDecodeError:
@@ -116,7 +117,7 @@ def read_pictures(
     if channels is None:
         grey = all(_is_grey(file) for file in files)
     images: Array | None = None
-    for number, file in enumerate(files):
+    for number, file in enumerate(counted(files, "reading pictures:")):
         try:
             with Image.open(file) as opened:
                 if opened.mode[0] in "IF":  # Pillow would make most of them white

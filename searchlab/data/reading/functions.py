@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from searchlab.core.arrays import Array
+from searchlab.core.progress import doing
 from searchlab.data.reading.arrays import from_arrays
 from searchlab.data.reading.columns import unmarked
 from searchlab.data.reading.frames import from_frame
@@ -38,6 +39,7 @@ def read_function(spec: DataSpec, base: Path) -> Raw:
         function = load_factory(source, base, "data function")
     except ModelError as error:
         raise DataError(str(error)) from None
+    doing(f"calling {source}")
     try:
         given = function()
     except (Exception, SystemExit) as error:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from searchlab.core.progress import doing
 from searchlab.core.scratch import scratch
 from searchlab.data.catalog import ENDINGS, PACKED, ending_of, is_address, matching
 from searchlab.data.reading.raw import did_you_mean
@@ -101,6 +102,7 @@ def _fetched(address: str, directory: Path, remedy: str) -> Place:
             f"{source}: an address needs fsspec: pip install 'searchlab[remote]'"
         ) from None
     directory.mkdir()
+    doing(f"fetching {source}")
     try:
         with fsspec.open(address, "rb") as remote, (directory / name).open("wb") as local:
             shutil.copyfileobj(remote, local, 1 << 20)
@@ -108,5 +110,6 @@ def _fetched(address: str, directory: Path, remedy: str) -> Place:
         raise MissingPackageError(f"{source}: {error}: pip install 'searchlab[remote]'") from None
     except Exception as error:  # each protocol has errors of its own
         why = type(error).__name__ if address in str(error) else str(error).partition("\n")[0]
+        why = "no such file" if isinstance(error, FileNotFoundError) else why
         raise DataError(f"{source}: cannot be fetched ({why}): {remedy}") from None
     return Place(directory / name, source)

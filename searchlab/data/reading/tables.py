@@ -16,6 +16,7 @@ import pyarrow.dataset
 import pyarrow.feather
 import pyarrow.parquet
 
+from searchlab.core.progress import doing
 from searchlab.data.reading.columns import Columns, Known
 from searchlab.data.reading.detection import column_names
 from searchlab.data.reading.dialect import Dialect
@@ -111,6 +112,7 @@ def read_query(query: str, variable: str) -> pd.DataFrame:
             f"{variable} is no address of a database: write it as "
             "postgresql://user:password@host/name"
         ) from None
+    doing(f"asking the database of {variable}")
     try:
         with engine.connect() as connection:
             frame = _fetched(connection.execution_options(no_parameters=True), query)

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from searchlab.core.arrays import Array
+from searchlab.core.progress import doing
 from searchlab.data.catalog import is_clutter
 from searchlab.data.reading import detection
 from searchlab.data.reading.columns import Columns, Known
@@ -28,6 +29,7 @@ from searchlab.errors import DataError
 
 _BLOCK = 1 << 24  # bytes; no row is longer
 _TRIES = 4  # readings with guessed types, before all columns are read as text
+_NEWLINE = b"\n"
 _NONE = np.empty(0, np.int64)
 _COLUMN = re.compile(r"In CSV column #(\d+)")
 
@@ -70,6 +72,7 @@ def read_text(
     types = columns.types(names, rows[header:])
     above = detection.above(text, separator) + header
     layout = _Layout(separator, above, _nulls(known), source)
+    doing(f"reading {text.count(_NEWLINE):,} rows of {source}")
     if len(rows) > header:
         table, numbers = _table(text, layout, names, types)
     else:
@@ -80,6 +83,8 @@ def read_text(
         frame = columns.convert(table)
     except DataError as error:
         raise DataError(f"{source}: {error}") from None
+    del table
+    pa.default_memory_pool().release_unused()
     found = Dialect(
         *(separator, encoding, header, comment),
         notations=columns.notations,
