@@ -4,11 +4,12 @@ from argparse import ArgumentTypeError
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from benchmarks import __main__, peers, studies, table
 from benchmarks.bench import Bare, Bench, Scale
 from benchmarks.commands import BenchmarkError, Memory, run
-from benchmarks.rows import book, ending, hundred, limit, memory, overhead, partly
+from benchmarks.rows import book, data, ending, hundred, limit, memory, overhead, partly
 from benchmarks.table import Row
 
 from searchlab.core.trial import Outcome, Report, Suggestion, Trial, TrialState
@@ -54,6 +55,16 @@ class Recorded(Bench):
 def bench(tmp_path):
     kept = peers.Peers(tmp_path / "plain", tmp_path / "kept", reuse=True)
     return Recorded("fused", 1, Scale(), tmp_path / "ours", kept)
+
+
+def test_a_table_to_prepare_has_its_shape_and_is_measured_in_words(tmp_path):
+    """Random numbers of so many rows and columns, and a target that they explain partly."""
+    data.write_table(tmp_path / "t" / "t.csv", 300, 4)
+    frame = pd.read_csv(tmp_path / "t" / "t.csv")
+    assert frame.shape == (300, 5)
+    assert frame.corr()["y"]["c0"] > 0.3
+    told = data.told({"seconds": 12.34, "imports": 200_000_000, "peak": 500_000_000})
+    assert told == "12.3 s, memory 500 MB at most, 200 MB of them imports"
 
 
 def test_a_journal_tells_what_a_study_took():

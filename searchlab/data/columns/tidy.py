@@ -50,7 +50,9 @@ def _are_floats(frame: pd.DataFrame, kinds: Mapping[str, Kind]) -> bool:
     if set(kinds.values()) != {"number"} or set(frame.dtypes) != {np.dtype(np.float64)}:
         return False
     values = frame.to_numpy()
-    return not (np.nanmax(values) > LARGEST or np.nanmin(values) < -LARGEST)
+    return bool(
+        np.nanmax(values, initial=0) <= LARGEST and np.nanmin(values, initial=0) >= -LARGEST
+    )
 
 
 def _tidied(column: pd.Series[Any], name: str, kind: Kind, form: str) -> Any:

@@ -53,9 +53,8 @@ def shown_text(value: Any) -> str:
 
 
 def _histogram(values: Array) -> Chart:
-    ordered = np.sort(values)
-    low, high = (_percentile(ordered, each) for each in _TAILS)
-    least, most = float(ordered[0]), float(ordered[-1])
+    low, high = _tails(values)
+    least, most = float(values.min()), float(values.max())
     if most - least < _STEPS and (values == np.round(values)).all():
         steps = np.bincount((values - least).astype(np.int64))
         return Chart(
@@ -63,7 +62,7 @@ def _histogram(values: Array) -> Chart:
         )
     if most - least <= _FAR * (high - low) or low == high:
         low, high = least, most
-    places = ((np.clip(ordered, low, high) - low) * (_INTERVALS / (high - low))).astype(np.int64)
+    places = ((np.clip(values, low, high) - low) * (_INTERVALS / (high - low))).astype(np.int64)
     counts = np.bincount(np.minimum(places, _INTERVALS - 1), minlength=_INTERVALS)
     ends = (_end(low, least, "from"), _end(high, most, "to"))
     return Chart(ends, tuple(map(int, counts)), histogram=True)
@@ -74,12 +73,17 @@ def _many(values: Array) -> bool:
     return any(len(pd.unique(values[:rows])) > _VALUES for rows in (_VALUES * 2, 1000))
 
 
-def _percentile(ordered: Array, percent: float) -> float:
-    """Return a percentile of sorted values, as `np.percentile` does, which takes far longer."""
-    place = percent / 100 * (len(ordered) - 1)
-    below = int(place)
-    above = min(below + 1, len(ordered) - 1)
-    return float(ordered[below] + (ordered[above] - ordered[below]) * (place - below))
+def _tails(values: Array) -> tuple[float, float]:
+    """Return the percentiles `_TAILS` as `np.percentile` does, which takes ten times as long."""
+    places = [percent / 100 * (len(values) - 1) for percent in _TAILS]
+    below = [int(place) for place in places]
+    above = [min(place + 1, len(values) - 1) for place in below]
+    ordered = np.partition(values, [*below, *above])
+    low, high = (
+        float(ordered[one] + (ordered[other] - ordered[one]) * (place - one))
+        for place, one, other in zip(places, below, above, strict=True)
+    )
+    return low, high
 
 
 def _end(shown: float, true: float, word: str) -> str:

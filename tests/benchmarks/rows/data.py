@@ -26,8 +26,8 @@ def _row(directory: Path, count: int, columns: int) -> Row:
     return Row(
         f"preparing a CSV file of {count:,} x {columns:,} numbers: read, checked, described, split "
         "and scaled, twice, as a refit needs it",
-        _told(ours),
-        f"pandas.read_csv alone: {_told(other)}",
+        told(ours),
+        f"pandas.read_csv alone: {told(other)}",
         f"{ours['seconds'] / other['seconds']:.1f} times as long as reading alone",
     )
 
@@ -49,6 +49,7 @@ def _measured(file: Path, how: str) -> dict[str, Any]:
     return commands.run(command, file.parent).results
 
 
-def _told(results: dict[str, Any]) -> str:
+def told(results: dict[str, Any]) -> str:
+    """Return a preparation's time and memory in words."""
     imports, peak = megabytes(results["imports"]), megabytes(results["peak"])
     return f"{seconds(results['seconds'])}, memory {peak} at most, {imports} of them imports"
