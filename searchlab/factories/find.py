@@ -170,7 +170,7 @@ def load_factory(reference: str, base: Path, what: str = FACTORY) -> Callable[..
     factory = locate_factory(reference, base, what)
     try:
         module = _import(factory)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ModelError(f"{factory} cannot be imported: {_one_line(error)}") from error
     found = getattr(module, factory.function, None)
     if not callable(found):

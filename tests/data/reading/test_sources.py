@@ -287,6 +287,14 @@ def test_a_function_that_cannot_be_used_is_told_in_a_line(
 # ---- arrays
 
 
+@pytest.mark.parametrize("code", ["import sys\nsys.exit(3)\n", "def load():\n    exit(3)\n"])
+def test_a_function_does_not_end_the_program(code: str, tmp_path: Path) -> None:
+    """`sys.exit` in a module of the user's, or in its function, is an error like others."""
+    (tmp_path / "own.py").write_text(code)
+    with pytest.raises(DataError, match=r"own\.py.*SystemExit: 3"):
+        loaded(tmp_path, function="own.py:load")
+
+
 def test_arrays_in_keras_layout_keep_their_test_rows(tmp_path: Path) -> None:
     """x_train, y_train, x_test and y_test are one data set whose test rows are given."""
     x, y = np.arange(80, dtype=np.uint8).reshape(20, 2, 2), np.arange(20) % 2
