@@ -119,7 +119,7 @@ def test_odd_data_are_refused_if_asked(formula, tmp_path):
     keys = {**KEYS, "data": {"dataset": "digits"}}
     with pytest.raises(searchlab.errors.DataError) as refused:
         searchlab.run_study(keys, directory=tmp_path, strict=True)
-    assert "column 'pixel_0_0'" in str(refused.value)
+    assert "columns 'pixel_0_0', " in str(refused.value)
     assert str(refused.value).endswith("add them to data.drop; --strict refuses it")
     assert searchlab.run_study(KEYS, directory=tmp_path, strict=True).state == "finished"
 
