@@ -295,6 +295,7 @@ def test_each_damaged_file_of_a_model(package, tmp_path, monkeypatch):
     command = ["predict", "model", "--input", "rows.csv"]
 
     def predicted(target: str, how: str) -> Result:
+        missing(tmp_path / "model")
         shutil.copytree("whole", "model")
         if how:
             DAMAGES[how](tmp_path / "model" / target)
@@ -313,4 +314,3 @@ def test_each_damaged_file_of_a_model(package, tmp_path, monkeypatch):
                 assert result.stdout == whole, (target, how)
             else:
                 assert "model" in told, (target, how)
-            missing(tmp_path / "model")
