@@ -59,6 +59,7 @@ class Snapshots:
     ) -> None:
         self._path, self._journal = paths.search, journal
         self._backend, self._answers = backend, answers
+        self._versions = _versions()
         self._asked = 0
 
     def replay(self, entries: Sequence[Entry]) -> None:
@@ -77,7 +78,7 @@ class Snapshots:
             return
         journal = self._journal
         snapshot = Snapshot(
-            journal.lines, journal.checksum, _versions(), dict(self._answers.open), kept
+            journal.lines, journal.checksum, self._versions, dict(self._answers.open), kept
         )
         with suppress(OSError), whole_file(self._path, lasting=False) as scratch:
             scratch.write_text(sealed(encode(snapshot)), encoding="utf-8")
