@@ -91,17 +91,18 @@ def test_rung_of(oracle):
 def test_promotable(oracle):
     """Of a rung, as many as the next one has places, the best of which is promoted first."""
     private.keep_in_memory(oracle)
-    size = private.first_rung(oracle)
+    size, ids = private.first_rung(oracle), []
     assert private.promotable(oracle) == set()
     for number in range(size):
         trial = oracle.create_trial(str(number))
         oracle.update_trial(trial.trial_id, {"val_loss": float(number)})
         trial.status = "COMPLETED"
         oracle.end_trial(trial)
+        ids.append(trial.trial_id)
     before = private.promotable(oracle)
-    assert before == {str(number) for number in range(len(before))}
+    assert before == set(ids[: len(before)])
     assert 0 < len(before) < size / 2
     promoted = private.rung_of(oracle.create_trial("next").hyperparameters.values)
-    assert promoted.trial_id == "0"
-    assert private.promotable(oracle) == before - {"0"}
+    assert promoted.trial_id == ids[0]
+    assert private.promotable(oracle) == before - {ids[0]}
     assert not hasattr(oracle, "promotable")
