@@ -88,7 +88,7 @@ def exchange(files: list[Path]) -> None:
     """Give each trial the weights of another model of the same shape."""
     for file in files:
         with np.load(file) as opened:
-            arrays = {name: opened[name][::-1] for name in opened.files}
+            arrays = {name: np.flip(opened[name]) for name in opened.files}
         np.savez(file, **arrays)
 
 
