@@ -259,7 +259,7 @@ def _make_way(root: Path) -> None:
         if str(each) in sys.path and each in _roots:
             sys.path.remove(str(each))
     _roots[:] = [root, *others]
-    sys.path += [str(each) for each in _roots if str(each) not in sys.path]
+    sys.path.extend(str(each) for each in _roots if str(each) not in sys.path)
 
 
 def _places(root: Path, top: str) -> tuple[Path, Path]:

@@ -220,8 +220,10 @@ def prepare_run(
         if earlier:
             take_over(models[number], earlier[number], data)
         start = checkpoint_of(models[number]) if same is None else same
-        shuffled = rows._replace(fit=rows.fit[order(len(rows.fit), job.trial.seed)])
-        trainings.append(Training(shuffled, models[number], structures[number], start))
+        places = order(len(rows.fit), job.trial.seed)
+        trainings.append(
+            Training(rows.reordered(places), models[number], structures[number], start)
+        )
     return Run(submit, job, data, programs, trainings, first)
 
 

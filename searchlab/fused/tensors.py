@@ -33,6 +33,10 @@ class FoldRows(NamedTuple):
     validation: Array
     figures: Array
 
+    def reordered(self, places: Array) -> FoldRows:
+        """Return them with the rows to fit in another order."""
+        return FoldRows(self.fit[places], self.score, self.validation, self.figures)
+
 
 @dataclass(frozen=True)
 class Tensors:

@@ -134,13 +134,21 @@ def test_keras_flavor(tmp_path):
     np.testing.assert_array_equal(loaded.predict(x, verbose=0), model.predict(x, verbose=0))
 
 
-def test_scoring_app():
+def test_scoring_app(tmp_path):
     """MLflow still makes its server's application this way, and serves it with no guard."""
-    import inspect
-
+    import mlflow
     from mlflow.pyfunc import scoring_server
 
-    assert list(inspect.signature(scoring_server.init).parameters) == ["model"]
+    model = mlflow.models.Model()
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "same.py").write_text(
+        "class Same:\n    def predict(self, rows):\n        return rows\n"
+        "def _load_pyfunc(path):\n    return Same()\n"
+    )
+    mlflow.pyfunc.add_to_model(model, loader_module="same", code="code")
+    model.save(str(tmp_path / "MLmodel"))
+    paths = [route.path for route in private.scoring_app(str(tmp_path)).routes]
+    assert "/invocations" in paths
     command, _ = scoring_server.get_cmd("model", 5001, "127.0.0.1")
     assert command.endswith("mlflow.pyfunc.scoring_server.app:app")
 
