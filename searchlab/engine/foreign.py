@@ -26,6 +26,10 @@ def blamed(offer: Offer) -> Iterator[None]:
         raise InputError(offer.broken(f"{type(error).__name__}: {error}")) from error
 
 
+_MAY_LACK = ("snapshot", "restore", "continuable")
+"""Methods that only some backends have: see `Resumable` and `Continuing` in `backends.base`."""
+
+
 class Guarded:
     """An object of another package, the failures of whose methods are told as that package's."""
 
@@ -33,6 +37,8 @@ class Guarded:
         self._made, self._offer = made, offer
 
     def __getattr__(self, name: str) -> Any:
+        if name in _MAY_LACK and not hasattr(self._made, name):
+            raise AttributeError(name)
         with blamed(self._offer):
             found = getattr(self._made, name)
         is_method = callable(found) and not isinstance(found, type)

@@ -435,6 +435,6 @@ def test_trackers_may_change_between_runs_but_not_repeat(tmp_path):
 def test_a_grid_that_a_library_cannot_count_is_refused(tmp_path, backend, log, problems):
     """The points of a grid are bounded where the library counts them; elsewhere they are not."""
     wide = {"int": [1, 2**40]}
-    space = {"a": {**wide, "log": log}, "b": wide}
+    space = {"n_hidden": {**wide, "log": log}, "n_neurons": wide}
     spec = doubles.study(space=space, search={"backend": backend, "trials": 3})
     assert list(plugins.check(spec, tmp_path / "study.yaml")) == problems

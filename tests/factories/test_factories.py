@@ -181,7 +181,7 @@ def test_an_objective_that_the_model_does_not_measure_is_refused(data):
     """The error lists the available metrics."""
     with pytest.raises(ModelError, match=r"no metric val_mae; it has val_loss, val_accuracy"):
         check("mlp", data["iris"], objective={"metric": "val_mae"})
-    monitor = {"epochs": 1, "early_stopping": {"monitor": "val_lost"}}
+    monitor = {"epochs": 1, "early_stopping": {"monitor": "val_lost", "direction": "minimize"}}
     with pytest.raises(ModelError, match=r"training\.early_stopping\.monitor"):
         check("mlp", data["iris"], training=monitor)
 

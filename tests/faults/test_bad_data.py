@@ -107,7 +107,7 @@ BAD = {
         b"a,y\n" + b"".join(b"0%d/0%d/2024,%d.5\n" % (i, 10 - i, i) for i in range(1, 10)) * 3,
         "column 'a'",
     ),
-    "a constant target": Bad(classes(*["7"] * 20), "the target 'y' is 7.0 in all rows"),
+    "a constant target": Bad(classes(*["7"] * 20), "the target 'y' is 7 in all rows"),
     "one class": Bad(classes(*["red"] * 20), "the target 'y' is red in all rows"),
     "a class with one member": Bad(
         classes(*["red", "blue"] * 20, "green"), "class 'green' has only 1 rows: data.test needs 2"

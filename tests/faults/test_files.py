@@ -78,7 +78,7 @@ def test_all_paths_are_enumerated():
     own = {name for name, each in members if getattr(each, "__module__", "") == layout.__name__}
     layouts = {each.__name__ for each in (StudyLayout, SubmissionLayout, CacheLayout, NodeLayout)}
     makers = {"study_layout", "submission_layout", "cache_layout", "sent_file"}
-    others = {"journals", "submissions", "refit_data", "study_data"}
+    others = {"journals", "submissions", "refit_data", "study_data", "variant_data"}
     assert {name for name in own if not name.startswith("_")} == layouts | makers | others
     assert set(paths_of(NodeLayout)) == {"data", "code", "initial", "workers", "job"}, (
         "they lie in a temporary directory of the process that uses them, new each time"

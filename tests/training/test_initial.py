@@ -300,9 +300,10 @@ def test_a_promotion_goes_on_with_its_own_weights(place, other, done):
     """Promoted before, at or after the end of freezing, a trial keeps its own trained weights."""
     first, *_ = other(n_hidden=2)
     early = job(place, layers=1, freeze=2, epochs=done, n_hidden=2)
-    trained(early)
+    _, ended = trained(early)
     suggestion = Suggestion(early.trial.suggestion.params, 4, done, early.trial.number)
-    promoted = replace(early, number=1, trial=Trial(1, suggestion, 3))
+    trial = Trial(1, suggestion, 3)
+    promoted = replace(early, number=1, trial=trial, weights=ended.weights)
     reports, outcome = trained(promoted)
     assert outcome.error is None, outcome.error
     assert reports[0].epoch == done + 1
