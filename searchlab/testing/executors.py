@@ -236,7 +236,9 @@ class ExecutorContract:
         assert (bench.directory / place / "model.keras").is_file()
         assert (bench.directory / place / "preprocessing.skops").is_file()
 
-    def test_each_trial_has_the_data_of_its_params(self, tmp_path: Path) -> None:
+    def test_each_trial_has_the_data_of_its_params(
+        self, tmp_path: Path, kept: list[Executor]
+    ) -> None:
         """Beside each other they score otherwise, and a model is measured on its own arrays."""
         import keras
 
@@ -251,6 +253,8 @@ class ExecutorContract:
             own = bench.job(number, params, kind=kind)
             return replace(own, data=data, spec=own.spec.settled(params))
 
+        while kept:  # a process has one connection to a cluster
+            kept.pop().close()
         executor, final = self.make(2, bench.directory), job(3, "minmax", FinalJob)
         try:
             for number, scale in enumerate(["standard", "minmax", "standard"]):
