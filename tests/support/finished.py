@@ -39,10 +39,12 @@ class Finished:
     def picture(self) -> dict[str, Any]:
         """Return everything that must not depend on how often the study was killed."""
         stopped = self.record.stopped
+        if stopped is not None:  # files of models hold the date at which they were written
+            stopped = replace(stopped, seconds=0.0, memory=None, packages={})
         return {
             "trials": [_timeless(trial) for trial in self.record.trials.values()],
             "best": self.record.best,
-            "end": None if stopped is None else replace(stopped, seconds=0.0, memory=None),
+            "end": stopped,
             "confirmed": standings(self.record),
             "baselines": {name: each.metrics for name, each in self.record.baselines.items()},
         }
