@@ -190,6 +190,9 @@ def test_a_damaged_note_of_what_mlflow_has(finished, database, tmp_path, monkeyp
         for command in ("show", "list", "sync"):
             told = one_line_at_most(place.searchlab(command, *["small"] * (command != "list")))
             assert not told or StudyLayout(place.home).mlflow.name in told
+    if StudyLayout(place.home).mlflow.is_dir():  # what is in the way is taken away, as it was told
+        shutil.rmtree(StudyLayout(place.home).mlflow)
+        assert place.searchlab("sync", "small").exit_code == 0
     Finished(place.cwd).check(TRIALS)
 
 
