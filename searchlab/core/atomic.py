@@ -108,12 +108,15 @@ def force(path: Path) -> None:
 def force_new(files: Collection[Path]) -> None:
     """Force files to the disk, with the names of them and of the directories that they are in.
 
+    Files that were removed meanwhile are left out: nobody needs them any more.
+
     Raises:
         OSError: if the disk does not take it.
     """
     directories = {file.parent for file in files}
     for each in (*files, *directories, *{directory.parent for directory in directories}):
-        force(each)
+        with contextlib.suppress(FileNotFoundError):
+            force(each)
 
 
 def _force_below(directory: Path) -> None:
