@@ -1,4 +1,4 @@
-"""What Optuna's samplers keep beside the trials, and trials as its storage has them."""
+"""The state of Optuna's samplers beside the trials, and trials as its storage has them."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""The digest of a directory, and its signature with a key that a team shares."""
+"""Digests of files and directories, and their signature with a key that a team shares."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
 import os
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 from searchlab.errors import InputError
@@ -27,7 +27,7 @@ def directory_digest(directory: Path, without: Container[str] = ()) -> str:
     Raises:
         OSError: if something in it is no file or folder, or cannot be read.
     """
-    whole = hashlib.sha256()
+    files: list[Path] = []
     names = (path.relative_to(directory) for path in directory.rglob("*"))
     for name in sorted(each.as_posix() for each in names):
         path = directory / name
@@ -35,10 +35,33 @@ def directory_digest(directory: Path, without: Container[str] = ()) -> str:
             continue
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             raise OSError(f"{path} is neither a file nor a folder")
-        if path.is_file():  # each part is of the same length, so that no two lists look alike
-            whole.update(hashlib.sha256(name.encode()).digest())
-            whole.update(hashlib.sha256(path.read_bytes()).digest())
+        if path.is_file():
+            files.append(path)
+    return files_digest(directory, files)
+
+
+def files_digest(directory: Path, files: Iterable[Path]) -> str:
+    """Return the SHA-256 of the names below a directory and the bytes of files, in this order.
+
+    Raises:
+        OSError: if one cannot be read.
+    """
+    whole = hashlib.sha256()
+    for path in files:  # each part is of the same length, so that no two lists look alike
+        name = path.relative_to(directory).as_posix()
+        whole.update(hashlib.sha256(name.encode()).digest())
+        whole.update(bytes.fromhex(file_digest(path)))
     return whole.hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file, which is not held in memory.
+
+    Raises:
+        OSError: if it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def signing_key() -> bytes | None:

@@ -15,8 +15,17 @@ def sealed(values: Any, *, allow_nan: bool = True) -> str:
     Raises:
         ValueError: if a number is not finite and `allow_nan` is not set.
     """
-    body = json.dumps(values, separators=(",", ":"), allow_nan=allow_nan)
-    return f'{body[:-1]}{_CRC}{zlib.crc32(body.encode()):08x}"}}'
+    return with_checksum(json.dumps(values, separators=(",", ":"), allow_nan=allow_nan))
+
+
+def with_checksum(body: str, before: int = 0) -> str:
+    """Return the JSON text of an object with a checksum as its last key.
+
+    Args:
+        body: the text.
+        before: the checksum of what comes before it, which this one then covers, too.
+    """
+    return f'{body[:-1]}{_CRC}{zlib.crc32(body.encode(), before):08x}"}}'
 
 
 def unsealed(text: str) -> dict[str, Any]:
@@ -25,8 +34,8 @@ def unsealed(text: str) -> dict[str, Any]:
     Raises:
         ValueError: if the text is not such a one, or has been changed.
     """
-    body, found, crc = text.rpartition(_CRC)
+    body, found, _ = text.rpartition(_CRC)
     body += "}"
-    if not found or crc != f'{zlib.crc32(body.encode()):08x}"}}':
+    if not found or text != with_checksum(body):
         raise ValueError("the text is not as it was written")
     return dict(json.loads(body))

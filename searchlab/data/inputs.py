@@ -22,7 +22,7 @@ _FEWEST = 256
 
 
 class Transform(Protocol):
-    """What makes a model's inputs of raw rows."""
+    """Preprocessing that makes a model's inputs of raw rows."""
 
     def transform(self, raw: pd.DataFrame | Array) -> Array:
         """Convert raw rows to float32 input."""

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
+from searchlab.backends.base import Continuing, Resumable
 from searchlab.core.entry_points import Offer
 from searchlab.errors import InputError, SearchlabError
 
@@ -26,8 +27,8 @@ def blamed(offer: Offer) -> Iterator[None]:
         raise InputError(offer.broken(f"{type(error).__name__}: {error}")) from error
 
 
-_MAY_LACK = ("snapshot", "restore", "continuable")
-"""Methods that only some backends have: see `Resumable` and `Continuing` in `backends.base`."""
+_MAY_LACK = {name for each in (Continuing, Resumable) for name in vars(each) if name[0] != "_"}
+"""Methods that only some backends have."""
 
 
 class Guarded:

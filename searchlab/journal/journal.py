@@ -25,6 +25,7 @@ from typing import Any, BinaryIO, Self, get_args
 
 from searchlab.core.atomic import force, make_directory
 from searchlab.core.codec import decoder, encode
+from searchlab.core.sealed import with_checksum
 from searchlab.core.steady import now
 from searchlab.errors import DamagedJournalError, JournalError
 from searchlab.journal.events import Entry, Event, Reported, Started
@@ -204,7 +205,7 @@ def _encode(entry: Entry, before: int) -> bytes:
     if isinstance(entry.event, Started):
         values = {"format": FORMAT, **values}
     body = json.dumps(values, separators=(",", ":"), ensure_ascii=False)
-    return f'{body[:-1]},"crc":"{zlib.crc32(body.encode(), before):08x}"}}\n'.encode()
+    return f"{with_checksum(body, before)}\n".encode()
 
 
 def _decode(path: Path, number: int, line: bytes, before: int) -> Entry:

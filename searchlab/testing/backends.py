@@ -302,7 +302,7 @@ class BackendContract:
                 assert suggestion.initial_epoch == 0
 
     def test_weights_are_there_until_nobody_continues_them(self, make: Make) -> None:
-        """What a trial continues was named before; few of the ended trials are at any time."""
+        """A trial continues one that was named before; few ended trials are named at any time."""
         backend = make(trials=80)
         if not isinstance(backend, Continuing):
             return

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from searchlab.core.atomic import clear_away, force_new, make_directory, whole_file
+from searchlab.core.digest import file_digest
 from searchlab.errors import LostWeightsError, ModelError, StorageError
 
 
@@ -101,8 +102,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path, *, lasting: bool = True)
     }
     with moved_to(path, lasting=lasting) as scratch, scratch.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return file_digest(path)
 
 
 def force_checkpoints(paths: Collection[Path]) -> None:

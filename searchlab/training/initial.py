@@ -7,7 +7,6 @@ those without weights.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from searchlab.core.atomic import whole_directory
+from searchlab.core.digest import files_digest
 from searchlab.errors import ModelError, PackageError, StorageError
 from searchlab.journal.layout import StudyLayout
 from searchlab.package.load import load_keras
@@ -43,12 +43,7 @@ def digest_of(package: Path) -> str:
     Raises:
         OSError: if a file cannot be read.
     """
-    digest = hashlib.sha256()
-    for file in _parts(package):
-        with file.open("rb") as content:
-            part = hashlib.file_digest(content, "sha256").hexdigest()
-        digest.update(f"{file.relative_to(package).as_posix()}\0{part}\0".encode())
-    return digest.hexdigest()
+    return files_digest(package, _parts(package))
 
 
 def keep(package: Path, directory: Path) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from pathlib import Path
 
 from mlflow import MlflowClient
 
+from searchlab.core.digest import file_digest
 from searchlab.core.state import StudyState
 from searchlab.journal.layout import StudyLayout
 from searchlab.journal.record import StudyRecord
@@ -75,7 +75,7 @@ def _model(
     path = study.directory / stopped.model_path
     if not path.exists():
         return False
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = file_digest(path)
     if digest == state.model:
         return True
     tags = {"searchlab.model": digest, "searchlab.trial": str(stopped.winner), **seal(path.parent)}

@@ -1,4 +1,4 @@
-"""What very long studies cost: to resume, to list, to show, to report, and to send to MLflow.
+"""Costs of very long studies: to resume, to list, to show, to report, and to send to MLflow.
 
 Their journals are made up: the searches themselves would take days. The params are those that the
 backend draws (randomized), or any (TPE, whose state is then that of a sampler which has seen them).
@@ -73,7 +73,7 @@ SIZES = {"20,000 trials, TPE": TPE, "100,000 x 3 fits, randomized": RANDOMIZED}
 
 @dataclass(frozen=True)
 class Cost:
-    """What a task has cost.
+    """Costs of a task.
 
     Attributes:
         study: the study.
