@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import subprocess
 from pathlib import Path
 
 MOST = 10_000_000
 """The largest size of a log in bytes, roughly: it is only looked at now and then."""
 
+_LOOK = 10.0  # seconds between two looks at the size of a log
 _KEPT = 1_000_000  # bytes of a log that was too large
 _CUT = b"... earlier output was dropped ...\n"
 
@@ -43,6 +46,20 @@ def cap(log: int, most: int = MOST) -> None:
     end = os.pread(log, kept, size - kept)
     os.ftruncate(log, 0)
     os.write(log, _CUT + end)
+
+
+def wait_capping(process: subprocess.Popen[bytes], *logs: int) -> int:
+    """Wait for a process' end, and keep its logs small meanwhile; return its exit code.
+
+    Args:
+        process: the process.
+        logs: descriptors from `open_log`.
+    """
+    while True:
+        for log in logs:
+            cap(log)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(_LOOK)
 
 
 def tail(path: Path, most: int) -> str:

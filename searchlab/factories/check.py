@@ -25,15 +25,13 @@ def own_problems(spec: StudySpec, base: Path) -> Iterator[tuple[str, str]]:
     Yields:
         The dotted key and the message of each problem.
     """
-    data = spec.data
-    keys = {"scale": data.scale or "standard", "target_transform": data.target_transform}
-    for key, value in keys.items():
+    for key, value in spec.data.transformers.items():
         for reference in options(value):
             try:
                 if ":" in reference:
                     locate_factory(reference, base, "transformer")
             except ModelError as error:
-                yield f"data.{key}", str(error)
+                yield key, str(error)
 
 
 def factory_problems(spec: StudySpec, base: Path) -> Iterator[tuple[str, str]]:

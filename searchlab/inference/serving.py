@@ -10,22 +10,20 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
 from searchlab.core.children import server, terminated_as_interrupted
-from searchlab.core.logs import cap, last_line, open_log
+from searchlab.core.logs import last_line, open_log, wait_capping
 from searchlab.core.loopback import HOST, refuse_taken
 from searchlab.core.scratch import scratch
 from searchlab.core.versions import PACKAGE
 from searchlab.data.example import load_example
 from searchlab.errors import PackageError
-
-_LOOK = 10.0  # seconds between two looks at the size of the server's log
 
 
 def serve_package(package: Path, port: int, say: Callable[[str], None]) -> int:
@@ -51,7 +49,7 @@ def serve_package(package: Path, port: int, say: Callable[[str], None]) -> int:
             _wait_for(process, port, log)
             say(f"serving on http://{HOST}:{port}/invocations (Ctrl-C to stop); try it:")
             say(example_call(package, port))
-            return _served(process, output)
+            return wait_capping(process, output.fileno())
     return 0
 
 
@@ -78,15 +76,15 @@ def _write(package: Path, model: Path) -> None:
     save_model(str(model), package)
 
 
-@contextmanager
-def _server(model: Path, port: int, log: BinaryIO) -> Iterator[subprocess.Popen[bytes]]:
+def _server(
+    model: Path, port: int, log: BinaryIO
+) -> AbstractContextManager[subprocess.Popen[bytes]]:
     """Run the scoring server for the duration of the block."""
     command = [sys.executable, "-m", "searchlab.inference.scoring", str(model), str(port)]
     # The server's directory is another one, and searchlab may be importable only from here.
     path = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
     settings = {"MLFLOW_DISABLE_TELEMETRY": "true", "TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONPATH": path}
-    with server(command, {**os.environ, **settings}, model.parent, log) as process:
-        yield process
+    return server(command, {**os.environ, **settings}, model.parent, log)
 
 
 def _wait_for(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
@@ -95,14 +93,6 @@ def _wait_for(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
             last = last_line(log) or "no message"
             raise PackageError(f"the scoring server failed to start: {last[:300]}")
         time.sleep(0.2)
-
-
-def _served(process: subprocess.Popen[bytes], log: BinaryIO) -> int:
-    """Wait for the server's end, and keep its log small; return its exit code."""
-    while True:
-        with suppress(subprocess.TimeoutExpired):
-            return process.wait(_LOOK)
-        cap(log.fileno())
 
 
 def _answers(port: int) -> bool:

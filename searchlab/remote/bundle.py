@@ -93,8 +93,7 @@ def _references(spec: StudySpec) -> dict[str, str | Sought[str]]:
     return {
         "model" if isinstance(spec.model, str) else "model.factory": spec.factory.factory,
         "data.function": data.function or "",
-        "data.scale": data.scale or "",
-        "data.target_transform": data.target_transform,
+        **data.transformers,
     }
 
 

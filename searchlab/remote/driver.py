@@ -17,7 +17,7 @@ from typing import Any
 from searchlab.core.atomic import whole_directory, whole_file
 from searchlab.core.children import ends_with_parent
 from searchlab.core.codec import decode, encode
-from searchlab.core.logs import cap, last_line, open_log
+from searchlab.core.logs import last_line, open_log, wait_capping
 from searchlab.errors import JournalError, SearchlabError
 from searchlab.executors.cluster.connect import ADDRESS
 from searchlab.journal.home import StudyHome
@@ -30,7 +30,6 @@ _TIMES = 5
 
 
 _AGAIN = "make room or give access on the cluster's head, then submit the study again"
-_LOOK = 10.0  # seconds between two looks at the size of the logs
 
 
 @dataclass(frozen=True)
@@ -134,7 +133,7 @@ class Driver:
                 )
                 if self._stopped:
                     self._process.send_signal(signal.SIGTERM)
-                self.code = _waited_for(self._process, [output.fileno(), errors.fileno()])
+                self.code = wait_capping(self._process, output.fileno(), errors.fileno())
             if self.code >= 0 or self._stopped:
                 break
         _write(self._paths, replace(self._order, active=False))
@@ -156,15 +155,6 @@ class Driver:
         with suppress(OSError):
             return StudyHome(self.name, self._cwd).paths.journal.stat().st_size
         return 0
-
-
-def _waited_for(process: subprocess.Popen[bytes], logs: list[int]) -> int:
-    """Wait for a process' end, and keep its logs small; return its exit code."""
-    while True:
-        for log in logs:
-            cap(log)
-        with suppress(subprocess.TimeoutExpired):
-            return process.wait(_LOOK)
 
 
 def receive(bundle: Bundle, cwd: Path) -> None:

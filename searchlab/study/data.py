@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import product
+from itertools import chain, product
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -246,8 +246,16 @@ class DataSpec(ReadingSpec):
     def code(self) -> tuple[str, ...]:
         """The references to the user's own code that the data need."""
         function = () if self.function is None else (self.function,)
-        targets = (name for name in options(self.target_transform) if ":" in name)
-        return (*function, *self.own, *targets)
+        values = chain.from_iterable(map(options, self.transformers.values()))
+        return (*function, *(name for name in values if ":" in name))
+
+    @property
+    def transformers(self) -> dict[str, str | Sought[str]]:
+        """The values that may be references to the user's transformers, by their dotted keys."""
+        return {
+            "data.scale": self.scale or "standard",
+            "data.target_transform": self.target_transform,
+        }
 
     @property
     def set_apart(self) -> str | None:
