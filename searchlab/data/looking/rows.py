@@ -13,7 +13,7 @@ import pandas as pd
 from searchlab.core.arrays import Array
 from searchlab.data.columns.dates import is_clock, read, recognise
 from searchlab.data.findings import Finding
-from searchlab.data.looking.values import called_id, dated, rising
+from searchlab.data.looking.values import called_id, dated, rising, yearly
 from searchlab.data.looking.view import View, share_text
 from searchlab.errors import DataError
 
@@ -143,11 +143,11 @@ def _numeric(column: pd.Series[Any]) -> bool:
 
 
 def _ordered_number(name: str, column: pd.Series[Any]) -> bool:
-    """Return whether a column is a date or a quantity with fractions."""
+    """Return whether a column is a date, a year or a quantity with fractions."""
     if not _numeric(column):
         return False
     values = column.dropna().to_numpy()
-    return bool((values != np.round(values)).any() or dated(name, column))
+    return bool((values != np.round(values)).any() or dated(name, column) or yearly(name, column))
 
 
 def _agreement(codes: Array, target: Array, view: View) -> float:
@@ -219,13 +219,17 @@ def _following(times: Array, target: Array) -> float:
 
 
 def _times(name: str, column: pd.Series[Any]) -> pd.Series[Any] | None:
-    """Return when each row was, if a column tells: dates, or numbers that rise from row to row."""
+    """Return when each row was, if a column tells.
+
+    Those are dates, years, or numbers that rise from row to row.
+    """
     if column.isna().any():
         return None
     if pd.api.types.is_datetime64_any_dtype(column):
         return column
     if _numeric(column):
-        return column if dated(name, column) or (rising(column) and column.is_unique) else None
+        numbered = rising(column) and column.is_unique
+        return column if dated(name, column) or yearly(name, column) or numbered else None
     try:
         form = recognise(column, name)
         return None if form is None or is_clock(form) else read(column, form)

@@ -22,6 +22,11 @@ _NAMES = re.compile(
 )
 _CALLED_ID = re.compile(_NAMES.pattern, re.IGNORECASE)
 _CALLED_TIME = re.compile(r"date|time|stamp|epoch|when|(^|[\W_])(ts|dt)$", re.IGNORECASE)
+_CALLED_YEAR = re.compile(r"(^|[\W_])(year|yr|fy|season|jahr)s?([\W_]|$)|[a-z]Year$", re.IGNORECASE)
+_OF_THINGS = re.compile(
+    r"birth|born|built|build|construct|found|garage|made|make|manufact|model|open|remod|renov",
+    re.IGNORECASE,
+)
 _A_TIME = re.compile(r"\d{1,4}[-/.:]\d{1,2}([-/.:T ].*)?")
 _YEARS = (1900, 2100)
 _SECONDS = (5e8, 2.2e9)  # since 1970: the years 1985 to 2039
@@ -45,7 +50,9 @@ def constants(view: View) -> Iterator[Finding]:
 def ids(view: View) -> Iterator[Finding]:
     """Find features that name rows: different in each, and in a row or in no order."""
     for name, column in view.whole:
-        if distinct(column) and not dated(name, column) and _counted(name, column):
+        if not distinct(column) or dated(name, column) or yearly(name, column):
+            continue
+        if _counted(name, column):
             yield _id(name, column)
     for name, column in view.words:
         if (
@@ -138,6 +145,13 @@ def dated(name: str, column: pd.Series[Any]) -> str:
     if len(unique) < _DATES:
         return ""
     return next((said for said, fits in _FORMS.items() if fits(name, unique)), "")
+
+
+def yearly(name: str, column: pd.Series[Any]) -> bool:
+    """Return whether whole numbers are the years of rows, and not of what the rows are about."""
+    values = column.dropna().to_numpy()
+    called = _CALLED_YEAR.search(name) and not _OF_THINGS.search(name)
+    return bool(called and len(values) and _within(np.array([values.min(), values.max()])))
 
 
 def rising(column: pd.Series[Any]) -> bool:

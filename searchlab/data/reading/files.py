@@ -16,6 +16,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow
@@ -148,7 +149,9 @@ def read_frames(found: Sequence[Place], known: Known) -> tuple[pd.DataFrame, Dia
     read = [read_frame(place, known) for place in found]
     if codes := _codes([frame for frame, _ in read]):
         known = replace(known, text=known.text | codes)
-        read = [read_frame(place, known) for place in found]
+        again = [read_frame(place, known) for place in found]
+        if all(_digits(frame[name]) for frame, _ in again for name in codes):
+            read = again
     frames: list[pd.DataFrame] = []
     dialects: list[Dialect | None] = []
     for place, (frame, dialect) in zip(found, read, strict=True):
@@ -171,14 +174,15 @@ def _codes(frames: Sequence[pd.DataFrame]) -> set[str]:
     return {
         str(name)
         for name in frames[0]
-        for kinds in [[kind_of(each[name]) for each in frames if name in each]]
-        if {"O"} < set(kinds) <= {"O", "i"}
-        and all(
-            frame[name].dropna().astype(str).str.isdigit().all()
-            for frame, kind in zip(frames, kinds, strict=False)
-            if kind == "O"
-        )
+        for columns in [[each[name] for each in frames if name in each]]
+        if {"O"} < {kind_of(each) for each in columns} <= {"O", "i", "f"}
+        and all(_digits(each) for each in columns if kind_of(each) == "O")
     }
+
+
+def _digits(column: pd.Series[Any]) -> bool:
+    """Return whether the cells of a column of text that are not missing are digits alone."""
+    return bool(column.dropna().astype(str).str.isdigit().all())
 
 
 def _check_types(frames: Sequence[pd.DataFrame], found: Sequence[Place]) -> None:

@@ -174,6 +174,19 @@ def test_dates_in_order_are_found_unless_the_split_is_by_time(tmp_path):
     assert found(frame, tmp_path, split={"by": "time", "column": "day"}) == {}
 
 
+@pytest.mark.parametrize(
+    ("name", "codes"), [("year", ["time-order"]), ("year_built", []), ("storeys", [])]
+)
+def test_years_of_rows_are_times(name, codes, tmp_path):
+    """Countries' years in the order of the countries are a series; years of things are not."""
+    walk = 3 * np.cumsum(np.random.default_rng(8).normal(size=31))
+    year = np.tile(np.arange(1990, 2021), ROWS // 31 + 1)[:ROWS]
+    frame = features().assign(y=lambda f: f.y + walk[year - 1990], **{name: year})
+    assert list(found(frame, tmp_path)) == codes
+    by_time = {"split": {"by": "time", "column": name}, "features": ("a", "b", "c", "city", name)}
+    assert found(frame, tmp_path, **by_time) == {}
+
+
 @pytest.mark.parametrize("of", ["nothing", "weekday", "slow trend"])
 def test_dates_whose_targets_do_not_go_on_are_no_finding(of, tmp_path):
     """Orders of a shop, in the order of their dates, are as well tested by chance."""

@@ -80,6 +80,20 @@ def test_true_and_false_are_alike_with_and_without_gaps(
     assert table.X["a"].iloc[[0, 1, 40, 41]].tolist() == [1, 0, 1, 0]
 
 
+@pytest.mark.parametrize("gaps", ["1.csv", "2.csv", "both"])
+def test_codes_are_codes_in_all_files_with_and_without_gaps(gaps: str, tmp_path: Path) -> None:
+    """A file whose zip codes have no leading zero, but a missing one, has no numbers."""
+    codes = {"1.csv": ["02134", "02135", "12000"], "2.csv": ["12134", "12135", "12000"]}
+    for name, cells in codes.items():
+        write(tmp_path / name, [*cells, ""] if gaps in {name, "both"} else cells, "zip")
+    table = loaded(tmp_path, path=("1.csv", "2.csv"))
+    assert table.kinds["zip"] == "category"
+    assert set(table.X["zip"].dropna()) == {*codes["1.csv"], *codes["2.csv"]}
+    write(tmp_path / "2.csv", ["12134.5", "12135"], "zip")
+    with pytest.raises(DataError, match=r"1\.csv: column 'zip' holds words, and in 2\.csv numbers"):
+        loaded(tmp_path, path=("1.csv", "2.csv"))
+
+
 @pytest.mark.parametrize("test", [["yes", "no"], ["True", ""], ["1", "0"]])
 def test_new_files_say_true_and_false_in_their_way(test: list[str], tmp_path: Path) -> None:
     """A model of true and false takes yes and no from files as it does from JSON."""
