@@ -89,16 +89,18 @@ def best(name: str, as_json: bool) -> None:
 @click.option("--output", type=click.Path(path_type=Path), help="The page [default: NAME.html].")
 @errors_are_lines
 def report(name: str, output: Path | None) -> None:
-    """Write one HTML page about a study: its result, pictures and trials."""
-    from searchlab.journal.home import load_record
+    """Write one HTML page about a study: its result, pictures and trials; or about nested folds."""
+    from searchlab.journal.home import load_folds, load_record
     from searchlab.journal.layout import study_layout
+    from searchlab.report.html.folds import folds_page
     from searchlab.report.html.page import write_page
     from searchlab.report.html.report import report_page
 
-    path = output or Path(f"{name}.html")
-    write_page(
-        path, report_page(load_record(name, Path.cwd()), study_layout(name, Path.cwd()).directory)
-    )
+    path, cwd = output or Path(f"{name}.html"), Path.cwd()
+    if folds := load_folds(name, cwd):
+        write_page(path, folds_page(name, folds))
+    else:
+        write_page(path, report_page(load_record(name, cwd), study_layout(name, cwd).directory))
     click.echo(path)
 
 

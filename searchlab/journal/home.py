@@ -20,6 +20,7 @@ from searchlab.errors import InputError, JournalError, StudyLockedError
 from searchlab.journal.journal import read_journal
 from searchlab.journal.layout import journals, study_layout
 from searchlab.journal.record import StudyRecord
+from searchlab.study.folds import fold_of
 from searchlab.study.others import is_name
 
 
@@ -111,6 +112,24 @@ def load_record(name: str, cwd: Path) -> StudyRecord:
         where = "this directory" if cwd.resolve() == Path.cwd() else str(cwd)
         raise InputError(f"there is no study {name!r} in {where}; there is: {names}")
     return record
+
+
+def load_folds(name: str, cwd: Path) -> list[StudyRecord]:
+    """Load the studies of nested folds that have begun, in the order of the folds.
+
+    Args:
+        name: the name of the study file, which no study has.
+        cwd: the working directory.
+
+    Raises:
+        JournalError: if a journal is damaged.
+    """
+    names = study_names(cwd)
+    if name in names:
+        return []
+    found = [(fold, each) for each in names if (fold := fold_of(each, name)) is not None]
+    records = [load_record(each, cwd) for _, each in sorted(found)]
+    return [each for each in records if each.spec.data.test_folds is not None]
 
 
 def study_names(cwd: Path) -> list[str]:

@@ -9,6 +9,8 @@ from searchlab.study.file import StudyFile
 from searchlab.study.others import is_name
 from searchlab.study.spec import StudySpec
 
+_BETWEEN = "-fold-"
+
 
 def each_fold(file: StudyFile) -> list[StudyFile]:
     """Return the studies that a file stands for: one for each test fold, or the file's only one.
@@ -54,4 +56,15 @@ def _of_fold(spec: StudySpec, fold: int) -> StudySpec:
 
 
 def _name(spec: StudySpec, fold: int) -> str:
-    return f"{spec.name}-fold-{fold}"
+    return f"{spec.name}{_BETWEEN}{fold}"
+
+
+def fold_of(study: str, name: str) -> int | None:
+    """Return the test fold, from 1, that a study is for by its name; None for another study.
+
+    Args:
+        study: the name of the study.
+        name: that of the study file which stands for all folds.
+    """
+    number = study.removeprefix(f"{name}{_BETWEEN}")
+    return int(number) if number != study and number.isdecimal() else None
