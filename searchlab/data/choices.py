@@ -26,9 +26,14 @@ def choose(spec: StudySpec, table: Table, task: str, base: Path) -> Choices:
         base: the directory of the study file.
 
     Raises:
-        DataError: if the user's transformer cannot be made.
+        DataError: if the user's transformer cannot be made, or arrays are to be raw text.
     """
     data = spec.data
+    if data.text == "raw" and not isinstance(table.X, pd.DataFrame):
+        raise DataError(
+            f"data.text: raw is for columns of text, and these are arrays of shape "
+            f"{table.X.shape[1:]}: leave it out"
+        )
     if data.scale is None and _are_tokens(spec, table, base):
         note = "whole numbers left as they are for the model's Embedding"
         return Choices("none", only(data.categories), data.text, task, note=note)

@@ -10,17 +10,16 @@ import numpy as np
 
 from searchlab.core.arrays import Array
 from searchlab.core.codec import encode
-from searchlab.data.arrays import ArrayPreprocessing
 from searchlab.data.columns.encoders import Choices
 from searchlab.data.columns.preprocessing import ColumnPreprocessing
 from searchlab.data.inputs import Aligned, Transform, figures, write_parts
 from searchlab.data.load import Table
 from searchlab.data.prepared import FOLD, SavedFold, fold_directory
-from searchlab.data.preprocessing import fit_preprocessing
+from searchlab.data.preprocessing import Fitted, fit_preprocessing
 from searchlab.data.schemes import Folds
 from searchlab.data.target import TargetTransform
 
-_Fitted = ColumnPreprocessing | ArrayPreprocessing
+_Weights = tuple[float, ...] | None
 
 
 def write_folds(
@@ -30,8 +29,8 @@ def write_folds(
     choices: Choices,
     parts: Mapping[str, Array],
     folds: Folds,
-    whole: tuple[_Fitted, TargetTransform],
-    fit_target: Callable[[Array], TargetTransform],
+    whole: tuple[Fitted, TargetTransform, _Weights],
+    learn: tuple[Callable[[Array], TargetTransform], Callable[[Array], _Weights]],
 ) -> None:
     """Write the training and early-stopping rows as each fold's own preprocessing makes them.
 
@@ -42,18 +41,19 @@ def write_folds(
         choices: the encodings.
         parts: the rows of each part.
         folds: pairs of rows to fit and rows to score, both counted within the training rows.
-        whole: the preprocessing and the transformation of the target that are fitted to all
-            training rows; the inputs have the same places.
-        fit_target: fits a transformation of the same kind to the target of some rows.
+        whole: the preprocessing, the transformation of the target and the weights of classes that
+            are learned of all training rows; the inputs have the same places.
+        learn: how such a transformation and such weights are learned of the target of some rows.
 
     Raises:
         DataError: if a fold's rows leave nothing to fit on.
     """
+    fit_target, weigh = learn
     for number, (fit, _) in enumerate(folds):
         rows = parts["train"][fit]
         own, x_fit = fit_preprocessing(table, rows, choices, y)
-        transform = fit_target(y[rows])
-        if (own, transform) == whole:  # nothing was learned of the rows, as with scale: none
+        transform, weights = fit_target(y[rows]), weigh(y[rows])
+        if (own, transform, weights) == whole:  # nothing was learned, as with scale: none
             continue
         place = fold_directory(directory, number)
         place.mkdir()
@@ -65,11 +65,11 @@ def write_folds(
         else:
             placed, x_fit = _aligned(own, whole[0], x_fit)
             x = write_parts(place, table.X, seen, placed, (fit, x_fit))
-        saved = SavedFold(figures(x, fit, own), transform)
+        saved = SavedFold(figures(x, fit, own), transform, weights)
         (place / FOLD).write_text(json.dumps(encode(saved)), encoding="utf-8")
 
 
-def _aligned(own: _Fitted, whole: _Fitted, x: Array | None) -> tuple[Transform, Array | None]:
+def _aligned(own: Fitted, whole: Fitted, x: Array | None) -> tuple[Transform, Array | None]:
     """Return a fold's preprocessing, and its own output, with inputs where all rows have them."""
     if not isinstance(own, ColumnPreprocessing) or not isinstance(whole, ColumnPreprocessing):
         return own, x

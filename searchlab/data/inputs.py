@@ -12,8 +12,10 @@ import pandas as pd
 
 from searchlab.core.arrays import Array
 from searchlab.core.progress import counted
-from searchlab.data.arrays import CHUNK, ArrayPreprocessing, moments
+from searchlab.data.arrays import CHUNK, moments
 from searchlab.data.columns.preprocessing import ColumnPreprocessing
+from searchlab.data.columns.texts import TextPreprocessing
+from searchlab.data.preprocessing import Fitted
 from searchlab.errors import DataError
 
 _STEP = 8192  # rows of a table that are transformed at a time, fewer if they have many cells
@@ -25,7 +27,7 @@ class Transform(Protocol):
     """Preprocessing that makes a model's inputs of raw rows."""
 
     def transform(self, raw: pd.DataFrame | Array) -> Array:
-        """Convert raw rows to float32 input."""
+        """Convert raw rows to float32 input, or to bytes for a model of raw text."""
 
 
 class Aligned:
@@ -100,6 +102,9 @@ def _write(path: Path, X: pd.DataFrame | Array, rows: Array, preprocessing: Tran
         _write(path, X, np.arange(1), preprocessing)
         np.save(path, np.load(path)[:0])
         return
+    if isinstance(preprocessing, TextPreprocessing):  # only together do they tell the longest
+        np.save(path, preprocessing.transform(_chosen(X, rows)))
+        return
     written: Array | None = None
     step = CHUNK
     if isinstance(X, pd.DataFrame):
@@ -107,17 +112,21 @@ def _write(path: Path, X: pd.DataFrame | Array, rows: Array, preprocessing: Tran
     starts = range(0, len(rows), step)
     for start in counted(starts, f"preparing the {path.stem.removeprefix('x_')} rows: part"):
         chosen = rows[start : start + step]
-        x = preprocessing.transform(X.iloc[chosen] if isinstance(X, pd.DataFrame) else X[chosen])
+        x = preprocessing.transform(_chosen(X, chosen))
         if written is None:
             shape = (len(rows), *x.shape[1:])
             written = np.lib.format.open_memmap(path, "w+", dtype=np.float32, shape=shape)
         written[start : start + step] = x
 
 
-def figures(
-    x: Array, rows: Array, preprocessing: ColumnPreprocessing | ArrayPreprocessing
-) -> dict[str, Any]:
-    """Return mean and variance of the inputs of some rows, as `meta` has them."""
+def _chosen(X: pd.DataFrame | Array, rows: Array) -> pd.DataFrame | Array:
+    return X.iloc[rows] if isinstance(X, pd.DataFrame) else X[rows]
+
+
+def figures(x: Array, rows: Array, preprocessing: Fitted) -> dict[str, Any]:
+    """Return mean and variance of the inputs of some rows, as `meta` has them; text has none."""
+    if isinstance(preprocessing, TextPreprocessing):
+        return {}
     if isinstance(preprocessing, ColumnPreprocessing):
         mean, variance = moments(x, rows, x.shape[1])
         return {"mean": mean.tolist(), "variance": variance.tolist()}

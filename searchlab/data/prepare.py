@@ -107,8 +107,8 @@ def _for_all(first: DataSummary, spec: StudySpec) -> DataSummary:
     if not spec.data.sought:
         return first
     notes = [
-        f"{name} is a param of the search: {', '.join(map(str, each.values))} (shown for "
-        f"{each.values[0]})"
+        f"{name} is a param of the search: {', '.join(map(str, each.scalars))} (shown for "
+        f"{each.scalars[0]})"
         for name, each in spec.data.sought.items()
     ]
     transform, why = first.target_transform, first.target_why
@@ -126,9 +126,13 @@ def _write(
     parts, folds = splits.parts(refit=whole), splits.folds
     if table.w is not None:
         check_parts(table.w, parts, folds)
-    weights = class_weights(spec.training, y[parts["train"]], classes, table.target)
     fitted = _fitted(folds, parts["train"], every=whole)
     rows = parts["train"][fitted]
+
+    def weigh(target: Array) -> tuple[float, ...] | None:
+        return class_weights(spec.training, target, classes, table.target)
+
+    weights = weigh(y[rows])
     transform = fit_target(
         only(spec.data.target_transform),
         y[rows],
@@ -151,8 +155,8 @@ def _write(
     if not whole and len(folds) > 1:
         kind = transform.own or transform.kind
         same = partial(fit_target, kind, base=base, classes=bool(classes), free=False)
-        whole_fit = (preprocessing, transform)
-        write_folds(directory, table, y, choices, parts, folds, whole_fit, same)
+        learned = (preprocessing, transform, weights)
+        write_folds(directory, table, y, choices, parts, folds, learned, (same, weigh))
     save_preprocessing(preprocessing, directory / _PREPROCESSING)
     np.savez(directory / FOLDS, *(rows for pair in folds for rows in pair))
     inputs = x_train.shape[1] if isinstance(table.X, pd.DataFrame) else None
@@ -175,12 +179,13 @@ def _write(
         understood=() if whole else describe(table, spec.data, preprocessing, transform),
         target_transform=str(transform),
         target_why=transform.why,
+        raw_text=choices.text == "raw",
     )
     statistics = {"scale": choices.scale, **figures(x_train, fitted, preprocessing)}
     if isinstance(preprocessing, ColumnPreprocessing):
         statistics |= {"inputs": list(preprocessing.inputs), "sizes": preprocessing.sizes}
     scored = spec.evaluation.class_weight
-    saved = Saved(summary.brief, statistics, table.w is not None, weights, scored, transform)
+    saved = Saved(summary.brief, statistics, table.w is not None, weights, scored, transform, whole)
     (directory / SUMMARY).write_text(json.dumps(encode(saved), indent=1), encoding="utf-8")
     schema = RowSchema.of(table, spec.data, summary.task, labels)
     schema = replace(schema, transform=transform, class_weight=weights if scored else None)

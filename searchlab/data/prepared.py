@@ -52,6 +52,7 @@ class DataSummary:
         understood: the columns, with what is done with each.
         findings: likely mistakes in the data or in their use.
         notes: how the file was read and the model was served, where that had to be found out.
+        raw_text: whether the model's input is text.
     """
 
     name: str
@@ -71,6 +72,7 @@ class DataSummary:
     understood: tuple[Column, ...] = ()
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
+    raw_text: bool = False
 
     @property
     def profile(self) -> Profile:
@@ -102,6 +104,7 @@ class Saved:
         class_weight: the weight of each class by its number, or None.
         class_scored: whether these weights count on unseen rows, too.
         transform: the transformation of the target for models.
+        whole: whether models are fitted to all training rows, as in a refit.
     """
 
     summary: DataSummary
@@ -110,6 +113,7 @@ class Saved:
     class_weight: tuple[float, ...] | None
     class_scored: bool
     transform: TargetTransform
+    whole: bool
 
 
 @dataclass(frozen=True)
@@ -119,10 +123,12 @@ class SavedFold:
     Attributes:
         figures: mean and variance of its inputs.
         transform: the transformation of its target for models.
+        class_weight: the weight of each class by its number, or None.
     """
 
     figures: Mapping[str, Any]
     transform: TargetTransform
+    class_weight: tuple[float, ...] | None
 
 
 @dataclass(frozen=True)
@@ -130,7 +136,8 @@ class PreparedData:
     """The arrays of a study, mapped from files and read-only.
 
     Attributes:
-        x_train: float32 (rows, *input_shape); x_validation and x_test likewise.
+        x_train: float32 (rows, *input_shape), or for a model of raw text UTF-8, bytes
+            (rows, columns); x_validation and x_test likewise.
         y_train: float32 (rows,) for a regression, else int64 class numbers; the others likewise.
         t_train: the target as models are fitted to it: transformed, or the same; the others
             likewise.
@@ -144,7 +151,8 @@ class PreparedData:
         meta: the facts that model factories may ask for: scikeras' keys with its values for
             `x_train` and `y_train`; and `task`, `input_shape`, `scale`, `mean` and `variance` (of
             the columns of `x_train`, of its channels, or of all its pixels), for columns `inputs`
-            (their names) and `sizes` (the vocabulary of each that is integers for an Embedding).
+            (their names) and `sizes` (the vocabulary of each that is integers for an Embedding);
+            for raw text `texts` (those of the rows that a model is fitted to).
         transform: the transformation of the target for models.
         directory: the directory with the arrays.
     """
@@ -177,6 +185,12 @@ class PreparedData:
         Raises:
             DataError: if they are missing or damaged.
         """
+        if self.summary.raw_text:
+            texts = self.x_train[self.folds[number][0]]
+            return replace(self._fold(number), meta={**self.meta, "texts": texts})
+        return self._fold(number)
+
+    def _fold(self, number: int) -> PreparedData:
         place = fold_directory(self.directory, number)
         if not place.exists():
             return self
@@ -186,7 +200,8 @@ class PreparedData:
                 file.stem: np.load(file, mmap_mode="r") for file in place.glob("*.npy")
             }
         meta = {**self.meta, **saved.figures}
-        return replace(self, **own, meta=meta, transform=saved.transform)
+        weights = _by_number(saved.class_weight)
+        return replace(self, **own, meta=meta, transform=saved.transform, class_weight=weights)
 
     def fitting(self, rows: Array) -> tuple[Array, Array, Array | None]:
         """Return some rows as the arguments of a training.
@@ -243,13 +258,16 @@ def open_data(directory: Path) -> PreparedData:
                 (file[f"arr_{index}"], file[f"arr_{index + 1}"])
                 for index in range(0, len(file.files), 2)
             )
-    summary, classes = saved.summary, saved.class_weight
+    summary = saved.summary
     meta = {**_meta(summary, arrays["x_train"], arrays["y_train"]), **saved.statistics}
+    if summary.raw_text:
+        every = saved.whole or len(folds) > 1
+        meta["texts"] = arrays["x_train"] if every else arrays["x_train"][folds[0][0]]
     return PreparedData(
         **{**dict.fromkeys(f"w_{part}" for part in PARTS), **arrays},
         folds=folds,
         summary=summary,
-        class_weight=None if classes is None else dict(enumerate(classes)),
+        class_weight=_by_number(saved.class_weight),
         class_scored=saved.class_scored,
         meta=meta,
         transform=saved.transform,
@@ -272,6 +290,10 @@ def _readable(directory: Path) -> Iterator[None]:
             f"{directory}: the prepared data cannot be read ({error}): delete this directory and "
             f"run the study again"
         ) from None
+
+
+def _by_number(weights: tuple[float, ...] | None) -> dict[int, float] | None:
+    return None if weights is None else dict(enumerate(weights))
 
 
 def _axes(saved: Saved) -> str:

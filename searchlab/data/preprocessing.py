@@ -17,6 +17,7 @@ from searchlab.core.arrays import Array
 from searchlab.data.arrays import ArrayPreprocessing
 from searchlab.data.columns.encoders import Choices
 from searchlab.data.columns.preprocessing import ColumnPreprocessing
+from searchlab.data.columns.texts import TextPreprocessing
 from searchlab.data.load import Table
 from searchlab.errors import DataError
 
@@ -25,7 +26,10 @@ _TRUSTED = [  # besides scikit-learn's classes that skops trusts by itself
     "sklearn.model_selection._split.KFold",  # of encodings by the target
     "sklearn.model_selection._split.StratifiedKFold",
 ]
-_COLUMNS, _ARRAYS = "columns", "arrays"
+_COLUMNS, _ARRAYS, _TEXTS = "columns", "arrays", "texts"
+
+Fitted = ColumnPreprocessing | ArrayPreprocessing | TextPreprocessing
+"""Preprocessing that was fitted to a table's features."""
 
 
 class Preprocessing(Protocol):
@@ -36,7 +40,7 @@ class Preprocessing(Protocol):
         """The number of values that a row becomes."""
 
     def transform(self, raw: pd.DataFrame | Array) -> Array:
-        """Convert raw rows to float32 input.
+        """Convert raw rows to float32 input, or to bytes for a model of raw text.
 
         Args:
             raw: a frame with the feature columns in any order, or an array like the data set's.
@@ -51,7 +55,7 @@ class Preprocessing(Protocol):
 
 def fit_preprocessing(
     table: Table, rows: Array, choices: Choices, y: Array
-) -> tuple[ColumnPreprocessing | ArrayPreprocessing, Array | None]:
+) -> tuple[Fitted, Array | None]:
     """Fit the preprocessing of a table's features.
 
     Args:
@@ -67,13 +71,15 @@ def fit_preprocessing(
     Raises:
         DataError: if these rows leave nothing to fit on.
     """
+    if choices.text == "raw":
+        return TextPreprocessing.of(table.kinds), None
     if isinstance(table.X, pd.DataFrame):
         X = table.X.iloc[rows]
         return ColumnPreprocessing.fit(X, table.kinds, table.forms, choices, y[rows])
     return ArrayPreprocessing.fit(table.X, rows, choices.scale), None
 
 
-def save_preprocessing(preprocessing: ColumnPreprocessing | ArrayPreprocessing, path: Path) -> None:
+def save_preprocessing(preprocessing: Fitted, path: Path) -> None:
     """Write fitted preprocessing as plain values and scikit-learn's objects.
 
     Args:
@@ -86,8 +92,9 @@ def save_preprocessing(preprocessing: ColumnPreprocessing | ArrayPreprocessing, 
     """
     import skops.io  # takes seconds, as it imports all of scikit-learn
 
-    if isinstance(preprocessing, ArrayPreprocessing):
-        skops.io.dump({"of": _ARRAYS, **asdict(preprocessing)}, path)
+    if not isinstance(preprocessing, ColumnPreprocessing):
+        of = _ARRAYS if isinstance(preprocessing, ArrayPreprocessing) else _TEXTS
+        skops.io.dump({"of": of, **asdict(preprocessing)}, path)
         return
     plain = {
         "kinds": dict(preprocessing.kinds),
@@ -145,11 +152,12 @@ def load_preprocessing(path: Path, own: Collection[str] = ()) -> Preprocessing:
                 f"this file; run the study again to write it anew"
             )
         state: dict[str, Any] = skops.io.load(path, trusted=[*_TRUSTED, *users])
-        if state.pop("of") == _COLUMNS:
+        of = state.pop("of")
+        if of == _COLUMNS:
             plain = json.loads(state.pop("plain"))
             return ColumnPreprocessing(**plain, **state)
         named = {name: tuple(value) for name, value in state.items()}
-        return ArrayPreprocessing(**named)
+        return ArrayPreprocessing(**named) if of == _ARRAYS else TextPreprocessing(**named)
     except (OSError, ValueError, TypeError, LookupError, zipfile.BadZipFile) as error:
         raise DataError(
             f"{path.name}: cannot be read as preprocessing ({error}): run the study again to "

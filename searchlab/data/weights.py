@@ -62,7 +62,7 @@ def class_weights(
 
     Args:
         spec: the study's training.
-        y: the target of the training rows (n,): class numbers, in which each class appears.
+        y: the target of the rows that a model is fitted to (n,): class numbers.
         classes: the classes as text, in the order of their numbers; empty for a regression.
         target: the name of the target.
 
@@ -78,7 +78,7 @@ def class_weights(
             "it out, or add task: classification to data"
         )
     if isinstance(given, str):  # "balanced", by scikit-learn's formula
-        counts = np.bincount(y, minlength=len(classes))
+        counts = np.maximum(1, np.bincount(y, minlength=len(classes)))  # a fold may lack a class
         return tuple((len(y) / (len(classes) * counts)).tolist())
     weights = [1.0] * len(classes)
     for label, weight in given.items():

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from searchlab.errors import ModelError
-from searchlab.factories.find import GIVEN, Factory, locate_factory, named_offer
+from searchlab.factories.find import BUILT_IN, GIVEN, Factory, locate_factory, named_offer
 from searchlab.study.sought import options
 from searchlab.study.spec import StudySpec
 
@@ -59,6 +59,12 @@ def factory_problems(spec: StudySpec, base: Path) -> Iterator[tuple[str, str]]:
             )
     if definition is not None:
         yield from _argument_problems(factory, key, definition.args, spec)
+    if factory.reference in BUILT_IN and spec.data.text == "raw":
+        yield (
+            "data.text",
+            f"raw is for a factory of your own whose model takes text, and {factory.reference} "
+            "takes numbers: leave it out",
+        )
     if factory.reference in METRICS:
         yield from _metric_problems(factory.reference, spec)
 

@@ -103,7 +103,7 @@ class Host:
         """
         self.pending: deque[Submit] = deque()
         self._say = say
-        self._studies: dict[tuple[Path, int], tuple[PreparedData, Programs]] = {}
+        self._studies: dict[tuple[Path, int], tuple[PreparedData, Programs | None]] = {}
         self._saved: queue.Queue[tuple[Run, Ended]] = queue.Queue()
         threading.Thread(target=self._force, name="searchlab-saved", daemon=True).start()
         self._changed = threading.Condition()  # guards all attributes below
@@ -154,20 +154,27 @@ class Host:
         with BUILDING:
             if isinstance(job, BaselineJob):
                 return "it has no epochs"
+            if isinstance(job, CheckJob):
+                reset_names()  # as in a new process
+                check_model(job, data)
+            if programs is None:
+                return "its input is raw text"
             if not isinstance(job, CheckJob):
                 return prepare_run(submit, job, data, programs)
-            reset_names()  # as in a new process
-            check_model(job, data)
             try:
                 return prepare_run(submit, _probe(job), data, programs)
             except Exception as error:  # the trials themselves will report params that fail
                 return f"it cannot be built with the middle of the space: {error}"
 
-    def _study(self, job: Job) -> tuple[PreparedData, Programs]:
+    def _study(self, job: Job) -> tuple[PreparedData, Programs | None]:
+        """Return a job's data and programs; there are none for text, which no program takes."""
         key = (job.data, job.spec.training.batch_size)
         if key not in self._studies:
             data = open_data(job.data)
-            self._studies[key] = data, Programs(Tensors.of(data), key[1], len(data.folds))
+            programs = None
+            if not data.summary.raw_text:
+                programs = Programs(Tensors.of(data), key[1], len(data.folds))
+            self._studies[key] = data, programs
         return self._studies[key]
 
     def _decline(self, submit: Submit, reason: str) -> None:

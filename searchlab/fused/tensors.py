@@ -90,10 +90,13 @@ class Tensors:
         plain = _joined(y)
         common = [_joined(x), _joined(t) if data.transform else plain, plain]
         fitted, scored = list(common), list(common)
-        _, _, fit_weights = data.fitting(np.arange(train))
-        if fit_weights is not None:  # other rows are never fitted, so any weight does
-            ones = {"validation": np.ones(validation), "test": np.ones(test)}
-            parts = [fit_weights if part == "train" else ones[part] for _, part in blocks]
+        weighed = data.w_train is not None or data.class_weight is not None
+        if weighed:  # other rows are never fitted, so any weight does
+            sizes = {"validation": validation, "test": test}
+            parts = [
+                each.fitting(np.arange(train))[2] if part == "train" else np.ones(sizes[part])
+                for each, part in blocks
+            ]
             fitted.append(_joined([np.asarray(each, np.float32) for each in parts]))
         if w[0] is not None:
             scored.append(_joined(w))

@@ -16,6 +16,7 @@ from searchlab.inference.inputs import Rows, as_rows
 from searchlab.inference.measure import encode, row_weights, scores
 from searchlab.inference.outputs import Outputs
 from searchlab.measure.form import Form
+from searchlab.measure.inputs import model_input
 from searchlab.measure.meter import Meter
 from searchlab.package.load import PackagedCode
 from searchlab.package.manifest import Manifest
@@ -134,7 +135,7 @@ class Model:
             w = weighed_by_class(self.manifest.rows.class_weight, y, w)
         with self._code.active():
             x, transform = self._preprocessing.transform(checked), self.manifest.rows.transform
-            outputs = self.keras.predict(x, batch_size=_BATCH, verbose=0)
+            outputs = self.keras.predict(model_input(x), batch_size=_BATCH, verbose=0)
             form = Form.of(self.keras.loss, outputs.shape, len(self.manifest.rows.labels))
             t = transform.apply(y) if transform else y
             measured = Meter(self.keras, form, transform, _BATCH)(Unseen(x, t, y, w))
@@ -159,7 +160,7 @@ class Model:
     def _part(self, rows: pd.DataFrame | Array) -> Array:
         with self._code.active():
             x = self._preprocessing.transform(rows)
-            return np.asarray(self.keras.predict(x, batch_size=_BATCH, verbose=0))
+            return np.asarray(self.keras.predict(model_input(x), batch_size=_BATCH, verbose=0))
 
     def _answers(self, outputs: Array) -> Array:
         labels = self.manifest.rows.labels

@@ -20,6 +20,7 @@ from searchlab.core.arrays import VALUES, Array
 from searchlab.data.target import TargetTransform, Unseen
 from searchlab.errors import ModelError
 from searchlab.measure.form import Form
+from searchlab.measure.inputs import model_input
 from searchlab.private.keras import compiled_loss, compiled_metrics
 
 _OWN_WAYS = ("test_step", "evaluate", "compute_loss", "compute_metrics")
@@ -61,7 +62,7 @@ class Meter:
         if measures_itself(model):
             with own_units(model, self._transform):
                 values = model.evaluate(
-                    rows.x, target, batch_size=self._batch, verbose=0, sample_weight=w,
+                    model_input(rows.x), target, batch_size=self._batch, verbose=0, sample_weight=w,
                     return_dict=True,
                 )  # fmt: skip
             return {name: _number(name, value) for name, value in values.items()}
@@ -108,17 +109,18 @@ class Meter:
         """Run the model on a batch, or on several stacked ones."""
         import tensorflow as tf
 
+        given = tf.constant(x)
         if self._model.run_eagerly:
             if name == "batch":
-                return tuple(each.numpy() for each in self._one(tf.constant(x)))
+                return tuple(each.numpy() for each in self._one(given))
             pairs = [self._run("batch", each) for each in x]
             return np.stack([pair[0] for pair in pairs]), np.stack([pair[1] for pair in pairs])
         if name not in self._functions:
             # A partial, because TensorFlow warns of a method that is traced for many models.
             run = partial(self._one if name == "batch" else self._several)
-            spec = tf.TensorSpec([None, *x.shape[1:]], x.dtype)
+            spec = tf.TensorSpec([None, *x.shape[1:]], given.dtype)
             self._functions[name] = tf.function(run, input_signature=[spec], autograph=False)
-        outputs, losses = self._functions[name](tf.constant(x))
+        outputs, losses = self._functions[name](given)
         return outputs.numpy(), losses.numpy()
 
     def _several(self, batches: Any) -> Any:

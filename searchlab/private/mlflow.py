@@ -99,14 +99,14 @@ def code_source(name: str) -> str:
     return json.dumps({"tags": {"mlflow.source.name": name}})
 
 
-def array_schema(shape: Sequence[int]) -> str:
-    """Return the schema of a data set whose rows are float32 arrays of a shape.
+def array_schema(shape: Sequence[int], *, text: bool = False) -> str:
+    """Return the schema of a data set whose rows are arrays of a shape: float32, or text.
 
     Touches: the JSON that `mlflow.data` makes of a `TensorDatasetSchema`, seen in MLflow 3.17.2.
     Public: as for `code_source`.
     Without it: the page of the data set shows no schema.
     """
-    tensor = {"dtype": "float32", "shape": [-1, *shape]}
+    tensor = {"dtype": "str" if text else "float32", "shape": [-1, *shape]}
     features = json.dumps([{"type": "tensor", "tensor-spec": tensor}])
     return json.dumps({"mlflow_tensorspec": {"features": features, "targets": None}})
 

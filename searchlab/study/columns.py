@@ -6,9 +6,9 @@ import difflib
 from collections.abc import Callable
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, Tag
 
-from searchlab.study.fields import Part
+from searchlab.study.fields import Part, name_or_group
 from searchlab.study.sought import OrSought
 
 KINDS = ("number", "boolean", "category", "text", "date", "ignore")
@@ -52,6 +52,16 @@ TargetScale = Annotated[
 ]
 
 
+def _rising(value: tuple[int, int]) -> tuple[int, int]:
+    if value[0] > value[1]:
+        raise ValueError(f"must be the least and the largest number, such as [1, {value[0]}]")
+    return value
+
+
+_Count = Annotated[int, Field(ge=1, le=10)]
+_NGrams = Annotated[tuple[_Count, _Count], AfterValidator(_rising)]
+
+
 class TextSpec(Part):
     """The conversion of longer text to numbers, by tf-idf.
 
@@ -62,12 +72,12 @@ class TextSpec(Part):
     """
 
     by: OrSought[Literal["words", "characters"]] = "words"
-    n_grams: tuple[Annotated[int, Field(ge=1, le=10)], Annotated[int, Field(ge=1, le=10)]] = (1, 1)
+    n_grams: OrSought[_NGrams] = (1, 1)
     size: OrSought[Annotated[int, Field(ge=1, le=100_000)]] = 200
 
-    @field_validator("n_grams")
-    @classmethod
-    def _check_n_grams(cls, value: tuple[int, int]) -> tuple[int, int]:
-        if value[0] > value[1]:
-            raise ValueError(f"must be the least and the largest number, such as [1, {value[0]}]")
-        return value
+
+Text = Annotated[
+    Annotated[Literal["raw"], Tag("<name>")] | Annotated[TextSpec, Tag("<group>")],
+    name_or_group(TextSpec, "must be raw, or a group such as {by: words, n_grams: [1, 2]}"),
+]
+"""What becomes of longer text: numbers, or nothing for a model that takes text."""

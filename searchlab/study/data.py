@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from searchlab.core.space import Params
-from searchlab.study.columns import KindName, Scale, TargetScale, TextSpec
-from searchlab.study.fields import MisplacedError, either
+from searchlab.study.columns import KindName, Scale, TargetScale, Text, TextSpec
+from searchlab.study.fields import OR_A_LIST, MisplacedError, either
 from searchlab.study.reading import ReadingSpec
 from searchlab.study.sought import OrSought, Sought, changed, only, options, settled, sought
 from searchlab.study.splitting import Fraction, SplitSpec
@@ -20,7 +20,8 @@ _MOST_VARIANTS = 24
 
 
 _Paths = Annotated[
-    str | tuple[str, ...], either("must be a path, or a list such as [a.csv, b.csv]")
+    str | Annotated[tuple[str, ...], OR_A_LIST],
+    either("must be a path, or a list such as [a.csv, b.csv]"),
 ]
 _Size = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
 _SOURCES = ("dataset", "path", "sql", "function")
@@ -68,7 +69,8 @@ class DataSpec(ReadingSpec):
         categories: how categories become numbers: `one_hot` (one each), `ordinal` (by the alphabet,
             scaled), `target` (the mean target of the category's other rows), or `integer` (from 1,
             for an Embedding; 0 if unknown).
-        text: how longer text becomes numbers.
+        text: how longer text becomes numbers, or `raw`, for a model of your own that takes text,
+            with a TextVectorization, say.
         target_transform: what a quantity becomes for the model, fitted to the rows of each fold and
             undone in predictions and metrics: `standard`, `log1p`, `quantile`, `none`, a
             transformer of your own such as `my.py:Transformer`, or `auto`: for the built-in models
@@ -98,7 +100,7 @@ class DataSpec(ReadingSpec):
     validation_path: str | None = None
     scale: OrSought[Scale] | None = None
     categories: OrSought[Literal["one_hot", "ordinal", "target", "integer"]] = "one_hot"
-    text: TextSpec = TextSpec()
+    text: Text = TextSpec()
     target_transform: OrSought[TargetScale] = "auto"
     missing_target: Literal["refuse", "drop"] = "refuse"
 
@@ -277,7 +279,7 @@ class DataSpec(ReadingSpec):
     def variants(self) -> tuple[Params, ...]:
         """All combinations of these params: one without any if there are none."""
         values = self.sought
-        combinations = product(*(each.values for each in values.values()))
+        combinations = product(*(each.scalars for each in values.values()))
         return tuple(dict(zip(values, each, strict=True)) for each in combinations)
 
     def variant(self, params: Params) -> int | None:

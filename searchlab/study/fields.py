@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Discriminator, ValidationError, WrapValidator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, ValidationError, WrapValidator
 from pydantic_core import PydanticCustomError
 
 from searchlab.core.space import Scalar
@@ -87,12 +87,16 @@ def name_or_group(group: type[Part], message: str) -> Discriminator:
     return Discriminator(kind, custom_error_type="either", custom_error_message=message)
 
 
+OR_A_LIST = Field(strict=False)
+"""Lets a list of a file be a tuple below `either`, where pydantic takes it for Python's own."""
+
 PlainValue = Annotated[
     Scalar, either("must be a plain value, that is a number, text, true, false or null")
 ]
 """A value of a param."""
 
 PlainValues = Annotated[
-    Scalar | tuple[Scalar, ...], either("must be a plain value or a list of plain values")
+    Scalar | Annotated[tuple[Scalar, ...], OR_A_LIST],
+    either("must be a plain value or a list of plain values"),
 ]
 """A fixed argument of a model factory."""

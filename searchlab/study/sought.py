@@ -8,7 +8,7 @@ from typing import Annotated, Any, Generic, Self, TypeVar
 from pydantic import Discriminator, Field, Tag, model_validator
 from typing_extensions import TypeAliasType
 
-from searchlab.core.space import Choice, Params
+from searchlab.core.space import Choice, Params, Scalar
 from searchlab.study.fields import Part
 
 _Value = TypeVar("_Value")
@@ -28,7 +28,19 @@ class Sought(Part, Generic[_Held_co]):
     @property
     def domain(self) -> Choice:
         """The param for the search space."""
-        return Choice(self.values)  # type: ignore[arg-type]  # the keys' values are plain
+        return Choice(self.scalars)
+
+    @property
+    def scalars(self) -> tuple[Scalar, ...]:
+        """The values as a param has them: a list is the text that the file has for it."""
+        return tuple(
+            str(list(each)) if isinstance(each, tuple) else each  # type: ignore[misc]
+            for each in self.values
+        )
+
+    def value_of(self, scalar: Scalar) -> _Held_co:
+        """Return the value that a param stands for."""
+        return self.values[self.scalars.index(scalar)]
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -92,7 +104,7 @@ def settled(part: _Part, prefix: str, params: Params) -> _Part:
     for name in type(part).model_fields:
         value, key = getattr(part, name), f"{prefix}.{name}"
         if isinstance(value, Sought):
-            chosen[name] = params[key]
+            chosen[name] = value.value_of(params[key])
         elif isinstance(value, Part):
             chosen[name] = settled(value, key, params)
     return part.model_copy(update=chosen)

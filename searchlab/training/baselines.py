@@ -8,6 +8,7 @@ which only the network has.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -17,12 +18,14 @@ from searchlab.core.arrays import Array
 from searchlab.data.prepared import PreparedData
 from searchlab.data.target import Unseen
 from searchlab.measure.form import Form
+from searchlab.measure.inputs import is_text, model_input
 from searchlab.measure.meter import Meter
 from searchlab.private.keras import compiled_arguments
 from searchlab.training.build import build
 from searchlab.training.final import final_rows, measured_rows
 from searchlab.training.job import BaselineJob, Measured
 
+_MOST_WORDS = 200  # as many as there are for text that is no raw one
 _SMALLEST = 1e-7  # Keras clips probabilities here
 _ON_DECISIONS = ("acc", "precision", "recall", "f1")  # metrics that need no probabilities
 
@@ -39,9 +42,10 @@ def fit_baseline(job: BaselineJob, data: PreparedData) -> Measured:
     """
     estimator = _estimator(job.baseline, data.summary.task, job.trial.seed)
     x, t, w = data.fitting(final_rows(job, data))
-    estimator.fit(_flat(x), t, sample_weight=w)
+    numbers = _words(x) if is_text(x) else _flat
+    estimator.fit(numbers(x), t, sample_weight=w)
     rows = measured_rows(job, data)
-    predicted, sure = _predicted(estimator, _flat(rows.x), len(data.summary.classes))
+    predicted, sure = _predicted(estimator, numbers(rows.x), len(data.summary.classes))
     metrics = _measured(predicted, job, data, rows)
     if not sure:
         metrics = {
@@ -75,6 +79,17 @@ def _flat(x: Array) -> Array:
     return np.asarray(x).reshape(len(x), -1)
 
 
+def _words(x: Array) -> Callable[[Array], Array]:
+    """Return what counts the most frequent words of rows of raw text, weighed by tf-idf."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    def joined(rows: Array) -> list[bytes]:
+        return [b" ".join(row) for row in rows.tolist()]
+
+    vectorizer = TfidfVectorizer(max_features=_MOST_WORDS).fit(joined(x))
+    return lambda rows: vectorizer.transform(joined(rows)).toarray()
+
+
 def _predicted(estimator: Any, x: Array, classes: int) -> tuple[Array, bool]:
     """Return quantities (n, 1) or probabilities (n, classes), and whether they are probabilities.
 
@@ -94,7 +109,7 @@ def _measured(
     """Apply the network's loss and metrics to another model's predictions."""
     model = build(job, data)
     config = compiled_arguments(model)
-    one_unit = tuple(model(np.asarray(rows.x[:1])).shape[1:]) in ((), (1,))
+    one_unit = tuple(model(model_input(rows.x[:1])).shape[1:]) in ((), (1,))
     if data.summary.classes and one_unit:
         predicted = predicted[:, 1:]  # the second class
     if _from_logits(config["loss"]):

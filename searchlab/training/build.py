@@ -9,6 +9,7 @@ import keras
 from searchlab.data.prepared import PreparedData
 from searchlab.factories.find import call_factory, load_factory
 from searchlab.measure.form import Form, output_shape
+from searchlab.measure.inputs import symbolic_input
 from searchlab.measure.meter import Meter
 from searchlab.private.keras import reset_names
 from searchlab.training.checkpoint import Checkpoint, restore
@@ -41,13 +42,15 @@ def build(job: TrainingJob | BaselineJob, data: PreparedData) -> Any:
 def make_weights(model: Any, data: PreparedData) -> None:
     """Create a model's weights if it has none yet."""
     if not model.built:
-        model(keras.Input(data.summary.input_shape))  # symbolic: for any number of rows, like `fit`
+        summary = data.summary  # symbolic: for any number of rows, like `fit`
+        model(symbolic_input(summary.input_shape, text=summary.raw_text))
 
 
 def meter_of(model: Any, job: TrainingJob | BaselineJob, data: PreparedData) -> Meter:
     """Return what measures a job's compiled model on unseen rows; create its weights if needed."""
     make_weights(model, data)
-    shape = output_shape(model, data.summary.input_shape)
+    summary = data.summary
+    shape = output_shape(model, summary.input_shape, text=summary.raw_text)
     form = Form.of(model.loss, shape, len(data.summary.classes))
     return Meter(model, form, data.transform, job.spec.training.batch_size)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,11 +12,14 @@ import keras
 import numpy as np
 
 from searchlab.core.space import Choice, Float, Int, Params, Scalar, SearchSpace
-from searchlab.data.prepared import PreparedData
+from searchlab.core.wording import params_text
+from searchlab.data.prepared import PreparedData, open_data
 from searchlab.errors import ModelError
 from searchlab.factories.check import factory_problems
 from searchlab.factories.find import call_factory, load_factory
+from searchlab.journal.layout import study_data, variant_data
 from searchlab.measure.form import Form, loss_name
+from searchlab.measure.inputs import model_input
 from searchlab.measure.meter import Meter, measures_itself
 from searchlab.private.keras import without_advice
 from searchlab.study.spec import StudySpec
@@ -37,13 +40,39 @@ _FITTING = {
 def check_model(job: CheckJob, data: PreparedData) -> Checked:
     """Build the study's model for one or two points of its space and try it on a few rows.
 
+    If the data have params of the search, it is tried with each kind of input that these make.
+
     Raises:
         ModelError: with the factory's name, the problem and the remedy.
     """
-    spec, name = job.spec.first, job.spec.factory.factory
-    for key, problem in factory_problems(spec, job.base):
+    spec = job.spec
+    for key, problem in factory_problems(spec.first, job.base):
         raise ModelError(f"{key}: {problem}")
-    function = load_factory(name, job.base)
+    function = load_factory(spec.factory.factory, job.base)
+    _try(function, spec.first, data)
+    _check_initial(job, function, data)
+    tried = [_kind(data)]
+    for params in spec.data.variants[1:]:
+        place = variant_data(study_data(job.data), spec.data.variant(params))
+        if (kind := _kind(other := open_data(place))) in tried:
+            continue
+        tried.append(kind)
+        try:
+            _try(function, spec.settled(params), other)
+        except ModelError as error:
+            raise ModelError(f"with {params_text(params)}: {error}") from error
+    return Checked(job.number)
+
+
+def _kind(data: PreparedData) -> Hashable:
+    """Return all that may decide whether a model takes the inputs and the target of some data."""
+    sizes = tuple(data.meta.get("sizes", {}).items())
+    return data.summary.input_shape, sizes, data.meta["scale"], bool(data.transform)
+
+
+def _try(function: Any, spec: StudySpec, data: PreparedData) -> None:
+    """Build a model, and reject one that cannot be trained on some of the rows, or be saved."""
+    name = spec.factory.factory
     model = _built(function, spec, data)
     if not isinstance(model, keras.Model):
         hint = ": end it with `return model`" if model is None else ""
@@ -53,18 +82,16 @@ def check_model(job: CheckJob, data: PreparedData) -> Checked:
     rows = data.unseen("train", slice(_ROWS))
     check_embeddings(name, model, data)
     with _blaming(name, data):
-        predicted = model(np.asarray(rows.x))
+        predicted = model(model_input(rows.x))
     _check_loss(name, loss_name(model.loss), predicted, data)
     _check_own_ways(name, model, data)
     form = Form.of(model.loss, predicted.shape, len(data.summary.classes))
     model.run_eagerly = True  # compiling takes a second and does not pay off for one batch
     with _blaming(name, data):
         metrics = Meter(model, form, data.transform, _ROWS)(rows)
-        model.train_on_batch(np.asarray(rows.x), form.array(np.asarray(rows.t)))
+        model.train_on_batch(model_input(rows.x), form.array(np.asarray(rows.t)))
     _check_metrics(name, list(metrics), spec)
     _check_saved(name, model)
-    _check_initial(job, function, data)
-    return Checked(job.number)
 
 
 def _check_own_ways(name: str, model: Any, data: PreparedData) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from searchlab.core.arrays import Array
 from searchlab.data.prepared import PreparedData
 from searchlab.errors import ModelError
+from searchlab.measure.inputs import model_input
 
 _ROWS = 2000
 
@@ -29,7 +30,7 @@ def check_embeddings(name: str, model: Any, data: PreparedData) -> None:
     Raises:
         ModelError: with the number and the remedy.
     """
-    x = np.asarray(data.x_train[:_ROWS])
+    x = model_input(data.x_train[:_ROWS])
     for layer, given in _inputs(model, x):
         broken = given[given != np.round(given)]
         if len(broken):
@@ -46,7 +47,7 @@ def check_embeddings(name: str, model: Any, data: PreparedData) -> None:
             )
 
 
-def _inputs(model: Any, x: Array) -> Iterator[tuple[Any, Array]]:
+def _inputs(model: Any, x: Any) -> Iterator[tuple[Any, Array]]:
     """Yield the embeddings of a model with the values (n,) that they get."""
     inputs = getattr(model, "inputs", None) or []
     for layer in model.layers if len(inputs) == 1 else ():

@@ -14,6 +14,7 @@ from searchlab.core.trial import Decision, Outcome, Report
 from searchlab.data.prepared import PreparedData, open_data
 from searchlab.data.target import Unseen
 from searchlab.journal.layout import StudyLayout
+from searchlab.measure.inputs import model_input
 from searchlab.measure.meter import Meter, own_units
 from searchlab.training.baselines import fit_baseline
 from searchlab.training.build import build, make_variables, meter_of, take_over
@@ -206,7 +207,7 @@ def _call_fit(
     keras.utils.set_random_seed(job.trial.seed)
     with own_units(model, data.transform):
         model.fit(
-            x,
+            model_input(x),
             meter.form.array(t),
             sample_weight=w,
             epochs=epochs[1],

@@ -194,14 +194,29 @@ def test_a_part_of_which_no_row_counts_is_refused(tmp_path):
 # ---- class weights
 
 
-def test_balanced_is_scikit_learns_formula_on_the_training_rows(tmp_path):
-    """`balanced` gives exactly the numbers that scikit-learn computes."""
+def test_balanced_is_scikit_learns_formula_on_the_rows_to_fit(tmp_path):
+    """`balanced` gives exactly the numbers that scikit-learn computes, of no row that scores."""
     data = prepared(tmp_path, spec_of({"class_weight": "balanced"}))
-    y = np.asarray(data.y_train)
-    expected = compute_class_weight("balanced", classes=np.arange(3), y=y)
+    rows, y = data.folds[0][0], np.asarray(data.y_train)
+    expected = compute_class_weight("balanced", classes=np.arange(3), y=y[rows])
     assert data.class_weight == dict(enumerate(expected))
-    rows = np.arange(len(y))
-    np.testing.assert_array_equal(data.fitting(rows)[2], expected[y].astype(np.float32))
+    np.testing.assert_array_equal(data.fitting(rows)[2], expected[y[rows]].astype(np.float32))
+
+
+def test_balanced_is_found_in_each_folds_own_rows(tmp_path):
+    """Folds of groups have other shares of the classes, and nothing else is learned of rows."""
+    table = frame().assign(group=lambda f: np.arange(len(f)) // 10)
+    spec = spec_of({"class_weight": "balanced"}, split={"groups": "group"}, scale="none")
+    spec = StudySpec.from_dict({**spec.as_dict(), "evaluation": {"folds": 3}})
+    data = prepared(tmp_path, spec, table)
+    y = np.asarray(data.y_train)
+    whole = compute_class_weight("balanced", classes=np.arange(3), y=y)
+    assert data.class_weight == dict(enumerate(whole))
+    for number, (fit, _) in enumerate(data.folds):
+        own = data.fold(number)
+        expected = compute_class_weight("balanced", classes=np.arange(3), y=y[fit])
+        assert own.class_weight == dict(enumerate(expected))
+        np.testing.assert_array_equal(own.fitting(fit)[2], expected[y[fit]].astype(np.float32))
 
 
 def test_class_weights_go_by_label_and_multiply_row_weights(tmp_path):

@@ -25,7 +25,7 @@ def make(directory: Path) -> None:
     houses.drop(columns="price").head(5).to_csv(directory / "new.csv", index=False)
     (directory / "districts.csv").write_text("class\n")
     (directory / "flats.csv").write_text("price\n")
-    for name in ("sales", "sales-spring", "sales-summer", "visits"):
+    for name in ("reviews", "sales", "sales-spring", "sales-summer", "visits"):
         (directory / f"{name}.csv").write_text("columns\n")
     (directory / "pets").mkdir()
     (directory / "words").mkdir()

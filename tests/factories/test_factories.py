@@ -4,8 +4,10 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from searchlab.engine.jobs import Jobs
 from searchlab.errors import ModelError
 from searchlab.factories.check import factory_problems
 from searchlab.factories.find import call_factory, load_factory
@@ -125,6 +127,35 @@ def check(reference, prepared, **changes):
 
     spec = study(model=reference, **changes)
     check_model(CheckJob(number=0, spec=spec, base=HERE, data=Path(), directory=Path()), prepared)
+
+
+@pytest.mark.keras
+def test_a_model_is_tried_with_each_kind_of_input(tmp_path):
+    """One that takes the first width alone is refused, with the values that make another one."""
+    from searchlab.data.prepare import prepare
+    from searchlab.data.prepared import open_data
+    from searchlab.training.check import check_model
+
+    table = pd.DataFrame({"a": range(90), "c": ["x", "y", "z"] * 30})
+    table.assign(y=np.sin(table["a"])).to_csv(tmp_path / "t.csv", index=False)
+    (tmp_path / "fixed_width.py").write_text(
+        "import keras\ndef build(units):\n"
+        "    layers = [keras.Input((4,)), keras.layers.Dense(units), keras.layers.Dense(1)]\n"
+        "    model = keras.Sequential(layers)\n"
+        "    model.compile('sgd', 'mse')\n"
+        "    return model\n"
+    )
+    categories = {"choice": ["one_hot", "ordinal"]}
+    scale = {"choice": ["standard", "robust"]}
+    data = {"path": "t.csv", "target": "y", "categories": categories, "scale": scale}
+    spec = study(model="fixed_width.py:build", data=data, space={"units": {"int": [1, 4]}})
+    prepare(spec, tmp_path, tmp_path / "data")
+    job = Jobs(spec, tmp_path, tmp_path).check()
+    said = (
+        r"with data\.scale=standard data\.categories=ordinal: fixed_width.py:build: its model .* "
+    )
+    with pytest.raises(ModelError, match=rf"{said}rows of shape \(2,\)"):
+        check_model(job, open_data(job.data))
 
 
 @pytest.mark.keras

@@ -52,6 +52,19 @@ def test_choices_of_the_data_follow_the_params_of_the_model(tmp_path: Path) -> N
     assert sent.as_dict() == spec.as_dict()
 
 
+def test_lists_are_params_by_their_text(tmp_path: Path) -> None:
+    """Every backend and MLflow take text; a trial's study has the list again."""
+    n_grams = "n_grams: {choice: [[1, 1], [1, 2]]}"
+    spec = load(tmp_path, STUDY.replace("size: {choice: [100, 200]}", n_grams))
+    assert dict(spec.search_space.domains)["data.text.n_grams"] == Choice(("[1, 1]", "[1, 2]"))
+    params = {"n_neurons": 3, "data.scale": "robust", "data.text.n_grams": "[1, 2]"}
+    assert spec.settled(params).data.text.n_grams == (1, 2)
+    assert spec.data.variants[3] == {k: v for k, v in params.items() if k != "n_neurons"}
+    assert pickle.loads(pickle.dumps(spec)) == spec == StudySpec.from_dict(spec.as_dict())  # noqa: S301
+    with pytest.raises(StudyFileError, match=r"n_grams.*must be the least and the largest number"):
+        load(tmp_path, STUDY.replace("size: {choice: [100, 200]}", n_grams.replace("1, 2", "2, 1")))
+
+
 def test_other_choices_make_another_study(tmp_path: Path) -> None:
     """A study that is continued keeps the values that its trials were drawn from."""
     changed = load(tmp_path, STUDY.replace("[standard, robust]", "[standard, minmax]"))

@@ -8,6 +8,7 @@ from searchlab.core.space import Choice, Float, Int, When
 from searchlab.errors import StudyFileError
 from searchlab.study.changes import differences
 from searchlab.study.file import load_study, parse_override
+from searchlab.study.spec import StudySpec
 
 GOOD = """\
 name: digits
@@ -183,3 +184,17 @@ def test_paths_stay_as_they_are_written(tmp_path):
     spec = load(tmp_path, GOOD.replace("dataset: digits", "path: ../a.csv, target: y"))
     assert spec.data.path == "../a.csv"
     assert str(Path(tmp_path)) not in str(spec.as_dict())
+
+
+def test_lists_are_lists_where_one_value_would_do(tmp_path):
+    """Files of a data set, and a fixed argument that is a list, come as they are written."""
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).touch()
+    (tmp_path / "s.yaml").write_text(
+        "name: s\ndata: {path: [a.csv, b.csv], target: y}\nsearch: {trials: 1}\n"
+        "model: {factory: mlp, params: {widths: [8, 4]}}\nspace: {n_hidden: {int: [0, 1]}}\n"
+    )
+    spec = load_study(tmp_path / "s.yaml").spec
+    assert spec.data.path == ("a.csv", "b.csv")
+    assert spec.factory.params == {"widths": (8, 4)}
+    assert StudySpec.from_dict(spec.as_dict()) == spec

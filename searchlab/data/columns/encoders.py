@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
@@ -43,7 +43,7 @@ class Choices:
     Attributes:
         scale: the scale of numbers, one of `study.columns.SCALES`, or the name of `own`.
         categories: the encoding of categories.
-        text: the encoding of longer text.
+        text: the encoding of longer text, or "raw" for a model that takes text.
         task: "regression", "binary" or "multiclass".
         own: a transformer of the user's in place of a scale, not fitted, or None.
         note: what searchlab decided by itself, in a few words, or "".
@@ -51,7 +51,7 @@ class Choices:
 
     scale: str = "standard"
     categories: str = "one_hot"
-    text: TextSpec = field(default_factory=TextSpec)
+    text: TextSpec | Literal["raw"] = field(default_factory=TextSpec)
     task: str = "regression"
     own: Any = None
     note: str = ""
@@ -82,7 +82,7 @@ def column_transformer(
         ("time", times, linear),
         ("cycle", SimpleImputer(strategy="mean"), cyclic),
         ("category", _categories(choices, rows), names["category"]),
-        *((f"text{index}", _text(choices), name) for index, name in enumerate(names["text"])),
+        *((f"text{index}", _text(choices.text), name) for index, name in enumerate(names["text"])),
     ]
     return ColumnTransformer([step for step in steps if step[2]], sparse_threshold=0)
 
@@ -145,9 +145,9 @@ def target_encoder(task: str) -> TargetEncoder:
     return TargetEncoder(target_type=task, cv=cv)
 
 
-def _text(choices: Choices) -> TfidfVectorizer:
-    text = choices.text
+def _text(text: TextSpec | Literal["raw"]) -> TfidfVectorizer:
+    assert text != "raw"  # noqa: S101 - such text has preprocessing of its own
     analyzer = {"words": "word", "characters": "char_wb"}[only(text.by)]
     return TfidfVectorizer(
-        analyzer=analyzer, ngram_range=text.n_grams, max_features=only(text.size)
+        analyzer=analyzer, ngram_range=only(text.n_grams), max_features=only(text.size)
     )

@@ -90,7 +90,8 @@ def data(record: StudyRecord) -> Iterator[tuple[str, str]]:
     yield from (("question", line) for line in questions(record))
     if "rows" in known:
         shape = " x ".join(map(str, known.get("input_shape", [])))
-        yield "rows", f"{known['rows']:,}" + (f", each {shape} numbers" if shape else "")
+        of = "texts" if known.get("raw_text") else "numbers"
+        yield "rows", f"{known['rows']:,}" + (f", each {shape} {of}" if shape else "")
     for key, what in (
         ("train", "for training"),
         ("validation", "for early stopping"),

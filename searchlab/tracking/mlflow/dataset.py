@@ -39,4 +39,4 @@ def dataset_label(data: Mapping[str, Any]) -> str:
 def _schema(data: Mapping[str, Any]) -> str | None:
     """Return the features' shape as MLflow's pages show it, if it is known."""
     shape = data.get("input_shape")
-    return array_schema(shape) if shape else None
+    return array_schema(shape, text=bool(data.get("raw_text"))) if shape else None
