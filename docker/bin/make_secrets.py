@@ -10,6 +10,7 @@ from pathlib import Path
 
 SECRETS = Path("/secrets")
 LOGIN = Path.home() / ".mlflow" / "credentials"  # MLflow's clients read it here
+CLIENT = SECRETS / "client" / "credentials"  # those of studies have this one there
 
 
 def keep(path: Path, text: str, mode: int = 0o600) -> str:
@@ -32,9 +33,11 @@ def make_services() -> None:
 
 
 def make_login() -> None:
-    """Create the login of MLflow's administrator."""
-    user = f"mlflow_tracking_username = admin\nmlflow_tracking_password = {secrets.token_hex(12)}\n"
-    keep(LOGIN, f"[mlflow]\n{user}")
+    """Create the logins of MLflow's administrator and of studies, which administer nothing."""
+    for path, user in ((LOGIN, "admin"), (CLIENT, "searchlab")):
+        password = secrets.token_hex(12)
+        login = f"mlflow_tracking_username = {user}\nmlflow_tracking_password = {password}\n"
+        keep(path, f"[mlflow]\n{login}")
 
 
 os.umask(0o077)

@@ -13,7 +13,8 @@ import sys
 from pathlib import Path
 
 LOGIN = Path.home() / ".mlflow" / "credentials"
-CONFIG = "/opt/docker/login.ini"
+CLIENT = Path("/secrets/client/credentials")
+CONFIG = Path(__file__).with_name("login.ini")
 
 
 def is_local(published: str) -> bool:
@@ -29,14 +30,37 @@ def serve() -> None:
     """Become the server."""
     command = ["mlflow", "server"]
     if LOGIN.exists():
-        credentials = configparser.ConfigParser()
-        credentials.read(LOGIN)
-        os.environ["MLFLOW_AUTH_CONFIG_PATH"] = CONFIG
-        os.environ["MLFLOW_AUTH_ADMIN_PASSWORD"] = credentials["mlflow"]["mlflow_tracking_password"]
+        admit(*login(CLIENT))
+        os.environ["MLFLOW_AUTH_CONFIG_PATH"] = str(CONFIG)
+        os.environ["MLFLOW_AUTH_ADMIN_PASSWORD"] = login(LOGIN)[1]
         key = Path("/secrets/tracking/session-key").read_text()
         os.environ["MLFLOW_FLASK_SERVER_SECRET_KEY"] = key
         command += ["--app-name", "basic-auth"]
     os.execvp(command[0], command)
+
+
+def login(path: Path) -> tuple[str, str]:
+    """Return the user and the password of a file."""
+    found = configparser.ConfigParser()
+    found.read(path)
+    return found["mlflow"]["mlflow_tracking_username"], found["mlflow"]["mlflow_tracking_password"]
+
+
+def admit(user: str, password: str) -> None:
+    """Let a user run studies: use all experiments and models, but change no user."""
+    from mlflow.server.auth.sqlalchemy_store import SqlAlchemyStore
+
+    config = configparser.ConfigParser()
+    config.read(CONFIG)
+    store = SqlAlchemyStore()
+    store.init_db(config["mlflow"]["database_uri"])
+    if store.has_user(user):
+        store.update_user(user, password)
+    else:
+        store.create_user(user, password)
+    for kind in ("experiment", "registered_model"):  # also of the time before there was a login
+        store.grant_user_permission(user, kind, "*", "MANAGE")
+    store.engine.dispose()
 
 
 def main() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import shutil
 import signal
 import sys
 import threading
@@ -16,7 +15,6 @@ import psutil
 
 from searchlab.core.interrupt import Interrupt
 from searchlab.core.scratch import remove_all
-from searchlab.private.python import temporary_directory
 
 INTERRUPTED = 130
 """The exit code of an interrupted program."""
@@ -65,9 +63,6 @@ def leave_now() -> None:
             with contextlib.suppress(psutil.Error):
                 child.kill()
     remove_all()
-    own = temporary_directory()
-    if own is not None:  # with sockets; only an ordinary end would remove it
-        shutil.rmtree(own, ignore_errors=True)
     os._exit(INTERRUPTED)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import multiprocessing
 import os
@@ -10,8 +11,10 @@ import threading
 from collections.abc import Iterator
 
 from searchlab.core.quiet import quiet
+from searchlab.core.scratch import Scratch
 from searchlab.private.python import (
     fork_server_pid,
+    give_temporary_directory,
     hidden_main_module,
     start_fork_server,
     start_resource_tracker,
@@ -22,6 +25,9 @@ _PRELOAD = "searchlab.executors.preload"
 
 _imported: set[int] = set()
 """Process ids of this process's servers that have finished their imports."""
+
+_rooms: list[Scratch] = []
+"""The directory of its sockets, once there is one."""
 
 
 class ForkServer:
@@ -39,6 +45,7 @@ class ForkServer:
         self.context.set_forkserver_preload([_PRELOAD])
         self.lifeline, self._line = os.pipe()
         self._ready = threading.Event()
+        _find_room()
         with quiet(), _without_signals():  # it keeps its standard error; workers have files
             start_fork_server()
         if fork_server_pid() in _imported:
@@ -77,6 +84,14 @@ class ForkServer:
             if process.exitcode == 0 and pid is not None:
                 _imported.add(pid)
         self._ready.set()
+
+
+def _find_room() -> None:
+    """Have the sockets of this process' servers in a directory that goes away with it."""
+    if not _rooms:
+        _rooms.append(Scratch())
+        atexit.register(_rooms[0].remove)
+        give_temporary_directory(_rooms[0].path)
 
 
 def _nothing() -> None:

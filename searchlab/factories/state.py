@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
+from dataclasses import dataclass
 from pathlib import Path
 
 from searchlab.errors import InputError
@@ -26,26 +27,78 @@ def changed_variable(spec: StudySpec, base: Path) -> str | None:
     if factory.reference in BUILT_IN:
         return None
     tree = ast.parse(factory.file.read_bytes())
-    found = list(_changed(tree, used_definitions(tree, factory.function)))
     try:
         files = own_files(spec, [spec.factory.factory], base)
     except InputError:  # of files that only another machine would need
         files = []
-    for file in files:
-        if file.suffix == ".py" and not file.samefile(factory.file):
-            tree = ast.parse(file.read_bytes())
-            found += _changed(tree, tree.body)
+    python = [each for each in files if each.suffix == ".py" and not each.samefile(factory.file)]
+    others = [ast.parse(file.read_bytes()) for file in python]
+    objects = _Objects.of([tree, *others])
+    found = list(_changed(tree, used_definitions(tree, factory.function), objects))
+    for other in others:
+        found += _changed(other, other.body, objects)
     return found[0] if found else None
 
 
-def _changed(tree: ast.Module, definitions: Iterable[ast.stmt]) -> Iterator[str]:
+@dataclass(frozen=True)
+class _Objects:
+    """The objects of the user's modules, and the methods by which theirs may change.
+
+    Attributes:
+        names: variables of a module that calls have given a value.
+        methods: names of methods that change what they belong to.
+    """
+
+    names: frozenset[str]
+    methods: frozenset[str]
+
+    @classmethod
+    def of(cls, trees: Iterable[ast.Module]) -> _Objects:
+        """Find those of some modules."""
+        names, classes = set[str](), list[ast.ClassDef]()
+        for tree in trees:
+            for node in tree.body:
+                if isinstance(getattr(node, "value", None), ast.Call):
+                    names.update(_made(node))
+            classes += [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+        functions = [each for of in classes for each in of.body if isinstance(each, _FUNCTIONS)]
+        methods, before = set[str](), -1
+        while before < len(methods):  # a method may call another one
+            before = len(methods)
+            methods |= {each.name for each in functions if _changes_itself(each, methods)}
+        return cls(frozenset(names), frozenset(methods - {"__init__"}))
+
+    def changed_by(self, call: ast.Call) -> str:
+        """Return the variable that a call of an object's own method may change, or ""."""
+        function = call.func
+        if isinstance(function, ast.Attribute) and function.attr in self.methods:
+            return _base(function.value) if _last(function.value) in self.names else ""
+        if "__call__" in self.methods and _last(function) in self.names:
+            return _base(function)
+        return ""
+
+
+def _changes_itself(method: ast.FunctionDef | ast.AsyncFunctionDef, others: set[str]) -> bool:
+    """Return whether a method changes its object, also by `others` of its methods."""
+    arguments = [*method.args.posonlyargs, *method.args.args]
+    itself = arguments[0].arg if arguments else ""
+    for node in ast.walk(method):
+        for target in _targets(node):
+            if not isinstance(target, ast.Name) and _base(target) == itself:
+                return True
+        if isinstance(node, ast.Call) and _called_on(node, others) == itself != "":
+            return True
+    return False
+
+
+def _changed(tree: ast.Module, definitions: Iterable[ast.stmt], objects: _Objects) -> Iterator[str]:
     """Yield variables of a module that some of its definitions change when they are called."""
     imported = {name for node in tree.body for name in _imported(node)} - _PROCESS
     made = {name for node in tree.body for name in _made(node)}
     for definition in definitions:
         for function in ast.walk(definition):
             if isinstance(function, _FUNCTIONS):
-                yield from _changed_by(function, made, imported)
+                yield from _changed_by(function, made, imported, objects)
 
 
 def _imported(node: ast.stmt) -> Iterator[str]:
@@ -73,7 +126,10 @@ def _targets(node: ast.AST) -> Iterator[ast.expr]:
 
 
 def _changed_by(
-    function: ast.FunctionDef | ast.AsyncFunctionDef, made: set[str], imported: set[str]
+    function: ast.FunctionDef | ast.AsyncFunctionDef,
+    made: set[str],
+    imported: set[str],
+    objects: _Objects,
 ) -> Iterator[str]:
     nodes = list(ast.walk(function))
     shared = {name for node in nodes if isinstance(node, ast.Global) for name in node.names}
@@ -91,12 +147,15 @@ def _changed_by(
             base = _called_on(node)
             if base in made - own:
                 yield base
+            base = objects.changed_by(node)
+            if base in (made | imported) - own:
+                yield base
 
 
-def _called_on(node: ast.Call) -> str:
+def _called_on(node: ast.Call, more: Set[str] = frozenset()) -> str:
     """Return the variable that a call changes in place, or ""."""
     function = node.func
-    if isinstance(function, ast.Attribute) and function.attr in _CHANGE:
+    if isinstance(function, ast.Attribute) and function.attr in _CHANGE | more:
         return _base(function.value)
     if isinstance(function, ast.Name) and function.id == "setattr" and node.args:
         return _base(node.args[0])
@@ -107,4 +166,11 @@ def _base(node: ast.expr) -> str:
     """Return the variable that an attribute or an item belongs to, or ""."""
     while isinstance(node, ast.Attribute | ast.Subscript):
         node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _last(node: ast.expr) -> str:
+    """Return the last name of a variable that may be another module's, or ""."""
+    if isinstance(node, ast.Attribute):
+        return node.attr
     return node.id if isinstance(node, ast.Name) else ""

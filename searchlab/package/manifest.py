@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,10 @@ from searchlab.data.schema import RowSchema
 from searchlab.errors import PackageError
 
 MANIFEST = "model.json"
-FORMAT = 1
+FORMAT = 2
 """Format version; a package with another one is rejected."""
+
+_CHECKSUM = "checksum"
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ class Manifest:
     def write(self, package: Path) -> None:
         """Write the manifest into a package's directory."""
         values = {"format": FORMAT, **encode(self)}
+        values[_CHECKSUM] = _checksum(json.loads(json.dumps(values)))
         text = json.dumps(values, indent=1, ensure_ascii=False)
         (package / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
@@ -69,7 +73,7 @@ class Manifest:
         """Read a package's manifest.
 
         Raises:
-            PackageError: if it is missing, damaged, or has another format version.
+            PackageError: if it is missing, was changed, or has another format version.
         """
         file = package / MANIFEST
         try:
@@ -80,9 +84,17 @@ class Manifest:
                     f"{file}: has format {found}, but this searchlab reads {FORMAT}: use the "
                     "version of searchlab that wrote it, or run the study again"
                 )
+            if values.pop(_CHECKSUM) != _checksum({"format": found, **values}):
+                raise ValueError("it was changed after it had been written")
             return decode(cls, values)
         except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
             why = getattr(error, "strerror", None) or error
             raise PackageError(
                 f"{file}: cannot be read ({why}): run the study again to rewrite it"
             ) from None
+
+
+def _checksum(values: Mapping[str, Any]) -> str:
+    """Return the checksum of values as JSON gives them back, however they are laid out."""
+    text = json.dumps(values, sort_keys=True, ensure_ascii=False)
+    return f"{zlib.crc32(text.encode()):08x}"

@@ -7,6 +7,7 @@ import multiprocessing
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -71,15 +72,15 @@ def reading_end(descriptor: int) -> Connection:
     return Connection(descriptor, writable=False)
 
 
-def temporary_directory() -> str | None:
-    """Return the directory that multiprocessing has made for this process' sockets, if it has.
+def give_temporary_directory(path: Path) -> None:
+    """Have multiprocessing put this process' sockets into a directory, unless it has made one.
 
     Touches: `multiprocessing.current_process()._config`, seen in Python 3.11.
-    Public: the directory is removed by a process that ends by itself, and nothing names it.
-    Without it: a process that ends at once leaves it.
+    Public: it makes a directory that only a process that ends by itself removes.
+    Without it: a process that is killed leaves one.
     """
     process = multiprocessing.current_process()
-    return process._config.get("tempdir")  # type: ignore[attr-defined, no-any-return]
+    process._config.setdefault("tempdir", str(path))  # type: ignore[attr-defined]
 
 
 @contextlib.contextmanager

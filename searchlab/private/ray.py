@@ -51,7 +51,7 @@ def cluster_of(program: str, command: Sequence[str]) -> tuple[str, str] | None:
         for argument in command:
             if argument.startswith("--gcs-address="):
                 host, _, port = argument.partition("=")[2].rpartition(":")
-                return host, port
+                return host.removeprefix("[").removesuffix("]"), port
     return None
 
 

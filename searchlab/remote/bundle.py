@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from searchlab.data.catalog import is_clutter
 from searchlab.errors import InputError
 from searchlab.executors.cluster.transfer import (
     Files,
@@ -105,10 +106,10 @@ def _files(path: Path) -> list[Path]:
 
 
 def _below(directory: Path) -> list[Path]:
-    """Return the files of a directory and below, except hidden ones."""
+    """Return the files of a directory and below that may be data, not the system's own."""
     root = directory.resolve()
-    files = [each for each in root.rglob("*") if each.is_file() and not each.name.startswith(".")]
-    return [inside(each, root) for each in files]
+    files = [each for each in root.rglob("*") if each.is_file()]
+    return [inside(each, root) for each in files if not is_clutter(each.relative_to(root))]
 
 
 def _key(file: Path) -> str:

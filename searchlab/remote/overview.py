@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,9 +77,15 @@ def _here(cwd: Path, warn: Callable[[str], None]) -> Iterator[Row]:
     for name in study_names(cwd):
         home = StudyHome(name, cwd).directory
         try:
-            yield Row(load_brief(name, cwd), partial(read_ids, home), home)
+            brief = load_brief(name, cwd)
         except SearchlabError as error:
             warn(str(error))
+            continue
+        if brief.row.name != name:
+            warn(f"{home}: is a copy of study {brief.row.name}, listed as {name}")
+            row = replace(brief.row, name=name)
+            brief = replace(brief, row=row, json={**brief.json, "name": name})
+        yield Row(brief, partial(read_ids, home), home)
 
 
 def _of_cluster(

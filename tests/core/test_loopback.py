@@ -2,9 +2,9 @@
 
 import pytest
 
-from searchlab.core.loopback import asks_for_loopback, is_loopback
+from searchlab.core.loopback import asks_for_loopback, host_and_port, is_loopback, with_port
 
-HERE = ["127.0.0.1", "127.8.9.10", "::1", "[::1]", "::ffff:127.0.0.1", "localhost", "LocalHost"]
+HERE = ["127.0.0.1", "127.8.9.10", "::1", "::ffff:127.0.0.1", "localhost", "LocalHost"]
 ELSEWHERE = [
     *("127.evil.example", "127.0.0.1.attacker.net", "localhost.attacker.net", "127.0.0.1x"),
     *("10.0.0.1", "192.168.0.1", "::", "::ffff:10.0.0.1", "127.1", "0127.0.0.1", "127.0.0.1 ", ""),
@@ -23,7 +23,7 @@ def test_names_that_begin_like_loopback_are_not(host):
     assert not is_loopback(host)
 
 
-@pytest.mark.parametrize("host", [each for each in HERE if ":" not in each or "[" in each])
+@pytest.mark.parametrize("host", [f"[{each}]" if ":" in each else each for each in HERE])
 def test_requests_to_this_machine_are_known(host):
     """The Host header may have any port, as behind a tunnel."""
     assert asks_for_loopback(host)
@@ -36,3 +36,23 @@ def test_requests_to_this_machine_are_known(host):
 def test_requests_to_other_names_are_known(header):
     """So are headers that are no host at all."""
     assert not asks_for_loopback(header)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("[::1]:6379", ("::1", 6379)),
+        ("head:6379", ("head", 6379)),
+        ("10.0.0.1", ("10.0.0.1", None)),
+        ("[fe80::1]", ("fe80::1", None)),
+        ("::1", None),
+        ("head:", None),
+        ("ray://head:1", None),
+        ("", None),
+    ],
+)
+def test_an_address_is_taken_apart_and_put_together(text, found):
+    """An IPv6 address with a port is in brackets; without them it is no address."""
+    assert host_and_port(text) == found
+    if found is not None and found[1] is not None:
+        assert with_port(*found) == text

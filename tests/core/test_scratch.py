@@ -53,6 +53,18 @@ def test_the_directories_of_killed_processes_are_removed_at_the_next_start(tempo
     assert list(temporary.iterdir()) == []
 
 
+def test_the_sockets_of_a_killed_process_are_in_such_a_directory(temporary):
+    """What a fork server listens on goes away as all else does."""
+    code = "import os\nfrom searchlab.executors.forkserver import ForkServer\n"
+    code += "ForkServer().close()\nos.kill(os.getpid(), 9)"
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=False)
+    (left,) = temporary.iterdir()
+    assert list(left.glob("listener-*"))
+    with scratch():
+        assert not left.exists()
+
+
 def test_only_such_directories_are_removed(temporary):
     """A directory of that name without a lock, and one behind a link, are left alone."""
     mine, linked = temporary / "searchlab-scratch-mine", temporary / "elsewhere"

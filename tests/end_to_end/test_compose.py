@@ -223,6 +223,8 @@ def test_with_the_login_profile_mlflow_asks_for_a_login(stack):
     assert result["state"] == "finished"
     runs = "select count(*) from tags where key = 'searchlab.study' and value = 'guarded'"
     assert int(stack.sql(runs)[0][0]) >= 1 + 3, "the study and its trials"
+    login = stack.compose("exec", "-T", "head", "cat", "/home/searchlab/.mlflow/credentials")
+    assert "mlflow_tracking_username = searchlab" in login, "and not the administrator's"
     stack.up()
     assert status(stack.uri) == 401
 
@@ -235,6 +237,7 @@ def test_no_secret_is_written_anywhere(stack):
         stack.compose(*where, "/secrets/tracking/session-key").strip(),
         stack.compose("exec", "-T", "head", "cat", "/secrets/cluster/token").strip(),
         stack.compose(*where, "/home/searchlab/.mlflow/credentials").split()[-1],
+        stack.compose(*where, "/secrets/client/credentials").split()[-1],
     }
     assert all(len(secret) >= 24 for secret in secrets)
     seen = stack.compose("logs", "--no-color") + stack.inspected()

@@ -11,7 +11,7 @@ COMPOSE = yaml.safe_load((DOCKER / "compose.yaml").read_text())
 SERVICES = COMPOSE["services"]
 MAY_WRITE = {
     "secrets": {"database-secret", "tracking-secret", "cluster-secret"},
-    "login": {"login"},
+    "login": {"login", "client-login"},
     "login-required": set(),
     "postgres": {"database", "database-socket"},
     "mlflow": {"artifacts", "login"},
@@ -24,10 +24,10 @@ MAY_WRITE = {
 MAY_READ = {
     "login-required": {"login"},
     "postgres": {"database-secret"},
-    "mlflow": {"tracking-secret"},
-    "head": {"cluster-secret", "login"},
+    "mlflow": {"tracking-secret", "client-login"},
+    "head": {"cluster-secret", "client-login"},
     "worker": {"cluster-secret"},
-    "searchlab": {"cluster-secret", "login", "studies", "data"},
+    "searchlab": {"cluster-secret", "client-login", "studies", "data"},
 }
 
 

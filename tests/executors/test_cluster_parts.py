@@ -1,6 +1,7 @@
 """The parts of the executor `ray` that need no cluster: capacity, files, addresses."""
 
 import importlib.util
+import re
 import resource
 import socket
 
@@ -101,12 +102,14 @@ def test_an_address_that_cannot_be_used_is_one_line(monkeypatch, address, messag
     assert "\n" not in str(caught.value)
 
 
-def test_a_cluster_that_is_not_there_is_one_line(monkeypatch):
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
+def test_a_cluster_that_is_not_there_is_one_line(monkeypatch, host):
     """A missing cluster is detected at once, before Ray is called."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{port}")
-    with pytest.raises(SearchlabError, match=f"no Ray cluster at 127.0.0.1:{port}"):
+    monkeypatch.setenv("RAY_ADDRESS", f"{host}:{port}")
+    told = f"there is no Ray cluster at {host}:{port} (Connection refused)"
+    with pytest.raises(SearchlabError, match=re.escape(told)):
         Connection()
 
 

@@ -1,6 +1,5 @@
 """The executor `ray` against its contract on a cluster of several nodes, and with faults."""
 
-import os
 import shutil
 import time
 from dataclasses import replace
@@ -9,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.divisions import SCHEMES, assert_trained_on, knowing, run_values, table
-from support.ray_cluster import ENVIRONMENT, ON_A_CLUSTER, RayCluster, kill, until
+from support.ray_cluster import ON_A_CLUSTER, kill, ray_cluster, until
 
 from searchlab.core.trial import Decision, Suggestion, Trial, TrialState
 from searchlab.executors.fused import FusedExecutor
@@ -27,14 +26,8 @@ pytestmark = ON_A_CLUSTER
 @pytest.fixture(scope="module", autouse=True)
 def cluster():
     """One cluster for all tests of this module; a test that kills a node starts another."""
-    before = dict(os.environ)
-    os.environ.update(ENVIRONMENT)
-    cluster = RayCluster()
-    os.environ["RAY_ADDRESS"] = cluster.address
-    yield cluster
-    cluster.close()
-    os.environ.clear()
-    os.environ.update(before)
+    with ray_cluster() as cluster:
+        yield cluster
 
 
 def make(directory, workers=1):

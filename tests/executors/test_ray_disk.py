@@ -1,11 +1,12 @@
 """A node of a cluster whose disk is full: its jobs are trained again, and none is waited for."""
 
-import os
 from dataclasses import replace
 
 import pytest
 from faults.disks import as_root, fill, mounted
-from support.ray_cluster import ENVIRONMENT, ON_A_CLUSTER, RayCluster
+from support import programs
+from support.ray_cluster import ENVIRONMENT, ON_A_CLUSTER, RayCluster, ray_cluster
+from support.studies import write_study
 
 from searchlab.core.trial import Decision, TrialState
 from searchlab.executors.cluster.executor import RayExecutor
@@ -25,15 +26,9 @@ def disk(tmp_path_factory):
 @pytest.fixture(scope="module")
 def cluster(disk):
     """A node without faults, and one whose disk is small."""
-    before = dict(os.environ)
-    os.environ.update(ENVIRONMENT)
-    cluster = RayCluster(1)
-    cluster.raylets.append(cluster.add(TMPDIR=str(disk)))
-    os.environ["RAY_ADDRESS"] = cluster.address
-    yield cluster
-    cluster.close()
-    os.environ.clear()
-    os.environ.update(before)
+    with ray_cluster(1) as cluster:
+        cluster.raylets.append(cluster.add(TMPDIR=str(disk)))
+        yield cluster
 
 
 def results(bench, executor, midway=lambda: None):
@@ -69,3 +64,39 @@ def test_a_node_with_a_full_disk_costs_no_trial(bench, cluster, disk):
 
     assert results(bench, executor, midway) == undisturbed
     assert executor._nodes._losses, "the node was given up"
+
+
+STUDY = """\
+name: small
+data: {dataset: iris}
+space:
+  n_neurons: {int: [4, 8]}
+  learning_rate: {float: [1.0e-3, 1.0e-1], log: true}
+search: {backend: optuna, trials: 2, seed: 42}
+training: {epochs: 2}
+evaluation: {holdout: 0.25}
+execution: {executor: ray}
+"""
+
+
+def test_a_study_without_any_node_that_can_be_used_ends_with_one_line(tmp_path, monkeypatch):
+    """The line names the node, its fault and the remedy; with room again the study goes on."""
+    write_study(tmp_path / "small.yaml", STUDY)
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    cluster = RayCluster(0)
+    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+    command = ("run", "small.yaml", "--quiet", "--set", "trackers=[memory]")
+    with mounted(tmp_path / "disk", "-t", "tmpfs", "-o", "size=64m", "tmpfs") as full:
+        cluster.add(TMPDIR=str(full))
+        fill(full / "filler")
+        refused = programs.run(tmp_path, *command)
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert refused.stderr.count("\n") == 1, refused.stderr
+        assert refused.stderr.startswith("searchlab: the node ")
+        assert "cannot be used (" in refused.stderr
+        assert "make room in its directory for temporary files" in refused.stderr
+        (full / "filler").unlink()
+        done = programs.run(tmp_path, *command)
+        assert done.returncode == 0, done.stderr
+        cluster.close()

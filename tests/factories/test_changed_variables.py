@@ -9,7 +9,21 @@ import pytest
 from searchlab.factories.state import changed_variable
 from searchlab.testing.doubles import study
 
-ABOVE = "import keras, settings, os\nALPHA = 0.0\nCONFIG, TOP = {}, []\nclass Cfg:\n    w = 1\n"
+ABOVE = """\
+import keras, settings, os
+ALPHA = 0.0
+CONFIG, TOP = {}, []
+class Cfg:
+    w = 1
+class Keeper:
+    def __init__(self): self.kept = 0
+    def keep(self, units): self.kept = units
+    def keep_all(self, all_units):
+        for units in all_units: self.keep(units)
+    def __call__(self, units): self.kept += units
+    def told(self): return self.kept
+KEEPER = Keeper()
+"""
 
 
 @pytest.mark.parametrize(
@@ -24,6 +38,11 @@ ABOVE = "import keras, settings, os\nALPHA = 0.0\nCONFIG, TOP = {}, []\nclass Cf
         ("setattr(Cfg, 'w', units)", "Cfg"),
         ("settings.units = units", "settings"),
         ("helper(units)", "ALPHA"),
+        ("KEEPER.keep(units)", "KEEPER"),
+        ("KEEPER.keep_all([units])", "KEEPER"),
+        ("KEEPER(units)", "KEEPER"),
+        ("KEEPER.told()", None),
+        ("keeper = Keeper(); keeper.keep(units); keeper(units)", None),
         ("ALPHA = units", None),
         ("CONFIG = {}; CONFIG['units'] = units", None),
         ("os.environ['TF_CPP_MIN_LOG_LEVEL'] = '2'", None),
@@ -46,3 +65,22 @@ def test_modules_that_the_factory_imports_are_looked_at(tmp_path: Path) -> None:
     (tmp_path / "blocks.py").write_text("KEPT = {}\ndef keep(units):\n    KEPT['units'] = units\n")
     assert changed_variable(study(model="own.py:build"), tmp_path) == "KEPT"
     assert changed_variable(study(model="mlp"), tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "call", "name"),
+    [
+        ("from blocks import KEEPER", "KEEPER.build(units)", "KEEPER"),
+        ("import blocks", "blocks.KEEPER.build(units)", "blocks"),
+        ("import blocks", "blocks.build(units)", None),
+    ],
+)
+def test_an_object_of_another_module_is_followed(
+    tmp_path: Path, line: str, call: str, name: str
+) -> None:
+    """A method is told from a function of the same name by what it is called on."""
+    (tmp_path / "own.py").write_text(f"{line}\ndef build(units):\n    {call}\n")
+    blocks = "class Keeper:\n    def build(self, units):\n        self.kept = units\n"
+    blocks += "KEEPER = Keeper()\ndef build(units): ...\n"
+    (tmp_path / "blocks.py").write_text(blocks)
+    assert changed_variable(study(model="own.py:build"), tmp_path) == name

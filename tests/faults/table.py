@@ -1,6 +1,7 @@
 """Run the fault tests and write their counts to docs/faults.md.
 
     python tests/faults/table.py
+    python tests/faults/table.py "full disk" cluster   # only faults whose names have one of these
 
 A test counts as one case unless it records a number (`record_property("cases", n)`); a failed test
 counts as one loss unless it records a number (`record_property("losses", n)`).
@@ -12,11 +13,16 @@ import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree as ET
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 BEGIN, END = "<!-- faults -->", "<!-- /faults -->"
+SOAK = "random faults"
+"""The beginning of the name of a soak's row; the latest one is kept."""
+
+HEAD = ("| fault | cases | losses |", "|---|---:|---:|")
 
 _KILLS = "tests/faults/test_kills.py"
 
@@ -112,14 +118,34 @@ FAULTS = [
 
 
 def main() -> None:
-    """Run all fault tests, print the table and write it to docs/faults.md."""
-    rows = ["| fault | cases | losses |", "|---|---:|---:|"]
-    for fault in FAULTS:
+    """Run the fault tests, print the table and write it to docs/faults.md."""
+    words = sys.argv[1:]
+    chosen = [each for each in FAULTS if not words or any(word in each.name for word in words)]
+    for fault in chosen:
         cases, losses = _count(fault)
-        rows.append(f"| {fault.name} | {cases} | {losses} |")
-        print(rows[-1], flush=True)
+        print(_row(fault.name, cases, losses), flush=True)
+        write({fault.name: (cases, losses)})
+
+
+def write(counts: Mapping[str, tuple[int, int]]) -> None:
+    """Write numbers of cases and losses to the table of docs/faults.md; other rows stay."""
     page = ROOT / "docs" / "faults.md"
-    page.write_text(_with_table(page.read_text(), "\n".join(rows)))
+    text = page.read_text()
+    before = {row.split("|")[1].strip(): row for row in _table(text)}
+    rows = before | {name: _row(name, *numbers) for name, numbers in counts.items()}
+    soaks = [name for name in rows if name.startswith(SOAK)]
+    order = [*(each.name for each in FAULTS if each.name in rows), *soaks[-1:]]
+    page.write_text(_with_table(text, "\n".join([*HEAD, *(rows[name] for name in order)])))
+
+
+def _row(name: str, cases: int, losses: int) -> str:
+    return f"| {name} | {cases} | {losses} |"
+
+
+def _table(text: str) -> list[str]:
+    """Return the rows of the table, without its head."""
+    inside = text.partition(BEGIN)[2].partition(END)[0]
+    return inside.strip().splitlines()[len(HEAD) :]
 
 
 def _count(fault: Fault) -> tuple[int, int]:

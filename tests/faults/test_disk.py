@@ -217,14 +217,26 @@ def test_one_damaged_journal_hides_no_other_study(place, undisturbed):
     """`list` shows the others, and names the damaged one on standard error."""
     home = Path(undisturbed._database).parent / ROOT / "small"
     whole = (home / "journal.jsonl").read_bytes()
-    for name, content in (("small", whole[:-9] + b"?" + whole[-8:]), ("whole", whole)):
+    for name, content in (("damaged", whole[:-9] + b"?" + whole[-8:]), ("small", whole)):
         directory = place.home.with_name(name)
         directory.mkdir(parents=True)
         (directory / "journal.jsonl").write_bytes(content)
     result = place.searchlab("list", "--json")
     assert result.exit_code == 0
     assert len(json.loads(result.stdout)) == 1
-    assert "small/journal.jsonl" in result.stderr
+    assert "damaged/journal.jsonl" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_copy_of_a_studys_directory_says_so(place, undisturbed):
+    """`list` shows it under the name that the other commands take, and says whose copy it is."""
+    home = Path(undisturbed._database).parent / ROOT / "small"
+    for name in ("copy", "small"):
+        shutil.copytree(home, place.home.with_name(name))
+    result = place.searchlab("list", "--json")
+    assert result.exit_code == 0
+    assert [each["name"] for each in json.loads(result.stdout)] == ["copy", "small"]
+    assert "copy: is a copy of study small, listed as copy" in result.stderr
     assert result.stderr.count("\n") == 1
 
 
@@ -273,6 +285,19 @@ def test_a_journal_of_another_version_is_told_from_a_damaged_one(place, undistur
 def _with_checksum(values, before: int) -> bytes:
     body = json.dumps(values, separators=(",", ":"), ensure_ascii=False)
     return f'{body[:-1]},"crc":"{zlib.crc32(body.encode(), before):08x}"}}\n'.encode()
+
+
+def test_a_note_that_cannot_be_written_leaves_nothing_running(place, undisturbed):
+    """A directory in place of mlflow.jsonl is told in one line; MLflow has all, each once."""
+    place.home.mkdir(parents=True)
+    note = place.home / "mlflow.jsonl"
+    note.mkdir()
+    result = place.run()
+    assert (result.exit_code, result.stderr.count("\n")) == (0, 1)
+    assert f"{note} cannot be written (Is a directory)" in result.stderr
+    Finished(place.cwd).check(TRIALS)
+    note.rmdir()
+    assert_as_undisturbed(place, undisturbed)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b'{"study": 1}'])

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.ray_cluster import ON_A_CLUSTER, ray_cluster
 from support.studies import run_here, write_study
 
 import searchlab
@@ -65,6 +66,13 @@ def begun(tmp_path_factory):
     return make
 
 
+@pytest.fixture(scope="module")
+def cluster():
+    """Start a Ray cluster."""
+    with ray_cluster() as cluster:
+        yield cluster
+
+
 def remove(files: list[Path]) -> None:
     for file in files:
         file.unlink()
@@ -98,10 +106,13 @@ def exchange(files: list[Path]) -> None:
         *(("inline", damage) for damage in (remove, empty, flip, exchange)),
         ("process", flip),
         ("fused", exchange),
+        pytest.param("ray", flip, marks=ON_A_CLUSTER),
     ],
 )
-def test_promoted_trials_go_on_from_lost_weights(begun, tmp_path, executor, damage):
+def test_promoted_trials_go_on_from_lost_weights(begun, tmp_path, executor, damage, request):
     """If all are lost, those that are needed are trained again, and nothing else changes."""
+    if executor == "ray":
+        request.getfixturevalue("cluster")
     first, undisturbed = begun(executor)
     shutil.copytree(first, tmp_path, dirs_exist_ok=True)
     paths = study_layout("small", tmp_path)

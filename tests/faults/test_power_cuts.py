@@ -2,19 +2,23 @@
 
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from queue import Queue
 
 import numpy as np
 import pytest
 from faults.power import WAYS, Disk, Tree, live, write
+from support.fused import TIMEOUT, Bench
 from support.studies import run_here, write_study
 
 from searchlab.core import atomic
 from searchlab.data.understood import Profile, write_profile
 from searchlab.executors.cluster.transfer import unpack_made
+from searchlab.fused.host import Host
+from searchlab.fused.messages import Ended, FromHost, Submit
 from searchlab.journal.journal import Journal, encoded, read_journal
-from searchlab.journal.layout import ROOT, sent_file, study_layout, submission_layout
+from searchlab.journal.layout import ROOT, StudyLayout, sent_file, study_layout, submission_layout
 from searchlab.journal.record import StudyRecord
 from searchlab.journal.repair import repair_journal
 from searchlab.remote.bundle import Bundle
@@ -162,6 +166,34 @@ def test_a_power_cut_is_noticed_by_these_tests(study, forgotten, monkeypatch):
         (cut.event, name.partition("/")[0]) for cut in found for name, how in cut.lost if how == way
     }
     assert lost >= {("Told", "models"), ("Stopped", "best"), ("Stopped", "refit")}
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize("way", WAYS)
+def test_a_host_speaks_of_weights_that_are_on_the_disk(tmp_path, monkeypatch, way):
+    """Trials that end together have their weights forced together, before their ends are told."""
+    bench = Bench(tmp_path, evaluation={"folds": 2}, training={"epochs": 2, "batch_size": 64})
+    jobs = [replace(bench.job(n, n_neurons=4, learning_rate=0.01), keep=True) for n in range(4)]
+    disk, told, lost = Disk(tmp_path), Queue(), list[str]()
+
+    def say(message: FromHost) -> None:
+        if isinstance(message, Ended):
+            tree = disk.after_cut(way)
+            for file in StudyLayout(tmp_path).checkpoints(message.result.number):
+                if at(tree, file.relative_to(tmp_path)) != file.read_bytes():
+                    lost.append(str(file))
+            told.put(message)
+
+    with monkeypatch.context() as patch:
+        disk.watch(patch)
+        host = Host(2, say)
+        for job in jobs:
+            host.receive(Submit(job.number, job))
+            host.build()
+        ended = [told.get(timeout=TIMEOUT).result for _ in jobs]
+    disk.close()
+    assert {len(each.weights) for each in ended} == {2}, "a checkpoint a fold"
+    assert lost == []
 
 
 # ---- every other writer

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from multiprocessing import forkserver, popen_forkserver, resource_tracker, spawn, util
-from pathlib import Path
 
 import pytest
 
@@ -14,23 +13,31 @@ from searchlab.private import python as private
 
 SERVER = """
 import os
-from searchlab.private.python import fork_server_pid, start_fork_server, temporary_directory
-assert (fork_server_pid(), temporary_directory()) == (None, None)
+import sys
+from pathlib import Path
+from searchlab.private.python import fork_server_pid, give_temporary_directory, start_fork_server
+assert fork_server_pid() is None
+if len(sys.argv) > 1:
+    give_temporary_directory(Path(sys.argv[1]))
 start_fork_server()
 first = fork_server_pid()
 os.kill(first, 0)
 start_fork_server()
 assert fork_server_pid() == first
-assert os.path.isdir(temporary_directory())
-print(temporary_directory())
+os.kill(os.getpid(), 9)
 """
 
 
-def test_start_fork_server_and_fork_server_pid_and_temporary_directory():
-    """The server is started once and known; its sockets' directory is gone at an ordinary end."""
-    command = [sys.executable, "-c", SERVER]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert not Path(done.stdout.strip()).exists()
+def test_start_fork_server_and_fork_server_pid_and_give_temporary_directory(tmp_path):
+    """The server is started once and known; its sockets are where they were told to be."""
+    given = tmp_path / "given"
+    given.mkdir()
+    for arguments, left in (([str(given)], 0), ([], 1)):
+        command = [sys.executable, "-c", SERVER, *arguments]
+        done = subprocess.run(command, env={**os.environ, "TMPDIR": str(tmp_path)}, check=False)
+        assert done.returncode == -9
+        assert len(list(given.iterdir())) == 1
+        assert len(list(tmp_path.glob("pymp-*"))) == left, "what Python makes stays after kill -9"
     public = [*multiprocessing.__all__, *dir(multiprocessing.get_context("forkserver"))]
     assert [name for name in public if "forkserver" in name] == ["set_forkserver_preload"] * 2
 

@@ -141,14 +141,22 @@ def test_a_dry_run_without_a_cluster_is_refused(project):
 
 
 def test_a_directory_of_data_has_no_link_out_of_it(project):
-    """A link below a directory of data is refused: the study names the directory, not the link."""
+    """Its data files are sent, hidden ones are not, and a link that leads out is refused."""
     kinds = project / "studies" / "kinds"
     for kind in ("good", "bad"):
         (kinds / kind).mkdir(parents=True)
         (kinds / kind / "a.txt").write_text(kind)
+    (kinds / ".cache").mkdir()
+    for name in (".cache/key", "good/.DS_Store", "bad/Thumbs.db"):
+        (kinds / name).write_text("the system's own")
     (kinds / "bad" / "b.txt").symlink_to("/etc/passwd")
     path = project / "studies" / "houses.yaml"
     path.write_text(STUDY.replace(", target: price", "") % ("kinds", "mine.py:build"))
+    link = kinds / "bad" / "b.txt"
+    link.unlink()
+    sent = {each.partition("kinds/")[2] for each in bundle(load_study(path), {}, None).files}
+    assert sent - {""} == {"good/a.txt", "bad/a.txt"}
+    link.symlink_to("/etc/passwd")
     with pytest.raises(InputError, match=r"b\.txt is a link to /etc/passwd, outside of"):
         bundle(load_study(path), {}, None)
 

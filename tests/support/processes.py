@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable
 
 import psutil
 
 
-def wait_until_gone(processes: Iterable[psutil.Process]) -> None:
+def wait_until_gone(processes: Iterable[psutil.Process], seconds: float = math.inf) -> None:
     """Wait until no process runs; one that nobody has reaped yet is gone, too."""
-    left = list(processes)
+    left, end = list(processes), time.monotonic() + seconds
     while left := [process for process in left if _lives(process)]:
+        assert time.monotonic() < end, f"still there after {seconds:g} s: {left}"
         time.sleep(0.05)
 
 

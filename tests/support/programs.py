@@ -22,6 +22,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,9 @@ _PRELOADED = [
 ]
 _MESSAGE = 1 << 20  # bytes of a request at most
 _STREAMS = 3
+
+CLOCK = "SEARCHLAB_TEST_CLOCK"
+"""The variable that names a program's file with the seconds by which its clock is ahead."""
 
 
 def run(directory: Path, *arguments: object, **environment: str) -> subprocess.CompletedProcess:
@@ -240,10 +244,25 @@ def _become(request: dict, streams: list[int]) -> None:
     sys.argv = [request["module"], *request["arguments"]]
     sys.path[0] = request["directory"]
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if CLOCK in os.environ:
+        _follow_clock(Path(os.environ[CLOCK]))
     if request["module"] == "mlflow":
         _serve_here()
     else:
         _fork_the_fork_server()
+
+
+def _follow_clock(file: Path) -> None:
+    """Set this program's clock by a file, at any time, as somebody may set that of a machine."""
+    from searchlab.core import steady
+
+    right = time.time
+
+    def told() -> float:
+        return right() + float(file.read_text())
+
+    time.time = told
+    steady._OFFSET = told() - time.monotonic()
 
 
 def _serve_here() -> None:
@@ -280,7 +299,10 @@ def _fork_the_fork_server() -> None:
         if "multiprocessing.forkserver" not in command:
             return start(path, arguments, descriptors)
         request = {"command": command, "wanted": list(descriptors), "environment": {**os.environ}}
-        socket.send_fds(ours, [json.dumps(request).encode()], [0, 1, 2, *descriptors])
+        try:
+            socket.send_fds(ours, [json.dumps(request).encode()], [0, 1, 2, *descriptors])
+        except OSError:  # it has been killed, and this is another one
+            return start(path, arguments, descriptors)
         return child
 
     util.spawnv_passfds = spawnv_passfds

@@ -11,7 +11,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -98,6 +99,21 @@ class RayCluster:
     def _processes(self, name: str) -> list[psutil.Process]:
         found = [each for each in psutil.process_iter(["name"]) if each.info["name"] == name]
         return [each for each in found if str(self._directory) in command_of(each)]
+
+
+@contextmanager
+def ray_cluster(nodes: int = 2) -> Iterator[RayCluster]:
+    """Start a cluster that drivers of this process connect to, for the duration of the block."""
+    before = dict(os.environ)
+    os.environ.update(ENVIRONMENT)
+    cluster = RayCluster(nodes)
+    os.environ["RAY_ADDRESS"] = cluster.address
+    try:
+        yield cluster
+    finally:
+        cluster.close()
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def actors_below(process: psutil.Process, of: str = "ray::No") -> list[psutil.Process]:

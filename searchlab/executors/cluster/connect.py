@@ -19,7 +19,7 @@ import time
 import psutil
 
 from searchlab.core.children import ends_with_parent
-from searchlab.core.loopback import is_loopback
+from searchlab.core.loopback import host_and_port, is_loopback, with_port
 from searchlab.errors import InputError, SearchlabError
 from searchlab.private.ray import cluster_of, silence_dead_nodes, start_command
 
@@ -50,9 +50,9 @@ class Connection:
             SearchlabError: if the cluster cannot be reached or denies access.
         """
         host, port = _address(given or os.environ.get(ADDRESS, ""))
-        self.address = f"{host}:{port}"
+        self.address = with_port(host, port)
         _reach(host, port)
-        self._own = None if _has_node(host, port) else _start_node(self.address)
+        self._own = None if _has_node(host, port) else _start_node(host, port)
         try:
             _init(self.address)
         except BaseException:
@@ -90,19 +90,20 @@ class Connection:
 
 
 def _address(given: str) -> tuple[str, int]:
-    host, _, port = given.rpartition(":") if ":" in given else (given, "", str(_PORT))
-    if host in ("", "auto") or not port.isdigit() or "/" in host:
+    found = host_and_port(given)
+    if found is None or found[0] in ("", "auto"):
         what = f"{given!r} is not a Ray cluster's address" if given else "no address is given"
         raise InputError(
             f"{what}: give the head node's address, as --address 10.0.0.1:6379 or in {ADDRESS}"
         )
+    host, port = found
     if not is_loopback(host) and not _has_token():
         raise InputError(
             f"the cluster at {given} is not on this machine, and a cluster without a token runs "
             "code from anybody: start its nodes and this command with RAY_AUTH_MODE=token and "
             "the same RAY_AUTH_TOKEN"
         )
-    return host, int(port)
+    return host, _PORT if port is None else port
 
 
 def _has_token() -> bool:
@@ -115,14 +116,16 @@ def _reach(host: str, port: int) -> None:
         socket.create_connection((host, port), timeout=_REACH).close()
     except OSError as error:
         raise SearchlabError(
-            f"there is no Ray cluster at {host}:{port} ({error.strerror or error}): start it there "
-            "with `ray start --head`, or correct the address"
+            f"there is no Ray cluster at {with_port(host, port)} ({error.strerror or error}): "
+            "start it there with `ray start --head`, or correct the address"
         ) from None
 
 
 def _has_node(host: str, port: int) -> bool:
     """Return whether one of the cluster's nodes runs on this machine."""
-    ours = {host, _resolved(host), *(["127.0.0.1", _own_address()] if is_loopback(host) else [])}
+    ours = {host, *_resolved(host)}
+    if is_loopback(host):
+        ours |= {"127.0.0.1", "::1", _own_address()}
     for process in psutil.process_iter(["name", "cmdline"]):
         theirs = cluster_of(process.info["name"], process.info["cmdline"] or ())
         if theirs is not None and theirs[0] in ours and theirs[1] == str(port):
@@ -130,10 +133,10 @@ def _has_node(host: str, port: int) -> bool:
     return False
 
 
-def _resolved(host: str) -> str:
+def _resolved(host: str) -> set[str]:
     with contextlib.suppress(OSError):
-        return socket.gethostbyname(host)
-    return host
+        return {str(address[0]) for *_, address in socket.getaddrinfo(host, None)}
+    return set()
 
 
 def _own_address() -> str:
@@ -143,13 +146,14 @@ def _own_address() -> str:
     return str(get_node_ip_address())
 
 
-def _start_node(address: str) -> subprocess.Popen[bytes]:
+def _start_node(host: str, port: int) -> subprocess.Popen[bytes]:
     """Start a node without resources on this machine; it ends with this process.
 
     Raises:
         SearchlabError: if the node does not start.
     """
     without = ("--num-cpus=0", "--num-gpus=0", "--block", "--disable-usage-stats")
+    address = with_port(host, port)
     command = start_command(f"--address={address}", *without)
     process = subprocess.Popen(  # noqa: S603 - our own words
         command,
@@ -159,10 +163,9 @@ def _start_node(address: str) -> subprocess.Popen[bytes]:
         start_new_session=True,  # only this process acts on Ctrl-C
         preexec_fn=ends_with_parent(signal.SIGTERM),  # noqa: PLW1509
     )
-    host, _, port = address.rpartition(":")
     until = time.monotonic() + _JOIN
     while process.poll() is None and time.monotonic() < until:
-        if _has_node(host, int(port)):
+        if _has_node(host, port):
             return process
         time.sleep(0.2)
     process.kill()

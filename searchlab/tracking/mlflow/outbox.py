@@ -52,6 +52,7 @@ class Outbox:
         self._urgent = False
         self._closing = self._over = False
         self._problem: str | None = None
+        self._unnoted: str | None = None  # why what was sent could not be noted
         self._failing: float | None = None
         self._taken = self._sent = self._first = self._known = 0
         self._store: MlflowStore | None = None
@@ -77,7 +78,7 @@ class Outbox:
 
     @property
     def problem(self) -> str | None:
-        """Return why the last attempt failed, in one line, or None if it did not."""
+        """Return why the last attempt failed or could not be noted, in one line, or None."""
         return self._problem
 
     def put(self, entries: Iterable[Entry]) -> None:
@@ -126,7 +127,7 @@ class Outbox:
                 self._pause(delay)
                 delay = min(2 * delay, _LONGEST)
             else:
-                self._problem, self._failing, delay = None, None, _FIRST
+                self._problem, self._failing, delay = self._unnoted, None, _FIRST
 
     def _wait_for_work(self) -> bool:
         """Wait until a batch is due; return False when there is nothing left to wait for."""
@@ -171,9 +172,21 @@ class Outbox:
             finally:
                 if store is self._store and not self._over:
                     # With the runs that were created, even if the batch failed.
-                    store.state.save(self._study.directory)
+                    self._note(store.state)
             self._sent, self._batch = self._batch.until, None
-            self._problem = self._failing = None
+            self._problem, self._failing = self._unnoted, None
+
+    def _note(self, state: State) -> None:
+        """Note what has been sent; without the note it is found in the store again."""
+        try:
+            state.save(self._study.directory)
+        except OSError as error:
+            self._unnoted = (
+                f"{StudyLayout(self._study.directory).mlflow} cannot be written "
+                f"({error.strerror}): make room, or take away what is in its place"
+            )
+        else:
+            self._unnoted = None
 
     def _refuse_another_file(self) -> None:
         """Notice a SQLite file that was removed or replaced: its connections know nothing of that.

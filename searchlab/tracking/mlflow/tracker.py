@@ -119,7 +119,7 @@ def follow(context: TrackerContext) -> MlflowTracker:
 
 
 def backlog(trackers: Iterable[Tracker], name: str, option: str | None) -> Iterator[str]:
-    """Yield a line for each MLflow tracker whose store lacks something of the study.
+    """Yield a line for each MLflow tracker that had a problem until the end.
 
     Args:
         trackers: the trackers of the study, closed.
@@ -127,10 +127,14 @@ def backlog(trackers: Iterable[Tracker], name: str, option: str | None) -> Itera
         option: the tracking URI as the user gave it, or None.
     """
     for tracker in trackers:
-        if isinstance(tracker, MlflowTracker) and tracker.pending:
+        if not isinstance(tracker, MlflowTracker):
+            continue
+        if tracker.pending:
             where = f" --tracking-uri {redact(option)}" if option else ""
             yield (
                 f"MLflow lacks the last {tracker.pending} events: "
                 f"{tracker.problem or 'the store took too long'}; nothing is lost: once it is "
                 f"back, searchlab sync {name}{where}"
             )
+        elif tracker.problem:
+            yield f"{tracker.problem}; MLflow has all of study {name}"
