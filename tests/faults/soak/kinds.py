@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 from faults.disks import fill
@@ -89,13 +90,14 @@ def full_disk(study: Soaked) -> bool:
     """Fill the disk until the driver ends or half a minute has passed; then make room again."""
     if not study.full:
         return False
-    filler = study.cwd / "filler"
-    end = time.monotonic() + 30
+    end, fillers = time.monotonic() + 30, list[Path]()
     while study.runs and time.monotonic() < end:
-        fill(filler)
+        fillers.append(study.cwd / f"filler-{len(fillers)}")  # what was removed since made room
+        fill(fillers[-1])
         time.sleep(0.1)
     ended = not study.runs
-    filler.unlink()
+    for each in fillers:
+        each.unlink()
     if ended:
         said = study.words()
         assert study.code in (0, 2), said

@@ -128,15 +128,15 @@ class Soaked:
         assert self._program is not None
         return psutil.Process(self._program.pid)
 
-    def fork_servers(self) -> list[psutil.Process]:
-        """Return the parents of its workers."""
-        return [each for each in self.driver.children() if each.children()]
-
     def workers(self) -> list[psutil.Process]:
         """Return the processes that train, other than its own."""
         if self.cluster is not None:
             return self.cluster.trainings()
-        return [each for server in self.fork_servers() for each in server.children()]
+        return [each for child in self.driver.children() for each in child.children()]
+
+    def fork_servers(self) -> list[psutil.Process]:
+        """Return the processes that its workers were forked from."""
+        return list({each.parent() for each in self.workers()} - {None})
 
     def set_clock(self, seconds: float) -> None:
         """Set the driver's clock ahead of the machine's."""
