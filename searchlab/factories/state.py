@@ -61,7 +61,8 @@ class _Objects:
                 if isinstance(getattr(node, "value", None), ast.Call):
                     names.update(_made(node))
             classes += [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
-        functions = [each for of in classes for each in of.body if isinstance(each, _FUNCTIONS)]
+        bodies = [node for each in classes for node in each.body]
+        functions = [node for node in bodies if isinstance(node, _FUNCTIONS)]
         methods, before = set[str](), -1
         while before < len(methods):  # a method may call another one
             before = len(methods)
@@ -81,12 +82,14 @@ class _Objects:
 def _changes_itself(method: ast.FunctionDef | ast.AsyncFunctionDef, others: set[str]) -> bool:
     """Return whether a method changes its object, also by `others` of its methods."""
     arguments = [*method.args.posonlyargs, *method.args.args]
-    itself = arguments[0].arg if arguments else ""
+    if not arguments:
+        return False
+    itself = arguments[0].arg
     for node in ast.walk(method):
         for target in _targets(node):
             if not isinstance(target, ast.Name) and _base(target) == itself:
                 return True
-        if isinstance(node, ast.Call) and _called_on(node, others) == itself != "":
+        if isinstance(node, ast.Call) and _called_on(node, others) == itself:
             return True
     return False
 
