@@ -107,7 +107,10 @@ class Soak:
                 self.counts.losses += 1
                 study.kill()
                 study.save(self.directory / f"lost-{number}")
-                print(f"LOST {number}: {case}: {'; '.join(study.story)}\n{traceback.format_exc()}")
+                print(
+                    f"LOST {number}: {case}: {'; '.join(study.story)}\n{traceback.format_exc()}",
+                    flush=True,
+                )
             else:
                 print(f"{number}: {case}: {'; '.join(study.story)}", flush=True)
 
