@@ -100,6 +100,10 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path, *, lasting: bool = True)
         for group in fields(checkpoint)
         for index, value in enumerate(getattr(checkpoint, group.name))
     }
+    try:
+        make_directory(path.parent.parent)  # that of all trials, for which no file is forced later
+    except OSError as error:
+        raise _unwritable(path, error) from error
     with moved_to(path, lasting=lasting) as scratch, scratch.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
     return file_digest(path)

@@ -173,7 +173,7 @@ def test_a_power_cut_is_noticed_by_these_tests(study, forgotten, monkeypatch):
 def test_a_host_speaks_of_weights_that_are_on_the_disk(tmp_path, monkeypatch, way):
     """Trials that end together have their weights forced together, before their ends are told."""
     bench = Bench(tmp_path, evaluation={"folds": 2}, training={"epochs": 2, "batch_size": 64})
-    jobs = [replace(bench.job(n, n_neurons=4, learning_rate=0.01), keep=True) for n in range(4)]
+    jobs = [replace(bench.job(n, rate=0.01 * (n + 1)), keep=True) for n in range(4)]
     disk, told, lost = Disk(tmp_path), Queue(), list[str]()
 
     def say(message: FromHost) -> None:
