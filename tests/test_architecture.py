@@ -17,12 +17,12 @@ ROOT = Path(searchlab.__file__).parent
 ROOMS: dict[str, set[str]] = {
     "__main__": {"cli"},
     "cli": {"remote", "engine", "registry", "tracking", "report", "executors", "inference"}
-    | {"data", "journal", "study", "private", "core"},
+    | {"data", "journal", "study", "core"},
     "__init__": {"api", "registry", "report", "inference", "study", "core"},
     "api": {"engine", "registry", "report", "tracking", "inference", "journal", "study", "core"},
     "testing": {"tracking", "backends", "executors", "training", "data"}
     | {"journal", "study", "core"},
-    "remote": {"engine", "tracking", "report", "executors", "factories"}
+    "remote": {"engine", "tracking", "report", "executors", "data", "factories"}
     | {"journal", "study", "private", "core"},
     "engine": {"tracking", "report", "backends", "executors", "training", "data", "factories"}
     | {"journal", "study", "core"},
