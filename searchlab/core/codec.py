@@ -108,24 +108,36 @@ def _generic(hint: Any, origin: Any, arguments: tuple[Any, ...]) -> _Decoder:
 
 def _dataclass(kind: type[DataclassInstance]) -> _Decoder:
     hints = get_type_hints(kind)
-    decoders = {each.name: _decoder(hints[each.name]) for each in fields(kind)}
-    pairs = list(decoders.items())
+    if any(each.kw_only for each in fields(kind)):
+        raise TypeError(f"{kind.__name__} has no coding: it takes fields by name only")
+    names = [each.name for each in fields(kind)]
+    known = frozenset(names)
+    parts = [(name, _kept(hints[name]), _decoder(hints[name])) for name in names]
 
     def read(values: Any) -> Any:
         if not isinstance(values, dict):
             raise _unexpected(values, "an object")
-        if values.keys() != decoders.keys():
-            _refuse_keys(values, decoders)
+        if values.keys() != known:
+            _refuse_keys(values, known)
         try:
-            found = {name: of(values[name]) for name, of in pairs}
+            found = [
+                value if type(value := values[name]) in kept else of(value)
+                for name, kept, of in parts
+            ]
         except CodecError:
-            raise _located((name, of, values[name]) for name, of in pairs) from None
+            raise _located((name, of, values[name]) for name, _, of in parts) from None
         try:
-            return kind(**found)
+            return kind(*found)
         except ValueError as error:
             raise CodecError(str(error)) from None
 
     return read
+
+
+def _kept(hint: Any) -> frozenset[Any]:
+    """Return the types of values that a hint decodes to themselves: most values are such ones."""
+    members = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    return _exact({each for each in members if each in _PLAIN})
 
 
 def _refuse_keys(values: Iterable[str], known: Iterable[str]) -> None:
@@ -210,13 +222,15 @@ def _tuple(members: tuple[Any, ...]) -> _Decoder:
 def _mapping(key: Any, member: Any) -> _Decoder:
     if key not in (str, int):
         raise TypeError(f"a mapping by {key} has no coding")
-    decoder = _decoder(member)
+    decoder, kept = _decoder(member), _kept(member)
 
     named = _number if key is int else str
 
     def read(values: Any) -> dict[Any, Any]:
         if not isinstance(values, dict):
             raise _unexpected(values, "an object")
+        if key is str and kept.issuperset(map(type, values.values())):
+            return values.copy()
         try:
             return {named(name): decoder(value) for name, value in values.items()}
         except CodecError:

@@ -6,13 +6,15 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+_MANY = 100_000  # objects made, less those that are gone
+
 
 @contextmanager
 def no_collection() -> Iterator[None]:
     """Do not look for garbage meanwhile: of a journal's entries none is any.
 
     The collector looks at all objects each time that their number has grown by a quarter, which is
-    a third of the time to read a long journal.
+    a third of the time to read a long journal. Nor are very many looked at afterwards.
     """
     before = gc.isenabled()
     gc.disable()
@@ -20,4 +22,6 @@ def no_collection() -> Iterator[None]:
         yield
     finally:
         if before:
+            if gc.get_count()[0] > _MANY:
+                gc.freeze()
             gc.enable()

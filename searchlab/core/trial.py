@@ -30,7 +30,7 @@ class Decision(StrEnum):
     """The study is interrupted; the trial has no outcome and runs again on resume."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Suggestion:
     """The params that a backend wants to try.
 
@@ -57,7 +57,7 @@ class Suggestion:
         return {name: value for name, value in self.params.items() if "." not in name}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Trial:
     """A suggestion with the number that the loop gave it, and the seed of its trainings."""
 
@@ -83,7 +83,7 @@ class Known:
     value: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Report:
     """The metrics at the end of one epoch of one training.
 
@@ -149,7 +149,7 @@ class Failure:
     kind: FailureKind = FailureKind.ERROR
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """The end of a trial.
 

@@ -39,6 +39,7 @@ from searchlab.journal.home import StudyHome
 from searchlab.journal.journal import Journal, read_journal
 from searchlab.journal.layout import STRAYS
 from searchlab.journal.record import StudyRecord
+from searchlab.report.brief import keep_brief
 from searchlab.study.changes import differences
 from searchlab.study.file import StudyFile
 from searchlab.study.folds import refuse_folds
@@ -110,6 +111,7 @@ def run_study(
                     tracker.replay(entries)
                 else:
                     _work(files, entries, record, tracker, interrupt, say, looks)
+                    keep_brief(record, home.paths)
             return record
         finally:
             home.discard_if_empty()  # under the lock: another process may be about to begin

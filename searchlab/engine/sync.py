@@ -6,8 +6,9 @@ import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from searchlab.core.garbage import no_collection
 from searchlab.errors import TrackingError
-from searchlab.journal.home import StudyHome, load_record
+from searchlab.journal.home import StudyHome, require_study
 from searchlab.journal.ids import StudyIds
 from searchlab.journal.journal import read_journal
 from searchlab.tracking.base import Render
@@ -45,12 +46,14 @@ def sync_study(name: str, cwd: Path, uri: str, render: Render) -> Synced:
         JournalError: if its journal is damaged.
         TrackingError: if the store did not accept everything; the next call sends the rest.
     """
-    load_record(name, cwd)  # before the lock, which would create a directory for a missing study
+    require_study(name, cwd)  # before the lock, which would create a directory for a missing study
     home = StudyHome(name, cwd)
     with home.locked():
         tracker = MlflowTracker(uri, home.directory, _LONGEST, render=render)
         with contextlib.closing(tracker):
-            tracker.replay(list(read_journal(home.paths.journal)))
+            with no_collection():
+                entries = list(read_journal(home.paths.journal))
+            tracker.replay(entries)
     ids = read_ids(home.directory)
     if tracker.pending or tracker.problem or ids is None:
         raise TrackingError(

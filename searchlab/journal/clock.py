@@ -30,13 +30,14 @@ class Clock:
     def apply(self, event: Event) -> None:
         """Update the time with the next event."""
         match event:
+            case Reported():  # most are
+                number = event.report.number
+                self._reports[number] += 1
+                time = self._starts[number] + self._reports[number]
+                self.now = max(self.now, time)  # a repeated trial starts in the past
             case Asked(trial):
                 self._starts[trial.number] = self.now
                 self._reports[trial.number] = 0
-            case Reported(report):
-                self._reports[report.number] += 1
-                time = self._starts[report.number] + self._reports[report.number]
-                self.now = max(self.now, time)  # a repeated trial starts in the past
             case Retried(number):
                 self._reports[number] = 0
             case Resumed():

@@ -52,7 +52,7 @@ class Resumed:
     ending: Ending = field(default_factory=Ending)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Asked:
     """The backend suggested a trial."""
 
@@ -66,7 +66,7 @@ class Waited:
     number: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Reported:
     """A training finished an epoch."""
 
@@ -86,7 +86,7 @@ class Retried:
     error: Failure
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Told:
     """A trial ended."""
 
@@ -185,7 +185,7 @@ Event = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """An event and the time of its writing, in seconds since the epoch by `core.steady`."""
 

@@ -104,14 +104,21 @@ def load_record(name: str, cwd: Path) -> StudyRecord:
         InputError: if there is no such study; names the existing ones.
         JournalError: if its journal is damaged.
     """
-    entries = read_journal(study_layout(name, cwd).journal) if is_name(name) else []
+    require_study(name, cwd)
     with no_collection():
-        record = StudyRecord(entries)
-    if record.started is None:
+        return StudyRecord(read_journal(study_layout(name, cwd).journal))
+
+
+def require_study(name: str, cwd: Path) -> None:
+    """Check that there is a study of this name in this working directory.
+
+    Raises:
+        InputError: if there is none; names the existing ones.
+    """
+    if not (is_name(name) and _begun(study_layout(name, cwd).journal)):
         names = ", ".join(study_names(cwd)) or "none yet"
         where = "this directory" if cwd.resolve() == Path.cwd() else str(cwd)
         raise InputError(f"there is no study {name!r} in {where}; there is: {names}")
-    return record
 
 
 def load_folds(name: str, cwd: Path) -> list[StudyRecord]:
@@ -142,6 +149,8 @@ def _begun(journal: Path) -> bool:
     try:
         with journal.open("rb") as file:
             return file.readline().endswith(b"\n")
+    except (FileNotFoundError, NotADirectoryError):
+        return journal.is_symlink()
     except OSError:  # reading the whole journal will report this error
         return True
 

@@ -30,7 +30,7 @@ from searchlab.study.ending import Ending
 from searchlab.study.spec import StudySpec
 
 
-@dataclass
+@dataclass(slots=True)
 class TrialRecord:
     """A trial and what happened to it.
 
@@ -106,26 +106,26 @@ class StudyRecord:
         Raises:
             JournalError: if the entry does not fit the previous ones.
         """
-        event = entry.event
+        event, before = entry.event, self._latest
         if self.started is None and not isinstance(event, Started):
             raise _unfit(f"it begins with {type(event).__name__}")
-        if isinstance(event, Resumed) and self._since is not None:
-            # The previous process died unrecorded; nobody worked from its last entry to this one.
-            self._seconds += self._latest - self._since
         self._latest = entry.time
         match event:
+            case Reported():  # most are
+                self._trial(event.report.number).reports.append(event.report)
             case Started():
                 if self.started is not None:
                     raise _unfit("it begins twice")
                 self.started = event
                 self._spec = _spec(event)
             case Resumed():
+                if self._since is not None:
+                    # The last process died unrecorded; nobody worked since its last entry.
+                    self._seconds += before - self._since
                 self._resume(event, entry.time)
             case Asked():
                 number = event.trial.number
                 self._open[number] = self.trials[number] = TrialRecord(event.trial, entry.time)
-            case Reported():
-                self._trial(event.report.number).reports.append(event.report)
             case Retried() | Retrained():
                 self._again(event, entry.time)
             case Told():
@@ -201,9 +201,10 @@ class StudyRecord:
         return () if number is None else self._trial(number).weights
 
     def _trial(self, number: int) -> TrialRecord:
-        if number not in self.trials:
-            raise _unfit(f"trial {number} was never begun")
-        return self.trials[number]
+        try:
+            return self.trials[number]
+        except KeyError:
+            raise _unfit(f"trial {number} was never begun") from None
 
     def _resume(self, event: Resumed, time: float) -> None:
         self.budget, self.stopped, self._since = event, None, time

@@ -70,10 +70,26 @@ def load_brief(name: str, cwd: Path) -> Brief:
         return kept.brief
     brief = brief_of(load_record(name, cwd), paths.directory)
     if state is not None and state == _state(paths):  # no process has written meanwhile
-        with suppress(OSError, ValueError), whole_file(paths.brief, lasting=False) as scratch:
-            values = encode(_Kept(__version__, *state, brief))
-            scratch.write_text(sealed(values, allow_nan=False), encoding="utf-8")
+        _write(paths, state, brief)
     return brief
+
+
+def keep_brief(record: StudyRecord, paths: StudyLayout) -> None:
+    """Keep a study in brief, so that even the first `list` need not read its journal.
+
+    Args:
+        record: the study, to the last line of its journal.
+        paths: of the study, which no other process writes to.
+    """
+    if (state := _state(paths)) is not None:
+        _write(paths, state, brief_of(record, paths.directory))
+
+
+def _write(paths: StudyLayout, state: tuple[str, int, int], brief: Brief) -> None:
+    """Write a brief; one that cannot be written costs only time."""
+    with suppress(OSError, ValueError), whole_file(paths.brief, lasting=False) as scratch:
+        values = encode(_Kept(__version__, *state, brief))
+        scratch.write_text(sealed(values, allow_nan=False), encoding="utf-8")
 
 
 def _state(paths: StudyLayout) -> tuple[str, int, int] | None:

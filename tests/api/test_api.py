@@ -19,6 +19,7 @@ import pytest
 import searchlab
 from searchlab.engine import plugins
 from searchlab.journal.events import Told
+from searchlab.report import brief
 from searchlab.study.spec import StudySpec
 from searchlab.testing import TrivialExecutor, bowl
 from searchlab.tracking.memory import MemoryTracker
@@ -68,6 +69,14 @@ def test_a_study_of_plain_keys_and_space_types_runs(formula, tmp_path):
     assert sum(isinstance(entry.event, Told) for entry in followed.entries) == 4
     assert followed.closed
     assert searchlab.load_study("small", tmp_path) == result
+
+
+def test_a_study_is_listed_without_reading_its_journal(formula, tmp_path, monkeypatch):
+    """Whoever ran it has left it in brief."""
+    result = searchlab.run_study(KEYS, directory=tmp_path)
+    monkeypatch.setattr(brief, "load_record", lambda *_: pytest.fail("the journal is read"))
+    row = brief.load_brief("small", tmp_path).row
+    assert (row.trials, row.best, row.state) == (4, result.best.value, "finished")
 
 
 def test_the_keys_of_a_file_a_mapping_and_a_spec_are_the_same_study(formula, tmp_path):

@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from searchlab.journal.journal import Journal, encoded
+from searchlab.journal.journal import Journal, encoded, read_journal
 from searchlab.journal.layout import study_layout
 from searchlab.journal.record import StudyRecord
 from searchlab.report import brief
-from searchlab.report.brief import brief_of, load_brief
+from searchlab.report.brief import brief_of, keep_brief, load_brief
 from searchlab.testing import entries as make
 
 
@@ -41,6 +41,18 @@ def test_a_journal_is_read_once(paths, tmp_path, loads):
     expected = brief_of(StudyRecord(make.small_study()), paths.directory)
     assert load_brief("housing", tmp_path) == expected
     assert load_brief("housing", tmp_path) == expected
+    assert loads == ["housing"]
+
+
+def test_what_a_run_keeps_spares_the_first_reading(paths, tmp_path, loads):
+    """It is what reading the journal gives, until there is another line."""
+    record = StudyRecord(read_journal(paths.journal))
+    keep_brief(record, paths)
+    assert load_brief("housing", tmp_path) == brief_of(record, paths.directory)
+    assert loads == []
+    with Journal(paths.journal) as journal:
+        journal.append(make.RESUMED)
+    load_brief("housing", tmp_path)
     assert loads == ["housing"]
 
 
