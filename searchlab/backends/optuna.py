@@ -119,7 +119,7 @@ class OptunaBackend:
         self._exhausted = False
         sampler, pruner = _split(options.sampler)[0], _split(options.pruner)[0]
         self.prunes = pruner != "none"
-        self._resumable = sampler in optuna_state.SAMPLERS and pruner in optuna_state.PRUNERS
+        self._resumable = sampler in optuna_state.SAMPLERS
         if sampler in _BLIND["sampler"] and pruner in _BLIND["pruner"]:
             self.at_once = None
         with without_remarks():
@@ -187,8 +187,13 @@ class OptunaBackend:
             self._exhausted = True
 
     def snapshot(self) -> Mapping[str, Any] | None:
-        """Return the sampler's state; None for samplers and pruners with a state of their own."""
-        return optuna_state.keep(self._study, self._trials) if self._resumable else None
+        """Return the sampler's and the pruner's state; None for samplers with one of their own.
+
+        None also once the whole space was tried, as no state of Optuna's tells that.
+        """
+        if not self._resumable or self._exhausted:
+            return None
+        return optuna_state.keep(self._study, self._trials, len(self._problem.known))
 
     def restore(self, past: Sequence[base.Past], kept: Mapping[str, Any]) -> None:
         """Add the trials to the study, and let the sampler go on from its state.
@@ -197,7 +202,7 @@ class OptunaBackend:
             ValueError: if the state does not fit.
         """
         if not self._resumable:
-            raise ValueError("this sampler or pruner has a state of its own")
+            raise ValueError("this sampler has a state of its own")
         with without_remarks():
             self._trials = optuna_state.restore(self._study, past, kept, self._problem)
 

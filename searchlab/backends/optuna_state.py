@@ -16,18 +16,25 @@ from searchlab.private.optuna import (
     open_trial,
     param_groups,
     random_states,
+    resource_of,
     restore_param_groups,
+    restore_resource,
+    restore_study_notes,
+    study_notes,
 )
 
 if TYPE_CHECKING:
     import optuna
     from optuna.trial import FrozenTrial
 
-SAMPLERS = ("tpe", "random")
-"""Samplers whose state is known here; those with another are replayed."""
+SAMPLERS = ("tpe", "random", "nsgaii", "nsgaiii", "qmc", "brute_force")
+"""Samplers whose state is known here; those with another are replayed.
 
-PRUNERS = ("median", "percentile", "threshold", "none")
-"""Pruners that look at nothing but the reports."""
+CMA-ES notes a pickle, which no file may bring back, and Gaussian processes keep their kernels.
+"""
+
+_PASSING = "tpe:"
+"""The beginning of notes that only matter until their trial ends."""
 
 _WORDS = 624  # of the state of NumPy's Mersenne Twister
 
@@ -53,24 +60,46 @@ class Kept:
     Attributes:
         random: the sampler's random generators.
         groups: the groups of params, or None.
-        notes: what the sampler noted with each open trial, by number.
+        notes: what sampler and pruner noted with each open trial, by number, and with ended ones.
+        study: what the sampler noted with the study.
+        resource: what the pruner took from the first trials, or None.
     """
 
     random: tuple[Random, ...]
     groups: tuple[tuple[str, ...], ...] | None
-    notes: Mapping[int, Mapping[str, str]]
+    notes: Mapping[int, Mapping[str, Any]]
+    study: Mapping[str, Any]
+    resource: int | None
 
 
-def keep(study: optuna.Study, running: Mapping[int, optuna.Trial]) -> dict[str, Any]:
-    """Return the state of a study as plain values; `running` are its open trials."""
+def keep(study: optuna.Study, running: Mapping[int, optuna.Trial], first: int) -> dict[str, Any]:
+    """Return the state of a study as plain values.
+
+    Args:
+        study: the study.
+        running: its open trials by number.
+        first: how many trials of other studies come before number 0.
+    """
     groups = param_groups(study.sampler)
     return encode(
         Kept(
             tuple(map(_random, random_states(study.sampler))),
             None if groups is None else tuple(map(tuple, groups)),
-            {number: notes_of(trial) for number, trial in running.items()},
+            _lasting(study, first) | {number: notes_of(one) for number, one in running.items()},
+            study_notes(study),
+            resource_of(study.pruner),
         )
     )
+
+
+def _lasting(study: optuna.Study, first: int) -> dict[int, Mapping[str, Any]]:
+    """Return the notes with trials that matter after their end, where there are any."""
+    found: dict[int, Mapping[str, Any]] = {}
+    for number, trial in enumerate(study.get_trials(deepcopy=False)[first:]):
+        notes = trial.system_attrs
+        if notes and (kept := {k: v for k, v in notes.items() if not k.startswith(_PASSING)}):
+            found[number] = kept
+    return found
 
 
 def restore(
@@ -84,9 +113,10 @@ def restore(
     kept = decode(Kept, values)
     generators = random_states(study.sampler)
     opened = {each.number for each in past if each.outcome is None}
+    asked = {each.number for each in past}
     grouped = param_groups(study.sampler) is not None
     groups = [name for group in kept.groups or () for name in group]
-    if len(kept.random) != len(generators) or kept.notes.keys() != opened:
+    if len(kept.random) != len(generators) or not opened <= kept.notes.keys() <= asked:
         raise ValueError("the snapshot is of another sampler or of other trials")
     if grouped != (kept.groups is not None) or not set(groups) <= problem.space.domains.keys():
         raise ValueError("the snapshot is of another space")
@@ -95,6 +125,9 @@ def restore(
     if kept.groups is not None:
         distributions = {name: optuna_distribution(domain) for name, domain in problem.space}
         restore_param_groups(study.sampler, kept.groups, distributions)
+    restore_study_notes(study, kept.study)
+    if kept.resource is not None:
+        restore_resource(study, kept.resource)
     running = {number: open_trial(study, first + number) for number in sorted(opened)}
     for generator, state in zip(generators, kept.random, strict=True):
         legacy = ("MT19937", state.words, state.place, state.has_gauss, state.gauss)
@@ -112,7 +145,7 @@ def _random(generator: Any) -> Random:
     return Random(tuple(map(int, words)), int(place), int(has_gauss), float(gauss))
 
 
-def _stored(past: Past, notes: Mapping[int, Mapping[str, str]], problem: Problem) -> FrozenTrial:
+def _stored(past: Past, notes: Mapping[int, Mapping[str, Any]], problem: Problem) -> FrozenTrial:
     """Return a trial as Optuna has it after the calls that the journal tells of."""
     from optuna.trial import TrialState as State
     from optuna.trial import create_trial

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from itertools import pairwise
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 
@@ -19,6 +18,22 @@ class Rung(NamedTuple):
     epochs: int
     initial_epoch: int
     trial_id: str | None
+
+
+class Place(NamedTuple):
+    """The place of a trial in Hyperband's brackets.
+
+    Attributes:
+        bracket: the number of the bracket, which has as many rungs above its first.
+        first: the trial with which the bracket began.
+        rung: the number of the rung, from 0.
+        source: the trial that this one was promoted from, or None.
+    """
+
+    bracket: int
+    first: str
+    rung: int
+    source: str | None
 
 
 def random_state(oracle: Any) -> int:
@@ -52,50 +67,78 @@ def keep_in_memory(oracle: Any) -> None:
     oracle._save_trial = lambda trial: None  # noqa: ARG005 - the signature is Keras Tuner's
 
 
-def first_rung(oracle: Any) -> int:
-    """Return how many trials the first rung of Hyperband's first bracket has.
+def count_no_failures(oracle: Any) -> None:
+    """Let an oracle not look for failed trials in a row: none is told as failed.
 
-    Touches: `HyperbandOracle._get_size` and `_current_bracket`, seen in Keras Tuner 1.4.8.
-    Public: nothing tells the size of a rung.
-    Without it: known params could take all places of the rung, and nothing new would be tried.
+    Touches: `Oracle._check_consecutive_failures`, which is replaced, seen in Keras Tuner 1.4.8.
+    Public: `max_consecutive_failed_trials` bounds them, and nothing ends the looking.
+    Without it: each outcome costs a look at all trials so far.
     """
-    return int(oracle._get_size(oracle._current_bracket, 0))
+    oracle._check_consecutive_failures = lambda: None
 
 
-def begin_with(oracle: Any, known: Iterable[Mapping[str, Any]]) -> None:
-    """Let an oracle try known params before it draws any.
+def add_trial(oracle: Any, number: int, values: Mapping[str, Any], *, needed: bool) -> Any:
+    """Give an oracle a trial of another one's that has these values, and return it.
+
+    Touches: the form of ids in `Oracle.create_trial`, and `Oracle._compute_values_hash` and
+    `_tried_so_far`, seen in Keras Tuner 1.4.8.
+    Public: an oracle loads the trials of another one from files only.
+    Without it: a search is resumed by asking for all of its trials again.
+
+    Args:
+        oracle: with the trials before it.
+        number: of the trial, from 0.
+        values: the params that the trial was begun with.
+        needed: whether the oracle still looks at it; one that it does not takes less memory.
+    """
+    from keras_tuner.engine.trial import Trial
+
+    hyperparameters = oracle.hyperparameters
+    if needed:
+        hyperparameters = hyperparameters.copy()
+        hyperparameters.values = dict(values)
+    trial = Trial(hyperparameters, f"{number:0{len(str(oracle.max_trials))}d}")
+    oracle.trials[trial.trial_id] = trial
+    oracle._tried_so_far.add(oracle._compute_values_hash(values))
+    return trial
+
+
+def rung_size(oracle: Any, bracket: int, rung: int) -> int:
+    """Return how many trials a rung of a bracket of Hyperband has.
+
+    Touches: `HyperbandOracle._get_size`, seen in Keras Tuner 1.4.8.
+    Public: nothing tells the size of a rung.
+    Without it: known params could take all places of the rung, and nothing new would be tried; and
+    the weights of all trials stay on the disk.
+    """
+    return int(oracle._get_size(bracket, rung))
+
+
+def place_of(oracle: Any, trial_id: str) -> Place:
+    """Return the place of the newest trial in the brackets of Hyperband.
+
+    Touches: `HyperbandOracle._brackets`, seen in Keras Tuner 1.4.8.
+    Public: `HyperbandOracle.get_state` has the brackets beside lists of all trials.
+    Without it: see `rung_size`.
+    """
+    for bracket in oracle._brackets:
+        for number, rung in enumerate(bracket["rounds"]):
+            if rung and rung[-1]["id"] == trial_id:
+                first = bracket["rounds"][0][0]["id"]
+                return Place(bracket["bracket_num"], first, number, rung[-1]["past_id"])
+    raise LookupError(f"trial {trial_id} is in no open bracket")
+
+
+def begin_with(oracle: Any, first: list[dict[str, Any]]) -> None:
+    """Let an oracle try known params, which it takes from the list, before it draws any.
 
     Touches: `Oracle._random_values`, which is replaced: all that is new to Hyperband comes from
     there, seen in Keras Tuner 1.4.8.
     Public: `HyperbandOracle` has no way to be given its first params.
     Without it: Hyperband cannot begin with the best trials of other studies.
     """
-    first, draw = [dict(each) for each in known], oracle._random_values
+    draw = oracle._random_values
     oracle._random_values = lambda: first.pop(0) if first else draw()
-
-
-def promotable(oracle: Any) -> set[str]:
-    """Return the ids of the ended trials that Hyperband can still promote.
-
-    A rung promotes its best, one after the other. A trial that has as many better ones beside it as
-    there are places left in the next rung is never one of them, however its other trials end.
-
-    Touches: `HyperbandOracle._brackets` and `_get_size`, seen in Keras Tuner 1.4.8.
-    Public: nothing tells what a rung has promoted.
-    Without it: the weights of all trials stay on the disk.
-    """
-    found: set[str] = set()
-    for bracket in oracle._brackets:
-        number, rungs = bracket["bracket_num"], bracket["rounds"]
-        for place, (rung, following) in enumerate(pairwise(rungs), start=1):
-            promoted = {each["past_id"] for each in following}
-            trials = [oracle.trials[each["id"]] for each in rung if each["id"] not in promoted]
-            ended = [trial for trial in trials if trial.status == "COMPLETED"]
-            maximized = oracle.objective.direction == "max"
-            ended.sort(key=lambda trial: trial.score, reverse=maximized)
-            left = max(0, oracle._get_size(number, place) - len(promoted))
-            found |= {trial.trial_id for trial in ended[:left]}
-    return found
 
 
 def rung_of(values: Mapping[str, Any]) -> Rung:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -45,15 +45,16 @@ def without_remarks() -> Iterator[None]:
 
 
 def random_states(sampler: Any) -> list[Any]:
-    """Return the random generators of a TPE or random sampler, NumPy's `RandomState` each.
+    """Return the random generators of a sampler, NumPy's `RandomState` each.
 
-    Touches: `TPESampler._rng`, `TPESampler._random_sampler` and `RandomSampler._rng`, seen in
-    Optuna 5.0.0.
+    Touches: `_rng` of TPE, random, NSGA and brute-force samplers, and of the samplers in
+    `TPESampler._random_sampler`, `NSGAIISampler._random_sampler` and
+    `QMCSampler._independent_sampler`, seen in Optuna 5.0.0.
     Public: a sampler can only be pickled as a whole.
     Without it: a study is resumed by asking for all of its trials again.
     """
-    own = getattr(sampler, "_random_sampler", None)
-    return [sampler._rng.rng] + ([] if own is None else [own._rng.rng])
+    inner = [getattr(sampler, name, None) for name in ("_random_sampler", "_independent_sampler")]
+    return [each._rng.rng for each in (sampler, *inner) if hasattr(each, "_rng")]
 
 
 def param_groups(sampler: Any) -> list[list[str]] | None:
@@ -83,6 +84,56 @@ def restore_param_groups(
     """
     space = sampler._group_decomposed_search_space._search_space
     space._search_spaces = [{name: distributions[name] for name in group} for group in groups]
+
+
+def study_notes(study: optuna.Study) -> dict[str, Any]:
+    """Return what a sampler has noted with a study.
+
+    Touches: `Study._storage` and `Study._study_id`, seen in Optuna 5.0.0.
+    Public: `Study.user_attrs` has the user's notes only.
+    Without it: see `random_states`.
+    """
+    return dict(study._storage.get_study_system_attrs(study._study_id))
+
+
+def restore_study_notes(study: optuna.Study, notes: Mapping[str, Any]) -> None:
+    """Note with a study what a sampler noted; see `study_notes`.
+
+    Touches: `Study._storage` and `Study._study_id`, seen in Optuna 5.0.0.
+    Public: see `study_notes`.
+    Without it: see `random_states`.
+    """
+    for name, value in notes.items():
+        study._storage.set_study_system_attr(study._study_id, name, value)
+
+
+def resource_of(pruner: Any) -> int | None:
+    """Return the resource that a pruner took from the first trials and keeps; None before that.
+
+    Touches: `SuccessiveHalvingPruner._min_resource`, `HyperbandPruner._max_resource` and
+    `_pruners`, seen in Optuna 5.0.0.
+    Public: a pruner can only be pickled as a whole.
+    Without it: see `random_states`.
+    """
+    if hasattr(pruner, "_max_resource"):
+        return pruner._max_resource if pruner._pruners else None
+    return getattr(pruner, "_min_resource", None)
+
+
+def restore_resource(study: optuna.Study, resource: int) -> None:
+    """Let a study's pruner keep a resource; see `resource_of`.
+
+    Touches: `SuccessiveHalvingPruner._min_resource`, `HyperbandPruner._max_resource` and
+    `_try_initialization`, seen in Optuna 5.0.0.
+    Public: see `resource_of`.
+    Without it: see `random_states`.
+    """
+    pruner: Any = study.pruner
+    if hasattr(pruner, "_max_resource"):
+        pruner._max_resource = resource
+        pruner._try_initialization(study)
+    else:
+        pruner._min_resource = resource
 
 
 def open_trial(study: optuna.Study, number: int) -> optuna.Trial:

@@ -8,6 +8,7 @@ import random
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
+from itertools import zip_longest
 from typing import Any, ClassVar
 
 import pytest
@@ -127,22 +128,49 @@ def _end(
 
 
 def replay(backend: Backend, calls: list[Call], number: int = 0) -> None:
-    """Repeat another backend's calls on a backend, and check that its suggestions are the same.
+    """Repeat another backend's calls on a backend, and check that its answers are the same.
 
     Args:
         backend: new, or brought to the state before these calls.
         calls: the calls.
         number: of the first trial that is asked for.
     """
-    for call in calls:
+    for call, following in zip_longest(calls, calls[1:]):
         match call:
             case Suggestion():
                 assert backend.ask(number) == call
                 number += 1
             case Report():
-                backend.report(call)
+                stopped = backend.report(call) is Decision.STOP
+                pruned = isinstance(following, Outcome) and following.state is TrialState.PRUNED
+                assert following is None or stopped == pruned
             case Outcome():
                 backend.tell(call)
+
+
+def check_snapshots(make: Callable[[], Backend], calls: list[Call]) -> bool:
+    """Check that backends restored from snapshots, by way of JSON, go on as a replayed one does.
+
+    Args:
+        make: makes backends for the same problem.
+        calls: those of a whole search.
+
+    Returns:
+        Whether the backend keeps snapshots.
+    """
+    kept, before = make(), 0
+    for cut in (1, len(calls) // 3, 2 * len(calls) // 3):
+        replay(kept, calls[before:cut], len(suggestions(calls[:before])))
+        snapshot = kept.snapshot() if isinstance(kept, Resumable) else None
+        if snapshot is None:
+            return False
+        restored, before = make(), cut
+        assert isinstance(restored, Resumable)
+        restored.restore(past(calls[:cut]), json.loads(json.dumps(snapshot)))
+        if isinstance(kept, Continuing) and isinstance(restored, Continuing):
+            assert set(restored.continuable()) == set(kept.continuable())
+        replay(restored, calls[cut:], len(suggestions(calls[:cut])))
+    return True
 
 
 def past(calls: list[Call]) -> list[Past]:
@@ -243,16 +271,7 @@ class BackendContract:
         """
         changes = {"trials": 40, "known": known(earlier)}
         calls = drive(make(**changes), 40, parallel=parallel, failing={0, 9, 17, 18})
-        kept, before = make(**changes), 0
-        for cut in (1, 2 * len(calls) // 3):
-            replay(kept, calls[before:cut], len(suggestions(calls[:before])))
-            snapshot = kept.snapshot() if isinstance(kept, Resumable) else None
-            if snapshot is None:
-                return
-            restored, before = make(**changes), cut
-            assert isinstance(restored, Resumable)
-            restored.restore(past(calls[:cut]), json.loads(json.dumps(snapshot)))
-            replay(restored, calls[cut : cut + 50], len(suggestions(calls[:cut])))
+        check_snapshots(lambda: make(**changes), calls)
 
     def test_a_snapshot_of_another_search_is_refused(self, make: Make) -> None:
         """It changes nothing: the backend can be replayed."""

@@ -24,15 +24,18 @@ from searchlab.testing.backends import (
     PROBLEM,
     SPACE,
     BackendContract,
+    check_snapshots,
     complete,
     drive,
     fail,
     known,
+    past,
     replay,
     suggestions,
     value,
 )
 
+STEPS_POINT = {"a": 0, "b": 0.3, "c": "y"}
 STEPS = SearchSpace({"a": Int(0, 3), "b": Float(0.0, 1.0, step=0.3), "c": Choice(("x", "y"))})
 
 
@@ -65,6 +68,48 @@ class TestOptuna(BackendContract):
         """Each pruner accepts its options and makes the same decisions in a second backend."""
         first, second = (drive(make(options={"pruner": pruner}), 20) for _ in range(2))
         assert first == second
+
+    @pytest.mark.parametrize("parallel", [1, 4])
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"sampler": "random", "pruner": "none"},
+            {"sampler": {"name": "nsgaii", "population_size": 6}},
+            {"sampler": {"name": "nsgaiii", "population_size": 6}},
+            {"sampler": "qmc"},
+            {"sampler": "brute_force"},
+            {"pruner": {"name": "percentile", "percentile": 25.0}},
+            {"pruner": {"name": "successive_halving", "reduction_factor": 2}},
+            {"pruner": {"name": "hyperband", "reduction_factor": 2}},
+            {"pruner": {"name": "threshold", "upper": 3.0}},
+            {"pruner": {"name": "wilcoxon", "p_threshold": 0.4}},
+        ],
+        ids=str,
+    )
+    def test_each_sampler_and_pruner_goes_on_from_a_snapshot(self, make, options, parallel):
+        """It suggests and stops what it would have, also after trials of another study."""
+        earlier = tuple(Known("b", n, STEPS_POINT | {"a": n}, n / 10) for n in range(3))
+        changes = {"options": options, "space": STEPS, "known": earlier}
+        calls = drive(make(**changes), 26, parallel=parallel, failing={4, 11}, score=_sum)
+        assert check_snapshots(lambda: make(**changes), calls)
+
+    @pytest.mark.parametrize("pruner", ["successive_halving", "hyperband"])
+    def test_a_snapshot_has_what_a_pruner_took_from_the_first_trials(self, make, pruner):
+        """Longer trials that came later do not move its rungs."""
+        options = {"sampler": "random", "pruner": {"name": pruner, "reduction_factor": 2}}
+        kept, calls = make(options=options), []
+        for number, epoch in enumerate((400, 1, 4000, 1)):
+            calls += [kept.ask(number), Report(number, 0, epoch, {"val_loss": 1.0})]
+            kept.report(calls[-1])
+            calls.append(complete(number, 1.0))
+            kept.tell(calls[-1])
+        calls += [kept.ask(number) for number in (4, 5, 6, 7)]
+        restored = make(options=options)
+        restored.restore(past(calls), kept.snapshot())
+        bad = [Report(n, 0, e, {"val_loss": 9.0}) for e in range(1, 40) for n in (4, 5, 6, 7)]
+        decisions = [kept.report(report) for report in bad]
+        assert Decision.STOP in decisions
+        assert [restored.report(report) for report in bad] == decisions
 
     def test_without_a_pruner_nothing_is_stopped(self, make):
         """With `pruner: none`, trainings need not wait for decisions."""

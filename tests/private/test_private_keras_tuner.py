@@ -50,14 +50,32 @@ def test_random_state_and_restore_random_state(oracle):
     assert not hasattr(oracle, "seed_state")
 
 
-def test_first_rung(oracle):
+def test_rung_size(oracle):
     """As many trials are new before the oracle waits for outcomes, bracket by bracket."""
     private.keep_in_memory(oracle)
-    size = private.first_rung(oracle)
+    size = private.rung_size(oracle, 2, 0)
     values = [oracle.create_trial(str(n)).hyperparameters.values for n in range(size + 1)]
     brackets = [each["tuner/bracket"] for each in values]
     assert brackets == [2] * size + [1]
+    assert private.rung_size(oracle, 2, 1) < size
     assert not hasattr(oracle, "get_size")
+
+
+def test_place_of(oracle):
+    """New trials are in the first rung, one behind the other; a promoted one is above it."""
+    private.keep_in_memory(oracle)
+    size = private.rung_size(oracle, 2, 0)
+    for number in range(size):
+        trial = oracle.create_trial(str(number))
+        assert private.place_of(oracle, trial.trial_id) == private.Place(2, "0000", 0, None)
+        oracle.update_trial(trial.trial_id, {"val_loss": float(number)})
+        trial.status = "COMPLETED"
+        oracle.end_trial(trial)
+    promoted = oracle.create_trial("next")
+    assert private.place_of(oracle, promoted.trial_id) == private.Place(2, "0000", 1, "0000")
+    with pytest.raises(LookupError):
+        private.place_of(oracle, "other")
+    assert not hasattr(oracle, "place_of")
 
 
 def test_begin_with(oracle):
@@ -71,11 +89,49 @@ def test_begin_with(oracle):
     assert values == [1001, 1002, drawn]
 
 
+def test_count_no_failures(oracle):
+    """Three failures in a row end a search, and none does once they are not counted."""
+    private.keep_in_memory(oracle)
+
+    def fail(count):
+        for _ in range(count):
+            trial = oracle.create_trial(f"{len(oracle.trials)}")
+            trial.status = "FAILED"
+            oracle.end_trial(trial)
+
+    fail(2)
+    with pytest.raises(RuntimeError, match="consecutive failures"):
+        fail(1)
+    private.count_no_failures(oracle)
+    fail(3)
+
+
+def test_add_trial(oracle):
+    """A trial that was added has the id, values and hash that the oracle would have given it."""
+    private.keep_in_memory(oracle)
+    state = private.random_state(oracle)
+    drawn = oracle.create_trial("a")
+    values = {"n": drawn.hyperparameters.values["n"]}
+    tried = set(oracle._tried_so_far)
+    oracle.trials.clear()
+    oracle._tried_so_far.clear()
+    added = private.add_trial(oracle, 0, values, needed=True)
+    assert (added.trial_id, added.status) == (drawn.trial_id, "RUNNING")
+    assert added.hyperparameters.values == values
+    assert oracle.trials == {drawn.trial_id: added}
+    assert oracle._tried_so_far == tried
+    private.restore_random_state(oracle, state)
+    assert oracle.create_trial("b").hyperparameters.values["n"] != values["n"]
+    light = private.add_trial(oracle, 1, values, needed=False)
+    assert light.hyperparameters is oracle.hyperparameters
+    assert not hasattr(oracle, "add_trial")
+
+
 def test_rung_of(oracle):
     """A new trial begins at the start; a promoted one continues another to a later epoch."""
     private.keep_in_memory(oracle)
     rungs, ids = [], []
-    for number in range(private.first_rung(oracle)):
+    for number in range(private.rung_size(oracle, 2, 0)):
         trial = oracle.create_trial(str(number))
         ids.append(trial.trial_id)
         rungs.append(private.rung_of(trial.hyperparameters.values))
@@ -86,23 +142,3 @@ def test_rung_of(oracle):
     assert {(each.initial_epoch, each.trial_id) for each in rungs} == {(0, None)}
     assert promoted.trial_id == ids[0]
     assert promoted.initial_epoch == rungs[0].epochs < promoted.epochs
-
-
-def test_promotable(oracle):
-    """Of a rung, as many as the next one has places, the best of which is promoted first."""
-    private.keep_in_memory(oracle)
-    size, ids = private.first_rung(oracle), []
-    assert private.promotable(oracle) == set()
-    for number in range(size):
-        trial = oracle.create_trial(str(number))
-        oracle.update_trial(trial.trial_id, {"val_loss": float(number)})
-        trial.status = "COMPLETED"
-        oracle.end_trial(trial)
-        ids.append(trial.trial_id)
-    before = private.promotable(oracle)
-    assert before == set(ids[: len(before)])
-    assert 0 < len(before) < size / 2
-    promoted = private.rung_of(oracle.create_trial("next").hyperparameters.values)
-    assert promoted.trial_id == ids[0]
-    assert private.promotable(oracle) == before - {ids[0]}
-    assert not hasattr(oracle, "promotable")

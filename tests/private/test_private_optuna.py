@@ -54,23 +54,94 @@ def test_without_remarks():
 
 
 def asked(study, count: int) -> list[float]:
-    return [study.ask().suggest_float("x", 0.0, 1.0) for _ in range(count)]
+    return [study.ask().suggest_float("x", 0.0, 1.0, step=1 / 64) for _ in range(count)]
 
 
-@pytest.mark.parametrize("name", ["TPESampler", "RandomSampler"])
+@pytest.mark.parametrize(
+    "name",
+    ["TPESampler", "RandomSampler", "NSGAIISampler", "NSGAIIISampler", "BruteForceSampler"],
+)
 def test_random_states(name):
     """Samplers draw from these generators and from no others; the seed alone brings none back."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    samplers = [getattr(optuna.samplers, name)(seed=seed) for seed in (1, 2)]
-    first, second = (optuna.create_study(sampler=sampler) for sampler in samplers)
+    with private.without_remarks():
+        samplers = [getattr(optuna.samplers, name)(seed=seed) for seed in (1, 2, 2)]
+    first, second, other = (optuna.create_study(sampler=sampler) for sampler in samplers)
     states = [each.get_state() for each in private.random_states(first.sampler)]
     drawn = asked(first, 3)
-    assert asked(second, 3) != drawn
+    assert asked(other, 3) != drawn
     for generator, state in zip(private.random_states(second.sampler), states, strict=True):
         generator.set_state(state)
     assert asked(second, 3) == drawn
+
+
+def test_random_states_of_a_quasi_random_sampler():
+    """Params that it leaves to another sampler come from that one's generator."""
+    import optuna
+
+    with private.without_remarks():
+        sampler = optuna.samplers.QMCSampler(seed=1)
+    (state,) = private.random_states(sampler)
+    assert state is sampler._independent_sampler._rng.rng
+
+
+def test_study_notes_and_restore_study_notes():
+    """A quasi-random sampler goes on where it was only with what it noted with the study."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    with private.without_remarks():
+        studies = [
+            optuna.create_study(sampler=optuna.samplers.QMCSampler(seed=1)) for _ in range(3)
+        ]
+    for study in studies:
+        trial = study.ask()
+        trial.suggest_float("x", 0.0, 1.0)
+        study.tell(trial, 1.0)
+    asked(studies[0], 2)
+    notes = private.study_notes(studies[0])
+    assert list(notes.values()) == [1]
+    assert not hasattr(studies[0], "system_attrs")
+    private.restore_study_notes(studies[1], notes)
+    following, restored, other = (asked(study, 1) for study in studies)
+    assert following == restored != other
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "resource"),
+    [("SuccessiveHalvingPruner", {}, 3), ("HyperbandPruner", {}, 301)],
+)
+def test_resource_of_and_restore_resource(name, options, resource):
+    """Both pruners take a resource from the first trial that ended, and no later one changes it."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    with private.without_remarks():
+        first, second = (
+            optuna.create_study(pruner=getattr(optuna.pruners, name)(**options)) for _ in range(2)
+        )
+    assert private.resource_of(first.pruner) is None
+    first.add_trial(optuna.trial.create_trial(value=1.0, intermediate_values={300: 1.0}))
+    trial = first.ask()
+    trial.report(2.0, 1)
+    trial.should_prune()
+    assert private.resource_of(first.pruner) == resource
+    private.restore_resource(second, resource)
+    assert private.resource_of(second.pruner) == resource
+    second.add_trial(optuna.trial.create_trial(value=1.0, intermediate_values={9000: 1.0}))
+    trial = second.ask()
+    trial.report(2.0, 1)
+    trial.should_prune()
+    assert private.resource_of(second.pruner) == resource
+
+
+def test_resource_of_other_pruners():
+    """They keep none."""
+    import optuna
+
+    assert private.resource_of(optuna.pruners.MedianPruner()) is None
 
 
 def test_param_groups():
