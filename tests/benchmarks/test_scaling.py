@@ -1,7 +1,7 @@
 """Simulated workers, which look like real ones to a real driver."""
 
 import pytest
-from benchmarks.scaling import stores
+from benchmarks.scaling import driver, stores
 from benchmarks.scaling.driver import Load, curve, epochs, hold, middle_rate
 
 from searchlab.backends.base import Problem
@@ -46,6 +46,17 @@ def test_only_the_best_model_is_left(tmp_path):
     """Files of simulated trainings are deleted as in any study."""
     hold(Load(3, 12, 0.001, RANDOM), tmp_path, Trackers([]))
     assert [path.name for path in (tmp_path / "models").iterdir()] == [str(record(tmp_path).best)]
+
+
+def test_simulated_workers_that_fail_end_the_search(tmp_path, monkeypatch):
+    """The driver is told why, and does not wait for what nobody says any more."""
+
+    def broken(trial, epoch):
+        raise LookupError(f"epoch {epoch}")
+
+    monkeypatch.setattr(driver, "curve", broken)
+    with pytest.raises(RuntimeError, match="simulated workers failed: LookupError"):
+        hold(Load(3, 12, 0.002, RANDOM), tmp_path, Trackers([]))
 
 
 def test_the_rate_is_that_of_the_middle_of_a_search():

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import tempfile
-import time
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.mlflow_server import free_port
+from support import postgresql
 
 from searchlab.data.load import load
 from searchlab.errors import DataError
@@ -19,8 +15,6 @@ from searchlab.study.data import DataSpec
 
 pytestmark = pytest.mark.cluster
 
-PASSWORD = "no/one:knows@it"  # noqa: S105 - of this test's server
-ADDRESS = "postgresql://postgres:no%2Fone%3Aknows%40it@127.0.0.1:{port}/postgres"
 TABLE = """
 create table houses (
     id bigint, lot numeric(30), price numeric(12, 2), garden boolean, name text,
@@ -36,47 +30,17 @@ from generate_series(0, 59) n
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    """Start a server of Debian's package, which does not run as root."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    if not found or os.geteuid() != 0:
-        pytest.skip("no PostgreSQL of Debian's package, or not root to start it as another user")
-    port, where = free_port(), Path(tempfile.mkdtemp(prefix="searchlab-test-"))
-    shutil.chown(where, "postgres")
-    (where / "password").write_text(PASSWORD)
-    (where / "password").chmod(0o644)
-    as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
-    made = [found[-1] / "initdb", "-D", where / "data", "--auth=scram-sha-256", "--no-sync"]
-    made += [f"--pwfile={where / 'password'}", "--username=postgres", "--encoding=UTF8"]
-    subprocess.run([*as_user, *made], check=True, capture_output=True, cwd="/")
-    serve = [found[-1] / "postgres", "-D", where / "data", "-p", str(port), "-k", where]
-    with (where / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [*as_user, *serve, "-c", "listen_addresses=127.0.0.1"], stdout=log, stderr=log, cwd="/"
-        )
-    try:
-        _fill(port)
-        yield ADDRESS.format(port=port)
-    finally:
-        server.terminate()
-        server.wait(60)
-        shutil.rmtree(where)
-
-
-def _fill(port: int) -> None:
-    """Make the table as soon as the server answers."""
+    """Start a server, and make the table."""
     import psycopg2
 
-    for _ in range(300):
-        try:
-            connection = psycopg2.connect(
-                host="127.0.0.1", port=port, user="postgres", password=PASSWORD
-            )
-            break
-        except psycopg2.OperationalError:
-            time.sleep(0.2)
-    with connection, connection.cursor() as cursor:
-        cursor.execute(TABLE)
-    connection.close()
+    found = postgresql.programs()
+    if found is None:
+        pytest.skip("no PostgreSQL of Debian's package, or not root to start it as another user")
+    with postgresql.server(found) as address:
+        plain = address.replace("+psycopg2", "")
+        with contextlib.closing(psycopg2.connect(plain)) as made, made, made.cursor() as cursor:
+            cursor.execute(TABLE)
+        yield plain
 
 
 def test_a_table_of_postgresql_has_its_values(
@@ -131,5 +95,5 @@ def test_what_postgresql_refuses_is_a_line_without_the_password(
     with pytest.raises(DataError, match=message) as refused:
         load(DataSpec(sql=query, url_env="HOUSES", target="y"), tmp_path)
     assert "no%2Fone" not in str(refused.value)
-    assert PASSWORD not in str(refused.value)
+    assert postgresql.PASSWORD not in str(refused.value)
     assert "\n" not in str(refused.value)

@@ -1,7 +1,8 @@
 """Costs of very long studies: to resume, to list, to show, to report, and to send to MLflow.
 
 Their journals are made up: the searches themselves would take days. The params are those that the
-backend draws (randomized), or any (TPE, whose state is then that of a sampler which has seen them).
+backend draws (randomized, Hyperband), or any (TPE, whose state is then that of a sampler which has
+seen them).
 Each row is a process of its own, so that its memory is that of this task alone.
 """
 
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from searchlab.backends.base import Problem, Resumable
+from searchlab.backends.base import Backend, Problem, Resumable
 from searchlab.core.space import Int, Params, SearchSpace
 from searchlab.core.state import StudyState
 from searchlab.core.trial import Outcome, Report, Suggestion, Trial, TrialState
@@ -67,7 +68,13 @@ class Size:
 TPE = Size({"backend": "optuna"}, 20_000, {"holdout": 0.2}, 10)
 RANDOMIZED = Size({"backend": "randomized"}, 100_000, {"folds": 3}, 1)
 
-SIZES = {"20,000 trials, TPE": TPE, "100,000 x 3 fits, randomized": RANDOMIZED}
+HYPERBAND = Size({"backend": "hyperband"}, 20_000, {"holdout": 0.2}, 81)
+
+SIZES = {
+    "20,000 trials, TPE": TPE,
+    "20,000 trials, Hyperband": HYPERBAND,
+    "100,000 x 3 fits, randomized": RANDOMIZED,
+}
 """The studies that are measured, by their names in the table."""
 
 
@@ -105,8 +112,21 @@ def measure(directory: Path, sizes: Mapping[str, Size]) -> Iterator[Cost]:
         page = cwd / f"{NAME}.html"
         cost = _task(name, "report", ["-m", "searchlab", "report", NAME], cwd)
         yield _noted(cost, f"{page.stat().st_size / 1e6:.1f} MB")
-        cost = _task(name, "sync", ["-m", "searchlab", "sync", NAME], cwd)
-        yield _noted(cost, f"{size.trials / cost.seconds:.0f} trials/s")
+        yield from _synced(name, size, cwd)
+
+
+def _synced(study: str, size: Size, cwd: Path) -> Iterator[Cost]:
+    """Measure how long a study takes to SQLite, and to PostgreSQL if there is one here."""
+    from tests.support import postgresql  # the benchmarks' tests know `tests` by no name
+
+    def cost(task: str, *options: str) -> Cost:
+        cost = _task(study, task, ["-m", "searchlab", "sync", NAME, *options], cwd)
+        return _noted(cost, f"{size.trials / cost.seconds:.0f} trials/s")
+
+    yield cost("sync")
+    if (found := postgresql.programs()) is not None:
+        with postgresql.server(found) as address:
+            yield cost("sync to PostgreSQL", "--tracking-uri", address)
 
 
 def _noted(cost: Cost, note: str) -> Cost:
@@ -141,37 +161,44 @@ def _environment(root: Path) -> dict[str, str]:
 def write(size: Size, paths: StudyLayout) -> None:
     """Write the journal of a study that was interrupted after these trials, and a snapshot."""
     spec = size.spec
-    events = _events(spec, size)
-    paths.journal.write_bytes(encoded(Entry(event, 0.01 * n) for n, event in enumerate(events)))
-    entries = list(read_journal(paths.journal))
     backend = plugins.backend(spec.search.backend)(Problem.of(spec, "regression"))
+    events = _events(spec, size, backend)
+    paths.journal.write_bytes(encoded(Entry(event, 0.01 * n) for n, event in enumerate(events)))
     assert isinstance(backend, Resumable)
-    state = backend.snapshot()
-    assert state is not None
-    backend.restore(past(entries), state)
+    if spec.search.backend != "hyperband":  # whose search was driven
+        state = backend.snapshot()
+        assert state is not None
+        backend.restore(past(list(read_journal(paths.journal))), state)
     with Journal(paths.journal) as journal:
         Snapshots(paths, journal, backend, Answers(backend)).write()
     backend.close()
 
 
-def _events(spec: StudySpec, size: Size) -> Iterator[Any]:
+def _events(spec: StudySpec, size: Size, backend: Backend) -> Iterator[Any]:
     draw = random.Random(7)  # noqa: S311 - values, not secrets
     yield Started(uuid4().hex, spec.as_dict(), "", file="long.yaml", data={"name": "california"})
     yield Resumed(spec.search.trials, None, "fused", 2)
     folds = spec.evaluation.trainings
-    for number, params in zip(range(size.trials), _points(spec, draw), strict=False):
-        yield Asked(Trial(number, Suggestion(params, size.epochs), spec.search.seed))
+    driven = spec.search.backend == "hyperband"
+    points = _points(spec, draw)
+    for number in range(size.trials):
+        suggestion = backend.ask(number) if driven else Suggestion(next(points), size.epochs)
+        assert suggestion is not None  # no trial is open
+        yield Asked(Trial(number, suggestion, spec.search.seed))
         level = draw.random()
         for fold in range(folds):
-            for epoch in range(1, size.epochs + 1):
+            for epoch in range(suggestion.initial_epoch + 1, suggestion.epochs + 1):
                 metrics = {"loss": level + 0.9 / epoch, "val_loss": level + 1 / epoch}
                 yield Reported(Report(number, fold, epoch, metrics))
         scores = tuple(level + draw.random() / 100 for _ in range(folds))
         value = sum(scores) / folds
-        epochs = size.epochs * folds
-        yield Told(
-            Outcome(number, TrialState.COMPLETE, value, {"val_loss": value}, scores, epochs, 0.5)
+        epochs = (suggestion.epochs - suggestion.initial_epoch) * folds
+        outcome = Outcome(
+            number, TrialState.COMPLETE, value, {"val_loss": value}, scores, epochs, 0.5
         )
+        yield Told(outcome)
+        if driven:
+            backend.tell(outcome)
     yield Stopped(StudyState.INTERRUPTED, 3600.0)
 
 

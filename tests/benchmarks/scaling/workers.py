@@ -105,6 +105,7 @@ class Workers:
         self._due: list[tuple[float, int, _Worker, _Training]] = []
         self._ties = count()
         self._told: queue.SimpleQueue[tuple[float, int, Any] | None] = queue.SimpleQueue()
+        self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="simulated-workers", daemon=True)
         self._thread.start()
 
@@ -115,9 +116,15 @@ class Workers:
         return True
 
     def start(self, index: int) -> Link:
-        """The driver's end of a new worker."""
+        """The driver's end of a new worker.
+
+        Raises:
+            RuntimeError: if the clock has failed, so that no worker would say anything.
+        """
         link = Link(next(self._numbers), "host", self)
         self._workers[link.number] = _Worker(link)
+        if self._error is not None:
+            raise RuntimeError(f"the simulated workers failed: {self._error!r}") from self._error
         return link
 
     def close(self) -> None:
@@ -143,6 +150,14 @@ class Workers:
     # ---- the clock
 
     def _run(self) -> None:
+        try:
+            self._tick()
+        except BaseException as error:  # told by `start`, as the driver replaces those that end
+            self._error = error
+            for worker in list(self._workers.values()):
+                worker.link.gone(worker.link.failure)
+
+    def _tick(self) -> None:
         while True:
             wait = max(0.0, self._due[0][0] - time.monotonic()) if self._due else None
             try:
