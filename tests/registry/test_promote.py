@@ -11,14 +11,13 @@ import pytest
 from click.testing import CliRunner
 from mlflow import MlflowClient
 from rich.console import Console
-from support.stores import track
+from support.stores import log_with, track
 
 from searchlab.cli import cli
 from searchlab.journal.home import StudyHome
 from searchlab.journal.journal import Journal, read_journal
 from searchlab.registry.listing import models_table
 from searchlab.testing import entries as make
-from searchlab.tracking.mlflow import artifacts
 from searchlab.tracking.mlflow.log_model import LoggedModel
 from searchlab.tracking.mlflow.model_versions import Version
 from searchlab.tracking.mlflow.state import read_ids
@@ -48,7 +47,7 @@ def place(uri, tmp_path, monkeypatch):
         model = client.create_logged_model(file.experiment_id, source_run_id=file.run_id)
         return LoggedModel(model.model_id)
 
-    monkeypatch.setattr(artifacts, "log_model", log_model)
+    log_with(monkeypatch, log_model)
     monkeypatch.chdir(tmp_path)
 
     def study(name, **changes):

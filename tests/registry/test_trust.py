@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from mlflow import MlflowClient
-from support.stores import track
+from support.stores import log_with, track
 
 import searchlab
 from searchlab.core.digest import KEY_FILE, directory_digest
@@ -21,7 +21,6 @@ from searchlab.errors import InputError, PackageError
 from searchlab.registry.resolve import located
 from searchlab.registry.trust import SERVERS
 from searchlab.testing import entries as make
-from searchlab.tracking.mlflow import artifacts
 from searchlab.tracking.mlflow.log_model import LoggedModel
 from searchlab.tracking.mlflow.seal import PACKAGE, SIGNATURE
 from searchlab.tracking.mlflow.state import read_ids
@@ -64,7 +63,7 @@ class Stored:
 @pytest.fixture
 def register(uri, home, monkeypatch):
     """A function that registers a model, with code or without."""
-    monkeypatch.setattr(artifacts, "log_model", store_files)
+    log_with(monkeypatch, store_files)
     for name in (KEY_FILE, SERVERS):
         monkeypatch.delenv(name, raising=False)
 

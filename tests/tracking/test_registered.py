@@ -18,7 +18,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
 from support.mlflow_server import Server
-from support.stores import runs, track
+from support.stores import log_with, runs, track
 
 from searchlab.core.verdict import Alias
 from searchlab.journal.record import StudyRecord
@@ -62,7 +62,7 @@ def log_lightly(file):
 @pytest.fixture
 def light(monkeypatch):
     """Log all models without Keras."""
-    monkeypatch.setattr(artifacts, "log_model", log_lightly)
+    log_with(monkeypatch, log_lightly)
 
 
 @pytest.fixture
@@ -348,7 +348,7 @@ def test_a_registry_that_will_never_take_it_holds_nothing_up(uri, studies, light
 
 def test_a_model_that_is_only_files_gets_no_version(uri, studies, light, monkeypatch):
     """A model that a fresh process cannot load is never registered."""
-    monkeypatch.setattr(artifacts, "log_model", lambda file: LoggedModel(problem="ValueError: no"))
+    log_with(monkeypatch, lambda file: LoggedModel(problem="ValueError: no"))
     home = studies(uri, "first")
     assert registered(home)[0] == ""
     assert "kept as files" in registered(home)[2]
@@ -374,7 +374,7 @@ def test_a_champion_on_a_server_can_be_loaded(database, tmp_path, studies, model
     server = Server(tmp_path)
     try:
         with monkeypatch.context() as patch:
-            patch.setattr(artifacts, "log_model", log_lightly)
+            log_with(patch, log_lightly)
             studies(server.uri, "first", scores=(0.28, 0.28))
         home = studies(server.uri, "second", model_file=model_file, scores=(0.2, 0.2))
         assert registered(home) == ("2", "champion", "0.2 beats 0.28 of version 1")

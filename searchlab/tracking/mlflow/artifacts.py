@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 from mlflow import MlflowClient
@@ -12,7 +13,7 @@ from searchlab.core.state import StudyState
 from searchlab.journal.layout import StudyLayout
 from searchlab.journal.record import StudyRecord
 from searchlab.private.mlflow import table_tags
-from searchlab.tracking.mlflow.log_model import ModelFile, log_model
+from searchlab.tracking.mlflow.log_model import ModelFile, ModelLogger
 from searchlab.tracking.mlflow.projection import Batch
 from searchlab.tracking.mlflow.register import register
 from searchlab.tracking.mlflow.seal import seal
@@ -30,9 +31,22 @@ _log = logging.getLogger(__name__)
 
 
 def finish(
-    client: MlflowClient, study: TrackedStudy, state: State, batch: Batch, record: StudyRecord
+    client: MlflowClient,
+    study: TrackedStudy,
+    state: State,
+    batch: Batch,
+    record: StudyRecord,
+    logger: ModelLogger,
 ) -> None:
     """Add the artifacts that are known when a process leaves the study, and end its run.
+
+    Args:
+        client: of the store.
+        study: the study's place.
+        state: what the store has; it is updated.
+        batch: the last changes.
+        record: the study at their end.
+        logger: logs the study's model.
 
     Raises:
         TrackingError: if the store did not accept the model.
@@ -41,8 +55,17 @@ def finish(
     client.log_text(state.run_id, as_json(columns, rows), "trials.json")
     client.log_text(state.run_id, as_csv(columns, rows), "trials.csv")
     log_values(client, state.run_id, tags=table_tags("trials.json"))
-    _report(client, state.run_id, study, record)
-    if _model(client, study, state, batch.process, record):
+    model = _model(client, study, state, batch.process, record)
+    if model is not None and model.file is not None:
+        logger.begin(model.file)
+    log_report(client, state.run_id, study, record)  # while another process logs the model
+    if model is not None:
+        state.model_id = model.id
+        if model.file is not None:
+            logged = logger.logged()
+            state.model_id = logged.model_id
+            _tell_problem(client, state.run_id, logged.problem, model.file.package)
+        state.model = model.digest
         state.registered = register(client, state, record)
     client.set_terminated(state.run_id, _STATUS[record.state], milliseconds(batch.time))
 
@@ -54,7 +77,8 @@ def log_profile(client: MlflowClient, study: TrackedStudy, state: State) -> None
         client.log_artifact(state.run_id, str(profile))
 
 
-def _report(client: MlflowClient, run_id: str, study: TrackedStudy, record: StudyRecord) -> None:
+def log_report(client: MlflowClient, run_id: str, study: TrackedStudy, record: StudyRecord) -> None:
+    """Add the page of the study as it is now. The first takes seconds, for its imports."""
     if study.render is None:
         return
     try:
@@ -65,37 +89,47 @@ def _report(client: MlflowClient, run_id: str, study: TrackedStudy, record: Stud
     client.log_text(run_id, page, "report.html")
 
 
+@dataclass(frozen=True)
+class _Model:
+    """A study's model.
+
+    Attributes:
+        digest: the digest of its file.
+        id: the id of the logged model, if the store has this file.
+        file: what is to be logged, or None if the store has it.
+    """
+
+    digest: str
+    id: str
+    file: ModelFile | None = None
+
+
 def _model(
     client: MlflowClient, study: TrackedStudy, state: State, process: int, record: StudyRecord
-) -> bool:
-    """Log the study's model, unless the store has this file; return whether there is a model."""
+) -> _Model | None:
+    """Return the study's model, or None if there is none."""
     stopped = record.stopped
     if stopped is None or stopped.winner is None or stopped.model_path is None:
-        return False
+        return None
     path = study.directory / stopped.model_path
     if not path.exists():
-        return False
+        return None
     digest = file_digest(path)
     if digest == state.model:
-        return True
+        return _Model(digest, state.model_id)
     tags = {"searchlab.model": digest, "searchlab.trial": str(stopped.winner), **seal(path.parent)}
-    params = record.trials[stopped.winner].trial.suggestion.params
-    model_id = _find_model(client, state, digest)
-    if not model_id:
-        file = ModelFile(
-            uri=study.uri,
-            experiment_id=state.experiment_id,
-            run_id=state.run_id,
-            package=path.parent,
-            params=params,
-            tags=tags,
-            step=process,
-        )
-        logged = log_model(file)
-        model_id = logged.model_id
-        _tell_problem(client, state.run_id, logged.problem, path.parent)
-    state.model, state.model_id = digest, model_id
-    return True
+    if model_id := _find_model(client, state, digest):
+        return _Model(digest, model_id)
+    file = ModelFile(
+        uri=study.uri,
+        experiment_id=state.experiment_id,
+        run_id=state.run_id,
+        package=path.parent,
+        params=record.trials[stopped.winner].trial.suggestion.params,
+        tags=tags,
+        step=process,
+    )
+    return _Model(digest, "", file)
 
 
 def _find_model(client: MlflowClient, state: State, digest: str) -> str:

@@ -2,22 +2,26 @@
 
 Keras and TensorFlow take 5 to 12 seconds to import and keep 300 MB, and the process that drives a
 study should stay light. The child comes from the fork server that also starts the training workers
-and has imported Keras already.
+and has imported Keras already. It is started while the study's last trainings go on, so that the
+study's end does not wait for MLflow's imports.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from searchlab.core.quiet import quiet
 from searchlab.errors import SearchlabError, TrackingError
-from searchlab.private.python import hidden_main_module, start_fork_server
+from searchlab.private.python import fork_server_pid, hidden_main_module, start_fork_server
 
 _SECONDS = 300.0  # long enough for a slow disk, a large model and a distant server
 
@@ -53,62 +57,110 @@ class LoggedModel:
     problem: str = ""
 
 
-def log_model(model: ModelFile) -> LoggedModel:
-    """Log a model with its signature, an example, its requirements and its code.
+class ModelLogger:
+    """A process that logs one model; started early, it has made its imports by then."""
 
-    Raises:
-        TrackingError: if the store did not accept it; another attempt may succeed.
+    def __init__(self) -> None:
+        """Begin without a process."""
+        self._child: BaseProcess | None = None
+        self._pipe: Connection | None = None
+        self._model: ModelFile | None = None
+
+    def start(self) -> None:
+        """Start the process, if there is none and trainings have a fork server to start it from."""
+        if fork_server_pid() is not None:
+            self._started()
+
+    def begin(self, model: ModelFile) -> None:
+        """Begin to log a model with its signature, an example, its requirements and its code."""
+        if self._model is not None:  # an earlier attempt was left
+            self.close()
+        self._model = model
+        _, pipe = self._started()
+        with contextlib.suppress(OSError):  # it has died, which `logged` notices
+            pipe.send(model)
+
+    def logged(self) -> LoggedModel:
+        """Wait until the model is logged.
+
+        Raises:
+            TrackingError: if the store did not accept it; another attempt may succeed.
+        """
+        model, (child, pipe) = self._model, self._started()
+        assert model is not None  # noqa: S101 - see `begin`
+        try:
+            kind, text = pipe.recv() if pipe.poll(_SECONDS) else ("store", "took too long")
+        except (EOFError, OSError):  # loading the model has killed the process
+            child.join()
+            kind, text = "model", f"loading it ended its process with code {child.exitcode}"
+        finally:
+            self.close()
+        if kind == "store":
+            raise TrackingError(f"{model.package}: the model could not be logged: {text}")
+        return LoggedModel(model_id=text) if kind == "logged" else LoggedModel(problem=text)
+
+    def close(self) -> None:
+        """Kill the process, if there is one."""
+        child, pipe = self._child, self._pipe
+        self._child, self._pipe, self._model = None, None, None
+        if pipe is not None:
+            pipe.close()
+        if child is not None:
+            child.kill()
+            child.join()
+
+    def _started(self) -> tuple[BaseProcess, Connection]:
+        if self._child is not None and self._pipe is not None:
+            return self._child, self._pipe
+        context = get_context("forkserver")
+        context.set_forkserver_preload(["keras"])
+        self._pipe, theirs = context.Pipe()
+        # The fork server may have started before they were set.
+        settings = {name: text for name, text in os.environ.items() if name.startswith("MLFLOW_")}
+        self._child = context.Process(target=_child, args=(theirs, settings), daemon=True)
+        with quiet():
+            start_fork_server()
+        with hidden_main_module():
+            self._child.start()
+        theirs.close()
+        return self._child, self._pipe
+
+
+def _child(connection: Connection, settings: dict[str, str]) -> None:
+    """Import, then load and log a model.
+
+    Args:
+        connection: receives a `ModelFile`; sends ("logged", id), ("model", problem) or
+            ("store", problem).
+        settings: MLflow's variables.
     """
-    context = get_context("forkserver")
-    context.set_forkserver_preload(["keras"])
-    ours, theirs = context.Pipe(duplex=False)
-    settings = {name: value for name, value in os.environ.items() if name.startswith("MLFLOW_")}
-    child = context.Process(target=_child, args=(theirs, model, settings), daemon=True)
-    with quiet():
-        start_fork_server()
-    with hidden_main_module():
-        child.start()
-    theirs.close()
-    try:
-        kind, text = ours.recv() if ours.poll(_SECONDS) else ("store", "took too long")
-    except EOFError:  # loading the model has killed the process
-        child.join()
-        kind, text = "model", f"loading it ended its process with code {child.exitcode}"
-    finally:
-        child.terminate()
-        child.join()
-        ours.close()
-    if kind == "store":
-        raise TrackingError(f"{model.package}: the model could not be logged: {text}")
-    return LoggedModel(model_id=text) if kind == "logged" else LoggedModel(problem=text)
-
-
-def _child(answer: Connection, model: ModelFile, settings: dict[str, str]) -> None:
-    """Load and log; answer with ("logged", id), ("model", problem) or ("store", problem)."""
     with Path(os.devnull).open("w") as nowhere:  # TensorFlow writes to the terminal directly
         os.dup2(nowhere.fileno(), 1)
         os.dup2(nowhere.fileno(), 2)
-    os.environ.update(settings)  # the fork server may have started before they were set
+    os.environ.update(settings)
     # MLflow would add the files of a uv project that is in the working directory by chance.
     os.environ["MLFLOW_UV_AUTO_DETECT"] = "false"
-    try:
-        from searchlab.inference.loading import load_package  # Keras is imported in the child only
+    from searchlab.inference import flavor, loading  # imports Keras and MLflow
 
-        load_package(model.package)
-    except Exception as error:  # user classes may raise anything
-        answer.send(("model", _line(error)))
+    try:
+        model: ModelFile = connection.recv()
+    except (EOFError, OSError):  # the study was left without a model
         return
     try:
-        answer.send(("logged", _log(model)))
+        loading.load_package(model.package)
+    except Exception as error:  # user classes may raise anything
+        connection.send(("model", _line(error)))
+        return
+    try:
+        connection.send(("logged", _log(model, flavor)))
     except Exception as error:
-        answer.send(("store", _line(error)))
+        connection.send(("store", _line(error)))
 
 
-def _log(model: ModelFile) -> str:
+def _log(model: ModelFile, flavor: ModuleType) -> str:
     import mlflow
     from mlflow.models import Model
 
-    from searchlab.inference import flavor
     from searchlab.tracking.mlflow.opening import connect
 
     mlflow.set_tracking_uri(model.uri)  # `Model.log` takes no client: the child is for this store

@@ -114,6 +114,13 @@ class Outbox:
         self._over = True
 
     def _run(self) -> None:
+        try:
+            self._send_all()
+        finally:
+            if self._store is not None:
+                self._store.close()
+
+    def _send_all(self) -> None:
         delay = _FIRST
         while self._wait_for_work():
             try:
@@ -214,6 +221,8 @@ class Outbox:
         with self._changed:
             self._waiting.extendleft(reversed(entries))
             self._urgent = True
+        if self._store is not None:
+            self._store.close()
         self._store, self._batch, self._planner = None, None, Planner()
         self._sent = self._known = 0
 

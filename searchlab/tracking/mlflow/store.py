@@ -14,9 +14,10 @@ from mlflow.exceptions import MlflowException
 from searchlab.core.trial import Failure, TrialState
 from searchlab.journal.record import StudyRecord
 from searchlab.private.mlflow import EndedRun, insert_runs
-from searchlab.tracking.mlflow.artifacts import finish, log_profile
+from searchlab.tracking.mlflow.artifacts import finish, log_profile, log_report
 from searchlab.tracking.mlflow.dataset import dataset_input
 from searchlab.tracking.mlflow.description import description
+from searchlab.tracking.mlflow.log_model import ModelLogger
 from searchlab.tracking.mlflow.params import study_params
 from searchlab.tracking.mlflow.points import baseline_points
 from searchlab.tracking.mlflow.projection import BaselineUpdate, Batch, TrialUpdate
@@ -54,6 +55,8 @@ class MlflowStore:
         self.state = state
         self._client = client
         self._tracked = study
+        self._logger = ModelLogger()
+        self._near = False
         self._certain = False
 
     def has_run(self) -> bool:
@@ -86,9 +89,17 @@ class MlflowStore:
         for baseline in batch.baselines:
             self._baseline(baseline, record)
         if batch.stopped:
-            finish(self._client, self._tracked, self.state, batch, record)
+            finish(self._client, self._tracked, self.state, batch, record, self._logger)
+        elif not self._near and _model_near(record):
+            self._near = True
+            self._logger.start()
+            log_report(self._client, self.state.run_id, self._tracked, record)
         self._certain = True
         self.state.sent = batch.until
+
+    def close(self) -> None:
+        """Leave no process behind."""
+        self._logger.close()
 
     def _look_up(self) -> None:
         """Find the runs in the store, whether the state has them or not."""
@@ -288,3 +299,16 @@ class MlflowStore:
 
 def _run_name(update: TrialUpdate) -> str:
     return f"trial-{update.trial.number:04d}"
+
+
+def _model_near(record: StudyRecord) -> bool:
+    """Return whether the search is over and its model is being made, as far as is known.
+
+    What takes long at the study's end is begun then, while the last trainings go on. The end of a
+    search that its backend or a time budget ends is known from what follows only.
+    """
+    if record.best is None or record.stopped is not None:
+        return False
+    trials = None if record.budget is None else record.budget.trials
+    searched = trials is not None and record.ended >= trials
+    return searched or bool(record.confirmations or record.baselines)
