@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -44,18 +45,48 @@ def warn_of_backlog(trackers: Iterable[Tracker], name: str, option: str | None) 
         complain(line)
 
 
-def print_study(record: StudyRecord, file: Path, output: TextIO | None, console: Console) -> None:
-    """Write a study's results: as JSON to `output` if given, else in words."""
-    from searchlab.report.json import study_json
-    from searchlab.report.text import summary
+class Results:
+    """The results of studies in words, each told as soon as its study has ended."""
 
-    if record.started is None:  # interrupted before the first trial
-        return
-    ids, home = ids_of(record)
-    if output is not None:
-        print_json(study_json(record, ids, home), output)
-    else:
-        console.print(summary(record, ids, home, file), soft_wrap=True)
+    def __init__(self, file: Path, console: Console) -> None:
+        """Begin with nothing told.
+
+        Args:
+            file: the study file, which the next command names.
+            console: where to write.
+        """
+        self._file, self._console = file, console
+        self._told: dict[str, StudyIds | None] = {}
+
+    def tell(self, record: StudyRecord) -> None:
+        """Write a study's results, before its store has taken all of them."""
+        from searchlab.report.text import summary
+
+        ids, home = ids_of(record)
+        if ids is not None:
+            ids = replace(ids, registered=None)  # this end's is not known yet
+        self._console.print(summary(record, ids, home, self._file), soft_wrap=True)
+        self._told[record.id] = ids
+
+    def complete(self, record: StudyRecord) -> None:
+        """Write what has not been told of a study that has been left."""
+        from searchlab.report.text import place_text, summary
+
+        if record.started is None:  # interrupted before the first trial
+            return
+        ids, home = ids_of(record)
+        if record.id not in self._told:
+            self._console.print(summary(record, ids, home, self._file), soft_wrap=True)
+        elif more := place_text(record, ids, self._told[record.id]):
+            self._console.print(more, soft_wrap=True)
+
+
+def print_study_json(record: StudyRecord, output: TextIO) -> None:
+    """Write a study's results as JSON."""
+    from searchlab.report.json import study_json
+
+    if record.started is not None:
+        print_json(study_json(record, *ids_of(record)), output)
 
 
 def print_sent(sizes: Mapping[Path, int], study: Path, rest: str = "") -> None:
@@ -141,11 +172,18 @@ def console(output: TextIO | None = None) -> Console:
     return Console(file=output, soft_wrap=wrap, highlight=False, markup=False, emoji=False)
 
 
-def view(console: Console, output: TextIO) -> Tracker:
-    """Make a live view for a terminal, or plain lines for any other stream."""
+def view(console: Console, output: TextIO, results: Results) -> Tracker:
+    """Make a live view for a terminal, or plain lines for any other stream; both tell the result.
+
+    Args:
+        console: the terminal, or what stands for one.
+        output: its stream.
+        results: tells the result.
+    """
     from searchlab.report.console import LiveTracker, PlainTracker
 
-    return LiveTracker(console) if console.is_terminal else PlainTracker(output)
+    live = console.is_terminal
+    return LiveTracker(console, results.tell) if live else PlainTracker(output, results.tell)
 
 
 @contextmanager

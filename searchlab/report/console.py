@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from rich.console import Console, RenderableType
@@ -12,13 +12,20 @@ from rich.live import Live
 
 from searchlab.core.steady import now
 from searchlab.core.wording import duration_text, number_text, params_text
-from searchlab.journal.events import Entry, Resumed, Retrained, Told
+from searchlab.journal.events import Entry, Resumed, Retrained, Stopped, Told
 from searchlab.journal.record import StudyRecord
 from searchlab.report.live import Pace, live_view
 from searchlab.report.phrases import data_text, search_text, target_text
 from searchlab.report.rows import trial_row
 
+Tell = Callable[[StudyRecord], None]
+"""A function that tells a study's result as soon as a process has left it, before it tidies up."""
+
 _PER_SECOND = 4  # redraws; more is not seen, and takes time from the trainings
+
+
+def _nothing(_record: StudyRecord) -> None:
+    pass
 
 
 class _Live(Live):
@@ -36,8 +43,14 @@ class LiveTracker:
     A thread of rich's draws; `record` only updates the state.
     """
 
-    def __init__(self, console: Console) -> None:
-        """Make the tracker; it draws nothing before `replay`."""
+    def __init__(self, console: Console, tell: Tell = _nothing) -> None:
+        """Make the tracker; it draws nothing before `replay`.
+
+        Args:
+            console: the terminal.
+            tell: tells the result.
+        """
+        self._tell = tell
         self._lock = threading.Lock()
         self._study = StudyRecord()
         self._pace = Pace()
@@ -62,6 +75,10 @@ class LiveTracker:
         with self._lock:
             self._study.apply(entry)
             self._pace.take(entry)
+        if isinstance(entry.event, Stopped):
+            self.close()
+            with contextlib.suppress(OSError):
+                self._tell(self._study)
 
     def close(self) -> None:
         """Remove the drawing and release the terminal."""
@@ -76,9 +93,14 @@ class LiveTracker:
 class PlainTracker:
     """A log of a study, for pipes and CI: a line at its start and one for each trial that ends."""
 
-    def __init__(self, stream: TextIO) -> None:
-        """Make the tracker; it never closes `stream`."""
-        self._stream = stream
+    def __init__(self, stream: TextIO, tell: Tell = _nothing) -> None:
+        """Make the tracker.
+
+        Args:
+            stream: the log, which is never closed.
+            tell: tells the result.
+        """
+        self._stream, self._tell = stream, tell
         self._study = StudyRecord()
 
     def replay(self, entries: Sequence[Entry]) -> None:
@@ -96,6 +118,9 @@ class PlainTracker:
                 self._write(trial_line(self._study, outcome.number))
             case Retrained(number):
                 self._write(f"trial {number} was trained again: its weights were lost")
+            case Stopped():
+                with contextlib.suppress(OSError):  # the reader may have gone
+                    self._tell(self._study)
 
     def close(self) -> None:
         """Do nothing, as each line has been written by now."""

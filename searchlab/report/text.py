@@ -7,7 +7,7 @@ Foreign texts (params, errors, paths) go into `Text` objects and never into rich
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from rich.text import Text
@@ -48,14 +48,25 @@ def summary(
         directory: the study's directory.
         file: the study file, if known, so that the command to continue can be copied.
     """
-    text = Text.assemble(
+    title = Text.assemble(
         "study ", (record.spec.name, "bold"), " ", (record.state, STATE_STYLES[record.state])
     )
-    for label, value in _facts(record, ids, directory, file):
-        text.append("\n")
-        text.append(f"  {label:<11}", "dim")
-        text.append(value)
-    return text
+    return Text("\n").join([title, *_lines(_facts(record, ids, directory, file))])
+
+
+def place_text(record: StudyRecord, ids: StudyIds | None, known: StudyIds | None) -> Text:
+    """Return what a summary with other ids would have said more of the study's place in a store.
+
+    Args:
+        record: the study.
+        ids: its place in a tracking store now, or None.
+        known: the place that the summary had.
+
+    Returns:
+        One fact a line; empty if there is none.
+    """
+    before = list(_place_facts(record, known))
+    return Text("\n").join(_lines(f for f in _place_facts(record, ids) if f not in before))
 
 
 def best_text(record: StudyRecord, directory: Path) -> Text:
@@ -83,6 +94,11 @@ def best_text(record: StudyRecord, directory: Path) -> Text:
     return Text("\n".join(lines))
 
 
+def _lines(facts: Iterable[tuple[str, str | Text]]) -> Iterator[Text]:
+    for label, value in facts:
+        yield Text.assemble((f"  {label:<11}", "dim"), value)
+
+
 def _facts(
     record: StudyRecord, ids: StudyIds | None, directory: Path, file: Path | None
 ) -> Iterator[tuple[str, str | Text]]:
@@ -105,15 +121,19 @@ def _facts(
     model = model_path(record, directory)
     if model is not None:
         yield "model", str(model)
-    if ids is not None and ids.uri is not None:
-        yield "MLflow", ids.uri if ids.run_id is None else f"run {ids.run_id} in {ids.uri}"
-        if ids.registered is not None:
-            yield from _registered_facts(ids.registered, record)
+    yield from _place_facts(record, ids)
     yield from _data_facts(record, file)
     rows = trial_rows(record)
     yield from reasons.failures(rows)
     yield from reasons.unfused(rows)
     yield from _next_steps(record, file)
+
+
+def _place_facts(record: StudyRecord, ids: StudyIds | None) -> Iterator[tuple[str, str]]:
+    if ids is not None and ids.uri is not None:
+        yield "MLflow", ids.uri if ids.run_id is None else f"run {ids.run_id} in {ids.uri}"
+        if ids.registered is not None:
+            yield from _registered_facts(ids.registered, record)
 
 
 def _registered_facts(registered: Registration, record: StudyRecord) -> Iterator[tuple[str, str]]:

@@ -247,3 +247,37 @@ def test_plain_tracker_writes_what_the_stream_can_hold() -> None:
     for entry in timed(*events(), asked(0), failed(0, "größer")):
         tracker.record(entry)
     assert b"gr\\xf6\\xdfer" in raw.getvalue()
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_the_result_is_told_before_anything_is_tidied_up(live: bool) -> None:
+    """The end of a process's part tells the result once; those of earlier processes do not."""
+    terminal, told = Terminal(), list[str]()
+
+    def tell(record: StudyRecord) -> None:
+        if live:
+            assert terminal.getvalue().endswith("\x1b[2K"), "the drawing is gone by then"
+        told.append(f"{record.state} {record.ended}")
+
+    console = Console(file=terminal, force_terminal=True, width=80)
+    tracker = LiveTracker(console, tell) if live else PlainTracker(terminal, tell)
+    first = timed(*events(), asked(0), complete(0, 0.3), make.finished(1.0, 0, {}, "best/m.keras"))
+    tracker.replay(first)
+    assert told == []
+    for entry in timed(events(20)[1], asked(1), complete(1, 0.2), first[-1].event):
+        tracker.record(entry)
+    assert told == ["finished 2"]
+    tracker.close()
+    assert told == ["finished 2"]
+
+
+def test_a_result_that_nobody_reads_ends_nothing(unread: io.TextIOWrapper) -> None:
+    """The reader may have gone by the end."""
+
+    def tell(record: StudyRecord) -> None:
+        print(record.state, file=unread, flush=True)
+
+    tracker = PlainTracker(unread, tell)
+    tracker.replay(timed(*events(), asked(0), complete(0, 0.3)))
+    tracker.record(timed(make.finished(1.0, 0, {}, "best/m.keras"))[0])
+    tracker.close()

@@ -29,7 +29,7 @@ from searchlab.report.brief import brief_of
 from searchlab.report.html.report import report_page
 from searchlab.report.json import show_json, study_json
 from searchlab.report.tables import list_table, show_table
-from searchlab.report.text import _yaml, best_text, summary
+from searchlab.report.text import _yaml, best_text, place_text, summary
 from searchlab.study.ending import Ending
 from searchlab.study.spec import StudySpec
 from searchlab.testing import entries as make
@@ -154,6 +154,19 @@ def test_json_lists_the_trials_by_number() -> None:
         "number", "state", "params", "value", "epochs", "seconds", "run_id", "error", "scores",
         "unfused",
     }  # fmt: skip
+
+
+def test_what_a_store_took_later_is_told_later() -> None:
+    """Only lines that a summary lacked are added to it: the place, the registration, or none."""
+    stopped = make.finished(125.0, 0, {"loss": 0.25}, "best/model.keras")
+    study = record(complete(0, 0.2), then=(stopped,))
+    whole = rendered(place_text(study, IDS, None))
+    assert whole.splitlines()[0].split() == ["MLflow", "run", "study-run", "in", IDS.uri]
+    later = rendered(place_text(study, IDS, replace(IDS, registered=None)))
+    assert later == whole.partition("\n")[2]
+    assert "houses version 2" in later
+    assert not place_text(study, IDS, IDS)
+    assert not place_text(study, None, None)
 
 
 def test_summary_of_a_finished_study() -> None:
