@@ -30,9 +30,10 @@ _LOOK = 0.2  # seconds until a failed send or start is tried again
 _AT_ONCE = 100  # messages taken from one host before the others get their turn
 _DEATHS = 2  # hosts that may die under a job before it is blamed
 
-_LEAD = 4
-"""Maximum lead, in jobs, of a host that still gets jobs similar to its own; less if hosts have
-fewer jobs on average, because the loop hears of all jobs at the pace of the slowest."""
+_LEAD, _PART = 4, 4
+"""Maximum lead, in jobs, of a host that still gets jobs similar to its own, if hosts have `_PART`
+times as many on average; less if they have fewer, because the loop hears of all jobs at the pace of
+the slowest, and a study waits at its end for the host that has the most."""
 
 
 class _Host:
@@ -69,6 +70,18 @@ class _Host:
             except OSError:  # the host is gone, which is noticed when its messages are read
                 return
             self._outbox.popleft()
+
+    def spare(self) -> list[Flight]:
+        """Return the flights that an idle host would come to sooner, those served last at the end.
+
+        The first that waits for its program is being served. Those that are like it or like others
+        here have or share a program.
+        """
+        order = sorted(self.flights.values(), key=lambda each: (each.job.start, each.id))
+        waiting = [each for each in order if each.waiting]
+        known = {each.kin for each in order if not each.waiting}
+        known |= {each.kin for each in waiting[:1]}
+        return [each for each in waiting if each.kin not in known]
 
     def release(self, number: int) -> Flight | None:
         """Remove and return a submission; return None if it was dropped before."""
@@ -155,10 +168,27 @@ class Fleet:
                 self._hosts.remove(each)
                 each.process.kill()
         while self._queue and (found := self._place(self._queue[0])) is not None:
-            flight = self._queue.popleft()
-            flight.id, flight.received = next(self._ids), 0
-            found.flights[flight.id] = flight
-            found.say(Submit(flight.id, flight.job))
+            self._give(self._queue.popleft(), found)
+        for each in self._hosts:
+            if not (each.flights or each.worn) and (moved := self._spare()) is not None:
+                self._homes[moved.kin] = each
+                self._give(moved, each)
+
+    def _give(self, flight: Flight, to: _Host) -> None:
+        flight.id, flight.received, flight.waiting = next(self._ids), 0, False
+        to.flights[flight.id] = flight
+        to.say(Submit(flight.id, flight.job))
+
+    def _spare(self) -> Flight | None:
+        """Take from a busy host the job that it would come to last, for an idle one; maybe none."""
+        spare = {each: each.spare() for each in self._hosts}
+        most = max(spare, key=lambda each: len(spare[each]), default=None)
+        if most is None or not spare[most]:
+            return None
+        last = spare[most][-1]
+        most.release(last.id)
+        most.say(Drop(last.id))
+        return last
 
     def _place(self, flight: Flight) -> _Host | None:
         """Choose the host for a job: its kin's, unless another has none or far fewer jobs.
@@ -177,7 +207,8 @@ class Fleet:
         if least is None:
             return None
         home = self._homes.get(flight.kin)
-        lead = min(_LEAD, sum(len(each.flights) for each in self._hosts) // len(self._hosts))
+        flights = sum(len(each.flights) for each in self._hosts)
+        lead = min(_LEAD, flights // (_PART * len(self._hosts)))
         if home in fresh and len(home.flights) <= len(least.flights) + lead:
             return home
         self._homes[flight.kin] = least
@@ -211,10 +242,13 @@ class Fleet:
                 at.flights[number].note(began=False)
             case Built(number):
                 at.building = None if at.building == number else at.building
+                if number in at.flights:
+                    at.flights[number].waiting = True
             case Began(number):
                 at.building = None if at.building == number else at.building
                 if number in at.flights:
                     at.flights[number].note(began=True)
+                    at.flights[number].waiting = False
             case Epoch(number, report, last) if number in at.flights:
                 flight = at.flights[number]
                 flight.received += 1

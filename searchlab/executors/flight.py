@@ -27,6 +27,7 @@ class Flight:
         losses: number of machines that were lost with it.
         since: the time when its training began or, before that, when its model began to be built.
         began: whether the training has begun.
+        waiting: whether its host has built its model, and not yet come to its program.
         reason: the reason why it is trained alone, if it is.
         kin: the part of its params that it shares with jobs that can share its programs.
     """
@@ -39,6 +40,7 @@ class Flight:
     losses: int = 0
     since: float = field(default_factory=time.monotonic)
     began: bool = False
+    waiting: bool = False
     reason: str | None = None
     kin: Hashable = field(init=False)
 

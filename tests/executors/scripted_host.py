@@ -16,7 +16,7 @@ from searchlab.core.trial import (
     TrialState,
 )
 from searchlab.executors.fused import FusedExecutor
-from searchlab.fused.messages import Began, Building, Drop, Ended, Epoch, Submit
+from searchlab.fused.messages import Began, Building, Built, Drop, Ended, Epoch, Submit
 from searchlab.testing.doubles import TrivialExecutor, as_job, study
 from searchlab.training.job import Job, Result, TrialJob
 
@@ -79,6 +79,11 @@ class ScriptedHost:
         """Build the models of these trials, one after another."""
         for number in numbers:
             self.say(Building(self.jobs()[number]), Began(self.jobs()[number]))
+
+    def build(self, *numbers: int) -> None:
+        """Build the models of these trials, whose programs are still to be made."""
+        for number in numbers:
+            self.say(Building(self.jobs()[number]), Built(self.jobs()[number]))
 
     def report(self, number: int, *epochs: int, last: bool = False) -> None:
         """Report these epochs of a trial; `last` marks the final one."""

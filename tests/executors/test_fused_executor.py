@@ -10,7 +10,7 @@ from executors.scripted_host import METRIC, SPEC, Bench, Player, complete, job
 
 from searchlab.core.trial import Decision, Failure, FailureKind, Outcome, TrialState
 from searchlab.executors.fused import IN_FLIGHT, LIMITS
-from searchlab.fused.messages import Began, Building, Decided, Declined, Drop, Submit, Worn
+from searchlab.fused.messages import Began, Building, Decided, Declined, Drop, Ended, Submit, Worn
 from searchlab.testing.doubles import LogicalExecutor, bowl, study
 from searchlab.training.job import Checked, CheckJob, FinalJob, Made
 
@@ -409,7 +409,49 @@ def test_jobs_that_are_alike_share_a_host_once_none_is_idle():
     """Similar jobs share programs where that leaves no host with much less to do."""
     bench = Bench(3)
     bench.submit(*(job(number) for number in range(8, 14)))
-    assert [list(host.jobs()) for host in bench.hosts] == [[8, 13], [9], [10, 11, 12]]
+    assert [list(host.jobs()) for host in bench.hosts] == [[8, 12], [9, 13], [10, 11]]
+
+
+def test_an_idle_host_takes_over_what_a_busy_one_has_not_come_to():
+    """It takes the job that would wait the longest for its program; the loop hears of it once."""
+    bench = Bench(2)
+    bench.submit(*(job(number, epochs=1) for number in range(6)))
+    busy, idle = bench.hosts
+    busy.build(0, 2, 4)
+    old = busy.jobs()[4]
+    idle.build(1, 3, 5)
+    for number in (1, 3, 5):
+        idle.begin(number)
+        idle.report(number, 1, last=True)
+        idle.end(number)
+    bench.settle()
+    assert list(idle.jobs()) == [1, 3, 5, 4]
+    assert busy.told(Drop) == [Drop(old)]
+    busy.say(Began(old), Ended(old, complete(4)))  # it had come to it before it heard of that
+    for host, number in ((idle, 4), (busy, 0), (busy, 2)):
+        host.begin(number)
+        host.report(number, 1, last=True)
+        host.end(number)
+    assert sorted(outcome.number for outcome in bench.settle()) == list(range(6))
+    assert sorted(bench.heard()) == [(number, 1) for number in range(6)]
+
+
+def test_an_idle_host_takes_over_nothing_that_is_served_anyway():
+    """Neither jobs that train or are being served nor jobs like them, and none in a factory."""
+    bench = Bench(2)
+    bench.submit(*(job(number) for number in (0, 1, 130, 2, 131, 3)))
+    busy, idle = bench.hosts
+    assert list(busy.jobs()) == [0, 130, 131]
+    busy.begin(0)
+    busy.build(130)
+    busy.build(131)  # is like 130, whose program it gets
+    for number in (1, 2, 3):
+        idle.begin(number)
+        idle.end(number)
+    bench.settle()
+    assert list(idle.jobs()) == [1, 2, 3]
+    bench.submit(job(4), job(5))
+    assert list(idle.jobs()) == [1, 2, 3, 4, 5]
 
 
 def test_jobs_wait_while_no_host_can_be_started(bench):
