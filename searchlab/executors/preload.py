@@ -11,6 +11,9 @@ gc.disable()
 try:
     import keras  # noqa: F401
 
+    import searchlab.fused.host
+    import searchlab.training.fit  # noqa: F401
+
 finally:
     gc.freeze()
     gc.enable()
