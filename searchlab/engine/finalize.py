@@ -148,15 +148,21 @@ class Finish:
         return {Path(str(each.model_path)).parent.as_posix(): each.digest for each in made}
 
     def _confirm(self) -> None:
-        """Retrain the best trials with unseen seeds."""
+        """Retrain the best trials with unseen seeds, those first that trained the longest."""
         todo = list(missing(self._record))
         if todo:
             count, seeds = len(candidates(self._record)), self._spec.confirm.seeds
             self._say(f"confirming the best {count} trials with {seeds} seeds each")
+        start, jobs = self._record.clock.now, []
         for trial, seed in todo:
             again = _from_scratch(trial, trial.trial.suggestion.epochs, seed)
-            start = self._record.clock.now
-            self._submit(self._jobs.trial(again, self._number(), start=start))
+            jobs.append(self._jobs.trial(again, self._number(), start=start))
+        for job in sorted(jobs, key=self._expected, reverse=True):
+            self._submit(job)
+
+    def _expected(self, job: TrialJob) -> int:
+        """Return the model-epochs that the trial of a job took in the search."""
+        return self._record.trials[job.trial.number].epochs
 
     def _compare(self) -> None:
         """Fit the baselines that are not in the record yet."""
