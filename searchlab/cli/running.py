@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Sequence
@@ -12,13 +13,14 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from searchlab.cli.printing import (
+    Results,
     complain,
     console,
     print_data,
     print_folds,
     print_sent,
     print_step,
-    print_study,
+    print_study_json,
     standard_output,
     tell_failure,
     view,
@@ -89,34 +91,59 @@ def run(
     **flags: Any,
 ) -> None:
     """Run the study in the file STUDY, or continue it where it was left."""
+    from searchlab.executors.forkserver import ForkServer
+
+    # It imports Keras while this process reads the study and prepares its data.
+    with contextlib.closing(ForkServer()) as server:
+        from searchlab.engine import plugins
+        from searchlab.study.file import load_study
+
+        file = load_study(study, overrides(settings, flags), [plugins.check])
+        if dry_run or not plugins.forks(file.spec):
+            server.close()
+        if address is not None:
+            _use_cluster(address, file.spec.execution.executor)
+        if dry_run:
+            _list_sent(file)
+            return
+        code = _run_folds(file, study, tracking_uri, as_json=as_json, quiet=quiet, strict=strict)
+    raise click.exceptions.Exit(code)
+
+
+def _run_folds(
+    file: StudyFile,
+    study: Path,
+    tracking_uri: str | None,
+    *,
+    as_json: bool,
+    quiet: bool,
+    strict: bool,
+) -> int:
+    """Run a study, or that of each of its nested folds; return the exit code."""
     from searchlab.cli.signals import signals
     from searchlab.core.interrupt import Interrupt
-    from searchlab.engine import plugins
-    from searchlab.study.file import load_study
     from searchlab.study.folds import each_fold
 
-    file = load_study(study, overrides(settings, flags), [plugins.check])
-    if address is not None:
-        _use_cluster(address, file.spec.execution.executor)
-    if dry_run:
-        _list_sent(file)
-        return
     files, interrupt = each_fold(file), Interrupt()
     records: list[StudyRecord] = []
     with standard_output(as_json) as output, signals(interrupt):
         shown = not (as_json or quiet)
-        runner = _Runner(tracking_uri, interrupt, console(output), output, shown, strict)
+        terminal = console(output)
+        results = Results(study, terminal) if shown else None
+        runner = _Runner(tracking_uri, interrupt, terminal, output, results, strict)
         for each in files:
             records.append(runner.run(each, data=not records))
-            if shown or (len(files) == 1 and not quiet):
-                print_study(records[-1], study, output if as_json else None, runner.terminal)
+            if results is not None:
+                results.complete(records[-1])
+            elif len(files) == 1 and not quiet:
+                print_study_json(records[-1], output)
             if interrupt.requested:
                 break
         if len(files) > 1 and not quiet:
             print_folds(file.spec.name, records, output if as_json else None, runner.terminal)
     left = interrupt.requested and len(records) < len(files)
     codes = [_exit_code(each, interrupt.requested) for each in records]
-    raise click.exceptions.Exit(INTERRUPTED if left else max(codes))
+    return INTERRUPTED if left else max(codes)
 
 
 @dataclass(frozen=True)
@@ -128,7 +155,7 @@ class _Runner:
         interrupt: interrupts a study at the next epoch when set.
         terminal: where results are written.
         output: the stream of it.
-        shown: whether what happens is shown.
+        results: tells the results; None if nothing that happens is shown.
         strict: whether data with which something is odd are refused.
     """
 
@@ -136,7 +163,7 @@ class _Runner:
     interrupt: Interrupt
     terminal: Console
     output: TextIO
-    shown: bool
+    results: Results | None
     strict: bool
 
     def run(self, file: StudyFile, *, data: bool) -> StudyRecord:
@@ -159,14 +186,16 @@ class _Runner:
 
         def trackers(directory: Path) -> Sequence[Tracker]:
             named.extend(make(directory))
-            return [*named, view(self.terminal, self.output)] if self.shown else named
+            if self.results is None:
+                return named
+            return [*named, view(self.terminal, self.output, self.results)]
 
         def say(line: str) -> None:
-            if self.shown:
+            if self.results is not None:
                 print_step(line, self.terminal)
 
         def show(profile: Profile) -> None:
-            if self.shown and data:
+            if self.results is not None and data:
                 print_data(profile, self.terminal, file=file.path)
 
         looks = Looks(show, self.strict)

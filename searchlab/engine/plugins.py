@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib
 import importlib.util
+import threading
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,7 @@ from pydantic import ValidationError
 from searchlab.backends.base import Backend, Options, Problem
 from searchlab.core.digest import signing_key
 from searchlab.core.entry_points import Offer, find_offer, offers
+from searchlab.core.quiet import quiet
 from searchlab.core.space import Int
 from searchlab.data.catalog import DATASETS, file_problems
 from searchlab.engine.foreign import Guarded, blamed
@@ -36,26 +39,38 @@ class Plugin:
         target: "module:attribute".
         package: the library that it needs, as imported.
         install: the pip argument that installs the library.
+        slow: the module that takes seconds to import when a backend is made, or "".
+        forks: whether an executor's trainings run in processes from the fork server.
     """
 
     target: str
     package: str
     install: str
+    slow: str = ""
+    forks: bool = False
 
 
 BACKENDS = {
     "randomized": Plugin(
-        "searchlab.backends.randomized:RandomizedBackend", "scikeras", "scikeras scikit-learn"
+        "searchlab.backends.randomized:RandomizedBackend",
+        "scikeras",
+        "scikeras scikit-learn",
+        slow="searchlab.backends.bridge",
     ),
     "hyperband": Plugin(
-        "searchlab.backends.hyperband:HyperbandBackend", "keras_tuner", "keras-tuner tensorboard"
+        "searchlab.backends.hyperband:HyperbandBackend",
+        "keras_tuner",
+        "keras-tuner tensorboard",
+        slow="keras_tuner",
     ),
-    "optuna": Plugin("searchlab.backends.optuna:OptunaBackend", "optuna", "optuna"),
+    "optuna": Plugin("searchlab.backends.optuna:OptunaBackend", "optuna", "optuna", slow="optuna"),
 }
 EXECUTORS = {
     "inline": Plugin("searchlab.executors.inline:InlineExecutor", "keras", "tensorflow"),
-    "process": Plugin("searchlab.executors.process:ProcessExecutor", "keras", "tensorflow"),
-    "fused": Plugin("searchlab.executors.fused:FusedExecutor", "keras", "tensorflow"),
+    "process": Plugin(
+        "searchlab.executors.process:ProcessExecutor", "keras", "tensorflow", forks=True
+    ),
+    "fused": Plugin("searchlab.executors.fused:FusedExecutor", "keras", "tensorflow", forks=True),
     "ray": Plugin("searchlab.executors.cluster.executor:RayExecutor", "ray", "'searchlab[ray]'"),
 }
 
@@ -127,6 +142,28 @@ def make_backend(name: str, problem: Problem) -> Backend:
         MissingPackageError: if its library is not installed.
     """
     return _made(_BACKEND, name, backend(name), problem)  # type: ignore[no-any-return]
+
+
+def forks(spec: StudySpec) -> bool:
+    """Return whether a study's trainings run in processes from the fork server."""
+    found = _EXECUTOR.find(spec.execution.executor)
+    return isinstance(found, Plugin) and found.forks
+
+
+def begin_imports(spec: StudySpec) -> None:
+    """Import what a study's backend needs in a thread, while other processes try the model.
+
+    `make_backend` waits for it, and tells what is wrong. An executor that trains in this process
+    would import the same modules at the same time, which Python does not do safely.
+    """
+    found = _BACKEND.find(spec.search.backend)
+    if isinstance(found, Plugin) and found.slow and forks(spec):
+        threading.Thread(target=_import, args=(found.slow,), name="searchlab-imports").start()
+
+
+def _import(module: str) -> None:
+    with contextlib.suppress(Exception), quiet():
+        importlib.import_module(module)
 
 
 def make_executor(name: str, workers: int, directory: Path) -> Executor:

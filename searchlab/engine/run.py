@@ -188,14 +188,15 @@ def _work(
         with interrupt.at_once():
             look(summary.profile, files.home.paths.profile, looks)
             heritage = inherit(spec, encode(summary), files.home, record.started)
+            say("trying the model")
+            plugins.begin_imports(spec)
+            jobs = Jobs(spec, files.base, directory)
+            _try_model(jobs, executor, interrupt)
             problem = Problem.of(spec, summary.task, heritage.known)
             backend = plugins.make_backend(spec.search.backend, problem)
         with contextlib.closing(backend):
             with interrupt.at_once():
                 answers = resume(backend, entries, files.home.paths)
-                say("trying the model")
-                jobs = Jobs(spec, files.base, directory)
-                _try_model(jobs, executor, interrupt)
             tracker.replay(entries)
             with Journal(files.home.paths.journal) as journal:
                 snapshots = Snapshots(files.home.paths, journal, backend, answers)
