@@ -148,11 +148,11 @@ class PreparedData:
         summary: facts about the data set.
         class_weight: the weight in the training loss of each class, by its number, or None.
         class_scored: whether the weights of classes count on unseen rows, too.
-        meta: the facts that model factories may ask for: scikeras' keys with its values for
-            `x_train` and `y_train`; and `task`, `input_shape`, `scale`, `mean` and `variance` (of
-            the columns of `x_train`, of its channels, or of all its pixels), for columns `inputs`
-            (their names) and `sizes` (the vocabulary of each that is integers for an Embedding);
-            for raw text `texts` (those of the rows that a model is fitted to).
+        meta: the facts that model factories may ask for: scikeras' keys with its values for the
+            rows that a model is fitted to; and `task`, `input_shape`, `scale`, `mean` and
+            `variance` (of the columns of `x_train`, of its channels, or of all its pixels), for
+            columns `inputs` (their names) and `sizes` (the vocabulary of each that is integers for
+            an Embedding); for raw text `texts` (those of the rows that a model is fitted to).
         transform: the transformation of the target for models.
         directory: the directory with the arrays.
     """
@@ -185,15 +185,16 @@ class PreparedData:
         Raises:
             DataError: if they are missing or damaged.
         """
-        if self.summary.raw_text:
-            texts = self.x_train[self.folds[number][0]]
-            return replace(self._fold(number), meta={**self.meta, "texts": texts})
-        return self._fold(number)
+        own = self._own(number) if self.has_own(number) else self
+        rows = self.folds[number][0]
+        return replace(own, meta={**own.meta, **_of_rows(self.x_train, rows)})
 
-    def _fold(self, number: int) -> PreparedData:
+    def has_own(self, number: int) -> bool:
+        """Return whether anything was learned of a fold's own rows."""
+        return fold_directory(self.directory, number).exists()
+
+    def _own(self, number: int) -> PreparedData:
         place = fold_directory(self.directory, number)
-        if not place.exists():
-            return self
         with _readable(self.directory):
             saved = decode(SavedFold, json.loads((place / FOLD).read_text(encoding="utf-8")))
             own: dict[str, Any] = {
@@ -260,9 +261,9 @@ def open_data(directory: Path) -> PreparedData:
             )
     summary = saved.summary
     meta = {**_meta(summary, arrays["x_train"], arrays["y_train"]), **saved.statistics}
-    if summary.raw_text:
-        every = saved.whole or len(folds) > 1
-        meta["texts"] = arrays["x_train"] if every else arrays["x_train"][folds[0][0]]
+    every = saved.whole or len(folds) > 1
+    x_train = arrays["x_train"]
+    meta |= _of_rows(x_train, np.arange(len(x_train)) if every else folds[0][0])
     return PreparedData(
         **{**dict.fromkeys(f"w_{part}" for part in PARTS), **arrays},
         folds=folds,
@@ -306,11 +307,16 @@ def read_schema(directory: Path) -> RowSchema:
     return decode(RowSchema, saved)
 
 
+def _of_rows(x: Array, rows: Array) -> dict[str, Any]:
+    """Return the facts about the rows (n,) that a model is fitted to, besides `inputs.figures`."""
+    shape = {"X_shape_": (len(rows), *x.shape[1:])}
+    return shape | {"texts": x[rows]} if x.dtype.kind == "S" else shape
+
+
 def _meta(summary: DataSummary, x: Array, y: Array) -> dict[str, Any]:
     """Return scikeras' attributes of data after `fit(x, y)`, and our own names for them."""
     meta = {
         "n_features_in_": x.shape[1],
-        "X_shape_": x.shape,
         "X_dtype_": x.dtype,
         "y_dtype_": y.dtype,
         "y_ndim_": y.ndim,

@@ -234,7 +234,7 @@ def _models(job: TrainingJob, data: PreparedData, trainings: int) -> list[Any]:
     first = data.fold(0)
     meta = Watched(first.meta)
     models = [build(job, replace(first, meta=meta))]
-    if meta.read and first is not data:
+    if meta.read and data.has_own(0):
         models += [build(job, data.fold(number)) for number in range(1, trainings)]
     return models
 

@@ -78,10 +78,11 @@ class Tensors:
         owns = [data.fold(number) for number in range(len(data.folds))]
         figures = figures_of([each.transform for each in (data, *owns)])
         folds, end = [], len(numbers)
-        for (fit, score), own, given in zip(data.folds, owns, figures[1:], strict=True):
-            start = 0 if own is data else end
+        for number, (fit, score) in enumerate(data.folds):
+            own, given = owns[number], figures[number + 1]
+            start = end if data.has_own(number) else 0
             stop = np.arange(start + train, start + train + validation, dtype=np.int32)
-            if own is not data:
+            if data.has_own(number):
                 blocks += [(own, "train"), (own, "validation")]
                 end += train + validation
             chosen = [(start + rows).astype(np.int32) for rows in (fit, score)]

@@ -126,7 +126,7 @@ def test_a_holdout_is_not_seen_by_what_it_scores(tmp_path: Path) -> None:
     np.testing.assert_allclose(data.x_train[fit].mean(axis=0), 0, atol=1e-6)
     assert np.abs(data.x_train.mean(axis=0)).max() > 1e-4
     np.testing.assert_allclose(data.meta["mean"], 0, atol=1e-6)
-    assert data.fold(0) is data
+    assert not data.has_own(0)
 
 
 def test_a_transformation_of_the_target_is_that_of_the_fitted_rows(tmp_path: Path) -> None:
@@ -153,3 +153,18 @@ def test_folds_share_what_was_not_fitted(tmp_path: Path) -> None:
         assert own.x_train[fit].mean() == pytest.approx(0, abs=1e-6)
         assert own.meta["mean"] == pytest.approx(0, abs=1e-6)
         assert own.meta["variance"] == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("evaluation", [{"holdout": 0.25}, {"folds": 4}])
+def test_a_model_is_told_how_many_rows_it_is_fitted_to(
+    tmp_path: Path, evaluation: dict[str, Any]
+) -> None:
+    """A schedule that counts the steps of an epoch needs the rows without those that score it."""
+    write(tmp_path, 200)
+    data = prepared(tmp_path, evaluation, features=["a", "b"], scale="none")
+    train = len(data.x_train)
+    for number, (fit, _) in enumerate(data.folds):
+        assert data.fold(number).meta["X_shape_"] == (len(fit), 2)
+        assert len(fit) < train
+    final = train if "folds" in evaluation else len(data.folds[0][0])
+    assert data.meta["X_shape_"] == (final, 2)

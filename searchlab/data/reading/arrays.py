@@ -117,6 +117,7 @@ def from_arrays(spec: DataSpec, given: Mapping[str, Array], name: str, source: s
         if wanted not in names:
             hint = did_you_mean(wanted, names) or f"; the arrays are {listed(names)}"
             raise DataError(f"{source}: no array {wanted!r}{hint}: correct data.{of}")
+    _check_target(source, str(spec.target), arrays[str(spec.target)])
     dropped = (name for pattern in spec.drop for name in matching(names, pattern))
     unfit = {*dropped, *(wanted for wanted, _ in named_columns(spec))}
     key = features_name(names, unfit, source)
@@ -128,6 +129,16 @@ def from_arrays(spec: DataSpec, given: Mapping[str, Array], name: str, source: s
         return Raw(name, source, X, y, str(spec.target), assigned=assigned, **known)
     frame = pd.DataFrame(X, columns=[f"{key}{column}" for column in range(X.shape[1])])
     return Raw(name, source, frame, y, str(spec.target), assigned=assigned, **known)
+
+
+def _check_target(source: str, name: str, values: Array) -> None:
+    """Refuse a target of several values a row, such as the input of an autoencoder."""
+    if math.prod(values.shape[1:]) > 1:
+        raise DataError(
+            f"{source}: the target {name!r} has shape {values.shape}: it needs one value per row "
+            "(for an autoencoder name an array that has, and give the model a train_step and a "
+            "test_step that compare its output with its input)"
+        )
 
 
 def features_name(names: Sequence[str], no_features: Collection[str | None], source: str) -> str:
