@@ -1,4 +1,4 @@
-"""A data set is read from a real PostgreSQL server with the types and digits that it has there."""
+"""A real PostgreSQL server: a data set is read from it exactly, and a study is sent to it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from support import postgresql
+from support.stores import history, runs, track
+from tracking.test_bulk import study
 
 from searchlab.data.load import load
 from searchlab.errors import DataError
@@ -97,3 +99,19 @@ def test_what_postgresql_refuses_is_a_line_without_the_password(
     assert "no%2Fone" not in str(refused.value)
     assert postgresql.PASSWORD not in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_many_trials_come_to_postgresql_at_once(address: str, tmp_path: Path) -> None:
+    """Each is a run there with all its points, which the same study in SQLite has, too."""
+    (tmp_path / "study").mkdir()
+    found = []
+    for uri in (
+        address.replace("postgresql:", "postgresql+psycopg2:"),
+        f"sqlite:///{tmp_path}/a.db",
+    ):
+        tracker = track(uri, tmp_path / "study", study(40))
+        assert (tracker.pending, tracker.problem) == (0, None)
+        sent = runs(uri)
+        assert len(sent) == 41
+        found.append({name: (run.data.params, history(uri, run)) for name, run in sent.items()})
+    assert found[0] == found[1]

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import sqlite3
+import time
 from pathlib import Path
 
 import numpy as np
@@ -172,6 +173,11 @@ def test_insert_runs(client):
         return repr((values, history)).replace(run_id, "ID")
 
     assert shown(other) == shown(one)
+
+    time.sleep(0.002)
+    later = private.insert_runs(client, "1", [ended] * 3)
+    assert len({one, other, *later}) == 5
+    assert min(later) > other  # in the order of time, as a database keeps them
 
     class Elsewhere:
         class _tracking_client:  # noqa: N801 - MLflow's name
