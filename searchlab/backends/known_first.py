@@ -39,5 +39,7 @@ class KnownFirstSearchCV(RandomizedSearchCV):  # type: ignore[misc]  # scikit-le
         sampler = ParameterSampler(
             self.param_distributions, self.n_iter, random_state=self.random_state
         )
+        if not known:
+            return list(sampler)
         drawn = (candidate for candidate in sampler if self.identity(candidate) not in known)
         return list(islice(chain(self.first, drawn), self.n_iter))
