@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -43,7 +44,7 @@ def server(bin_: Path) -> Iterator[str]:
         _wait(port)
         yield _ADDRESS.format(port=port)
     finally:
-        running.terminate()
+        running.send_signal(signal.SIGINT)  # SIGTERM waits for clients to leave
         running.wait(60)
         shutil.rmtree(where)
 
