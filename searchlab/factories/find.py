@@ -14,8 +14,10 @@ import importlib
 import importlib.machinery
 import importlib.util
 import inspect
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -249,11 +251,14 @@ def _make_way(root: Path) -> None:
     imported under such a name are forgotten; its functions keep theirs.
     """
     others = [each for each in _roots if each != root]
+    homes = tuple(os.path.join(each, "") for each in others)  # noqa: PTH118 - a prefix
+    own = _tops(root) if others else set()
     for name, module in list(sys.modules.items()):
-        top = name.partition(".")[0]
-        file = Path(getattr(module, "__file__", None) or "")
-        theirs = any(file.is_relative_to(each) for other in others for each in _places(other, top))
-        if theirs and any(each.exists() for each in _places(root, top)):
+        top, file = name.partition(".")[0], getattr(module, "__file__", None) or ""
+        if top not in own or not file.startswith(homes):  # nearly always: these are quick to ask
+            continue
+        places = [place for other in others for place in (other / f"{top}.py", other / top)]
+        if any(Path(file).is_relative_to(each) for each in places):
             del sys.modules[name]
     for each in [root, *others]:
         if str(each) in sys.path and each in _roots:
@@ -262,9 +267,11 @@ def _make_way(root: Path) -> None:
     sys.path.extend(str(each) for each in _roots if str(each) not in sys.path)
 
 
-def _places(root: Path, top: str) -> tuple[Path, Path]:
-    """Return where a module or package of this name would be, below a root."""
-    return root / f"{top}.py", root / top
+def _tops(root: Path) -> set[str]:
+    """Return the names of the modules and packages that may be directly below a root."""
+    with suppress(OSError):
+        return {each.stem if each.suffix == ".py" else each.name for each in root.iterdir()}
+    return set()
 
 
 def _one_line(error: BaseException) -> str:
