@@ -148,21 +148,15 @@ class Finish:
         return {Path(str(each.model_path)).parent.as_posix(): each.digest for each in made}
 
     def _confirm(self) -> None:
-        """Retrain the best trials with unseen seeds, those first that trained the longest."""
+        """Retrain the best trials with unseen seeds."""
         todo = list(missing(self._record))
         if todo:
             count, seeds = len(candidates(self._record)), self._spec.confirm.seeds
             self._say(f"confirming the best {count} trials with {seeds} seeds each")
-        start, jobs = self._record.clock.now, []
         for trial, seed in todo:
             again = _from_scratch(trial, trial.trial.suggestion.epochs, seed)
-            jobs.append(self._jobs.trial(again, self._number(), start=start))
-        for job in sorted(jobs, key=self._expected, reverse=True):
-            self._submit(job)
-
-    def _expected(self, job: TrialJob) -> int:
-        """Return the model-epochs that the trial of a job took in the search."""
-        return self._record.trials[job.trial.number].epochs
+            start = self._record.clock.now
+            self._submit(self._jobs.trial(again, self._number(), start=start))
 
     def _compare(self) -> None:
         """Fit the baselines that are not in the record yet."""

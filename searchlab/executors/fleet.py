@@ -30,10 +30,9 @@ _LOOK = 0.2  # seconds until a failed send or start is tried again
 _AT_ONCE = 100  # messages taken from one host before the others get their turn
 _DEATHS = 2  # hosts that may die under a job before it is blamed
 
-_LEAD, _PART = 4, 4
-"""Maximum lead, in jobs, of a host that still gets jobs similar to its own, if hosts have `_PART`
-times as many on average; less if they have fewer, because the loop hears of all jobs at the pace of
-the slowest, and a study waits at its end for the host that has the most."""
+_LEAD = 4
+"""Maximum lead, in jobs, of a host that still gets jobs similar to its own; less if hosts have
+fewer jobs on average, because the loop hears of all jobs at the pace of the slowest."""
 
 
 class _Host:
@@ -207,8 +206,7 @@ class Fleet:
         if least is None:
             return None
         home = self._homes.get(flight.kin)
-        flights = sum(len(each.flights) for each in self._hosts)
-        lead = min(_LEAD, flights // (_PART * len(self._hosts)))
+        lead = min(_LEAD, sum(len(each.flights) for each in self._hosts) // len(self._hosts))
         if home in fresh and len(home.flights) <= len(least.flights) + lead:
             return home
         self._homes[flight.kin] = least
