@@ -25,6 +25,7 @@ SOAK = "random faults"
 HEAD = ("| fault | cases | losses |", "|---|---:|---:|")
 
 _KILLS = "tests/faults/test_kills.py"
+_ALL = "not cluster"  # those of CI, too
 
 
 @dataclass(frozen=True)
@@ -50,15 +51,21 @@ FAULTS = [
             f"kill -9 of the driver at random moments, {backend}",
             (_KILLS,),
             f"random_moments and {backend}",
+            marks=_ALL,
         )
         for backend in ("randomized", "hyperband", "optuna")
     ),
-    Fault("kill -9 of the driver between two steps", (_KILLS,), "between or database"),
+    Fault("kill -9 of the driver between two steps", (_KILLS,), "between or database", _ALL),
     Fault(
         "kill -9 of driver and workers, Keras trainings, whole program",
         ("tests/faults/test_real_kills.py",),
+        marks=_ALL,
     ),
-    Fault("kill -9 of a worker in mid-trial", ("tests/faults/test_killed_workers.py",)),
+    Fault(
+        "kill -9 of a worker in mid-trial",
+        ("tests/faults/test_killed_workers.py",),
+        marks=_ALL,
+    ),
     Fault(
         "trials that raise, hang, diverge, crash, outgrow their memory",
         ("tests/executors/test_limits.py", "tests/engine/test_failures.py"),

@@ -115,9 +115,9 @@ def step_clock(study: Soaked) -> bool:
 def damage_file(study: Soaked) -> bool:
     """Kill the driver, and damage one of the study's files but its journal."""
     study.kill()
-    journal = study.paths.journal.name
+    others = {study.paths.journal, study.paths.data}  # the data are made anew by each process
     found = study.paths.directory.rglob("*")
-    files = sorted(each for each in found if not each.name.startswith(journal))
+    files = sorted(each for each in found if not others & {each, *each.parents})
     if files:
         target, how = study.random.choice(files), study.random.choice(_FILE_DAMAGES)
         if how != "extra" or not (target.parent / "a copy").exists():
