@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from support.processes import THREADS
 
 from searchlab.fused.kept import keep_compiled
 
@@ -21,10 +22,6 @@ def database(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("store") / "mlflow.db"
     MlflowClient(f"sqlite:///{path}").search_experiments()
     return path
-
-
-# Several processes test at once: threads of their own would wait for each other, spinning.
-THREADS = {"TF_NUM_INTRAOP_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
 def _share_cores() -> None:

@@ -7,6 +7,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -22,6 +23,12 @@ from searchlab.private.python import (
 
 _PRELOAD = "searchlab.executors.preload"
 """The module that imports everything a worker needs."""
+
+_SOCKET = "listener-12345678"
+"""A socket's name, as Python makes them."""
+
+_LONGEST = 107 if sys.platform == "linux" else 103
+"""Maximum length of a socket's path in bytes."""
 
 _imported: set[int] = set()
 """Process ids of this process's servers that have finished their imports."""
@@ -88,10 +95,15 @@ class ForkServer:
 
 def _find_room() -> None:
     """Have the sockets of this process' servers in a directory that goes away with it."""
-    if not _rooms:
-        _rooms.append(Scratch())
-        atexit.register(_rooms[0].remove)
-        give_temporary_directory(_rooms[0].path)
+    if _rooms:
+        return
+    room = Scratch()
+    if len(os.fsencode(room.path / _SOCKET)) > _LONGEST:
+        room.remove()  # Python makes a directory with a shorter name
+        return
+    _rooms.append(room)
+    atexit.register(room.remove)
+    give_temporary_directory(room.path)
 
 
 def _nothing() -> None:

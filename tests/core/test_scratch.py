@@ -1,6 +1,7 @@
 """Temporary directories: there while their owner lives, and cleared away after it."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -53,16 +54,36 @@ def test_the_directories_of_killed_processes_are_removed_at_the_next_start(tempo
     assert list(temporary.iterdir()) == []
 
 
-def test_the_sockets_of_a_killed_process_are_in_such_a_directory(temporary):
-    """What a fork server listens on goes away as all else does."""
+@pytest.fixture
+def short(monkeypatch):
+    """Make a temporary directory whose name leaves room for a socket's."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as directory:
+        monkeypatch.setattr(tempfile, "tempdir", directory)
+        yield Path(directory)
+
+
+def serve_in(temporary: Path) -> int:
+    """Start a fork server in a process with this temporary directory, and kill it."""
     code = "import os\nfrom searchlab.executors.forkserver import ForkServer\n"
     code += "ForkServer().close()\nos.kill(os.getpid(), 9)"
     environment = {**os.environ, "TMPDIR": str(temporary)}
-    subprocess.run([sys.executable, "-c", code], env=environment, check=False)
-    (left,) = temporary.iterdir()
+    return subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode
+
+
+def test_the_sockets_of_a_killed_process_are_in_such_a_directory(short):
+    """What a fork server listens on goes away as all else does."""
+    assert serve_in(short) == -signal.SIGKILL
+    (left,) = short.iterdir()
     assert list(left.glob("listener-*"))
     with scratch():
         assert not left.exists()
+
+
+def test_a_directory_with_a_long_name_has_room_for_sockets(short):
+    """A name that leaves room for Python's own directory of sockets is not too long."""
+    long = short / ("x" * (70 - len(str(short)) - 1))
+    long.mkdir()
+    assert serve_in(long) == -signal.SIGKILL
 
 
 def test_only_such_directories_are_removed(temporary):

@@ -319,7 +319,7 @@ def test_weighted_training_equals_keras_sample_weight(tmp_path, weight, class_we
 
     fit, score = data.folds[0]
     y = np.asarray(data.y_train)[fit]
-    by_class = compute_class_weight(class_weight, classes=np.arange(3), y=np.asarray(data.y_train))
+    by_class = compute_class_weight(class_weight, classes=np.arange(3), y=y)  # of the fold
     weights = by_class[y] * (1 if weight is None else data.w_train[fit])
     model = build(job, data)
     counted = keras.metrics.SparseCategoricalAccuracy("counted")

@@ -323,6 +323,7 @@ def test_what_a_crash_left_behind_is_cleared_away(place, undisturbed):
     assert left <= {
         "journal.jsonl",
         "search.json",
+        "brief.json",
         "mlflow.jsonl",
         "data.json",
         "lock",

@@ -8,6 +8,10 @@ from collections.abc import Iterable
 
 import psutil
 
+THREADS = {"TF_NUM_INTRAOP_THREADS": "1", "OMP_NUM_THREADS": "1"}
+"""Settings of all of them: where several test at once, their threads would wait for each other,
+spinning."""
+
 
 def wait_until_gone(processes: Iterable[psutil.Process], seconds: float = math.inf) -> None:
     """Wait until no process runs; one that nobody has reaped yet is gone, too."""

@@ -81,6 +81,11 @@ class Outbox:
         """Return why the last attempt failed or could not be noted, in one line, or None."""
         return self._problem
 
+    @property
+    def unnoted(self) -> str | None:
+        """Return why what was sent could not be noted, in one line, or None if it was."""
+        return self._unnoted
+
     def put(self, entries: Iterable[Entry]) -> None:
         """Take entries and return at once. The first call brings all entries so far."""
         with self._changed:

@@ -92,6 +92,11 @@ class MlflowTracker:
         """Return why the store is unusable at present, in one line without passwords, or None."""
         return self._outbox.problem
 
+    @property
+    def unnoted(self) -> str | None:
+        """Return why it could not be noted what the store has, in one line, or None if it was."""
+        return self._outbox.unnoted
+
     def replay(self, entries: Sequence[Entry]) -> None:
         """Take the entries of earlier processes; send those that the store lacks."""
         self._outbox.put(entries)
@@ -119,7 +124,7 @@ def follow(context: TrackerContext) -> MlflowTracker:
 
 
 def backlog(trackers: Iterable[Tracker], name: str, option: str | None) -> Iterator[str]:
-    """Yield a line for each MLflow tracker that had a problem until the end.
+    """Yield a line for each MLflow tracker whose store, or note, lacks something of the study.
 
     Args:
         trackers: the trackers of the study, closed.
@@ -136,5 +141,5 @@ def backlog(trackers: Iterable[Tracker], name: str, option: str | None) -> Itera
                 f"{tracker.problem or 'the store took too long'}; nothing is lost: once it is "
                 f"back, searchlab sync {name}{where}"
             )
-        elif tracker.problem:
-            yield f"{tracker.problem}; MLflow has all of study {name}"
+        elif tracker.unnoted:
+            yield f"{tracker.unnoted}; MLflow has all of study {name}"

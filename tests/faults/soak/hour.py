@@ -26,13 +26,13 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from conftest import THREADS
 from faults import table
 from faults.disks import mounted
 from faults.soak.kinds import KINDS
 from faults.soak.study import BACKENDS, EXECUTORS, Case, Soaked
 from support.finished import Finished
 from support.mlflow_server import Server
+from support.processes import THREADS
 from support.ray_cluster import RayCluster, ray_cluster
 
 from searchlab.fused.kept import keep_compiled
