@@ -70,7 +70,7 @@ def test_a_node_with_a_full_disk_costs_no_trial(bench, cluster, disk):
 
 STUDY = """\
 name: small
-data: {dataset: iris}
+data: {dataset: digits}
 space:
   n_neurons: {int: [4, 8]}
   learning_rate: {float: [1.0e-3, 1.0e-1], log: true}
@@ -91,7 +91,7 @@ def test_a_study_without_any_node_that_can_be_used_ends_with_one_line(tmp_path, 
     command = ("run", "small.yaml", "--quiet", "--set", "trackers=[memory]")
     with mounted(tmp_path / "disk", "-t", "tmpfs", "-o", "size=64m", "tmpfs") as full:
         cluster.add(TMPDIR=str(full))
-        fill(full / "filler")
+        fill(full / "filler", but=20)  # without any, Python takes another directory
         refused = programs.run(tmp_path, *command)
         assert (refused.returncode, refused.stdout) == (2, "")
         assert refused.stderr.count("\n") == 1, refused.stderr

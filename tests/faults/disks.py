@@ -26,8 +26,10 @@ def mounted(directory: Path, *options: str):
         subprocess.run(["umount", "--lazy", str(directory)], check=True)
 
 
-def fill(file: Path) -> None:
-    """Use up all free space on a disk."""
-    with file.open("wb", buffering=0) as filler, suppress(OSError):
-        while True:
-            filler.write(bytes(4096))
+def fill(file: Path, *, but: int = 0) -> None:
+    """Use up all free space on a disk, but for some pages of 4,096 bytes."""
+    with file.open("wb", buffering=0) as filler:
+        with suppress(OSError):
+            while True:
+                filler.write(bytes(4096))
+        filler.truncate(filler.tell() - but * 4096)
