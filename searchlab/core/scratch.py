@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-_PREFIX = "searchlab-scratch-"
+_PREFIX = "searchlab-"
 _LOCK = ".lock"
 
 _mine: set[Scratch] = set()

@@ -29,6 +29,7 @@ class ChildSettings:
     Attributes:
         index: its number, from 0.
         logs: the directory for the output of trainings.
+        temporary: the directory for its temporary files.
         lifeline: a pipe that breaks when the supervising process ends.
         threads: its number of threads, or None for TensorFlow's own choice.
         devices: the GPUs visible to it, in the form of `CUDA_VISIBLE_DEVICES`; all if None.
@@ -36,6 +37,7 @@ class ChildSettings:
 
     index: int
     logs: Path
+    temporary: Path
     lifeline: int
     threads: int | None
     devices: str | None
@@ -74,7 +76,10 @@ class Child:
         line = reading_end(os.dup(settings.lifeline))
         self._process = context.Process(
             target=enter,
-            args=(serve, theirs, line, self._log, settings.threads, settings.devices),
+            args=(
+                *(serve, theirs, line, self._log),
+                *(settings.temporary, settings.threads, settings.devices),
+            ),
             name=f"searchlab-{kind}-{settings.index}",
             daemon=True,
         )

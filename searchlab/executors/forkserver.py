@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 from searchlab.core.quiet import quiet
 from searchlab.core.scratch import Scratch
@@ -33,14 +34,15 @@ _LONGEST = 107 if sys.platform == "linux" else 103
 _imported: set[int] = set()
 """Process ids of this process's servers that have finished their imports."""
 
-_rooms: list[Scratch] = []
-"""The directory of its sockets, once there is one."""
+_scratch: list[Scratch] = []
+"""Their directory, once there is one."""
 
 
 class ForkServer:
     """Python's fork server, started without waiting for its imports.
 
     Attributes:
+        temporary: a directory for its sockets and its processes' temporary files.
         context: the context that creates processes; starting one waits until the server is ready.
         lifeline: the reading end of a pipe that breaks when this process ends, or at `close`; for
             processes that must not outlive it.
@@ -52,7 +54,7 @@ class ForkServer:
         self.context.set_forkserver_preload([_PRELOAD])
         self.lifeline, self._line = os.pipe()
         self._ready = threading.Event()
-        _find_room()
+        self.temporary = _temporary()
         with quiet(), _without_signals():  # it keeps its standard error; workers have files
             start_fork_server()
         if fork_server_pid() in _imported:
@@ -93,17 +95,15 @@ class ForkServer:
         self._ready.set()
 
 
-def _find_room() -> None:
-    """Have the sockets of this process' servers in a directory that goes away with it."""
-    if _rooms:
-        return
-    room = Scratch()
-    if len(os.fsencode(room.path / _SOCKET)) > _LONGEST:
-        room.remove()  # Python makes a directory with a shorter name
-        return
-    _rooms.append(room)
-    atexit.register(room.remove)
-    give_temporary_directory(room.path)
+def _temporary() -> Path:
+    """Return the directory of this process' servers, which goes away with it."""
+    if not _scratch:
+        made = Scratch()
+        _scratch.append(made)
+        atexit.register(made.remove)
+        if len(os.fsencode(made.path / _SOCKET)) <= _LONGEST:
+            give_temporary_directory(made.path)  # otherwise Python makes one with a shorter name
+    return _scratch[0].path
 
 
 def _nothing() -> None:

@@ -131,7 +131,14 @@ class Forked:
             SearchlabError: if it cannot be started.
         """
         devices = self._devices[index % len(self._devices)] if self._devices else None
-        settings = ChildSettings(index, self._logs, self._server.lifeline, self._threads, devices)
+        settings = ChildSettings(
+            index,
+            self._logs,
+            self._server.temporary,
+            self._server.lifeline,
+            self._threads,
+            devices,
+        )
         serve = host if self._kind == "host" else work
         return Child(self._server.context, settings, self._kind, serve)
 

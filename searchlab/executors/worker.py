@@ -6,6 +6,7 @@ import faulthandler
 import os
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -32,6 +33,7 @@ def enter(
     connection: Connection,
     lifeline: Connection,
     log: Path,
+    temporary: Path,
     threads: int | None,
     devices: str | None,
 ) -> None:
@@ -42,10 +44,12 @@ def enter(
         connection: its pipe.
         lifeline: a pipe that breaks when the process of the loop dies.
         log: the file for all output of trainings.
+        temporary: the directory for its temporary files, which it cannot remove when it is killed.
         threads: its number of threads, or None for TensorFlow's own choice.
         devices: the GPUs visible to it, in the form of `CUDA_VISIBLE_DEVICES`; all if None.
     """
     _set_up(lifeline, log)
+    tempfile.tempdir = str(temporary)
     if serve is host:
         keep_compiled(threads or cores())
     _share_machine(threads, devices)

@@ -81,19 +81,19 @@ def test_the_sockets_of_a_killed_process_are_in_such_a_directory(short):
 
 def test_a_directory_with_a_long_name_has_room_for_sockets(short):
     """A name that leaves room for Python's own directory of sockets is not too long."""
-    long = short / ("x" * (70 - len(str(short)) - 1))
+    long = short / ("x" * (74 - len(str(short)) - 1))
     long.mkdir()
     assert serve_in(long) == -signal.SIGKILL
 
 
 def test_only_such_directories_are_removed(temporary):
     """A directory of that name without a lock, and one behind a link, are left alone."""
-    mine, linked = temporary / "searchlab-scratch-mine", temporary / "elsewhere"
+    mine, linked = temporary / "searchlab-mine", temporary / "elsewhere"
     for each in (mine, linked):
         each.mkdir()
         (each / "notes").write_text("mine")
     (linked / ".lock").touch()
-    (temporary / "searchlab-scratch-link").symlink_to(linked)
+    (temporary / "searchlab-link").symlink_to(linked)
     with scratch():
         pass
     assert (mine / "notes").exists()
@@ -103,7 +103,7 @@ def test_only_such_directories_are_removed(temporary):
 @pytest.mark.skipif(os.geteuid() != 0, reason="giving a directory away needs root")
 def test_another_users_directory_is_not_touched(temporary):
     """A directory that another user has prepared under that name stays as it is."""
-    planted = temporary / "searchlab-scratch-planted"
+    planted = temporary / "searchlab-planted"
     planted.mkdir()
     (planted / ".lock").touch()
     os.chown(planted, 65534, 65534)

@@ -1,8 +1,12 @@
-"""The log of a worker is kept small for as long as the worker lives."""
+"""The log and the temporary files of a worker: kept small, and gone with the driver."""
 
+import os
 import subprocess
 import sys
 import time
+from pathlib import Path
+
+import pytest
 
 from searchlab.core.logs import MOST
 
@@ -36,3 +40,46 @@ def test_a_training_that_prints_without_an_end_does_not_fill_the_disk(tmp_path):
     worker.stdin.write("\n")
     worker.stdin.flush()
     assert worker.wait() == 1
+
+
+SERVE = """
+import tempfile
+def serve(connection, threads):
+    connection.send(tempfile.mkdtemp())
+    connection.recv()
+"""
+DRIVER = """
+import sys
+from pathlib import Path
+from serving import serve
+from searchlab.executors.child import Child, ChildSettings
+from searchlab.executors.forkserver import ForkServer
+server = ForkServer()
+settings = ChildSettings(0, Path("logs"), server.temporary, server.lifeline, None, None)
+child = Child(server.context, settings, "worker", serve)
+print(child.connection.recv())
+child.kill()
+"""
+
+
+@pytest.mark.keras
+def test_what_a_killed_worker_leaves_in_the_temporary_directory_goes_with_the_driver(tmp_path):
+    """A worker is killed at the end of its study, so that it removes no file of its own."""
+    (tmp_path / "serving.py").write_text(SERVE)
+    (tmp_path / "tmp").mkdir()
+    environment = {
+        **os.environ,
+        "TMPDIR": str(tmp_path / "tmp"),
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", DRIVER],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert Path(done.stdout.strip()).is_relative_to(tmp_path / "tmp")
+    assert list((tmp_path / "tmp").iterdir()) == []
