@@ -133,12 +133,9 @@ def _write(
         return class_weights(spec.training, target, classes, table.target)
 
     weights = weigh(y[rows])
+    built_in = spec.factory.factory in BUILT_IN
     transform = fit_target(
-        only(spec.data.target_transform),
-        y[rows],
-        base,
-        classes=bool(classes),
-        free=spec.factory.factory in BUILT_IN,
+        only(spec.data.target_transform), y[rows], base, classes=bool(classes), free=built_in
     )
     task = {0: "regression", 2: "binary"}.get(len(classes), "multiclass")
     choices = choose(spec, table, task, base)
@@ -160,7 +157,7 @@ def _write(
     save_preprocessing(preprocessing, directory / _PREPROCESSING)
     np.savez(directory / FOLDS, *(rows for pair in folds for rows in pair))
     inputs = x_train.shape[1] if isinstance(table.X, pd.DataFrame) else None
-    view = View(table, y, classes, parts, spec.data, inputs, transform)
+    view = View(table, y, classes, parts, spec.data, inputs, transform, own=not built_in)
     summary = DataSummary(
         name=table.name,
         source=table.source,

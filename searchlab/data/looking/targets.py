@@ -69,9 +69,7 @@ def decades(view: View) -> Iterator[Finding]:
 
 def scale(view: View) -> Iterator[Finding]:
     """Find quantities far from 0 and 1 that reach a model of the user's own as they are."""
-    if view.classes or view.spec.target_transform != "auto" or view.transform is None:
-        return
-    if view.transform:
+    if view.classes or view.spec.target_transform != "auto" or not view.own:
         return
     kind, why = needed(view.y)
     if kind != "none" and not list(decades(view)):

@@ -36,6 +36,7 @@ class View:
         spec: the study's keys that say how to use the data.
         inputs: the number of inputs that the columns become; None for images.
         transform: the transformation of the target for models; None if none was fitted.
+        own: whether the model is the user's own, which gets its target as it is.
     """
 
     table: Table
@@ -45,6 +46,7 @@ class View:
     spec: DataSpec
     inputs: int | None
     transform: TargetTransform | None = None
+    own: bool = False
 
     @property
     def split(self) -> SplitSpec | None:

@@ -45,10 +45,8 @@ def text_of(cells: pa.ChunkedArray) -> Any:
 
 def numbers_of(numbers: pa.ChunkedArray) -> Any:
     """Return numbers, as Int64 where NaN for missing ones would cost whole numbers digits."""
-    if 0 < numbers.null_count < len(numbers) and pa.types.is_integer(numbers.type):
-        ends = pc.min_max(numbers)
-        if not -EXACT <= ends["min"].as_py() <= ends["max"].as_py() <= EXACT:
-            return numbers.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get).array
+    if numbers.null_count > 0 and pa.types.is_integer(numbers.type) and _beyond(numbers):
+        return numbers.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get).array
     return numbers.to_numpy()
 
 
@@ -73,13 +71,30 @@ def coded(cells: pa.ChunkedArray, least: int) -> bool:
 
 
 def merged(cells: pa.ChunkedArray) -> bool:
-    """Tell whether whole numbers are so long that float64 makes different ones equal."""
+    """Tell whether whole numbers are so long that float64 makes different ones equal.
+
+    Args:
+        cells: the numbers, as text or as integers.
+    """
+    if pa.types.is_integer(cells.type):
+        return _beyond(cells) and _fewer(pc.unique(cells))
     if pc.max(pc.utf8_length(cells)).as_py() < LONG:
         return False
     if not pc.all(pc.match_substring_regex(cells, r"^[+-]?\d+$")).as_py():
         return False
-    different = pc.unique(cells)
-    return len(pc.unique(pc.cast(different, pa.float64()))) < len(different)
+    return _fewer(pc.unique(cells))
+
+
+def _fewer(different: pa.Array) -> bool:
+    """Tell whether fewer values are left as float64."""
+    return len(pc.unique(pc.cast(different, pa.float64(), safe=False))) < len(different)
+
+
+def _beyond(numbers: pa.ChunkedArray) -> bool:
+    """Tell whether any of some whole numbers is beyond those that float64 tells apart."""
+    ends = pc.min_max(numbers)
+    low, high = ends["min"].as_py(), ends["max"].as_py()
+    return low is not None and not -EXACT <= low <= high <= EXACT
 
 
 def power_among(cells: pa.ChunkedArray) -> str | None:

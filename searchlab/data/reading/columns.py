@@ -153,7 +153,8 @@ class Columns:
             if not pa.types.is_string(table[name].type):
                 if table[name].null_count < len(table):
                     self._check_sign(name, "")
-                found[name] = table[name]
+                long = self._long(name, table[name])
+                found[name] = text_of(table[name].cast(pa.string())) if long else table[name]
                 continue
             cells = masked(pc.utf8_trim_whitespace(table[name]), self._marks(name))
             if self._verbatim(name):
@@ -188,6 +189,10 @@ class Columns:
             found[name] = column = unmarked(frame[name], self.known.keys.missing)
             if pd.api.types.is_numeric_dtype(column) and column.notna().any():
                 self._check_sign(name, "")
+            if pd.api.types.is_integer_dtype(column):
+                whole = pa.chunked_array([pa.array(column, from_pandas=True)])
+                if self._long(name, whole):
+                    found[name] = text_of(whole.cast(pa.string()))
             if column.dtype != object and not isinstance(column.dtype, pd.StringDtype):
                 continue
             types = {type(value) for value in column.dropna()}
@@ -270,11 +275,16 @@ class Columns:
         if self.known.numbers is not None or (target and self.known.task == "regression"):
             return False
         if not coded(cells, _LABEL if target else CODE):
-            return not whole and merged(cells)
+            return not (target and whole) and merged(cells)
         if not target:
             return True
         values = pc.cast(pc.drop_null(cells), pa.float64()).to_numpy()
         return self.known.task is not None or task_of(values) == "classification"
+
+    def _long(self, name: str, numbers: pa.ChunkedArray) -> bool:
+        """Tell whether integers of a feature are names, as float64 makes different ones equal."""
+        feature = self.known.numbers is None and name not in {*self.known.aside, self.known.target}
+        return feature and pa.types.is_integer(numbers.type) and merged(numbers)
 
     def _mark(
         self, table: pa.Table, found: dict[str, Any], written: dict[str, _Written]

@@ -296,3 +296,18 @@ def test_a_target_far_from_one_is_told_to_models_of_ones_own(tmp_path):
     assert "write target_transform: standard in data" in finding.message
     built_in = prepare(study(data=data, model="mlp"), tmp_path, tmp_path / "mlp")
     assert "target-scale" not in {each.code for each in built_in.findings}
+
+
+def test_a_target_at_the_edge_is_left_to_a_built_in_model(tmp_path):
+    """A target that needs a transformation by all rows, and none by the fitted ones, is fine."""
+    from searchlab.data.prepare import prepare
+    from searchlab.testing.doubles import study
+
+    table = features()
+    y = np.linspace(-1, 1, len(table))
+    y[-1] = 100.0
+    parts = np.where(np.arange(len(table)) < len(table) // 2, "train", "test")
+    table.assign(y=y, part=parts).to_csv(tmp_path / "edge.csv", index=False)
+    data = {"path": "edge.csv", "target": "y", "split": {"column": "part"}}
+    found = prepare(study(data=data, model="mlp"), tmp_path, tmp_path / "mlp").findings
+    assert "target-scale" not in {each.code for each in found}

@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from searchlab.data.columns.tidy import tidy
 from searchlab.data.load import Table, load
 from searchlab.data.schema import RowSchema
+from searchlab.inference.inputs import as_rows
 from searchlab.inference.measure import encode
 from searchlab.inference.raw import read_input
 from searchlab.study.data import DataSpec
@@ -104,6 +106,10 @@ def test_a_class_far_down_makes_all_of_them_text(tmp_path: Path) -> None:
         (["1.5", "1e5", "2"], "number", None),
         (["1e-3", "1e3", "1"], "number", None),
         ([str(LONG + n) for n in range(ROWS)], "text", None),
+        ([str(10**18 + 7 * n) for n in range(ROWS)], "text", None),
+        ([str(10**18 + 7 * (n // 30)) for n in range(300)], "category", None),
+        ([*map(str, range(200)), *(str(10**18 + n) for n in range(200))], "text", None),
+        ([str(10**18 + 10**9 * n) for n in range(ROWS)], "number", None),
         ([str(LONG + 10**9 * n) for n in range(ROWS)], "number", None),
     ],
 )
@@ -129,3 +135,19 @@ def test_a_code_in_one_file_is_a_code_in_all(tmp_path: Path) -> None:
         frame.to_csv(tmp_path / f"{name}.csv", index=False)
     table = load(DataSpec(path=("a.csv", "b.csv"), target="y"), tmp_path)
     assert set(table.X["zip"]) == {"02134", "90210", "10001"}
+
+
+def test_long_whole_numbers_of_typed_tables_are_codes_too(tmp_path: Path) -> None:
+    """Integers that float64 makes equal stay apart as features, in new rows as well."""
+    numbers = [10**18 + n % 4 for n in range(ROWS)]
+    features = {"device": numbers, "n": np.arange(ROWS) * 10**15}
+    frame = pd.DataFrame(features | {"y": np.arange(ROWS) / 7})
+    frame.to_parquet(tmp_path / "t.parquet")
+    table = load(DataSpec(path="t.parquet", target="y"), tmp_path)
+    assert (table.kinds["device"], table.kinds["n"]) == ("category", "number")
+    assert table.X["device"].tolist() == list(map(str, numbers))
+    schema = RowSchema.of(table, DataSpec(path="t.parquet", target="y"), "regression", ())
+    frame.drop(columns="y").to_parquet(tmp_path / "new.parquet")
+    rows = as_rows(read_input(tmp_path / "new.parquet", schema).rows, schema)
+    new = tidy(pd.DataFrame(rows), schema.kinds, schema.forms)
+    assert new["device"].tolist() == list(map(str, numbers))
