@@ -19,6 +19,7 @@ Kind = Callable[[Soaked], bool]
 
 _FILE_DAMAGES = sorted(DAMAGES.keys() - {"unreadable"})  # root may read everything
 _STEPS = (-86_400.0, -3600.0, 3600.0, 86_400.0)  # seconds
+_LINES = 20  # of a journal; its first line, without which nothing is kept, is longer than ten others
 
 
 def kill_driver(study: Soaked) -> bool:
@@ -130,7 +131,7 @@ def damage_file(study: Soaked) -> bool:
 
 def damage_journal(study: Soaked) -> bool:
     """Kill the driver, change a byte of its journal, and repair it, as `run` advises."""
-    if study.case.open > 1 or not study.paths.journal.exists():
+    if study.case.open > 1 or study.lines() < _LINES:
         return False
     study.kill()
     DAMAGES["flipped"](study.paths.journal)

@@ -170,13 +170,13 @@ class Soaked:
 
     def wait(self) -> bool:
         """Wait for a random moment; return whether the study has not ended until then."""
-        lines, seconds = self.random.randint(1, 40), self.random.uniform(0, 8)
-        by_lines, before, begun = self.random.random() < 0.5, self._lines(), time.monotonic()
+        lines, seconds = self.random.randint(1, 20), self.random.uniform(0, 8)
+        by_lines, before, begun = self.random.random() < 0.5, self.lines(), time.monotonic()
 
         def come() -> bool:
             waited = time.monotonic() - begun
             if by_lines and waited < 60:
-                return self._lines() >= before + lines
+                return self.lines() >= before + lines
             return waited > seconds
 
         return self.wait_until(come, _LONGEST)
@@ -220,7 +220,8 @@ class Soaked:
         self.start()
         return False
 
-    def _lines(self) -> int:
+    def lines(self) -> int:
+        """Return how many lines its journal has."""
         journal = self.paths.journal
         try:
             return journal.read_bytes().count(b"\n")
