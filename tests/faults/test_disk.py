@@ -258,6 +258,18 @@ def test_a_repaired_study_goes_on_to_the_same_end(place, undisturbed, damage):
     assert_as_undisturbed(place, undisturbed)
 
 
+@pytest.mark.parametrize("kept", [8, 20])
+def test_mlflow_follows_a_journal_that_has_lost_its_end(place, undisturbed, kept):
+    """After a repair or from a backup, what is trained again is in MLflow once, with its times."""
+    home = Path(undisturbed._database).parent / ROOT / "small"
+    shutil.copytree(home, place.home)
+    (place.home / "mlflow.jsonl").unlink()
+    assert place.searchlab("sync", "small").exit_code == 0
+    lines = place.journal.read_bytes().splitlines(keepends=True)
+    place.journal.write_bytes(b"".join(lines[:kept]))
+    assert_as_undisturbed(place, undisturbed)
+
+
 @pytest.mark.parametrize("what", ["an event", "a key of an event", "a key of the study"])
 def test_a_journal_of_another_version_is_told_from_a_damaged_one(place, undisturbed, what):
     """An unknown event or key is not damage: the message names the version."""

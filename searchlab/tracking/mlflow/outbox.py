@@ -250,15 +250,31 @@ class Outbox:
         self._file = file_identity(self._study.uri)
         guarded = cast("MlflowClient", _Guarded(client, self))
         store = MlflowStore(guarded, self._study, state)
-        if state.experiment_id != experiment or (state.run_id and not store.has_run()):
+        another = state.experiment_id != experiment or (state.run_id and not store.has_run())
+        if not another and not self._still_has(state):
+            store.delete()
+            another = True
+        if another:
             store.state = State(identity, uri, experiment_id=experiment)
-        # After a power failure the journal may lack reports that the store has; the next entry
-        # resumes the study, which makes those reports void.
         with self._changed:
             known = [self._waiting.popleft() for _ in range(min(store.state.sent, self._first))]
         self._planner.plan(known)
         self._sent = self._known = len(known)
         return store
+
+
+    def _still_has(self, state: State) -> bool:
+        """Return whether the journal has what the store has of it.
+
+        It has not if it was repaired or restored, or after a power cut, which may cost it reports.
+        """
+        if not state.sent:
+            return True
+        with self._changed:
+            return (
+                state.sent <= len(self._waiting)
+                and self._waiting[state.sent - 1].time == state.last
+            )
 
 
 def _study_id(first: Entry) -> str:

@@ -39,6 +39,7 @@ class State:
         trials: the run of each trial's latest attempt.
         baselines: the run of each simple model.
         sent: how many entries of the journal have been sent.
+        last: the time of the last of them, which tells whether the journal still has them.
         model: SHA-256 of the model file that was logged last, or "".
         model_id: MLflow's identity of that model, or "" if it could only be kept as a file.
         registered: the registration of that model.
@@ -51,6 +52,7 @@ class State:
     trials: dict[int, TrialRun] = field(default_factory=dict)
     baselines: dict[str, str] = field(default_factory=dict)
     sent: int = 0
+    last: float = 0.0
     model: str = ""
     model_id: str = ""
     registered: Registration | None = None

@@ -95,7 +95,18 @@ class MlflowStore:
             self._logger.start()
             log_report(self._client, self.state.run_id, self._tracked, record)
         self._certain = True
-        self.state.sent = batch.until
+        self.state.sent, self.state.last = batch.until, batch.time
+
+    def delete(self) -> None:
+        """Delete all runs of the study, its own last, so that a call that was cut off is noticed.
+
+        None stays RUNNING in the trash.
+        """
+        for kind in ("!=", "="):
+            for run in list(self._runs(f"tags.`searchlab.kind` {kind} 'study'")):
+                if run.info.status == "RUNNING":
+                    self._client.set_terminated(run.info.run_id, "KILLED")
+                self._client.delete_run(run.info.run_id)
 
     def close(self) -> None:
         """Leave no process behind."""
