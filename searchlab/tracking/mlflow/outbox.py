@@ -262,7 +262,6 @@ class Outbox:
         self._sent = self._known = len(known)
         return store
 
-
     def _still_has(self, state: State) -> bool:
         """Return whether the journal has what the store has of it.
 

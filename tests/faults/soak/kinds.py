@@ -19,7 +19,7 @@ Kind = Callable[[Soaked], bool]
 
 _FILE_DAMAGES = sorted(DAMAGES.keys() - {"unreadable"})  # root may read everything
 _STEPS = (-86_400.0, -3600.0, 3600.0, 86_400.0)  # seconds
-_LINES = 20  # of a journal; its first line, without which nothing is kept, is longer than ten others
+_LINES = 20  # of a journal whose middle is not its first, long line, without which nothing is kept
 
 
 def kill_driver(study: Soaked) -> bool:
