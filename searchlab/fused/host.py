@@ -26,6 +26,7 @@ from searchlab.core.trial import Suggestion, Trial
 from searchlab.data.prepared import PreparedData, open_data
 from searchlab.errors import StorageError
 from searchlab.fused.fold import Fold
+from searchlab.fused.left import Left
 from searchlab.fused.messages import (
     Began,
     Building,
@@ -104,6 +105,7 @@ class Host:
         self.pending: deque[Submit] = deque()
         self._say = say
         self._studies: dict[tuple[Path, int], tuple[PreparedData, Programs | None]] = {}
+        self._left = Left()
         self._saved: queue.Queue[tuple[Run, Ended]] = queue.Queue()
         threading.Thread(target=self._force, name="searchlab-saved", daemon=True).start()
         self._changed = threading.Condition()  # guards all attributes below
@@ -151,20 +153,22 @@ class Host:
     def _built(self, submit: Submit) -> Run | str:
         job = submit.job
         data, programs = self._study(job)
-        with BUILDING:
-            if isinstance(job, BaselineJob):
-                return "it has no epochs"
+        if isinstance(job, BaselineJob):
+            return "it has no epochs"
+        with BUILDING, self._left.watched(job):
             if isinstance(job, CheckJob):
                 reset_names()  # as in a new process
                 check_model(job, data)
             if programs is None:
                 return "its input is raw text"
             if not isinstance(job, CheckJob):
-                return prepare_run(submit, job, data, programs)
-            try:
-                return prepare_run(submit, _probe(job), data, programs)
-            except Exception as error:  # the trials themselves will report params that fail
-                return f"it cannot be built with the middle of the space: {error}"
+                run = prepare_run(submit, job, data, programs)
+            else:
+                try:
+                    run = prepare_run(submit, _probe(job), data, programs)
+                except Exception as error:  # the trials themselves will report params that fail
+                    return f"it cannot be built with the middle of the space: {error}"
+        return run if isinstance(run, str) else self._left.reason or run
 
     def _study(self, job: Job) -> tuple[PreparedData, Programs | None]:
         """Return a job's data and programs; there are none for text, which no program takes."""
@@ -173,7 +177,7 @@ class Host:
             data = open_data(job.data)
             programs = None
             if not data.summary.raw_text:
-                programs = Programs(Tensors.of(data), key[1], len(data.folds))
+                programs = Programs(Tensors.of(data), key[1], len(data.folds), self._left)
             self._studies[key] = data, programs
         return self._studies[key]
 

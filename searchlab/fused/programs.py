@@ -10,6 +10,7 @@ from typing import Any
 
 from searchlab.core.trial import Failure
 from searchlab.core.wording import reason_text
+from searchlab.fused.left import Left
 from searchlab.fused.program import Method, Program
 from searchlab.fused.structure import Structure, widened
 from searchlab.fused.tensors import Tensors
@@ -45,11 +46,12 @@ class Programs:
         data: the study's rows.
         batch: rows per step.
         folds: trainings per trial.
+        left: what calls of factories have left behind in this process.
         made: number of compiled programs.
     """
 
-    def __init__(self, data: Tensors, batch: int, folds: int) -> None:
-        self.data, self.batch, self.folds, self.made = data, batch, folds, 0
+    def __init__(self, data: Tensors, batch: int, folds: int, left: Left) -> None:
+        self.data, self.batch, self.folds, self.left, self.made = data, batch, folds, left, 0
         self._lock = threading.Lock()
         self._verified: dict[Hashable, Program | None] = {}
         self._reasons: dict[str, str] = {}
@@ -107,6 +109,10 @@ class Programs:
                 candidate = self._program(structure, method, tail or 0, model, form)
                 reason = problem(candidate, reference, model.optimizer) or ""
                 program = None if reason else candidate
+                with BUILDING:  # a call of a factory meanwhile may have changed what was traced
+                    if self.left.reason:
+                        self._refuse(structure, self.left.reason)
+                        return self.left.reason
             except Exception as error:  # TensorFlow has no one error for what it cannot stack
                 reason = _reason(error)
             self._note(structure, method, rows, program, reason)

@@ -16,6 +16,7 @@ from typing import Any
 
 import keras
 
+from searchlab.fused.contents import Contents
 from searchlab.fused.optimizers import Rule, rule_of
 from searchlab.private.keras import all_layers, is_functional, made_tensors
 
@@ -25,7 +26,8 @@ _OWN_WAYS = ("train_step", "test_step", "fit", "evaluate", "compute_loss", "comp
 _FORGOTTEN = ("build_config", "name", "seed")
 """Parts of a layer's configuration that do not change what a program computes."""
 
-_NUMBER = re.compile(r"-?\d+\.\d+(e-?\d+)?")
+_NUMBER = re.compile(r"-?\d+\.\d+(e-?\d+)?|@[0-9a-f]+")
+"""Numbers, and the digests and addresses of what a model holds."""
 
 _NARROWEST, _STEP = 32, 16
 """Widths are padded to a multiple of `_STEP`, or of an eighth of the width if that is more, so that
@@ -76,21 +78,25 @@ def structure_of(model: Any, params: Mapping[str, Any]) -> Structure | str:
     try:
         config = _plain(keras.saving.serialize_keras_object(model))
         compiled = model.get_compile_config() or {}
-    except Exception as error:  # the user's get_config may raise anything
-        config, compiled = {"class_name": type(model).__qualname__, "module": str(error)}, {}
+    except Exception:  # the user's get_config may raise anything
+        config, compiled = {"class_name": type(model).__qualname__, "module": "own"}, {}
     config = {key: value for key, value in config.items() if key != "compile_config"}
     compiled = {key: value for key, value in compiled.items() if key != "optimizer"}
-    own_code = _own_code(config) or _own_code(compiled) or not compiled
-    hidden = set() if own_code else {layer.name for layer in hidden_layers(model)}
+    contents, layers = Contents(), hidden_layers(model)
+    held = contents.of_model(model, {layer.name for layer in layers})
+    own_code = contents.own or _own_code(config) or _own_code(compiled) or not compiled
+    hidden = set() if own_code else {layer.name for layer in layers}
     names = {layer.name: f"layer-{index}" for index, layer in enumerate(all_layers(model))}
-    text = [_anonymous(config, names, hidden), compiled, sorted(params.items()) if own_code else []]
+    text = [_anonymous(config, names, hidden), compiled, _anonymous(held, names, hidden)]
+    if own_code:
+        text.append(sorted(params.items()))
     trainable = [tuple(variable.shape) for variable in model.trainable_variables]
     if not hidden:  # the configuration may be incomplete
         text.append(trainable)
     return Structure(
         json.dumps(text, sort_keys=True, default=str),
         rule,
-        tuple(layer.units for layer in hidden_layers(model)) if hidden else (),
+        tuple(layer.units for layer in layers) if hidden else (),
         bool(hidden) and not any("seed_generator" in each.path for each in model.variables),
     )
 

@@ -198,6 +198,8 @@ def prepare_run(
     suggestion = job.trial.suggestion
     if frozen_epochs(job.spec):
         return "its copied layers are frozen for the first epochs"
+    if programs.left.reason:
+        return programs.left.reason
     if name := changed_variable(job.spec, job.base):
         return f"its code changes the variable {name}, which another trial's model might read"
     parts = _parts(job, data, programs)

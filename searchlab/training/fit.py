@@ -52,6 +52,7 @@ from searchlab.training.outcome import (
     failed,
     pruned,
 )
+from searchlab.training.settings import settings_kept
 
 
 class _Ended(Exception):  # noqa: N818 - control flow, not an error
@@ -75,7 +76,8 @@ def run(job: Job, emit: Emit) -> Result | None:
     """
     start = time.monotonic()
     try:
-        result = _run(job, open_data(job.data), emit)
+        with settings_kept():
+            result = _run(job, open_data(job.data), emit)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # sys.exit in a factory must not end the process of the loop
