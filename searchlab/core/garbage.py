@@ -11,10 +11,11 @@ _MANY = 100_000  # objects made, less those that are gone
 
 @contextmanager
 def no_collection() -> Iterator[None]:
-    """Do not look for garbage meanwhile: of a journal's entries none is any.
+    """Do not look for garbage meanwhile: of a journal's entries, or a library's, none is any.
 
     The collector looks at all objects each time that their number has grown by a quarter, which is
-    a third of the time to read a long journal. Nor are very many looked at afterwards.
+    a third of the time to read a long journal. Nor are very many looked at afterwards: after an
+    import of Keras, each look at its objects takes a quarter of a second.
     """
     before = gc.isenabled()
     gc.disable()

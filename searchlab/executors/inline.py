@@ -6,6 +6,7 @@ from collections import deque
 from pathlib import Path
 from typing import ClassVar
 
+from searchlab.core.garbage import no_collection
 from searchlab.core.quiet import quiet
 from searchlab.core.trial import Decision, Report
 from searchlab.executors.base import Decide
@@ -38,7 +39,7 @@ class InlineExecutor:
 
     def poll(self, decide: Decide, timeout: float) -> list[Result]:  # noqa: ARG002
         """Run the next job to its end; `timeout` does not limit the training."""
-        with quiet():
+        with quiet(), no_collection():
             from searchlab.training.fit import run
 
         if not self._queue:

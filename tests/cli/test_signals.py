@@ -302,6 +302,7 @@ def test_a_signal_while_a_trial_is_reproduced(directory, presses, tmp_path_facto
     assert sorted(directory.rglob("*")) == before
 
 
+@pytest.mark.parametrize("directory", ["alone", pytest.param("fused", marks=LONG)], indirect=True)
 def test_the_time_budget_is_kept_even_within_an_epoch(directory):
     """`seconds` ends a study whose epochs never end, with its trials PRUNED."""
     hold(directory, "epoch")

@@ -125,7 +125,7 @@ def test_prices_are_learned_in_logarithms_and_scored_in_prices(place, executor):
     assert mae < wanted
 
 
-@pytest.mark.parametrize("executor", ["fused", "process"])
+@pytest.mark.parametrize("executor", ["fused", pytest.param("process", marks=pytest.mark.long)])
 def test_functions_that_look_at_all_rows_have_their_values(place, executor):
     """R2 and rmsle as functions are those of all test rows, and the model has its own units."""
     record, model, test = run(place, executor, "price", "own.py:prices")
@@ -142,7 +142,7 @@ def test_functions_that_look_at_all_rows_have_their_values(place, executor):
         assert reasons <= {"its rmsle looks at several rows", "its loss looks at several rows"}
 
 
-@pytest.mark.parametrize("executor", ["fused", "process"])
+@pytest.mark.parametrize("executor", ["fused", pytest.param("process", marks=pytest.mark.long)])
 def test_an_f1_is_an_f1(place, executor):
     """As a function or as Keras' class, F1 over a column of classes is scikit-learn's."""
     record, model, test = run(place, executor, "late", "own.py:classes")
@@ -152,7 +152,7 @@ def test_an_f1_is_an_f1(place, executor):
         assert found["keras_f1"] == pytest.approx(f1, rel=1e-3)
 
 
-@pytest.mark.parametrize("executor", ["fused", "process"])
+@pytest.mark.parametrize("executor", ["fused", pytest.param("process", marks=pytest.mark.long)])
 def test_weights_count_in_what_is_reported(place, executor):
     """With weights that hide half of the rows, mae, rmse, R2 and baselines see the other half."""
     record, model, test = run(place, executor, "line", weight="w")

@@ -75,6 +75,7 @@ FAULTS = [
         "MLflow away, hanging or killed",
         ("tests/faults/test_outage.py",),
         "not (deleted or removed or empty)",
+        marks=_ALL,
     ),
     Fault(
         "runs, experiment or database of MLflow deleted in mid-study",
@@ -119,7 +120,7 @@ FAULTS = [
         ("tests/data/test_load.py", "tests/faults/test_bad_data.py"),
         "refuse or bad_data",
     ),
-    Fault("secrets in logs, runs, files and errors", ("tests/faults/test_secrets.py",)),
+    Fault("secrets in logs, runs, files and errors", ("tests/faults/test_secrets.py",), marks=_ALL),
     Fault("models in MLflow that were changed, or bring code", ("tests/registry/test_trust.py",)),
 ]
 

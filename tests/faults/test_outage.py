@@ -59,7 +59,7 @@ def assert_all_is_there(place: Place, undisturbed: Finished) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", ["hangs", "refuses"])
+@pytest.mark.parametrize("fault", ["hangs", pytest.param("refuses", marks=pytest.mark.long)])
 def test_a_server_away_for_a_while_gets_everything_once(place, server, undisturbed, fault):
     """The server goes away in mid-study and returns before its end or after it."""
     server.start()
@@ -74,7 +74,7 @@ def test_a_server_away_for_a_while_gets_everything_once(place, server, undisturb
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", ["hangs", "refuses"])
+@pytest.mark.parametrize("fault", [pytest.param("hangs", marks=pytest.mark.long), "refuses"])
 def test_an_outage_for_the_whole_study_is_made_up_by_sync(place, server, undisturbed, fault):
     """All trials run without the server; one warning names the command that sends them later."""
     if fault == "hangs":

@@ -117,7 +117,7 @@ def test_an_address_that_cannot_be_used_is_refused_without_its_password(place, f
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["address", "token"])
+@pytest.mark.parametrize("kind", ["address", pytest.param("token", marks=pytest.mark.long)])
 def test_a_server_that_is_there_is_not_told_the_password_either(place, monkeypatch, kind):
     """The password is only in request headers; no run, tag or file of the store contains it."""
     server = Server(place.cwd)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from support import programs
 from support.packages import package_of, table
 
 from searchlab.inference.loading import load_package
@@ -68,7 +67,7 @@ def test_a_model_of_arrays_carries_ids_from_its_file(tmp_path: Path) -> None:
 
 
 def test_a_transformer_travels_with_its_model(tmp_path: Path) -> None:
-    """A fresh process, far from the study, loads it with what it imports, and predicts alike."""
+    """Another process, far from the study, loads it with what it imports, and predicts alike."""
     project = tmp_path / "project"
     project.mkdir()
     (project / "shrinking.py").write_text(TRANSFORMER)
@@ -85,10 +84,8 @@ def test_a_transformer_travels_with_its_model(tmp_path: Path) -> None:
     ]
     rows.to_csv(tmp_path / "new.csv", index=False)
     script = LOADED.format(package=str(moved), rows=str(tmp_path / "new.csv"))
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path
-    )
-    np.testing.assert_allclose([float(n) for n in done.stdout.split()], expected, rtol=1e-4)
+    printed = programs.run_code(tmp_path, script)
+    np.testing.assert_allclose([float(n) for n in printed.split()], expected, rtol=1e-4)
 
 
 def test_mlflow_takes_dates_and_carries_ids(tmp_path: Path) -> None:

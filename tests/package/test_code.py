@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from support import programs
 from support.packages import FILES, package_with_code, table
 
 from searchlab.errors import PackageError
@@ -54,12 +55,13 @@ def gone(tmp_path_factory):
 
 @pytest.mark.keras
 def test_a_subclassed_model_loads_without_its_authors_files(gone, tmp_path):
-    """Fresh processes in another directory predict the same with searchlab and with MLflow."""
+    """Processes in another directory predict the same with searchlab and with MLflow."""
     assert sorted(file.name for file in (gone / "code").iterdir()) == sorted(FILES)
     rows = str(tmp_path / "rows.csv")
     table().to_csv(rows, index=False)
     logged = str(tmp_path / "logged")
-    found = python(PREDICT_AND_SAVE.format(path=str(gone), rows=rows, logged=logged), tmp_path)
+    code = PREDICT_AND_SAVE.format(path=str(gone), rows=rows, logged=logged)
+    found = programs.run_code(tmp_path, code).splitlines()[-1]
     assert not list(gone.rglob("__pycache__"))
     # Use only the searchlab that the logged model carries.
     without = {"PYTHONPATH": ""}

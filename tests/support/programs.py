@@ -45,11 +45,24 @@ CLOCK = "SEARCHLAB_TEST_CLOCK"
 """The variable that names a program's file with the seconds by which its clock is ahead."""
 
 
-def run(directory: Path, *arguments: object, **environment: str) -> subprocess.CompletedProcess:
+def run(
+    directory: Path, *arguments: object, module: str = "searchlab", **environment: str
+) -> subprocess.CompletedProcess:
     """Run the program to its end; the result has returncode, stdout and stderr."""
-    program = Program(directory, *arguments, **environment)
+    program = Program(directory, *arguments, module=module, **environment)
     out, err = program.communicate()
     return subprocess.CompletedProcess(arguments, program.returncode, out, err)
+
+
+def run_code(directory: Path, code: str) -> str:
+    """Run code in a process that has imported the libraries and nothing of the user's.
+
+    Returns:
+        What it prints.
+    """
+    done = run(directory, code, module="-c")
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
 
 
 def run_fresh(directory: Path, *arguments: str) -> subprocess.CompletedProcess:
@@ -81,7 +94,8 @@ class Program:
         Args:
             directory: the working directory.
             arguments: the program's arguments.
-            module: the program, "searchlab" or "mlflow".
+            module: the program, "searchlab" or "mlflow", or "-c" for the code that is the first
+                argument, as for Python itself.
             silent: whether its output is thrown away.
             environment: additional variables.
         """
@@ -329,4 +343,7 @@ def _wait_to_serve(driver: socket.socket) -> None:
 
 if __name__ == "__main__":
     _serve(socket.socket(fileno=int(sys.argv[1])))
-    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    if sys.argv[0] == "-c":
+        exec(sys.argv.pop(1), {"__name__": "__main__"})  # noqa: S102 - a test's own
+    else:
+        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
