@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import ValidationError
@@ -28,6 +28,8 @@ from searchlab.journal.events import (
 )
 from searchlab.study.ending import Ending
 from searchlab.study.spec import StudySpec
+
+_FEW = 100  # trials that are ranked one by one, which takes as long as to sort all anew
 
 
 @dataclass(slots=True)
@@ -74,7 +76,6 @@ class StudyRecord:
         budget: the latest budget and workers, or None before the first.
         stopped: how the last process left the study; None while a process runs it, or if it died.
         best: the number of the best COMPLETE trial (the earliest of equals), or None.
-        ranking: cost and number of each COMPLETE trial, best first, then earliest first.
         confirmations: the results of trainings with other seeds, by trial and seed.
         baselines: the simple models for comparison, by name.
         clock: the logical time.
@@ -86,7 +87,8 @@ class StudyRecord:
         self.budget: Resumed | None = None
         self.stopped: Stopped | None = None
         self.best: int | None = None
-        self.ranking: list[tuple[float, int]] = []
+        self._ranking: list[tuple[float, int]] = []
+        self._unranked: list[tuple[float, int]] = []
         self.confirmations: dict[tuple[int, int], Confirmed] = {}
         self.baselines: dict[str, Compared] = {}
         self.clock = Clock()
@@ -177,6 +179,18 @@ class StudyRecord:
         return None if self.best is None else self.trials[self.best]
 
     @property
+    def ranking(self) -> Sequence[tuple[float, int]]:
+        """Cost and number of each COMPLETE trial, best first, then earliest first."""
+        if len(self._unranked) < _FEW:
+            for each in self._unranked:
+                insort(self._ranking, each)
+        else:
+            self._ranking += self._unranked
+            self._ranking.sort()
+        self._unranked.clear()
+        return self._ranking
+
+    @property
     def ending(self) -> Ending:
         """The steps after the search, as given to the latest process."""
         return Ending() if self.budget is None else self.budget.ending
@@ -229,7 +243,7 @@ class StudyRecord:
         self._states[str(outcome.state)] += 1
         self._epochs += outcome.epochs
         if outcome.state is TrialState.COMPLETE and outcome.value is not None:
-            insort(self.ranking, (self.spec.objective.cost(outcome.value), outcome.number))
+            self._unranked.append((self.spec.objective.cost(outcome.value), outcome.number))
             best = self.best_trial
             value = None if best is None or best.outcome is None else best.outcome.value
             if value is None or self.spec.objective.better(outcome.value, value):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import optuna
 import pytest
 from scipy.stats import loguniform, uniform
@@ -12,7 +13,7 @@ from sklearn.model_selection import RandomizedSearchCV
 
 from searchlab.backends.hyperband import HyperbandBackend
 from searchlab.backends.optuna import OptunaBackend
-from searchlab.backends.randomized import RandomizedBackend
+from searchlab.backends.randomized import RandomizedBackend, _distribution
 from searchlab.core.space import Choice, Float, Int, SearchSpace, When
 from searchlab.core.trial import Outcome, TrialState
 from searchlab.testing.backends import PROBLEM, drive, suggestions, value
@@ -111,6 +112,22 @@ def test_randomized_search():
     assert [s.params for s in suggestions(calls)] == search.cv_results_["params"]
     ranks = backend.cv_results_["rank_test_score"].tolist()
     assert ranks == search.cv_results_["rank_test_score"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("domain", "scripts"),
+    [
+        (Float(-0.3, 7.1), uniform(-0.3, 7.1 - -0.3)),
+        (Float(1e-7, 0.3, log=True), loguniform(1e-7, 0.3)),
+        (Float(2.0, 2.1, log=True), loguniform(2.0, 2.1)),
+    ],
+)
+def test_numbers_are_drawn_as_scipy_draws_them(domain, scripts):
+    """Each has the same bits, and leaves the random generator in the same state."""
+    ours, theirs = np.random.RandomState(7), np.random.RandomState(7)
+    drawn = [_distribution(domain).rvs(random_state=ours) for _ in range(1000)]
+    assert drawn == [scripts.rvs(random_state=theirs) for _ in range(1000)]
+    assert ours.uniform() == theirs.uniform()
 
 
 @pytest.mark.keras
