@@ -122,6 +122,22 @@ def probes(space: SearchSpace) -> Iterator[Params]:
         yield space.active({name: _at(domain, place) for name, domain in space})
 
 
+def alternatives(space: SearchSpace) -> Iterator[Params]:
+    """Yield the middle of a space, and the same with each other value of each choice."""
+    middle = {name: _at(domain, 0.5) for name, domain in space}
+    seen: list[Params] = []
+    others = [(name, each) for name, domain in space for each in _values(domain)]
+    for changed in ({}, *({name: each} for name, each in others)):
+        point = space.active({**middle, **changed})
+        if point not in seen:
+            seen.append(point)
+            yield point
+
+
+def _values(domain: Int | Float | Choice) -> tuple[Scalar, ...]:
+    return domain.values if isinstance(domain, Choice) else ()
+
+
 def _at(domain: Int | Float | Choice, place: float) -> Scalar:
     match domain:
         case Choice():

@@ -11,7 +11,7 @@ import pytest
 from searchlab.core.trial import TrialState
 from searchlab.journal.layout import StudyLayout, refit_data
 from searchlab.testing.doubles import as_job
-from searchlab.training.job import FinalJob, RefitJob
+from searchlab.training.job import CheckJob, FinalJob, RefitJob
 
 pytestmark = pytest.mark.keras
 
@@ -360,6 +360,40 @@ def test_what_cannot_be_stacked_is_declined(benches, factory, params, reason):
     assert isinstance(end, Declined)
     assert reason in end.reason
     assert reports == []
+
+
+def checked(benches, factory, **choices):
+    """Return the reason why a study of some choices is not fused, or None, after its check."""
+    from support.fused import run_fused
+
+    from searchlab.testing.doubles import study
+
+    job = benches().job(0, factory)
+    space = {name: {"choice": values} for name, values in choices.items()}
+    spec = job.spec.model_copy(update={"space": study(space=space).space})
+    return run_fused([as_job(CheckJob, replace(job, spec=spec))])[0][1].unfused
+
+
+@pytest.mark.parametrize(
+    ("factory", "choices"),
+    [
+        pytest.param("chain", {"optimizer": ["SGD", "ema", "Nadam"]}, id="refused at sight"),
+        pytest.param("either", {"odd": [False, True]}, id="refused by its program"),
+    ],
+)
+def test_one_model_does_not_decide_for_all(benches, factory, choices):
+    """A study is fused although the model in the middle of its space cannot be."""
+    assert checked(benches, factory, **choices) is None
+
+
+def test_a_study_of_which_nothing_can_be_fused_says_why(benches):
+    """If no value of any choice helps, all trials are trained alone, for reasons that are true."""
+    found = checked(benches, "chain", optimizer=["schedule", "ema", "Nadam"])
+    reasons = found.split("; or ")
+    assert len(reasons) == 3
+    assert reasons[0] == "its optimizer keeps a moving average of the weights (use_ema)"
+    assert reasons[1] == "its learning rate follows a schedule"
+    assert reasons[2].startswith("its optimizer Nadam is not one of")
 
 
 def test_a_model_that_reads_its_modules_variables_is_trained_alone(benches):
