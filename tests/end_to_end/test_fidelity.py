@@ -48,7 +48,7 @@ ONE_DEPTH = {"int": [1, 1]}
 """A domain whose models share one program."""
 
 
-@pytest.fixture(scope="module", params=["inline", "fused"])
+@pytest.fixture(scope="module", params=["fused", pytest.param("inline", marks=pytest.mark.long)])
 def run(request, place):
     """Return a function that runs the study with an executor and with changes."""
 

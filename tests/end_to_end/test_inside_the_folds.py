@@ -83,7 +83,7 @@ def expected(place, scale: str, transform: str) -> list[float]:
     return (-scores).tolist()
 
 
-@pytest.mark.parametrize("executor", ["fused", "inline"])
+@pytest.mark.parametrize("executor", ["fused", pytest.param("inline", marks=pytest.mark.long)])
 def test_trials_score_as_pipelines_do(place, executor):
     """For each value of the data's params, categories, scales and logarithms are the fold's own."""
     study = {

@@ -106,7 +106,7 @@ def test_each_executor_trains_on_the_rows_of_a_plain_script(
     assert_trained_on(record, SCHEMES[scheme].plain(frame), frame["key"].to_numpy())
 
 
-@pytest.mark.parametrize("executor", ["fused", pytest.param("process", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("executor", ["fused", pytest.param("process", marks=pytest.mark.long)])
 def test_weights_count_in_every_fold_confirmation_and_refit(executor: str, tmp_path: Path) -> None:
     """Each unseen row counts as NumPy's average counts it, by its own weight times its class'."""
     scheme = SCHEMES["classes"]
