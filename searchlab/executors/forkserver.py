@@ -78,9 +78,11 @@ class ForkServer:
         os.close(self.lifeline)
         self._line, pid = -1, fork_server_pid()
         if not self._ready.is_set() and pid is not None:
-            os.kill(pid, signal.SIGKILL)
-            if hasattr(os, "waitid"):  # while it can be found, no other is started
-                os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+            # The thread that waits for its imports may have seen its end before.
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                os.kill(pid, signal.SIGKILL)
+                if hasattr(os, "waitid"):  # while it can be found, no other is started
+                    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
 
     def _try(self) -> None:
         """Start a process that does nothing, which succeeds once the imports are done."""
