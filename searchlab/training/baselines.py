@@ -17,9 +17,10 @@ import numpy as np
 from searchlab.core.arrays import Array
 from searchlab.data.prepared import PreparedData
 from searchlab.data.target import Unseen
+from searchlab.errors import ModelError
 from searchlab.measure.form import Form
 from searchlab.measure.inputs import is_text, model_input
-from searchlab.measure.meter import Meter
+from searchlab.measure.meter import Meter, measures_itself
 from searchlab.private.keras import compiled_arguments
 from searchlab.training.build import build
 from searchlab.training.final import final_rows, measured_rows
@@ -39,14 +40,20 @@ def fit_baseline(job: BaselineJob, data: PreparedData) -> Measured:
 
     Returns:
         The metrics on the measured rows: the test's, or without any the early-stopping rows.
+
+    Raises:
+        ModelError: if the network measures itself in its own way, so that nothing compares to it.
     """
+    model = build(job, data)
+    if measures_itself(model):
+        raise ModelError("cannot be compared: the model measures itself in a way of its own")
     estimator = _estimator(job.baseline, data.summary.task, job.trial.seed)
     x, t, w = data.fitting(final_rows(job, data))
     numbers = _words(x) if is_text(x) else _flat
     estimator.fit(numbers(x), t, sample_weight=w)
     rows = measured_rows(job, data)
     predicted, sure = _predicted(estimator, numbers(rows.x), len(data.summary.classes))
-    metrics = _measured(predicted, job, data, rows)
+    metrics = _measured(predicted, model, job, data, rows)
     if not sure:
         metrics = {
             name: value
@@ -104,10 +111,9 @@ def _predicted(estimator: Any, x: Array, classes: int) -> tuple[Array, bool]:
 
 
 def _measured(
-    predicted: Array, job: BaselineJob, data: PreparedData, rows: Unseen
+    predicted: Array, model: Any, job: BaselineJob, data: PreparedData, rows: Unseen
 ) -> dict[str, float]:
     """Apply the network's loss and metrics to another model's predictions."""
-    model = build(job, data)
     config = compiled_arguments(model)
     one_unit = tuple(model(model_input(rows.x[:1])).shape[1:]) in ((), (1,))
     if data.summary.classes and one_unit:

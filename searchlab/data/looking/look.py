@@ -19,6 +19,8 @@ LOOKINGS: tuple[Looking, ...] = (
     values.ids,
     values.dates,
     values.mixed,
+    values.marks,
+    written.dates,
     written.units,
     written.sums,
     values.constants,

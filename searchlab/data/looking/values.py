@@ -33,6 +33,8 @@ _SECONDS = (5e8, 2.2e9)  # since 1970: the years 1985 to 2039
 _DATES = 5  # different ones, at least
 _MOSTLY = 0.5  # of the values of a column are numbers
 _VARIED = 10  # different numbers, so that they are no codes
+_MARKS = tuple(sign * int("9" * digits) for digits in range(2, 7) for sign in (-1, 1))
+_APART = 2  # times the range of all other numbers from the nearest one
 
 
 def constants(view: View) -> Iterator[Finding]:
@@ -95,6 +97,38 @@ def mixed(view: View) -> Iterator[Finding]:
             f"text: list them in data.missing if they mean that a value is missing, else correct "
             f"them",
         )
+
+
+def marks(view: View) -> Iterator[Finding]:
+    """Find numbers such as -999 that stand for missing ones: often there, and far from all."""
+    for name, column in view.columns:
+        if column.dtype.kind not in "iuf":
+            continue
+        mark = _mark(column.dropna().to_numpy())
+        if mark is not None:
+            yield Finding(
+                "missing-as-number",
+                (name,),
+                f"column {name!r} is {mark} in {share_text(float((column == mark).mean()))} of the "
+                f"rows, far from all its other values: if that means that a value is missing, say "
+                f"data.missing: [{mark}]",
+            )
+
+
+def _mark(values: Array) -> int | None:
+    """Return the number that stands for missing ones, or None."""
+    if not len(values):
+        return None
+    for mark in _MARKS:
+        if mark not in {values.min(), values.max()}:
+            continue
+        others = values[values != mark]
+        if len(others) > len(values) - 2 or len(np.unique(others)) < _VARIED:
+            continue
+        low, high = float(others.min()), float(others.max())
+        if max(low - mark, mark - high) > _APART * (high - low):
+            return mark
+    return None
 
 
 def cut_categories(view: View) -> Iterator[Finding]:

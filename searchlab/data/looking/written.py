@@ -1,4 +1,4 @@
-"""Findings about what a file's author wrote for people: numbers with units, and sums."""
+"""Findings about what an author wrote for people: numbers with units, dates in words, and sums."""
 
 from __future__ import annotations
 
@@ -24,6 +24,15 @@ _FORMS = {
     "a clock's colons": r"\d{1,4}:[0-5]\d(?::[0-5]\d(?:\.\d+)?)?",
     "groups of two digits": r"[+-]?\d{1,2}(?:,\d{2})*,\d{3}(?:\.\d+)?|\d{1,3}(?:\.\d+)?",
 }
+_YEAR, _MONTH = r"(?:19|20)\d\d", r"(?P<word>[^\W\d_]{3,10})\.?"
+_PERIOD = r"(?:Q|QTR|W|WK|KW|H|S|T)[ -]?\d{1,2}"
+_DATES = (
+    rf"{_YEAR}[ /-]?{_PERIOD}",
+    rf"{_PERIOD}[ /-]*{_YEAR}",
+    rf"\d{{1,2}}[. /-]{{1,2}}{_MONTH}[ /-]{_YEAR}",
+    rf"{_MONTH} \d{{1,2}},? {_YEAR}",
+)
+_MONTHS = 12
 _FEWEST = 10  # rows; in fewer one may be the sum of the others by chance
 _CLOSE = 1e-6  # of a sum, by rounding
 
@@ -56,6 +65,29 @@ def _form(cells: list[str]) -> str | None:
         if all(found) and len(marks) <= _UNITS:
             return form
     return None
+
+
+def dates(view: View) -> Iterator[Finding]:
+    """Find columns of dates in a form that is not read, such as 2024-Q1 or 3. Juli 2024."""
+    for name, column in view.words:
+        if name in view.spec.kinds:
+            continue
+        cells = [str(cell).strip() for cell in column.iloc[view.sample].dropna().unique()]
+        if len(cells) >= _VARIED and any(_dated(cells, form) for form in _DATES):
+            yield Finding(
+                "date-as-text",
+                (name,),
+                f"column {name!r} holds dates such as {one_line(cells[0])[:20]!r}, in a form that "
+                f"searchlab does not read, so that they are text: write them as 2026-01-31 or "
+                f"2026-01, or say kinds: {{{name}: category}} if they are names",
+            )
+
+
+def _dated(cells: list[str], form: str) -> bool:
+    """Return whether all cells are dates of a form, with no more words than months."""
+    found = [re.fullmatch(form, cell, re.IGNORECASE) for cell in cells]
+    words = {each.groupdict().get("word") for each in found if each is not None}
+    return all(found) and len(words) <= _MONTHS
 
 
 def sums(view: View) -> Iterator[Finding]:

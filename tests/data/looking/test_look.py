@@ -123,6 +123,11 @@ def _walk(frame: pd.DataFrame) -> pd.DataFrame:
         ("numbers-in-text", "t", lambda f: f.assign(t=[f"{30 + n % 80}:15" for n in range(ROWS)])),
         ("numbers-in-text", "owed", lambda f: f.assign(owed=[f"{n % 70}.5-" for n in range(ROWS)])),
         ("numbers-in-text", "inr", lambda f: f.assign(inr=_grouped())),
+        ("date-as-text", "d", lambda f: f.assign(d=[f"{n % 28 + 1}. Mai 2024" for n in f.index])),
+        ("date-as-text", "q", lambda f: f.assign(q=[f"20{n % 30:02}Q1" for n in f.index])),
+        ("date-as-text", "w", lambda f: f.assign(w=[f"2024-W{n % 52 + 1:02}" for n in f.index])),
+        ("missing-as-number", "m", lambda f: f.assign(m=np.where(f.index % 9, f.a, -999))),
+        ("missing-as-number", "n", lambda f: f.assign(n=np.where(f.a < 2, f.a, 9999))),
         ("sum-row", "amount", _summed),
         ("group-on-both-sides", "patient", _patients),
         ("time-order", "t", _walk),
@@ -227,6 +232,24 @@ def test_a_test_file_that_repeats_rows_of_few_columns_is_found(tmp_path):
     parts = {"train": rows[:-200], "validation": rows[-200:-100], "test": rows[-100:]}
     copied = view(pd.concat([frame, frame.iloc[:100]]), tmp_path)
     assert "duplicates" in {each.code for each in look(replace(copied, parts=parts))}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda f: f.assign(m=np.where(f.index, f.a, -999)),  # once: an outlier
+        lambda f: f.assign(m=f.index % 100),  # 99 is one of them
+        lambda f: f.assign(m=np.where(f.index % 9, np.exp(f.a * 3), 999)),  # in their range
+        lambda f: f.assign(m=np.where(f.index % 9, 0, 99)),  # codes
+        lambda f: f.assign(m=[f"Fiat {1990 + n % 30}" for n in f.index]),
+        lambda f: f.assign(
+            m=[f"{'abcdefghijklmnopq'[n % 17] * 4} {1990 + n % 30}" for n in f.index]
+        ),
+    ],
+)
+def test_numbers_and_words_that_may_be_themselves_are_no_finding(make, tmp_path):
+    """Neither an outlier nor a name with a year is taken for something else."""
+    assert not found(make(features()), tmp_path).keys() & {"missing-as-number", "date-as-text"}
 
 
 def test_a_quantity_that_explains_much_is_no_leak(tmp_path):
