@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
+from support import programs
 from support.mlflow_server import Server
 from support.stores import artifacts, history, page, put_model, runs, track
 
@@ -335,16 +335,16 @@ def test_processes_that_start_at_once_share_a_new_store(tmp_path):
     """Three first studies in an empty directory all arrive in one experiment."""
     code = (
         "import sys; from pathlib import Path; from searchlab.testing import entries as make;"
-        "from support.stores import track; home = Path(sys.argv[2]); home.mkdir();"
+        "sys.path.append(sys.argv[4]); from support.stores import track;"
+        "home = Path(sys.argv[2]); home.mkdir();"
         "begun = make.started(make.spec(), id=sys.argv[3]);"
         "entries = make.timed(begun, make.RESUMED, *make.trial(0), begin=float(sys.argv[3]));"
         "assert track(sys.argv[1], home, entries, drain_seconds=200).pending == 0"
     )
     uri = resolve_uri(f"sqlite:///{tmp_path}/mlflow.db", tmp_path)
-    here = Path(__file__).parent
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(here), str(here.parent)])}
+    tests = Path(__file__).parents[1]
     processes = [
-        subprocess.Popen([sys.executable, "-c", code, uri, str(tmp_path / str(n)), str(n)], env=env)
+        programs.Program(tmp_path, code, uri, tmp_path / str(n), n, tests, module="-c", silent=True)
         for n in range(3)
     ]
     assert [process.wait() for process in processes] == [0] * 3
