@@ -101,14 +101,12 @@ def mixed(view: View) -> Iterator[Finding]:
 
 def marks(view: View) -> Iterator[Finding]:
     """Find numbers such as -999 that stand for missing ones: often there, and far from all."""
-    for name, column in view.columns:
-        if column.dtype.kind not in "iuf":
-            continue
+    for name, column in view.numbers.select_dtypes("number").items():
         mark = _mark(column.dropna().to_numpy())
         if mark is not None:
             yield Finding(
                 "missing-as-number",
-                (name,),
+                (str(name),),
                 f"column {name!r} is {mark} in {share_text(float((column == mark).mean()))} of the "
                 f"rows, far from all its other values: if that means that a value is missing, say "
                 f"data.missing: [{mark}]",
@@ -117,17 +115,14 @@ def marks(view: View) -> Iterator[Finding]:
 
 def _mark(values: Array) -> int | None:
     """Return the number that stands for missing ones, or None."""
-    if not len(values):
-        return None
-    for mark in _MARKS:
-        if mark not in {values.min(), values.max()}:
-            continue
+    ends = {values.min(), values.max()} if len(values) else set()
+    for mark in ends.intersection(_MARKS):
         others = values[values != mark]
         if len(others) > len(values) - 2 or len(np.unique(others)) < _VARIED:
             continue
         low, high = float(others.min()), float(others.max())
         if max(low - mark, mark - high) > _APART * (high - low):
-            return mark
+            return int(mark)
     return None
 
 
