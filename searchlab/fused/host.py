@@ -180,12 +180,13 @@ class Host:
         check = self._checks[submit.id]
         for probe in check.probes:
             try:
-                run = prepare_run(submit, probe, data, programs)
+                run: Run | str = prepare_run(submit, probe, data, programs)
             except Exception as error:  # the trials themselves will report params that fail
                 run = f"it cannot be built with a value of the space: {error}"
-            if isinstance(run, Run):
+            reason = run.refused() if isinstance(run, Run) else run
+            if reason is None:
                 return run
-            check.reasons.append(run)
+            check.reasons.append(reason)
         return check.reason
 
     def _study(self, job: Job) -> tuple[PreparedData, Programs | None]:
@@ -275,7 +276,7 @@ class Host:
             reasons = [each for each in found if isinstance(each, str)]
             if reasons:
                 check = self._checks.get(number)
-                reason = reasons[0] if check is None else check.reason
+                reason = reasons[0] if check is None else check.reason or reasons[0]
                 self._decline(self._runs.pop(number).submit, reason)
             elif isinstance(run.submit.job, CheckJob):
                 del self._runs[number]

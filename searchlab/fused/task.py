@@ -90,6 +90,11 @@ class Run:
                 return each, key
         return None
 
+    def refused(self) -> str | None:
+        """Return the reason why its models are known to have no program, or None."""
+        found = (self.programs.find(each.structure, len(each.rows.fit)) for each in self.trainings)
+        return next((each for each in found if isinstance(each, str)), None)
+
     def start(self, programs: Sequence[Program]) -> None:
         """Begin the trainings, once there is a program for each."""
         job, suggestion = self.job, self.job.trial.suggestion
