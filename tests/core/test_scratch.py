@@ -112,8 +112,10 @@ def test_another_users_directory_is_not_touched(temporary):
     assert (planted / ".lock").exists()
 
 
-def test_a_process_that_ends_at_once_removes_its_own(temporary):
+def test_a_process_that_ends_at_once_removes_its_own(temporary, monkeypatch):
     """`remove_all` removes every directory in use."""
+    # Not that of this process' fork server, without which other tests would start no worker.
+    monkeypatch.setattr("searchlab.core.scratch._mine", set())
     Scratch(), Scratch()
     assert len(list(temporary.iterdir())) == 2
     remove_all()
