@@ -120,7 +120,7 @@ def evaluate(
     if transform := loaded.manifest.rows.transform:
         click.echo(f"(loss is of the target {transform}, all else in its own units)")
     for line in questioned(found.metrics):
-        click.echo(f"searchlab: {line}", err=True)
+        complain(line)
 
 
 @cli.command()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from searchlab.core.quiet import heard
 from searchlab.core.wording import one_line
 
 if TYPE_CHECKING:
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 
 
 def complain(message: str) -> None:
-    """Write one line to standard error."""
-    click.echo(f"searchlab: {message}", err=True)
+    """Write one line to standard error, even if libraries are being imported meanwhile."""
+    with heard():
+        click.echo(f"searchlab: {message}", err=True)
 
 
 def tell_failure(record: StudyRecord) -> None:

@@ -30,3 +30,10 @@ def quiet() -> Iterator[None]:
             os.dup2(saved, 2)
             os.close(saved)
             os.close(null)
+
+
+@contextmanager
+def heard() -> Iterator[None]:
+    """Wait until no thread redirects standard error, and let none until the end of the block."""
+    with _ALONE:
+        yield

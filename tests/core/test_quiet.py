@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 
+from searchlab.cli.printing import complain
 from searchlab.core.quiet import quiet
 
 
@@ -30,3 +31,21 @@ def test_two_threads_that_import_at_once_leave_standard_error_as_it_was(capfd):
         each.join()
     os.write(2, b"heard")
     assert capfd.readouterr().err == "heard"
+
+
+def test_a_complaint_is_heard_while_another_thread_imports(capfd):
+    """It is written once the other thread has put standard error back."""
+    inside, leave = threading.Event(), threading.Event()
+
+    def imports():
+        with quiet():
+            inside.set()
+            leave.wait()
+
+    thread = threading.Thread(target=imports)
+    thread.start()
+    inside.wait()
+    threading.Timer(0.1, leave.set).start()
+    complain("no such file")
+    thread.join()
+    assert capfd.readouterr().err == "searchlab: no such file\n"
