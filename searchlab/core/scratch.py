@@ -27,15 +27,19 @@ class Scratch:
         path: the directory.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, where: Path | None = None) -> None:
         """Make the directory, and remove those of processes that were killed.
+
+        Args:
+            where: the directory to make it in; by default the one for temporary files.
 
         Raises:
             OSError: if it cannot be made.
         """
-        _sweep()
+        where = where or Path(tempfile.gettempdir())
+        _sweep(where)
         while True:
-            self.path = Path(tempfile.mkdtemp(prefix=_PREFIX)).resolve()
+            self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=where)).resolve()
             self._lock = os.open(self.path / _LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
             fcntl.flock(self._lock, fcntl.LOCK_EX)
             if self.path.exists():  # no other process has taken it for an abandoned one
@@ -72,9 +76,9 @@ def scratch() -> Iterator[Path]:
         made.remove()
 
 
-def _sweep() -> None:
+def _sweep(where: Path) -> None:
     """Remove the directories of this user's whose owners have ended."""
-    for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+    for left in where.glob(f"{_PREFIX}*"):
         # An error says that it is in use, another user's, or not such a directory at all.
         with contextlib.suppress(OSError):
             if left.is_symlink() or left.stat().st_uid != os.geteuid():

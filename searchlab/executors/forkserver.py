@@ -34,6 +34,9 @@ _LONGEST = 107 if sys.platform == "linux" else 103
 _imported: set[int] = set()
 """Process ids of this process's servers that have finished their imports."""
 
+_SHORT = Path("/tmp")  # noqa: S108 - a directory of this user's own is made in it
+"""The directory for sockets where the path of the one for temporary files is too long."""
+
 _scratch: list[Scratch] = []
 """Their directory, once there is one."""
 
@@ -103,8 +106,10 @@ def _temporary() -> Path:
         made = Scratch()
         _scratch.append(made)
         atexit.register(made.remove)
-        if len(os.fsencode(made.path / _SOCKET)) <= _LONGEST:
-            give_temporary_directory(made.path)  # otherwise Python makes one with a shorter name
+        short = len(os.fsencode(made.path / _SOCKET)) <= _LONGEST
+        sockets = made if short else Scratch(_SHORT)
+        atexit.register(sockets.remove)
+        give_temporary_directory(sockets.path)
     return _scratch[0].path
 
 

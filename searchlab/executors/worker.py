@@ -6,7 +6,6 @@ import faulthandler
 import os
 import signal
 import sys
-import tempfile
 import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -16,6 +15,7 @@ from types import FrameType
 from searchlab.core.logs import cap, open_log
 from searchlab.core.trial import Decision, Report
 from searchlab.fused.kept import keep_compiled
+from searchlab.private.python import use_temporary_directory
 from searchlab.training.job import Job, waits
 
 _LOOK = 0.5  # seconds between two looks at the size of the log
@@ -49,7 +49,7 @@ def enter(
         devices: the GPUs visible to it, in the form of `CUDA_VISIBLE_DEVICES`; all if None.
     """
     _set_up(lifeline, log)
-    tempfile.tempdir = str(temporary)
+    use_temporary_directory(temporary)
     if serve is host:
         keep_compiled(threads or cores())
     _share_machine(threads, devices)

@@ -1,5 +1,6 @@
 """A node of a cluster whose disk is full: its jobs are trained again, and none is waited for."""
 
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -86,10 +87,12 @@ def test_a_study_without_any_node_that_can_be_used_ends_with_one_line(tmp_path, 
     write_study(tmp_path / "small.yaml", STUDY)
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
-    cluster = RayCluster(0)
-    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
     command = ("run", "small.yaml", "--quiet", "--set", "trackers=[memory]")
-    with mounted(tmp_path / "disk", "-t", "tmpfs", "-o", "size=64m", "tmpfs") as full:
+    with (
+        mounted(tmp_path / "disk", "-t", "tmpfs", "-o", "size=64m", "tmpfs") as full,
+        closing(RayCluster(0)) as cluster,
+    ):
+        monkeypatch.setenv("RAY_ADDRESS", cluster.address)
         cluster.add(TMPDIR=str(full))
         fill(full / "filler", but=20)  # without any, Python takes another directory
         refused = programs.run(tmp_path, *command)
@@ -101,4 +104,3 @@ def test_a_study_without_any_node_that_can_be_used_ends_with_one_line(tmp_path, 
         (full / "filler").unlink()
         done = programs.run(tmp_path, *command)
         assert done.returncode == 0, done.stderr
-        cluster.close()

@@ -63,13 +63,16 @@ child.kill()
 
 
 @pytest.mark.keras
-def test_what_a_killed_worker_leaves_in_the_temporary_directory_goes_with_the_driver(tmp_path):
+@pytest.mark.parametrize("name", ["tmp", "too-long-for-sockets" * 5], ids=["short", "long"])
+def test_what_a_killed_worker_leaves_in_the_temporary_directory_goes_with_the_driver(
+    name, tmp_path
+):
     """A worker is killed at the end of its study, so that it removes no file of its own."""
     (tmp_path / "serving.py").write_text(SERVE)
-    (tmp_path / "tmp").mkdir()
+    (tmp_path / name).mkdir()
     environment = {
         **os.environ,
-        "TMPDIR": str(tmp_path / "tmp"),
+        "TMPDIR": str(tmp_path / name),
         "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]),
     }
     done = subprocess.run(
@@ -81,5 +84,5 @@ def test_what_a_killed_worker_leaves_in_the_temporary_directory_goes_with_the_dr
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert Path(done.stdout.strip()).is_relative_to(tmp_path / "tmp")
-    assert list((tmp_path / "tmp").iterdir()) == []
+    assert Path(done.stdout.strip()).is_relative_to(tmp_path / name)
+    assert list((tmp_path / name).iterdir()) == []

@@ -42,6 +42,24 @@ def test_start_fork_server_and_fork_server_pid_and_give_temporary_directory(tmp_
     assert [name for name in public if "forkserver" in name] == ["set_forkserver_preload"] * 2
 
 
+TEMPORARY = """
+import os, sys, tempfile
+from pathlib import Path
+from searchlab.private.python import use_temporary_directory
+first = tempfile.gettempdir()
+os.environ["TMPDIR"] = sys.argv[1]
+assert tempfile.gettempdir() == first
+use_temporary_directory(Path(sys.argv[1]))
+tempfile.mkdtemp()
+"""
+
+
+def test_use_temporary_directory(tmp_path):
+    """Temporary files are there from then on, while TMPDIR no longer counts."""
+    subprocess.run([sys.executable, "-c", TEMPORARY, str(tmp_path)], check=True)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
 def test_a_fork_server_waits_for_its_imports():
     """Starting a process waits for them, so that the server has to be started before."""
     assert "set_forkserver_preload" in dir(multiprocessing.get_context("forkserver"))
