@@ -16,7 +16,12 @@ from searchlab.study.file import load_study
 from searchlab.tracking.memory import MemoryTracker
 
 STUDIES = sorted((Path(__file__).parents[2] / "studies").glob("*.yaml"))
-OTHERS = [path for path in STUDIES if path.stem not in ("digits", "california_housing")]
+_LONG = {"fashion_mnist": pytest.mark.long}
+OTHERS = [
+    pytest.param(path, id=path.stem, marks=_LONG.get(path.stem, ()))
+    for path in STUDIES
+    if path.stem not in ("digits", "california_housing")
+]
 NEEDS = {"fashion_mnist": "KERAS_HOME"}
 TINY = {
     "search.trials": 2,
@@ -34,7 +39,7 @@ def test_there_are_ready_studies():
 
 
 @pytest.mark.keras
-@pytest.mark.parametrize("path", OTHERS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", OTHERS)
 def test_a_ready_study_runs(path, tmp_path):
     """With two trials of two epochs each, the study ends with a best trial and a model."""
     needs = NEEDS.get(path.stem)

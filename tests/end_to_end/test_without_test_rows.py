@@ -34,7 +34,10 @@ confirm: {{top: 1, seeds: 1}}
 
 @pytest.mark.parametrize(
     ("executor", "backend"),
-    [("inline", "randomized"), pytest.param("fused", "optuna", marks=pytest.mark.slow)],
+    [
+        pytest.param("inline", "randomized", marks=pytest.mark.long),
+        pytest.param("fused", "optuna", marks=pytest.mark.slow),
+    ],
 )
 def test_it_is_measured_on_the_early_stopping_rows(
     tmp_path: Path, executor: str, backend: str

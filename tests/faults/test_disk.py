@@ -378,6 +378,7 @@ LONG = STUDY.replace("epochs: 5", "epochs: 40").replace("int: [0, 2]", "int: [1,
 
 
 @pytest.mark.keras
+@pytest.mark.long
 @as_root
 def test_a_full_disk_under_real_trainings(tmp_path):
     """The program's disk fills up: one line, no orphan process; with space again it finishes."""

@@ -104,7 +104,7 @@ def exchange(files: list[Path]) -> None:
     ("executor", "damage"),
     [
         *(("inline", damage) for damage in (remove, empty, flip, exchange)),
-        ("process", flip),
+        pytest.param("process", flip, marks=pytest.mark.long),
         ("fused", exchange),
         pytest.param("ray", flip, marks=ON_A_CLUSTER),
     ],

@@ -91,6 +91,7 @@ def test_a_model_is_served_from_the_named_store(place, server):
     assert program.wait(60) == 0
 
 
+@pytest.mark.long
 def test_every_address_of_a_model_is_one_of_the_named_store(place, server):
     """In Python, a name, an alias, a version, a logged model and a run's all load the same."""
     addresses = ["houses", "models:/houses@champion", "models:/houses/1"]

@@ -368,6 +368,7 @@ def test_a_study_with_no_registered_model_registers_nothing(uri, studies, light)
 
 
 @pytest.mark.keras
+@pytest.mark.long
 def test_a_champion_on_a_server_can_be_loaded(database, tmp_path, studies, model_file, monkeypatch):
     """After two studies on a real server, the champion predicts from its alias alone."""
     shutil.copy(database, tmp_path / "mlflow.db")
