@@ -73,6 +73,23 @@ def test_models_of_different_values_share_no_program(jobs, factory):
     assert first != another
 
 
+def test_functional_models_share_a_program_whatever_their_names():
+    """Keras counts the layers that a process has made in their names."""
+    import keras
+
+    from searchlab.fused.structure import structure_of
+
+    def structure():
+        inputs = keras.Input((3,))
+        outputs = keras.layers.Dense(1)(keras.layers.Dense(4)(inputs))
+        model = keras.Model(inputs, outputs)
+        model.compile("sgd", "mse")
+        model.optimizer.build(model.trainable_variables)
+        return structure_of(model, {})
+
+    assert structure() == structure()
+
+
 def test_a_model_that_the_seed_decides_shares_no_program(jobs):
     """The same params with another seed, as in confirmation, are another model."""
     first = structures(jobs("holding", "random_closure"))
