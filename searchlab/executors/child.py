@@ -77,8 +77,13 @@ class Child:
         self._process = context.Process(
             target=enter,
             args=(
-                *(serve, theirs, line, self._log),
-                *(settings.temporary, settings.threads, settings.devices),
+                serve,
+                theirs,
+                line,
+                self._log,
+                settings.temporary,
+                settings.threads,
+                settings.devices,
             ),
             name=f"searchlab-{kind}-{settings.index}",
             daemon=True,

@@ -22,8 +22,8 @@ import tensorflow as tf
 from searchlab.private.keras import all_layers, compiled_arguments
 
 _DEEPEST, _MOST, _LARGEST = 12, 10_000, 2**24
-"""What is looked into: levels of objects within objects, items of a collection, bytes of an array.
-Beyond, an object counts as equal to none but itself."""
+"""Most that is looked into: levels of objects within objects, items of a collection, bytes of an
+array. Beyond, an object counts as equal to none but itself."""
 
 _KEPT = ("build", "built", "name", "output_names", "quantize", "seed", "seed_generator")
 """Attributes of layers that change nothing but names, weights and random states, which are data."""

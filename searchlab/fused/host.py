@@ -58,8 +58,8 @@ _LIFETIME = 64
 to 40 MB each."""
 
 _TRIALS, _PROGRAMS, _TOLD = 24, 3, 3
-"""What a check tries at most until a model can be stacked: trials, and among them programs, which
-take seconds; and how many reasons are told if none can."""
+"""Most that a check tries until a model can be stacked: trials, and among them programs, which take
+seconds; and how many reasons are told if none can."""
 
 Say = Callable[[FromHost], None]
 """A function that sends a message to the executor, from any thread."""

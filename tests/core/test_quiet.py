@@ -3,49 +3,44 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
+from contextlib import contextmanager
 
 from searchlab.cli.printing import complain
 from searchlab.core.quiet import quiet
 
 
-def test_two_threads_that_import_at_once_leave_standard_error_as_it_was(capfd):
-    """The second waits, so that what it puts back is not the first one's redirection."""
+@contextmanager
+def another_thread_redirects():
+    """Have another thread redirect standard error, until a moment after the block has begun."""
     inside, leave = threading.Event(), threading.Event()
 
-    def first():
+    def redirect():
         with quiet():
             inside.set()
             leave.wait()
 
-    def second():
-        inside.wait()
-        threading.Timer(0.1, leave.set).start()
-        with quiet():
-            os.write(2, b"unheard")
+    thread = threading.Thread(target=redirect)
+    thread.start()
+    inside.wait()
+    threading.Timer(0.1, leave.set).start()
+    yield thread
+    thread.join()
 
-    threads = [threading.Thread(target=each) for each in (first, second)]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
+
+def test_two_threads_that_import_at_once_leave_standard_error_as_it_was(capfd):
+    """The second waits, so that what it puts back is not the first one's redirection."""
+    with another_thread_redirects() as first, quiet():
+        first.join()
+        os.write(2, b"unheard")
     os.write(2, b"heard")
     assert capfd.readouterr().err == "heard"
 
 
-def test_a_complaint_is_heard_while_another_thread_imports(capfd):
+def test_a_complaint_is_heard_while_another_thread_imports(capfd, monkeypatch):
     """It is written once the other thread has put standard error back."""
-    inside, leave = threading.Event(), threading.Event()
-
-    def imports():
-        with quiet():
-            inside.set()
-            leave.wait()
-
-    thread = threading.Thread(target=imports)
-    thread.start()
-    inside.wait()
-    threading.Timer(0.1, leave.set).start()
-    complain("no such file")
-    thread.join()
+    with open(2, "w", closefd=False) as stream, another_thread_redirects():
+        monkeypatch.setattr(sys, "stderr", stream)
+        complain("no such file")
     assert capfd.readouterr().err == "searchlab: no such file\n"

@@ -134,7 +134,7 @@ def test_each_value_is_trained_as_alone(jobs, factory):
 
 @pytest.mark.parametrize("factory", LEAVING)
 def test_values_that_outlive_a_call_end_fusing(jobs, factory):
-    """What no source tells is noticed at the call that changes it; the reason names it."""
+    """A change that no source tells is noticed at the call that makes it; the reason names it."""
     from support.fused import Declined, Driver, run_alone
 
     given = jobs("leaving", factory, (0.0, *VALUES))
