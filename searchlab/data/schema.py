@@ -10,8 +10,8 @@ import pandas as pd
 from searchlab.data.columns import dates
 from searchlab.data.columns.kinds import Kind
 from searchlab.data.load import Table
-from searchlab.data.reading.columns import Known
 from searchlab.data.reading.dialect import Dialect
+from searchlab.data.reading.known import Known
 from searchlab.data.target import TargetTransform
 from searchlab.study.data import DataSpec
 from searchlab.study.reading import ReadingSpec

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from searchlab.core.arrays import Array
-from searchlab.data.reading.columns import unmarked
+from searchlab.data.reading.missing import unmarked
 from searchlab.data.reading.raw import named
 from searchlab.data.schema import RowSchema
 from searchlab.errors import DataError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,13 +12,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from searchlab.core.arrays import Array
 from searchlab.data.columns.kinds import is_verbatim, task_of, truth_of, wanted_kind
 from searchlab.data.reading.cells import (
     CODE,
-    EXACT,
     GROUPED,
-    LONG,
     any_of,
     booleans,
     coded,
@@ -32,7 +29,9 @@ from searchlab.data.reading.cells import (
     strings,
     text_of,
 )
-from searchlab.data.reading.dialect import Dialect, Notation
+from searchlab.data.reading.dialect import Notation
+from searchlab.data.reading.known import Known
+from searchlab.data.reading.missing import unmarked
 from searchlab.data.reading.numbers import (
     MARKERS,
     MISSING,
@@ -42,52 +41,12 @@ from searchlab.data.reading.numbers import (
     signed,
     value_of,
 )
+from searchlab.data.reading.written import Written, unclear
 from searchlab.errors import DataError
-from searchlab.study.reading import ReadingSpec
 
 _GROUP, _CODED = re.compile(GROUPED), re.compile(r"0\d")
 _LABEL = 2  # digits at least of a class such as 01
 _SIMPLE = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-
-
-@dataclass(frozen=True)
-class Known:
-    """The facts about columns that are known before a file is read.
-
-    Attributes:
-        keys: the study's keys about the file.
-        names: columns that the file must have.
-        text: the columns that stay text even if they look like numbers.
-        kinds: the kinds that the study gives columns, by name or pattern.
-        target: the target, in which words such as None are classes.
-        task: the kind of target that the study gives, or None.
-        aside: the columns that are not used, in which nothing is wrong.
-        numbers: the columns of numbers, where a model knows them; None if that is to be found out.
-        truths: those of them that are true or false.
-        dialect: that of the data set which the model was trained on.
-    """
-
-    keys: ReadingSpec = field(default_factory=ReadingSpec)
-    names: tuple[str, ...] = ()
-    text: frozenset[str] = frozenset()
-    kinds: Mapping[str, str] = field(default_factory=dict)
-    target: str | None = None
-    task: str | None = None
-    aside: frozenset[str] = frozenset()
-    numbers: frozenset[str] | None = None
-    truths: frozenset[str] = frozenset()
-    dialect: Dialect = field(default_factory=Dialect)
-
-    def decimal(self, name: str) -> str | None:
-        """Return the decimal mark that the study gives for a column, or None."""
-        given = self.keys.decimal
-        return given.get(name) if isinstance(given, dict) else given
-
-    def plain(self, name: str) -> bool:
-        """Return whether nothing says that a column has another notation than 1234.5."""
-        notation = self.dialect.notations.get(name, Notation())
-        plain = notation.decimal == "." and notation.thousands != "."
-        return plain and self.decimal(name) != "," and self.keys.thousands != "."
 
 
 @dataclass
@@ -148,7 +107,7 @@ class Columns:
             DataError: if columns of numbers hold other words, or can be read in two ways.
         """
         found: dict[str, Any] = {}
-        written: dict[str, _Written] = {}
+        written: dict[str, Written] = {}
         for name in table.column_names:
             if not pa.types.is_string(table[name].type):
                 if table[name].null_count < len(table):
@@ -165,7 +124,7 @@ class Columns:
                 found[name] = plain
             else:
                 found[name] = None  # keeps the order of the columns
-                written[name] = _Written(cells)
+                written[name] = Written(cells)
         mark = self._mark(table, found, written)
         for name, each in written.items():
             found[name] = self._written(name, each, mark)
@@ -200,7 +159,7 @@ class Columns:
                 continue
             if len(types) > 1 and not cells:
                 continue
-            each = _Written(masked(strings(column), self._marks(name)))
+            each = Written(masked(strings(column), self._marks(name)))
             words = [word for word in each.cells.words if word not in MISSING]
             if words or len(types) > 1 or not all(map(_simple, each.cells.numbers)):
                 found[name] = self._written(name, each, None)
@@ -287,7 +246,7 @@ class Columns:
         return feature and pa.types.is_integer(numbers.type) and merged(numbers)
 
     def _mark(
-        self, table: pa.Table, found: dict[str, Any], written: dict[str, _Written]
+        self, table: pa.Table, found: dict[str, Any], written: dict[str, Written]
     ) -> str | None:
         """Return the decimal mark of all columns that certainly have one; None if they differ."""
         marks = {each.cells.decimal for each in written.values()} - {None}
@@ -300,7 +259,7 @@ class Columns:
             marks.add(".")
         return marks.pop() if len(marks) == 1 else None
 
-    def _written(self, name: str, each: _Written, mark: str | None) -> Any:
+    def _written(self, name: str, each: Written, mark: str | None) -> Any:
         """Convert cells with words or marks in them."""
         cells = each.cells
         words = [word for word in cells.words if word not in MISSING]
@@ -331,7 +290,7 @@ class Columns:
                 "set: write both alike"
             )
 
-    def _number(self, name: str, each: _Written, words: list[str]) -> bool:
+    def _number(self, name: str, each: Written, words: list[str]) -> bool:
         """Tell whether a column holds numbers; note what is wrong with it."""
         if not words or (self.known.numbers is None and not each.cells.numbers):
             return bool(each.cells.numbers)
@@ -364,60 +323,8 @@ class Columns:
         else:
             found = cells.notation(mark, None) or cells.notation(None, None)
         if found is None:
-            self.problems[name] = f"column {name!r} {_unclear(cells)}"
+            self.problems[name] = f"column {name!r} {unclear(cells)}"
         return found
-
-
-class _Written:
-    """The cells of a column that are more than simple numbers."""
-
-    def __init__(self, array: pa.ChunkedArray) -> None:
-        self.array = array
-        encoded = array.combine_chunks().dictionary_encode()
-        self._different: list[str] = encoded.dictionary.to_pylist()
-        self._codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-        self.cells = Cells.of(self._different)
-
-    def rows_of(self, words: Iterable[str]) -> Array:
-        """Return the positions of the rows that have one of some words."""
-        numbers = {cell: number for number, cell in enumerate(self._different)}
-        return np.flatnonzero(np.isin(self._codes, [numbers[word] for word in words]))
-
-    def shown(self, row: int) -> str:
-        """Return the cell of a row."""
-        return str(self._different[self._codes[row]])
-
-    def values(self, notation: Notation) -> Array:
-        """Return the numbers (n,), int64 if all are whole and there, else float64."""
-        numbers = self.cells.numbers
-        each = [value_of(numbers[c], notation) if c in numbers else None for c in self._different]
-        values = np.array([*each, None], np.float64)[self._codes]  # the last for a missing cell
-        whole = all(notation.decimal not in number.digits for number in numbers.values())
-        fits = whole and not np.isnan(values).any() and np.abs(values).max(initial=0) < EXACT
-        return np.asarray(values.astype(np.int64) if fits else values)
-
-    def merged(self, values: Array) -> bool:
-        """Tell whether different whole numbers became equal, as float64 has 16 digits."""
-        digits = [number.digits for number in self.cells.numbers.values()]
-        if not any(sum(map(str.isdigit, each)) >= LONG for each in digits):
-            return False
-        return len(np.unique(values[~np.isnan(values)])) < len(set(digits))
-
-
-def unmarked(column: pd.Series[Any], marks: Collection[str | int | float]) -> pd.Series[Any]:
-    """Return a column without the values that a study says are missing."""
-    if not marks or pd.api.types.is_bool_dtype(column):
-        return column
-    missing = column.isin(list(marks))
-    if not missing.any():
-        return column
-    return exact(column).mask(missing)
-
-
-def exact(column: pd.Series[Any]) -> pd.Series[Any]:
-    """Return whole numbers as Int64 if as floats, beside missing ones, they would lose digits."""
-    whole = pd.api.types.is_integer_dtype(column) and len(column) > 0
-    return column.astype("Int64") if whole and int(column.abs().max()) > EXACT else column
 
 
 def _simple(cell: str) -> bool:
@@ -426,18 +333,6 @@ def _simple(cell: str) -> bool:
 
 def _indexed(column: Any, index: pd.Index[Any]) -> pd.Series[Any]:
     return column if isinstance(column, pd.Series) else pd.Series(column, index=index)
-
-
-def _unclear(cells: Cells) -> str:
-    marked = [cell for cell in cells.numbers if not cell.isdigit()]
-    if cells.sign is None:
-        return "has numbers with different signs, or some with % and some without: write all alike"
-    if not cells.ways:
-        return f"writes numbers in more than one way, such as {marked[0]!r}: write all alike"
-    return (
-        f"has numbers such as {marked[0]!r}, whose mark may be a decimal comma or one between "
-        "thousands: say data.decimal, or data.thousands"
-    )
 
 
 def _told(problems: list[str]) -> str:

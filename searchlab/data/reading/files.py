@@ -25,11 +25,11 @@ from searchlab.core.arrays import Array
 from searchlab.data.catalog import ARRAYS, SHEETS
 from searchlab.data.columns.select import is_pattern
 from searchlab.data.reading.arrays import arrays_of, from_arrays, named_columns
-from searchlab.data.reading.columns import Known
 from searchlab.data.reading.dialect import Dialect, Notation
 from searchlab.data.reading.folders import read_folder
 from searchlab.data.reading.frames import from_frame
 from searchlab.data.reading.functions import read_function
+from searchlab.data.reading.known import Known
 from searchlab.data.reading.numbers import same_unit, signed
 from searchlab.data.reading.places import Place, places
 from searchlab.data.reading.raw import Raw, kind_of

@@ -12,8 +12,8 @@ import pandas as pd
 from searchlab.core.arrays import Array
 from searchlab.core.progress import doing
 from searchlab.data.reading.arrays import from_arrays
-from searchlab.data.reading.columns import unmarked
 from searchlab.data.reading.frames import from_frame
+from searchlab.data.reading.missing import unmarked
 from searchlab.data.reading.raw import Raw
 from searchlab.errors import DataError, ModelError
 from searchlab.factories.find import load_factory

@@ -17,9 +17,10 @@ import pyarrow.feather
 import pyarrow.parquet
 
 from searchlab.core.progress import doing
-from searchlab.data.reading.columns import Columns, Known
+from searchlab.data.reading.columns import Columns
 from searchlab.data.reading.detection import column_names
 from searchlab.data.reading.dialect import Dialect
+from searchlab.data.reading.known import Known
 from searchlab.data.reading.raw import check_names, named
 from searchlab.errors import DataError, MissingPackageError
 

@@ -21,8 +21,9 @@ from searchlab.core.arrays import Array
 from searchlab.core.progress import doing
 from searchlab.data.catalog import is_clutter
 from searchlab.data.reading import detection
-from searchlab.data.reading.columns import Columns, Known
+from searchlab.data.reading.columns import Columns
 from searchlab.data.reading.dialect import NAMES, Dialect
+from searchlab.data.reading.known import Known
 from searchlab.data.reading.numbers import MISSING
 from searchlab.data.reading.raw import check_names
 from searchlab.errors import DataError

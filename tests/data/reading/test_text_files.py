@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from searchlab.data.load import Table, load
-from searchlab.data.reading.columns import Known
+from searchlab.data.reading.known import Known
 from searchlab.data.reading.text import read_text
 from searchlab.errors import DataError
 from searchlab.study.data import DataSpec
