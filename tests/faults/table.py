@@ -96,6 +96,12 @@ FAULTS = [
         ("tests/executors/test_ledger.py", "tests/executors/test_ray_disk.py"),
         marks="not long",
     ),
+    Fault(
+        "refits and baselines on each executor, beside Keras' and scikit-learn's own scores",
+        ("tests/executors/test_executors.py", "tests/executors/test_ray.py"),
+        "refit or baseline_scores",
+        "not long",
+    ),
     Fault("files sent to a cluster that it must not get", ("tests/factories/test_own_files.py",)),
     Fault("two processes on one study", ("tests/faults/test_locks.py",)),
     Fault("a journal that is gone from its study", ("tests/faults/test_remains.py",)),
@@ -122,6 +128,13 @@ FAULTS = [
     ),
     Fault("secrets in logs, runs, files and errors", ("tests/faults/test_secrets.py",), marks=_ALL),
     Fault("models in MLflow that were changed, or bring code", ("tests/registry/test_trust.py",)),
+    Fault(
+        "commands that are told a store, and look in another", ("tests/registry/test_option.py",)
+    ),
+    Fault(
+        "rights that a container does not need, and MLflow without a login",
+        ("tests/end_to_end/test_compose_file.py",),
+    ),
 ]
 
 
