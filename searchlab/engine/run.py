@@ -39,7 +39,7 @@ from searchlab.journal.home import StudyHome
 from searchlab.journal.journal import Journal, read_journal
 from searchlab.journal.layout import STRAYS
 from searchlab.journal.record import StudyRecord
-from searchlab.report.brief import keep_brief
+from searchlab.report.brief import Briefs
 from searchlab.study.changes import differences
 from searchlab.study.file import StudyFile
 from searchlab.study.folds import refuse_folds
@@ -111,7 +111,6 @@ def run_study(
                     tracker.replay(entries)
                 else:
                     _work(files, entries, record, tracker, interrupt, say, looks)
-                    keep_brief(record, home.paths)
             return record
         finally:
             home.discard_if_empty()  # under the lock: another process may be about to begin
@@ -200,7 +199,8 @@ def _work(
             tracker.replay(entries)
             with Journal(files.home.paths.journal) as journal:
                 snapshots = Snapshots(files.home.paths, journal, backend, answers)
-                recorder = Recorder(journal, record, Trackers([tracker, snapshots]))
+                briefs = Briefs(record, files.home.paths)
+                recorder = Recorder(journal, record, Trackers([tracker, snapshots, briefs]))
                 if record.started is None:
                     recorder(_started(files, summary, heritage))
                 recorder(_resumed(spec))

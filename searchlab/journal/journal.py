@@ -134,6 +134,26 @@ def read_journal(path: Path) -> Iterator[Entry]:
         ) from None
 
 
+def read_after(path: Path, size: int, crc: int) -> Iterator[Entry]:
+    """Yield the entries after those of the first bytes of a journal.
+
+    Args:
+        path: the journal.
+        size: how many bytes.
+        crc: the checksum of the last line in them, which covers all lines before it.
+
+    Raises:
+        LookupError: if no line with this checksum ends there.
+        JournalError: if a line other than the last is damaged; its number counts from there.
+        OSError: if the file cannot be read.
+    """
+    if last_checksum(path, size) != crc:
+        raise LookupError("the journal has been changed before these bytes")
+    for number, line in enumerate(_whole_lines(path, size), start=1):
+        entry, crc = _decode(path, number, line, crc)
+        yield entry
+
+
 def checksum(path: Path, lines: int) -> int | None:
     """Return the checksum of the first lines of a journal; None if it has fewer or is no file."""
     with suppress(OSError):
@@ -142,22 +162,27 @@ def checksum(path: Path, lines: int) -> int | None:
     return None
 
 
-def last_checksum(path: Path) -> int | None:
+def last_checksum(path: Path, size: int | None = None) -> int | None:
     """Return the checksum of a journal's last line, which covers all; None if that is not whole.
+
+    Args:
+        path: the journal.
+        size: how many of its bytes to look at, or None for all.
 
     Raises:
         OSError: if the file cannot be read.
     """
     with path.open("rb") as file:
-        file.seek(max(0, file.seek(0, os.SEEK_END) - _END))
-        end = file.read()
+        size = file.seek(0, os.SEEK_END) if size is None else size
+        file.seek(max(0, size - _END))
+        end = file.read(_END)
     if not (end.startswith(b',"crc":"') and end.endswith(b'"}\n')):
         return None
     return _checksum(end)
 
 
-def _whole_lines(path: Path) -> Iterator[bytes]:
-    """Return the complete lines."""
+def _whole_lines(path: Path, start: int = 0) -> Iterator[bytes]:
+    """Yield the complete lines after so many bytes."""
     try:
         file = path.open("rb")
     except (FileNotFoundError, NotADirectoryError):
@@ -165,6 +190,7 @@ def _whole_lines(path: Path) -> Iterator[bytes]:
             raise
         return
     with file:
+        file.seek(start)
         for line in file:
             if line.endswith(b"\n"):
                 yield line

@@ -6,6 +6,7 @@ from bisect import insort
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 from pydantic import ValidationError
 
@@ -13,6 +14,7 @@ from searchlab.core.state import StudyState
 from searchlab.core.trial import Outcome, Report, Trial, TrialState
 from searchlab.errors import JournalError
 from searchlab.journal.clock import Clock
+from searchlab.journal.condensed import Condensed, CondensedTrial
 from searchlab.journal.events import (
     Asked,
     Compared,
@@ -94,6 +96,7 @@ class StudyRecord:
         self.clock = Clock()
         self._spec: StudySpec | None = None
         self._open: dict[int, TrialRecord] = {}
+        self._left_out = 0
         self._states: Counter[str] = Counter()
         self._epochs = 0
         self._seconds = 0.0
@@ -101,6 +104,43 @@ class StudyRecord:
         self._latest = 0.0
         for entry in entries:
             self.apply(entry)
+
+    @classmethod
+    def of(cls, condensed: Condensed) -> Self:
+        """Return a record that continues a condensed one; the logical time begins anew in it."""
+        record = cls()
+        record.started, record._spec = condensed.started, _spec(condensed.started)
+        record.budget, record.stopped = condensed.budget, condensed.stopped
+        record.best, record._left_out = condensed.best, condensed.left_out
+        for each in condensed.trials:
+            record._take(each)
+        record._states, record._epochs = Counter(condensed.states), condensed.epochs
+        record._seconds, record._since = condensed.seconds, condensed.since
+        record._latest = condensed.latest
+        record.confirmations = {(c.outcome.number, c.seed): c for c in condensed.confirmations}
+        record.baselines = {each.baseline: each for each in condensed.baselines}
+        return record
+
+    def condensed(self, among: Iterable[int]) -> Condensed | None:
+        """Return the record without its ended trials but these; None if there is no study yet."""
+        if self.started is None:
+            return None
+        kept = sorted({*among, *self._open})
+        return Condensed(
+            started=self.started,
+            budget=self.budget,
+            stopped=self.stopped,
+            best=self.best,
+            trials=tuple(_condensed(self.trials[number]) for number in kept),
+            left_out=self._left_out + len(self.trials) - len(kept),
+            states=dict(self._states),
+            epochs=self._epochs,
+            seconds=self._seconds,
+            since=self._since,
+            latest=self._latest,
+            confirmations=tuple(self.confirmations.values()),
+            baselines=tuple(self.baselines.values()),
+        )
 
     def apply(self, entry: Entry) -> None:
         """Update the record with the next entry of the journal.
@@ -198,7 +238,7 @@ class StudyRecord:
     @property
     def ended(self) -> int:
         """The number of trials with an outcome."""
-        return len(self.trials) - len(self._open)
+        return self._left_out + len(self.trials) - len(self._open)
 
     def counts(self) -> dict[str, int]:
         """Return the number of trials by state, without empty states."""
@@ -213,6 +253,17 @@ class StudyRecord:
         """Return the digests of the weights that a trial continues; none if it is a new one."""
         number = trial.suggestion.resume_from
         return () if number is None else self._trial(number).weights
+
+    def _take(self, kept: CondensedTrial) -> None:
+        """Take a trial of a condensed record; the metrics of its epochs are not known."""
+        trial, outcome, number = kept.trial, kept.outcome, kept.trial.number
+        reports = [Report(number, 0, epoch, {}) for epoch in range(1, kept.reports + 1)]
+        self.trials[number] = TrialRecord(trial, kept.started, None, outcome, reports)
+        if outcome is None:
+            self._open[number] = self.trials[number]
+            self.clock.apply(Asked(trial))
+        elif outcome.state is TrialState.COMPLETE and outcome.value is not None:
+            self._unranked.append((self.spec.objective.cost(outcome.value), number))
 
     def _trial(self, number: int) -> TrialRecord:
         try:
@@ -248,6 +299,10 @@ class StudyRecord:
             value = None if best is None or best.outcome is None else best.outcome.value
             if value is None or self.spec.objective.better(outcome.value, value):
                 self.best = outcome.number
+
+
+def _condensed(trial: TrialRecord) -> CondensedTrial:
+    return CondensedTrial(trial.trial, trial.started, len(trial.reports), trial.outcome)
 
 
 def _spec(event: Started) -> StudySpec:

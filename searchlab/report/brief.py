@@ -1,13 +1,13 @@
 """A study in brief, as `list` shows it: kept beside the journal, which may be long.
 
-What is kept is used only as long as the journal is where it was, with the size and the last
-checksum that it had, and searchlab is the same version; the checksum of a line covers all lines
-before it.
+What is kept is the study's record in little, after some lines of the journal. It is used as long as
+the journal has these lines, which the checksum of the last of them tells, and searchlab is the same
+version; the lines that came later are read.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +17,20 @@ from searchlab.core.atomic import whole_file
 from searchlab.core.codec import decode, encode
 from searchlab.core.sealed import sealed, unsealed
 from searchlab.core.versions import __version__
-from searchlab.journal.home import load_record
-from searchlab.journal.journal import last_checksum
+from searchlab.errors import SearchlabError
+from searchlab.journal.condensed import Condensed
+from searchlab.journal.events import Asked, Entry, Reported, Told, Waited
+from searchlab.journal.home import load_record, require_study
+from searchlab.journal.journal import last_checksum, read_after
 from searchlab.journal.layout import StudyLayout, study_layout
 from searchlab.journal.record import StudyRecord
+from searchlab.journal.standings import best_trials
 from searchlab.report.json import record_json
 from searchlab.report.results import planned_trials
 from searchlab.report.rows import StudyRow, study_row
+
+_EVERY = 10  # asks after which a running study keeps its brief
+_MANY = 1000  # lines since then, after which `list` keeps it anew
 
 
 @dataclass(frozen=True)
@@ -43,13 +50,53 @@ class Brief:
 
 @dataclass(frozen=True)
 class _Kept:
-    """A brief and what it was made of: the place of a journal, its size in bytes, its checksum."""
+    """A study's record in little, after the first bytes of its journal.
+
+    Attributes:
+        version: of searchlab.
+        size: how many bytes.
+        checksum: of the last line in them.
+        record: the record.
+    """
 
     version: str
-    directory: str
     size: int
     checksum: int
-    brief: Brief
+    record: Condensed
+
+
+class Briefs:
+    """A tracker that keeps a running study in brief, so that `list` need not read its journal.
+
+    After a kill the brief lacks some trials, which `list` finds in the lines that follow.
+    """
+
+    def __init__(self, record: StudyRecord, paths: StudyLayout) -> None:
+        """Follow a study.
+
+        Args:
+            record: the study, which has each entry before this tracker.
+            paths: of the study, which no other process writes to.
+        """
+        self._record, self._paths = record, paths
+        self._asked = 0
+
+    def replay(self, entries: Sequence[Entry]) -> None:
+        """Take the entries of earlier processes."""
+
+    def record(self, entry: Entry) -> None:
+        """Keep the study in brief after some asks, and after all that is rare."""
+        match entry.event:
+            case Reported() | Told() | Waited():
+                return
+            case Asked():
+                self._asked += 1
+                if self._asked % _EVERY:
+                    return
+        keep_brief(self._record, self._paths)
+
+    def close(self) -> None:
+        """Do nothing, as all has been written by now."""
 
 
 def brief_of(record: StudyRecord, directory: Path) -> Brief:
@@ -64,14 +111,30 @@ def load_brief(name: str, cwd: Path) -> Brief:
         InputError: if there is no such study.
         JournalError: if its journal is damaged.
     """
+    require_study(name, cwd)
     paths = study_layout(name, cwd)
     state = _state(paths)
-    if state is not None and (kept := _read(paths)) is not None and _is_of(kept, state):
-        return kept.brief
-    brief = brief_of(load_record(name, cwd), paths.directory)
-    if state is not None and state == _state(paths):  # no process has written meanwhile
-        _write(paths, state, brief)
-    return brief
+    record, read = _continued(paths) or (load_record(name, cwd), _MANY)
+    if read >= _MANY and state is not None and state == _state(paths):  # no line meanwhile
+        _write(paths, state, record)
+    return brief_of(record, paths.directory)
+
+
+def _continued(paths: StudyLayout) -> tuple[StudyRecord, int] | None:
+    """Return what was kept with the lines since, and their number; None if it cannot be used."""
+    kept = _read(paths)
+    if kept is None or kept.version != __version__:
+        return None
+    read = 0
+    try:
+        record = StudyRecord.of(kept.record)
+        ending = record.ending
+        for entry in read_after(paths.journal, kept.size, kept.checksum):
+            record.apply(entry)
+            read += 1
+    except (OSError, LookupError, SearchlabError):  # reading all of it will tell
+        return None
+    return (record, read) if record.ending == ending else None  # which says how many are the best
 
 
 def keep_brief(record: StudyRecord, paths: StudyLayout) -> None:
@@ -82,26 +145,26 @@ def keep_brief(record: StudyRecord, paths: StudyLayout) -> None:
         paths: of the study, which no other process writes to.
     """
     if (state := _state(paths)) is not None:
-        _write(paths, state, brief_of(record, paths.directory))
+        _write(paths, state, record)
 
 
-def _write(paths: StudyLayout, state: tuple[str, int, int], brief: Brief) -> None:
+def _write(paths: StudyLayout, state: tuple[int, int], record: StudyRecord) -> None:
     """Write a brief; one that cannot be written costs only time."""
-    with suppress(OSError, ValueError), whole_file(paths.brief, lasting=False) as scratch:
-        values = encode(_Kept(__version__, *state, brief))
-        scratch.write_text(sealed(values, allow_nan=False), encoding="utf-8")
+    winner = None if record.stopped is None else record.stopped.winner
+    best = {each.trial.number for each in best_trials(record, max(1, record.ending.top))}
+    condensed = record.condensed(best if winner is None else {*best, winner})
+    if condensed is not None:
+        with suppress(OSError), whole_file(paths.brief, lasting=False) as scratch:
+            kept = _Kept(__version__, *state, condensed)
+            scratch.write_text(sealed(encode(kept)), encoding="utf-8")
 
 
-def _state(paths: StudyLayout) -> tuple[str, int, int] | None:
-    """Return place, size and last checksum of a journal; None if its last line is not whole."""
+def _state(paths: StudyLayout) -> tuple[int, int] | None:
+    """Return size and last checksum of a journal; None if its last line is not whole."""
     with suppress(OSError):
         checksum, size = last_checksum(paths.journal), paths.journal.stat().st_size
-        return None if checksum is None else (str(paths.directory), size, checksum)
+        return None if checksum is None else (size, checksum)
     return None
-
-
-def _is_of(kept: _Kept, state: tuple[str, int, int]) -> bool:
-    return (kept.version, kept.directory, kept.size, kept.checksum) == (__version__, *state)
 
 
 def _read(paths: StudyLayout) -> _Kept | None:

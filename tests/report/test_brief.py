@@ -6,11 +6,12 @@ import json
 
 import pytest
 
+from searchlab.journal.events import Entry, Retrained
 from searchlab.journal.journal import Journal, encoded, read_journal
 from searchlab.journal.layout import study_layout
 from searchlab.journal.record import StudyRecord
 from searchlab.report import brief
-from searchlab.report.brief import brief_of, keep_brief, load_brief
+from searchlab.report.brief import Briefs, brief_of, keep_brief, load_brief
 from searchlab.testing import entries as make
 
 
@@ -45,32 +46,66 @@ def test_a_journal_is_read_once(paths, tmp_path, loads):
 
 
 def test_what_a_run_keeps_spares_the_first_reading(paths, tmp_path, loads):
-    """It is what reading the journal gives, until there is another line."""
+    """It is what reading the journal gives, also with the lines that came since."""
     record = StudyRecord(read_journal(paths.journal))
     keep_brief(record, paths)
     assert load_brief("housing", tmp_path) == brief_of(record, paths.directory)
-    assert loads == []
     with Journal(paths.journal) as journal:
-        journal.append(make.RESUMED)
-    load_brief("housing", tmp_path)
-    assert loads == ["housing"]
-
-
-@pytest.mark.parametrize("whole", [True, False], ids=["line", "half a line"])
-def test_a_journal_that_has_grown_is_read_again(paths, tmp_path, loads, whole):
-    """What a process has written since counts at once."""
-    load_brief("housing", tmp_path)
-    before = paths.journal.read_bytes()
-    with Journal(paths.journal) as journal:
-        journal.append(make.RESUMED)
-        for event in make.trial(4, value=0.125):
+        for event in [make.RESUMED, *make.trial(4, value=0.125)]:
             journal.append(event)
-    if not whole:
-        paths.journal.write_bytes(paths.journal.read_bytes() + b'{"event":')
-    assert load_brief("housing", tmp_path).row.trials == 5
+    whole = StudyRecord(read_journal(paths.journal))
+    assert load_brief("housing", tmp_path) == brief_of(whole, paths.directory)
+    assert whole.best == 4
+    assert loads == []
+
+
+def with_retries():
+    """Return entries of a trial that is retried and begun anew; another is trained again."""
+    first, *reports, end = make.trial(4, value=0.125)
+    events = [entry.event for entry in make.small_study(model_path="best/model.keras")]
+    events += [make.RESUMED, first, *reports, make.RESUMED, *reports, make.retried(4)]
+    return make.timed(*events, *reports, end, Retrained(1, ("0" * 64,)), make.interrupted())
+
+
+@pytest.mark.parametrize("entries", [make.ended_study(), with_retries()], ids=["ended", "retries"])
+def test_a_study_goes_on_from_what_was_kept_anywhere(paths, tmp_path, entries):
+    """Kept after any line, and continued to any later one, it is what the journal gives."""
+    for kept in range(1, len(entries)):
+        paths.journal.write_bytes(encoded(entries[:kept]))
+        keep_brief(StudyRecord(entries[:kept]), paths)
+        for end in range(kept, len(entries) + 1):
+            paths.journal.write_bytes(encoded(entries[:end]))
+            expected = brief_of(StudyRecord(entries[:end]), paths.directory)
+            assert load_brief("housing", tmp_path) == expected
+
+
+def test_a_running_study_keeps_its_brief_by_itself(paths, tmp_path, loads):
+    """After a kill at any line, `list` reads no more than some trials."""
+    entries = make.small_study()
+    record = StudyRecord()
+    follower = Briefs(record, paths)
+    for count, entry in enumerate(entries, start=1):
+        paths.journal.write_bytes(encoded(entries[:count]))
+        record.apply(entry)
+        follower.record(entry)
+        assert load_brief("housing", tmp_path) == brief_of(record, paths.directory)
+    assert loads == []
+
+
+def test_a_journal_that_was_put_back_is_read_again(paths, tmp_path, loads):
+    """What was kept is of lines that are no longer there, or are others."""
+    before = paths.journal.read_bytes()
+    entries = make.small_study()
+    keep_brief(StudyRecord(entries), paths)
+    paths.journal.write_bytes(encoded(entries[:-4]))
+    expected = brief_of(StudyRecord(entries[:-4]), paths.directory)
+    assert load_brief("housing", tmp_path) == expected
     paths.journal.write_bytes(before)
-    assert load_brief("housing", tmp_path).row.trials == 4
-    assert len(loads) == (3 if whole else 2)  # half a line is not the end of anything
+    load_brief("housing", tmp_path)
+    changed = [Entry(each.event, each.time + 1) for each in entries]
+    paths.journal.write_bytes(encoded(changed))
+    assert load_brief("housing", tmp_path).row == brief_of(StudyRecord(changed), paths.journal).row
+    assert len(loads) == 2
 
 
 @pytest.mark.parametrize(

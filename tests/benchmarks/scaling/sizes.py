@@ -30,11 +30,14 @@ from searchlab.engine.snapshots import Snapshots, past
 from searchlab.journal.events import Asked, Entry, Reported, Resumed, Started, Stopped, Told
 from searchlab.journal.journal import Journal, encoded, read_journal
 from searchlab.journal.layout import StudyLayout, study_layout
+from searchlab.journal.record import StudyRecord
+from searchlab.report.brief import keep_brief
 from searchlab.study.spec import StudySpec
 
 from .. import studies
 
 NAME = "long"
+_UNKEPT = 200  # lines that a killed process has written since it kept its study in brief
 
 
 @dataclass(frozen=True)
@@ -163,7 +166,11 @@ def write(size: Size, paths: StudyLayout) -> None:
     spec = size.spec
     backend = plugins.backend(spec.search.backend)(Problem.of(spec, "regression"))
     events = _events(spec, size, backend)
-    paths.journal.write_bytes(encoded(Entry(event, 0.01 * n) for n, event in enumerate(events)))
+    content = encoded(Entry(event, 0.01 * n) for n, event in enumerate(events))
+    lines = content.splitlines(keepends=True)
+    paths.journal.write_bytes(b"".join(lines[:-_UNKEPT]))
+    keep_brief(StudyRecord(read_journal(paths.journal)), paths)
+    paths.journal.write_bytes(content)
     assert isinstance(backend, Resumable)
     if spec.search.backend != "hyperband":  # whose search was driven
         state = backend.snapshot()
@@ -223,7 +230,6 @@ def resume(directory: Path) -> None:
     """Do what `run` does with the journal before the first trial."""
     from searchlab.core.garbage import no_collection
     from searchlab.engine import snapshots
-    from searchlab.journal.record import StudyRecord
 
     paths = StudyLayout(directory)
     with no_collection():
