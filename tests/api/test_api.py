@@ -8,13 +8,12 @@ import logging
 import os
 import pickle
 import signal
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
+from support import programs
 
 import searchlab
 from searchlab.engine import plugins
@@ -370,17 +369,9 @@ def test_a_plain_script_runs_a_study_and_uses_its_model(tmp_path):
     """It needs no `if __name__ == "__main__"`: its lines run once, whatever starts processes."""
     (tmp_path / "script.py").write_text(SCRIPT)
     (tmp_path / "study.yaml").write_text(STUDY)
-    result = subprocess.run(
-        [sys.executable, "script.py"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
-    assert result.stdout.splitlines() == ["begun", "finished 3", "2 ['accuracy', 'loss']"]
+    code = "import runpy; runpy.run_path('script.py', run_name='__main__')"
+    printed = programs.run_code(tmp_path, code)
+    assert printed.splitlines() == ["begun", "finished 3", "2 ['accuracy', 'loss']"]
 
 
 def test_a_spec_without_a_name_for_its_model_gets_the_default(formula, tmp_path):

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 import pytest
+from support import programs
 
 from searchlab.backends import optuna
 from searchlab.backends.hyperband import HyperbandBackend, HyperbandOptions
@@ -438,14 +439,14 @@ class TestRandomized(BackendContract):
         drive(make(trials=3), 3, failing={0, 1, 2})
         assert [str(w.message) for w in recwarn if "sklearn" in w.filename] == []
 
-    def test_the_process_can_end_with_open_trials(self):
+    def test_the_process_can_end_with_open_trials(self, tmp_path):
         """A process that forgets to close the search still exits."""
         script = (
             "from searchlab.testing.backends import PROBLEM\n"
             "from searchlab.backends.randomized import RandomizedBackend\n"
             "RandomizedBackend(PROBLEM).ask(0)\n"
         )
-        subprocess.run([sys.executable, "-c", script], check=True, timeout=300, env=_environment())
+        programs.run_code(tmp_path, script)
 
 
 def _estimators() -> int:
@@ -463,11 +464,8 @@ def test_importing_the_modules_imports_no_library():
         "heavy = {'optuna', 'keras', 'keras_tuner', 'tensorflow', 'sklearn', 'scikeras', 'scipy'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )
-    subprocess.run([sys.executable, "-c", script], check=True, env=_environment())
-
-
-def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", script], check=True, env=environment)
 
 
 def _sum(params) -> float:

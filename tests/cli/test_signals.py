@@ -178,7 +178,7 @@ def test_programs_give_themselves_ten_seconds():
 @pytest.mark.parametrize(
     ("directory", "number", "whole_group"),
     [
-        ("fused", signal.SIGINT, True),
+        pytest.param("fused", signal.SIGINT, True, marks=LONG),
         pytest.param("fused", signal.SIGTERM, False, marks=LONG),
         ("alone", signal.SIGTERM, True),
     ],
@@ -206,7 +206,7 @@ def test_the_first_signal_leaves_at_an_epoch_to_be_resumed(directory, number, wh
         ("fused", "check"),
         ("fused", "epoch"),
         pytest.param("fused", "final", marks=LONG),
-        ("alone", "final"),
+        pytest.param("alone", "final", marks=LONG),
     ],
     indirect=["directory"],
 )
@@ -281,8 +281,9 @@ def test_a_signal_while_mlflow_hangs(directory):
     assert "searchlab sync small" in errors
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("directory", ["alone"], indirect=True)
-@pytest.mark.parametrize("presses", [1, pytest.param(2, marks=LONG)])
+@pytest.mark.parametrize("presses", [1, 2])
 def test_a_signal_while_a_trial_is_reproduced(directory, presses, tmp_path_factory, monkeypatch):
     """`reproduce` exits in time from an endless epoch and leaves no process and no file."""
     continue_to_the_end(directory, "--trials", "1")

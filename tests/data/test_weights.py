@@ -284,8 +284,15 @@ def test_weights_of_classes_that_are_not_there_cannot_count(tmp_path):
 
 
 @pytest.mark.keras
-@pytest.mark.parametrize("weight", ["w", None])
-@pytest.mark.parametrize("class_weight", ["balanced", None])
+@pytest.mark.parametrize(
+    ("weight", "class_weight"),
+    [
+        ("w", "balanced"),
+        ("w", None),
+        (None, "balanced"),
+        pytest.param(None, None, marks=pytest.mark.long),
+    ],
+)
 def test_weighted_training_equals_keras_sample_weight(tmp_path, weight, class_weight):
     """Reports, scores and the test equal plain Keras' with explicit weights, also in metrics."""
     import keras

@@ -73,7 +73,9 @@ def picture(record):
     ]
 
 
-@pytest.mark.parametrize("backend", ["optuna", "hyperband", "randomized"])
+@pytest.mark.parametrize(
+    "backend", ["optuna", "hyperband", pytest.param("randomized", marks=pytest.mark.long)]
+)
 def test_a_study_begins_with_what_another_found_and_resumes_without_it(directory, backend):
     """A warm start changes the trials, and they stay the same once the other study is gone."""
     known = load_record("first", directory)
@@ -99,7 +101,7 @@ def test_a_refused_warm_start_leaves_nothing(directory):
     assert not StudyHome("second", directory).directory.exists()
 
 
-@pytest.mark.parametrize("executor", ["inline", "fused"])
+@pytest.mark.parametrize("executor", ["inline", pytest.param("fused", marks=pytest.mark.long)])
 def test_a_study_begins_with_anothers_weights_and_resumes_without_it(directory, executor):
     """The study needs only its copy of the model, which must be unchanged."""
     model = MLP.replace("mlp,", "mlp, initial_weights: {study: first, layers: 1},")

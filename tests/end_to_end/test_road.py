@@ -138,15 +138,13 @@ def test_raw_rows_of_a_file_are_predicted_in_another_process(road, source):
 
 
 def test_python_predicts_raw_rows(road):
-    """In a fresh Python, `load_model` returns a model that predicts the data set's raw rows."""
+    """In another process, `load_model` returns a model that predicts the data set's raw rows."""
     code = (
         "import pandas, searchlab\n"
         f"model = searchlab.load_model({road.case.name!r})\n"
         "print(list(model.predict(pandas.read_csv('rows.csv')).tolist()))"
     )
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, cwd=road.directory, capture_output=True, text=True, check=True)
-    found = json.loads(done.stdout.splitlines()[-1])
+    found = json.loads(programs.run_code(road.directory, code).splitlines()[-1])
     wanted = road.expected
     wanted = wanted[:, 0] if road.case is HOUSES else wanted.argmax(axis=1)
     np.testing.assert_allclose(found, wanted, rtol=1e-5)

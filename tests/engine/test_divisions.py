@@ -93,7 +93,7 @@ def test_each_training_has_the_rows_of_a_plain_script(
     [
         ("fused", "time"),
         pytest.param("inline", "time", marks=pytest.mark.long),
-        pytest.param("process", "time", marks=pytest.mark.slow),
+        pytest.param("process", "time", marks=pytest.mark.long),
         *(pytest.param("fused", each, marks=pytest.mark.long) for each in ("groups", "repeated")),
     ],
 )

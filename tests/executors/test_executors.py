@@ -194,7 +194,7 @@ execution: {{executor: {executor}, workers: 2}}
 """
 
 
-@pytest.mark.parametrize("executor", ["process", "fused"])
+@pytest.mark.parametrize("executor", [pytest.param("process", marks=pytest.mark.long), "fused"])
 def test_no_process_outlives_its_driver(tmp_path, executor):
     """If the driver is killed during a training, its processes end by themselves."""
     write_study(tmp_path / "endless.yaml", STUDY.format(executor=executor))

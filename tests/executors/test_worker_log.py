@@ -63,7 +63,13 @@ child.kill()
 
 
 @pytest.mark.keras
-@pytest.mark.parametrize("name", ["tmp", "too-long-for-sockets" * 5], ids=["short", "long"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("tmp", id="short", marks=pytest.mark.long),
+        pytest.param("too-long-for-sockets" * 5, id="long"),
+    ],
+)
 def test_what_a_killed_worker_leaves_in_the_temporary_directory_goes_with_the_driver(
     name, tmp_path
 ):

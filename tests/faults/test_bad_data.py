@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from support.programs import run_fresh
+from support import programs
 
 from searchlab.cli import cli
 
@@ -187,7 +187,7 @@ def test_the_program_leaves_no_trace_of_bad_data(tmp_path: Path) -> None:
     """Even when worker processes are about to start, the program ends with its one line."""
     bad = BAD["inf in X"]
     write(tmp_path, bad, executor="process")
-    result = run_fresh(tmp_path, "run", "study.yaml", "--json")
+    result = programs.run(tmp_path, "run", "study.yaml", "--json")
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.count("\n") == 1
     assert bad.says in result.stderr

@@ -103,9 +103,11 @@ def exchange(files: list[Path]) -> None:
 @pytest.mark.parametrize(
     ("executor", "damage"),
     [
-        *(("inline", damage) for damage in (remove, empty, flip, exchange)),
+        ("inline", remove),
+        ("inline", flip),
+        *(pytest.param("inline", each, marks=pytest.mark.long) for each in (empty, exchange)),
         pytest.param("process", flip, marks=pytest.mark.long),
-        ("fused", exchange),
+        pytest.param("fused", exchange, marks=pytest.mark.long),
         pytest.param("ray", flip, marks=ON_A_CLUSTER),
     ],
 )
@@ -159,7 +161,12 @@ def predicted(directory: StudyLayout) -> list:
 
 @pytest.mark.parametrize(
     ("place", "damage"),
-    [("refit", gone), ("refit", emptied), ("refit", altered), ("best", gone), ("best", altered)],
+    [
+        ("refit", gone),
+        ("best", altered),
+        *(pytest.param("refit", each, marks=pytest.mark.long) for each in (emptied, altered)),
+        pytest.param("best", gone, marks=pytest.mark.long),
+    ],
 )
 def test_a_finished_study_makes_a_lost_model_again(finished, tmp_path, place, damage):
     """The next run makes it again, with the same metrics and predictions; a third, nothing."""

@@ -16,6 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 from faults.place import Place
+from support import programs
 from support.mlflow_server import Server, free_port
 from support.programs import run_fresh
 
@@ -98,7 +99,7 @@ def test_a_password_in_the_environment_stays_there(place, monkeypatch, debug):
     """MLFLOW_TRACKING_URI is treated alike, and --debug's tracebacks contain no password."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", AWAY)
     results = every_command(place, AWAY, by_option=False, debug=debug)
-    results.append(run_fresh(place.cwd, *(["--debug"] * debug), "sync", "small"))
+    results.append(programs.run(place.cwd, *(["--debug"] * debug), "sync", "small"))
     assert ("Traceback" in results[-1].stderr) == debug
     assert "***" in results[-1].stderr
     assert_no_canary(place, *results)

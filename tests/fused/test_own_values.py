@@ -28,6 +28,7 @@ LEAVING = {
     "epsilon": "Keras' epsilon",
     "precision": "Keras' dtype policy",
 }
+MORE = {"default_container", "shared_cell", "class_attribute"}  # other places of one kind
 
 
 @pytest.fixture(name="jobs", scope="module")
@@ -132,7 +133,10 @@ def test_each_value_is_trained_as_alone(jobs, factory):
         assert_same(found, wanted[number])
 
 
-@pytest.mark.parametrize("factory", LEAVING)
+@pytest.mark.parametrize(
+    "factory",
+    [pytest.param(each, marks=pytest.mark.long if each in MORE else []) for each in LEAVING],
+)
 def test_values_that_outlive_a_call_end_fusing(jobs, factory):
     """A change that no source tells is noticed at the call that makes it; the reason names it."""
     from support.fused import Declined, Driver, run_alone

@@ -146,7 +146,9 @@ def test_fewer_rows_have_the_first_rows_numbers():
     assert_same_bits(uniform((9, 13), seed), uniform((32, 13), seed)[:9])
 
 
-@pytest.mark.parametrize("rate", [0.1, 0.25, 0.5, 0.9])
+@pytest.mark.parametrize(
+    "rate", [*(pytest.param(each, marks=pytest.mark.long) for each in (0.1, 0.5)), 0.25, 0.9]
+)
 def test_masks_are_those_of_plain_keras(rate):
     """In slots of a compiled program, dropout's outputs and seeds equal the plain layer's."""
     import keras

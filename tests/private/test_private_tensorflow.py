@@ -1,11 +1,8 @@
 """Canaries: what searchlab touches of TensorFlow works as it should, and is needed."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
+from support import programs
 
 from searchlab.private import tensorflow as private
 
@@ -118,9 +115,9 @@ def test_cache_flags_and_is_executable(tmp_path):
     """XLA keeps what it compiles in files of the known name, and no public setting is for that."""
     import tensorflow as tf
 
-    environment = {**os.environ, "TF_XLA_FLAGS": private.cache_flags(tmp_path)}
-    command = [sys.executable, "-c", COMPILE]
-    subprocess.run(command, env=environment, check=True, capture_output=True)
+    flags = private.cache_flags(tmp_path)
+    done = programs.run(tmp_path, COMPILE, module="-c", TF_XLA_FLAGS=flags)
+    assert done.returncode == 0, done.stderr
     files = list(tmp_path.iterdir())
     assert files
     assert all(map(private.is_executable, files))

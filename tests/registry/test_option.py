@@ -78,6 +78,7 @@ def test_code_from_a_server_does_not_run_unasked(place, server, arguments):
     assert not (place / "exported").exists()
 
 
+@pytest.mark.long  # inference/test_commands.py asks a server
 def test_a_model_is_served_from_the_named_store(place, server):
     """The scoring server starts with a model that was downloaded from the option's store."""
     port = free_port()

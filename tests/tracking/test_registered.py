@@ -278,7 +278,7 @@ class Registry:
         return call
 
 
-@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("after", [pytest.param(False, marks=pytest.mark.long), True])
 def test_a_fault_at_any_call_doubles_and_loses_nothing(uri, monkeypatch, after):
     """After any call, or its answer, is lost, the next try gives the same result, once."""
     registry = Registry(uri, monkeypatch)

@@ -262,7 +262,7 @@ def test_no_code_of_a_model_file_is_run(place, other):
 # ---- freezing
 
 
-@pytest.mark.parametrize("optimizer", ["SGD", "Adam"])
+@pytest.mark.parametrize("optimizer", [pytest.param("SGD", marks=pytest.mark.long), "Adam"])
 def test_copied_layers_are_frozen_for_the_first_epochs(place, other, optimizer):
     """Frozen layers keep their weights while the others train; in the next epoch all train."""
     first, _, last = other(n_hidden=2)
@@ -295,7 +295,7 @@ def test_a_frozen_training_can_be_stopped(place, other):
     assert (outcome.state, outcome.epochs) == (TrialState.PRUNED, 1)
 
 
-@pytest.mark.parametrize("done", [1, 2, 3])
+@pytest.mark.parametrize("done", [1, pytest.param(2, marks=pytest.mark.long), 3])
 def test_a_promotion_goes_on_with_its_own_weights(place, other, done):
     """Promoted before, at or after the end of freezing, a trial keeps its own trained weights."""
     first, *_ = other(n_hidden=2)
@@ -333,7 +333,7 @@ def test_fused_trainings_begin_with_the_same_weights(place, other):
     other(n_hidden=1)
     jobs = [
         job(place, n_hidden=depth, number=number, epochs=6, dropout=dropout)
-        for number, (depth, dropout) in enumerate([(1, 0.0), (2, 0.0), (1, 0.3)])
+        for number, (depth, dropout) in enumerate([(2, 0.0), (1, 0.3)])
     ]
     fused = run_fused(jobs)
     for each in jobs:
