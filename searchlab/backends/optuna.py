@@ -6,7 +6,6 @@ script with the same sampler, pruner and `suggest` calls. More trials are as wit
 
 from __future__ import annotations
 
-import difflib
 import importlib.util
 import inspect
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import field_validator
 
 from searchlab.backends import base, optuna_state
+from searchlab.core.nearest import nearest
 from searchlab.core.optuna_trial import optuna_trial
 from searchlab.core.space import Choice, Domain, Int, Scalar
 from searchlab.core.trial import Decision, Outcome, Report, Suggestion, TrialState
@@ -234,7 +234,7 @@ def _check(kind: Kind, value: str | Mapping[str, Any]) -> None:
     if not name:
         raise ValueError(f"which {kind}? Add name: {' or name: '.join(list(classes)[:2])}")
     if name not in classes:
-        near = difflib.get_close_matches(name, classes, n=2, cutoff=0.4) or list(classes)
+        near = nearest(name, classes, most=2, likeness=0.4) or list(classes)
         raise ValueError(f"there is no {kind} {name!r}; did you mean {' or '.join(near)}?")
     if not options and name not in _INCOMPLETE:
         return  # so that checking a plain name imports nothing

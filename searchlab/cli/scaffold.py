@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import gzip
 import json
 import math
@@ -15,6 +14,7 @@ from pathlib import Path
 from string import Template
 from typing import BinaryIO
 
+from searchlab.core.nearest import did_you_mean, nearest
 from searchlab.data.catalog import DATASETS
 from searchlab.data.reading import detection
 from searchlab.errors import InputError
@@ -198,8 +198,7 @@ def write_new(path: Path, text: str) -> None:
 
 def _dataset_lines(name: str) -> list[str]:
     if name not in DATASETS:
-        close = difflib.get_close_matches(name, DATASETS, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(DATASETS)}"
+        hint = did_you_mean(name, DATASETS, f"known are {', '.join(DATASETS)}")
         raise InputError(f"there is no built-in data set {name!r}: {hint}")
     return [f"dataset: {name}  # {DATASETS[name]}", *_OWN_FILE]
 
@@ -214,7 +213,7 @@ def _csv_lines(path: Path, target: str | None, file: Path) -> list[str]:
             f"{path}: which column is to be predicted? Name the target, one of {_listed(columns)}"
         )
     if target not in columns:
-        close = difflib.get_close_matches(target, columns, n=1)
+        close = nearest(target, columns)
         hint = f"did you mean {close[0]!r}? It" if close else "it"
         raise InputError(
             f"{path}: has no column {target!r} to predict: {hint} has {_listed(columns)}"
@@ -292,7 +291,7 @@ def _open(path: Path) -> BinaryIO | gzip.GzipFile:
 
 def _near(path: Path) -> str:
     names = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
-    close = difflib.get_close_matches(path.name, names, n=1)
+    close = nearest(path.name, names)
     return f": did you mean {path.parent / close[0]}?" if close else ": check its name"
 
 

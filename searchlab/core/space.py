@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import operator
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
+
+from searchlab.core.nearest import did_you_mean
 
 Scalar = bool | int | float | str | None
 """A plain value of a param, as YAML and JSON write it."""
@@ -333,8 +334,7 @@ def check_condition(
     if other not in earlier:
         if other in known:
             raise ValueError(f"{name} depends on {other}, which comes below it: move it above")
-        near = difflib.get_close_matches(other, earlier, n=1)
-        hint = f"did you mean {near[0]}?" if near else "name one that comes above it"
+        hint = did_you_mean(other, earlier, "name one that comes above it")
         raise ValueError(f"{name} depends on {other!r}, which is not a param of the space: {hint}")
     domain = earlier[other]
     for value in when.values:

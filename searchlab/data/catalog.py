@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import glob
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePath
+
+from searchlab.core.nearest import did_you_mean
 
 DATASETS: Mapping[str, str] = {
     "digits": "1,797 handwritten digits of 8 x 8 pixels as 64 columns, 10 classes",
@@ -85,10 +86,5 @@ def file_problems(given: str | tuple[str, ...], base: Path) -> Iterator[str]:
             yield f"{name} is an unknown kind of file: give one of {', '.join(ENDINGS)}"
         elif not path.is_file():
             names = [each.name for each in path.parent.glob("*")] if path.parent.is_dir() else []
-            near = difflib.get_close_matches(path.name, names, n=1)
-            hint = (
-                f"did you mean {near[0]}?"
-                if near
-                else "a path starts at the study file's directory"
-            )
+            hint = did_you_mean(path.name, names, "a path starts at the study file's directory")
             yield f"there is no file {name}: {hint}"

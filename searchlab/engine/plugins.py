@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import importlib
 import importlib.util
 import threading
@@ -17,6 +16,7 @@ from pydantic import ValidationError
 from searchlab.backends.base import Backend, Options, Problem
 from searchlab.core.digest import signing_key
 from searchlab.core.entry_points import Offer, find_offer, offers
+from searchlab.core.nearest import did_you_mean
 from searchlab.core.quiet import quiet
 from searchlab.core.space import Int
 from searchlab.data.catalog import DATASETS, file_problems
@@ -329,8 +329,7 @@ def _option_message(detail: Any, found: type[Backend]) -> str:
 
 
 def _no_such(kind: str, name: str, known: Collection[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"there is: {', '.join(known)}"
+    hint = did_you_mean(name, known, f"there is: {', '.join(known)}")
     return f"there is no {kind} {name!r}: {hint}"
 
 

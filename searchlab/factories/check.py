@@ -6,10 +6,10 @@ Validating a study file runs no code of the user's; only a training imports it.
 from __future__ import annotations
 
 import ast
-import difflib
 from collections.abc import Iterator
 from pathlib import Path
 
+from searchlab.core.nearest import did_you_mean
 from searchlab.errors import ModelError
 from searchlab.factories.find import BUILT_IN, GIVEN, Factory, locate_factory, named_offer
 from searchlab.study.sought import options
@@ -118,11 +118,9 @@ def _definition(factory: Factory) -> ast.FunctionDef | None:
         return functions[factory.function]
     if any(factory.function in names for names in map(_bound_names, tree.body)):
         return None
-    close = difflib.get_close_matches(factory.function, functions, n=1)
-    raise ModelError(
-        f"{factory.file.name} has no function {factory.function}"
-        + (f": did you mean {close[0]}?" if close else f": it has {', '.join(functions) or 'none'}")
-    )
+    others = f"it has {', '.join(functions) or 'none'}"
+    hint = did_you_mean(factory.function, functions, others)
+    raise ModelError(f"{factory.file.name} has no function {factory.function}: {hint}")
 
 
 def _bound_names(node: ast.stmt) -> set[str]:
@@ -153,9 +151,7 @@ def _argument_problems(
         takes = [name for name in known if name not in GIVEN]
         for name in passed:
             if name not in known:
-                close = difflib.get_close_matches(name, takes, n=1)
-                all_of_them = f"it takes {', '.join(takes) or 'none'}"
-                hint = f"did you mean {close[0]}?" if close else all_of_them
+                hint = did_you_mean(name, takes, f"it takes {', '.join(takes) or 'none'}")
                 yield _where(name, spec), f"{factory.reference} takes no argument {name}: {hint}"
     required = [*positional[: len(positional) - len(args.defaults)]]
     required += [

@@ -8,7 +8,6 @@ text, so that validating a study file runs no user code; only a training imports
 from __future__ import annotations
 
 import ast
-import difflib
 import hashlib
 import importlib
 import importlib.machinery
@@ -24,6 +23,7 @@ from types import ModuleType
 from typing import Any
 
 from searchlab.core.entry_points import Offer, find_offer, offers
+from searchlab.core.nearest import did_you_mean
 from searchlab.errors import InputError, ModelError
 from searchlab.study.spec import StudySpec
 
@@ -83,8 +83,7 @@ def locate_factory(reference: str, base: Path, what: str = FACTORY) -> Factory:
         return _offered(offer, place, function, base)
     if not colon or not place or not function.isidentifier():
         names = [*BUILT_IN, *offers("model factory")]
-        close = difflib.get_close_matches(reference, names, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"there is: {', '.join(names)};"
+        hint = did_you_mean(reference, names, f"there is: {', '.join(names)};")
         raise ModelError(
             f"there is no {what} {reference!r}: {hint} your own is written "
             "path/to/file.py:build_model or package.module:build_model"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, Tag
 
+from searchlab.core.nearest import did_you_mean
 from searchlab.study.fields import Part, name_or_group
 from searchlab.study.sought import OrSought
 
@@ -24,9 +24,9 @@ def _one_of(known: tuple[str, ...], sign: str, other: str) -> Callable[[str], st
     def check(value: str) -> str:
         if value in known or sign in value:
             return value
-        close = difflib.get_close_matches(value, known, n=1)
-        hint = f"; did you mean {close[0]}?" if close else ""
-        raise ValueError(f"must be one of {', '.join(known)}, or {other}{hint}")
+        hint = did_you_mean(value, known, "")
+        one = f"must be one of {', '.join(known)}, or {other}"
+        raise ValueError(f"{one}; {hint}" if hint else one)
 
     return check
 

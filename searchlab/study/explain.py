@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic_core import ErrorDetails
 
+from searchlab.core.nearest import LENIENT, did_you_mean, nearest
 from searchlab.study.meant import meant
 from searchlab.study.params import KINDS
 from searchlab.study.spec import StudySpec
@@ -118,8 +118,8 @@ def _unknown(keys: Sequence[str], value: Any) -> str:
 def suggestion(name: str, known: Iterable[str]) -> str:
     """Suggest the nearest of some names, or list all of them."""
     names = list(known)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    return f"did you mean {close[0]}?" if close else f"known here: {', '.join(names) or 'none'}"
+    others = f"known here: {', '.join(names) or 'none'}"
+    return did_you_mean(name, names, others, likeness=LENIENT)
 
 
 def shown(value: Any) -> str:
@@ -145,8 +145,8 @@ def _hint(kind: str, value: Any, context: Mapping[str, Any]) -> str:
         return f": write {'true' if str(value).lower() in ('yes', 'on', '1') else 'false'}"
     if kind == "literal_error" and isinstance(value, str):
         names = [name.strip("' ") for name in context["expected"].replace(" or ", ",").split(",")]
-        close = difflib.get_close_matches(value.lower(), names, n=1, cutoff=0.5)
-        return f"; did you mean {close[0]}?" if close else ""
+        hint = did_you_mean(value.lower(), names, "", likeness=LENIENT)
+        return f"; {hint}" if hint else ""
     return ""
 
 
@@ -173,7 +173,7 @@ def _param_kind(value: Any) -> str:
     if kinds:
         return f"has {' and '.join(kinds)}: keep one of them"
     for key in value:
-        close = difflib.get_close_matches(key, KINDS, n=1, cutoff=0.5)
+        close = nearest(key, KINDS, likeness=LENIENT)
         if close:
             return f"has no kind of param; did you mean {close[0]} in place of {key}?"
     return f"has no kind of param: write it as {_PARAM}"

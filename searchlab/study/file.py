@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from searchlab.core.nearest import nearest
 from searchlab.errors import StudyFileError
 from searchlab.study import yaml_text
 from searchlab.study.fields import MisplacedError
@@ -168,7 +168,7 @@ def _read(path: Path) -> str:
 
 def _missing(path: Path) -> str:
     near = sorted(p.name for p in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
-    close = difflib.get_close_matches(path.name, near, n=1)
+    close = nearest(path.name, near)
     hint = f"did you mean {path.parent / close[0]}?" if close else "searchlab init writes one"
     return f"there is no such file: {hint}"
 

@@ -7,7 +7,6 @@ checked again, until no more problems are found; consequences of a replaced part
 from __future__ import annotations
 
 import copy
-import difflib
 import json
 import re
 from collections.abc import Callable, Iterable
@@ -19,6 +18,7 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from searchlab.core.nearest import LENIENT, nearest
 from searchlab.study.explain import message_of
 from searchlab.study.spec import StudySpec
 
@@ -125,9 +125,7 @@ class _Found:
     def mistyped(self, unknown: Iterable[Keys]) -> bool:
         """Return whether a missing key is present but misspelled."""
         beside = [keys[-1] for keys in unknown if keys[:-1] == self.keys[:-1]]
-        return any(
-            difflib.get_close_matches(name, self.keys[-1:], n=1, cutoff=0.5) for name in beside
-        )
+        return any(nearest(name, self.keys[-1:], likeness=LENIENT) for name in beside)
 
 
 def _follows(keys: Keys, wrong: Keys) -> bool:

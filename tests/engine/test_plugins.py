@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support import programs
 from support.wheels import install
 
 import searchlab
@@ -277,7 +278,10 @@ def test_a_backend_of_another_package_passes_the_contract(site, tmp_path):
 def test_a_study_names_what_another_package_offers(site, tmp_path):
     """The real command line runs it with the package's backend, tracker and model factory."""
     (tmp_path / "study.yaml").write_text(STUDY)
-    result = program(site, tmp_path, "-m", "searchlab", "run", "study.yaml", "--json")
+    command = (
+        f"import sys; sys.path.insert(0, {str(site)!r}); from searchlab.cli import main; main()"
+    )
+    result = programs.run(tmp_path, command, "run", "study.yaml", "--json", module="-c")
     assert result.returncode == 0, result.stderr
     told = json.loads(result.stdout)
     assert told["state"] == "finished"

@@ -19,6 +19,7 @@ from searchlab.journal.home import StudyHome, load_record
 from searchlab.journal.journal import encoded, read_journal
 
 pytestmark = pytest.mark.keras
+LONG = pytest.mark.long
 
 MODELS = """\
 import keras
@@ -102,9 +103,9 @@ def some(directory: Path, name: str, wanted) -> int:
     ("name", "wanted"),
     [
         ("pruned", lambda trial: trial.state is TrialState.PRUNED),
-        ("pruned", lambda trial: trial.state is TrialState.COMPLETE),
+        pytest.param("pruned", lambda trial: trial.state is TrialState.COMPLETE, marks=LONG),
         ("bands", lambda trial: trial.trial.suggestion.initial_epoch > 1),
-        ("bands", lambda trial: trial.trial.suggestion.resume_from is None),
+        pytest.param("bands", lambda trial: trial.trial.suggestion.resume_from is None, marks=LONG),
         ("drawn", lambda trial: trial.state is TrialState.COMPLETE),
     ],
     ids=["pruned", "complete", "promoted twice", "first rung", "drawn"],

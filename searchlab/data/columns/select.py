@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
+from searchlab.core.nearest import nearest
 from searchlab.data.columns.kinds import wanted_kind
 from searchlab.errors import DataError
 from searchlab.study.data import DataSpec
@@ -54,7 +54,7 @@ def _all(names: Sequence[str], patterns: Iterable[str]) -> list[str]:
 
 
 def _hint(name: str, names: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name, names, n=1)
+    close = nearest(name, names)
     if close:
         return f"; did you mean {close[0]!r}?"
     more = ", ..." if len(names) > _SHOWN else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from searchlab.core.nearest import nearest
 from searchlab.data.parts import Assignment
 from searchlab.data.reading.dialect import Dialect
 from searchlab.errors import DataError
@@ -77,7 +77,7 @@ def kind_of(column: pd.Series[Any]) -> str:
 
 def did_you_mean(name: str, names: list[str]) -> str:
     """Suggest the nearest of `names`; "" if none is near."""
-    close = difflib.get_close_matches(name, names, n=1)
+    close = nearest(name, names)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
