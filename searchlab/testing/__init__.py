@@ -20,8 +20,9 @@ except ModuleNotFoundError as error:
     text = "searchlab.testing needs pytest: pip install 'searchlab[testing]'"
     raise MissingPackageError(text) from error
 
+_ASSERTING = ("backends", "bench", "executors", "searches", "trackers")
 # A law that is broken shows the two values that differ, as in a test module.
-pytest.register_assert_rewrite(*(f"{__name__}.{m}" for m in ("backends", "executors", "trackers")))
+pytest.register_assert_rewrite(*(f"{__name__}.{m}" for m in _ASSERTING))
 
 from searchlab.testing.backends import BackendContract
 from searchlab.testing.doubles import LogicalExecutor, TrivialExecutor, bowl, study

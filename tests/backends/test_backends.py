@@ -21,10 +21,10 @@ from searchlab.backends.randomized import RandomizedBackend
 from searchlab.core.space import Choice, Float, Int, SearchSpace
 from searchlab.core.trial import Decision, Known, Outcome, Report, TrialState
 from searchlab.errors import InputError, MissingPackageError
-from searchlab.testing.backends import (
+from searchlab.testing.backends import BackendContract
+from searchlab.testing.searches import (
     PROBLEM,
     SPACE,
-    BackendContract,
     check_snapshots,
     complete,
     drive,
@@ -442,7 +442,7 @@ class TestRandomized(BackendContract):
     def test_the_process_can_end_with_open_trials(self, tmp_path):
         """A process that forgets to close the search still exits."""
         script = (
-            "from searchlab.testing.backends import PROBLEM\n"
+            "from searchlab.testing.searches import PROBLEM\n"
             "from searchlab.backends.randomized import RandomizedBackend\n"
             "RandomizedBackend(PROBLEM).ask(0)\n"
         )

@@ -16,7 +16,7 @@ from searchlab.backends.optuna import OptunaBackend
 from searchlab.backends.randomized import RandomizedBackend, _distribution
 from searchlab.core.space import Choice, Float, Int, SearchSpace, When
 from searchlab.core.trial import Outcome, TrialState
-from searchlab.testing.backends import PROBLEM, drive, suggestions, value
+from searchlab.testing.searches import PROBLEM, drive, suggestions, value
 
 SPACE = SearchSpace(
     {

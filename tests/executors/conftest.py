@@ -2,7 +2,7 @@
 
 import pytest
 
-from searchlab.testing.executors import Bench
+from searchlab.testing.bench import Bench
 
 
 @pytest.fixture(scope="module")

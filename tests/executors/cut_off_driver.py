@@ -13,7 +13,7 @@ from support.ray_cluster import until
 from searchlab.core.trial import Decision
 from searchlab.executors.cluster.executor import RayExecutor
 from searchlab.executors.fused import FusedExecutor
-from searchlab.testing.executors import PARAMS, Bench, collect
+from searchlab.testing.bench import PARAMS, Bench, collect
 
 
 def main(kind: str, directory: Path) -> None:

@@ -16,7 +16,8 @@ from searchlab.executors.fused import FusedExecutor
 from searchlab.executors.inline import InlineExecutor
 from searchlab.executors.process import ProcessExecutor
 from searchlab.journal.home import StudyHome
-from searchlab.testing.executors import PARAMS, ExecutorContract, collect
+from searchlab.testing.bench import PARAMS, collect
+from searchlab.testing.executors import ExecutorContract
 
 pytestmark = pytest.mark.keras
 

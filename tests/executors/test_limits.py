@@ -14,8 +14,8 @@ from searchlab.executors.process import ProcessExecutor
 from searchlab.journal.layout import study_layout
 from searchlab.study.file import load_study
 from searchlab.study.spec import StudySpec
+from searchlab.testing.bench import PARAMS, collect
 from searchlab.testing.doubles import study
-from searchlab.testing.executors import PARAMS, collect
 from searchlab.training.job import CheckJob, TrialJob
 
 pytestmark = pytest.mark.keras

@@ -14,8 +14,9 @@ from searchlab.core.trial import Decision, Suggestion, Trial, TrialState
 from searchlab.executors.fused import FusedExecutor
 from searchlab.inference.loading import load_package
 from searchlab.journal.layout import StudyLayout
+from searchlab.testing.bench import PARAMS, collect
 from searchlab.testing.doubles import study
-from searchlab.testing.executors import PARAMS, ExecutorContract, collect
+from searchlab.testing.executors import ExecutorContract
 from searchlab.training.checkpoint import load_checkpoint
 from searchlab.training.initial import keep
 from searchlab.training.job import CheckJob, FinalJob, TrialJob

@@ -12,7 +12,7 @@ from support.studies import write_study
 from searchlab.core.trial import Decision, TrialState
 from searchlab.executors.cluster.executor import RayExecutor
 from searchlab.executors.fused import FusedExecutor
-from searchlab.testing.executors import PARAMS, collect
+from searchlab.testing.bench import PARAMS, collect
 
 pytestmark = [*ON_A_CLUSTER, as_root]
 

@@ -11,8 +11,8 @@ from searchlab.data.prepare import prepare
 from searchlab.errors import JournalError
 from searchlab.executors.inline import InlineExecutor
 from searchlab.journal.layout import StudyLayout
+from searchlab.testing.bench import PARAMS, Bench, collect
 from searchlab.testing.doubles import study
-from searchlab.testing.executors import PARAMS, Bench, collect
 from searchlab.training.checkpoint import load_checkpoint
 from searchlab.training.job import FinalJob, TrialJob
 

@@ -11,7 +11,7 @@ from searchlab.backends.base import Options
 from searchlab.core.space import Choice
 from searchlab.core.trial import Decision, Suggestion
 from searchlab.testing import BackendContract
-from searchlab.testing.backends import PROBLEM
+from searchlab.testing.searches import PROBLEM
 
 
 class Even:
