@@ -16,16 +16,16 @@ from searchlab.errors import StorageError
 from searchlab.executors.cluster.capacity import Setup, claim
 from searchlab.executors.cluster.ledger import Holding, Ledger
 from searchlab.executors.cluster.link import Link
-from searchlab.executors.cluster.node import (
+from searchlab.executors.cluster.news import (
     WORKERS_JOB,
     Fault,
     Gone,
     Heard,
-    Node,
     Said,
     ended,
     fault_text,
 )
+from searchlab.executors.cluster.node import Node
 from searchlab.executors.cluster.transfer import Files, needed, unpack_made
 from searchlab.executors.sources import Kind
 from searchlab.fused.messages import Drop, Ended, Submit

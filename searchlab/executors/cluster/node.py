@@ -29,9 +29,18 @@ from searchlab.errors import SearchlabError, StorageError
 from searchlab.executors.child import Child
 from searchlab.executors.cluster.capacity import Setup, devices_of
 from searchlab.executors.cluster.ledger import Holding
+from searchlab.executors.cluster.news import (
+    WORKERS_JOB,
+    Fault,
+    Gone,
+    Heard,
+    Said,
+    ended,
+    fault_text,
+)
 from searchlab.executors.cluster.transfer import Files, on_node, pack, unpack
 from searchlab.executors.sources import KINDS, Forked, Kind
-from searchlab.fused.messages import Declined, Drop, Ended, Submit
+from searchlab.fused.messages import Drop, Submit
 from searchlab.journal.layout import NodeLayout, StudyLayout
 from searchlab.training.job import Job, Result
 
@@ -39,48 +48,6 @@ _WAIT = 1.0  # seconds that `hear` waits for news; no news is a sign of life, to
 _AT_ONCE = 500  # pieces of news
 _LOOK = 0.2  # seconds between two measurements of memory
 _PROBE = 100_000  # bytes that a disk must have room for; trainings write more
-
-WORKERS_JOB = 0
-"""The key of the job of a worker, which has one at a time; hosts' jobs are keyed by submission."""
-
-
-@dataclass(frozen=True)
-class Said:
-    """A message from a process, with the files that it has made."""
-
-    id: int
-    message: Any
-    files: Files
-
-
-@dataclass(frozen=True)
-class Gone:
-    """The end of a process."""
-
-    id: int
-    failure: Failure
-
-
-@dataclass(frozen=True)
-class Fault:
-    """A fault of the node itself, which is no fault of any job."""
-
-    reason: str
-
-
-@dataclass(frozen=True)
-class Heard:
-    """A node's news.
-
-    Attributes:
-        news: the news in the order of each process.
-        memory: the resident memory of workers in bytes.
-        held: the processes and jobs that the node has, if these are all the news until then.
-    """
-
-    news: list[Said | Gone | Fault]
-    memory: dict[int, int]
-    held: frozenset[Holding] | None
 
 
 @dataclass(frozen=True)
@@ -338,26 +305,6 @@ def _received(child: Child) -> Any:
         return child.connection.recv()
     except (EOFError, OSError):
         return _END
-
-
-def ended(message: Any) -> tuple[int | None, Result | None]:
-    """Return the key of the job that a message ends, and its result; None for none."""
-    match message:
-        case Ended(key, result):
-            return key, result
-        case Declined(key):
-            return key, None
-        case _ if message is None or isinstance(message, Result):
-            return WORKERS_JOB, message
-    return None, None
-
-
-def fault_text(error: BaseException) -> str:
-    """Return an error in one line; without the remedy, if it is one of searchlab's own."""
-    line = " ".join(str(error).split())
-    if isinstance(error, StorageError):
-        return line.partition(";")[0]
-    return f"{type(error).__name__}: {line}"
 
 
 def _delete(place: _JobDirectory | None) -> None:
