@@ -80,4 +80,4 @@ Text = Annotated[
     Annotated[Literal["raw"], Tag("<name>")] | Annotated[TextSpec, Tag("<group>")],
     name_or_group(TextSpec, "must be raw, or a group such as {by: words, n_grams: [1, 2]}"),
 ]
-"""What becomes of longer text: numbers, or nothing for a model that takes text."""
+"""The treatment of longer text: numbers, or nothing for a model that takes text."""

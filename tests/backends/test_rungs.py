@@ -32,7 +32,7 @@ def test_as_many_as_there_are_places_left(seed):
 
 
 def test_a_promotion_may_come_before_the_rung_is_through():
-    """What ends later can still take a place that is left."""
+    """A trial that ends later can still take a place that is left."""
     rungs = Rungs()
     for number in range(3):
         rungs.begin(number, (0, 0), 2, None)

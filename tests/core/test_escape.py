@@ -21,7 +21,7 @@ from searchlab.core.escape import code_in_markdown, in_markdown, in_spreadsheet
     ],
 )
 def test_a_text_in_markdown_is_shown_as_it_is(text, shown):
-    """What would be a link, an image, HTML or the end of a cell is escaped."""
+    """Signs of a link, an image, HTML or the end of a cell are escaped."""
     assert in_markdown(text) == shown
 
 

@@ -43,7 +43,7 @@ def test_a_directory_is_private_and_ends_with_its_block(temporary):
 
 
 def test_the_directories_of_killed_processes_are_removed_at_the_next_start(temporary):
-    """What a killed process left goes away with the next directory; those in use stay."""
+    """The next directory removes those of killed processes; those in use stay."""
     in_use = Scratch()
     left = killed(temporary)
     assert (left / "model").exists()
@@ -71,7 +71,7 @@ def serve_in(temporary: Path) -> int:
 
 
 def test_the_sockets_of_a_killed_process_are_in_such_a_directory(short):
-    """What a fork server listens on goes away as all else does."""
+    """The socket of a fork server goes away as all else does."""
     assert serve_in(short) == -signal.SIGKILL
     (left,) = short.iterdir()
     assert list(left.glob("listener-*"))

@@ -97,7 +97,7 @@ def plain_results(place):
     X_train, X_valid, y_train, y_valid = train_test_split(X_full, y_full, random_state=42)
 
     class Scaled(KerasRegressor):
-        """What a pipeline does, to the early-stopping rows too."""
+        """A regressor that scales as a pipeline does, the early-stopping rows too."""
 
         def fit(self, X, y, validation_data, **kwargs):
             self.scaler_ = StandardScaler().fit(X)

@@ -180,7 +180,7 @@ def has_lines(journal: Path) -> bool:
 @pytest.mark.long
 @pytest.mark.parametrize("how", DAMAGES)
 def test_a_damaged_note_of_what_mlflow_has(finished, database, tmp_path, monkeypatch, how):
-    """What MLflow was sent is found in it again, or one line says what is in the way."""
+    """All that was sent is found in MLflow again, or one line says what is in the way."""
     place = Place(copied(finished, tmp_path), monkeypatch)
     shutil.copy(database, place.cwd / "mlflow.db")
     assert place.searchlab("sync", "small").exit_code == 0

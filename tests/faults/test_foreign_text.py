@@ -21,7 +21,7 @@ from searchlab.tracking.mlflow.table import as_csv, trials_table
 ROOT = Path(searchlab.__file__).parent
 
 TEXTS = ("[red]", "[/]", "=1+1", "{0}", "{missing}", "%s", ":smile:", "a|b`c", "<b>x</b>")
-"""What rich, a spreadsheet, `str.format`, `%`, Markdown or HTML would take for something else."""
+"""Texts that rich, a spreadsheet, `str.format`, `%`, Markdown or HTML take for something else."""
 
 
 def calls() -> list[tuple[str, ast.Call]]:

@@ -265,7 +265,7 @@ def test_a_deleted_experiment_is_told_and_made_up_for_by_sync(place, undisturbed
 @pytest.mark.slow
 @pytest.mark.parametrize("removed", ["mlflow.db", "mlflow.db*"])
 def test_a_removed_database_is_made_anew_by_the_running_study(place, undisturbed, removed):
-    """What was written to the removed file is written to the new one, too."""
+    """The new file gets all that was written to the removed one, too."""
 
     def remove():
         while (ids := read_ids(place.home)) is None or len(ids.trials) < 3:
