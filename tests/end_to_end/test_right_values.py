@@ -103,7 +103,7 @@ def run(place, executor: str, target: str, model: Any = "mlp", **data: Any):
     return load_record(study["name"], place), result.model(), pd.read_csv(place / "test.csv")
 
 
-@pytest.mark.parametrize("executor", ["fused", "inline"])
+@pytest.mark.parametrize("executor", ["fused", pytest.param("inline", marks=pytest.mark.long)])
 def test_prices_are_learned_in_logarithms_and_scored_in_prices(place, executor):
     """`auto` takes logarithms; mae, R2, baselines and predictions are in the target's units."""
     record, model, test = run(place, executor, "price")

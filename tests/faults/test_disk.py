@@ -25,6 +25,7 @@ from searchlab.journal.record import StudyRecord
 from searchlab.tracking.mlflow import outbox
 
 pytestmark = pytest.mark.slow  # a real MLflow store in nearly every test
+LONG = pytest.mark.long
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def assert_as_undisturbed(place: Place, undisturbed: Finished) -> None:
     finished.check(TRIALS)
 
 
-@pytest.mark.parametrize("more", [0, 1, 150, 777, 3000])
+@pytest.mark.parametrize("more", [0, 150, *(pytest.param(n, marks=LONG) for n in (1, 777, 3000))])
 def test_a_journal_that_cannot_grow_ends_the_process_and_nothing_else(place, undisturbed, more):
     """Wherever the disk fills up: one line, exit 2, nothing acknowledged is lost, all resumes."""
     place.at(0, 1, lambda: limit_files(place.journal.stat().st_size + more))
@@ -153,7 +154,7 @@ def test_a_file_in_place_of_the_directory(place, undisturbed):
     assert_as_undisturbed(place, undisturbed)
 
 
-@pytest.mark.parametrize("tenth", [0, 2, 5, 9])
+@pytest.mark.parametrize("tenth", [2, 9, *(pytest.param(n, marks=LONG) for n in (0, 5))])
 def test_a_journal_cut_at_any_byte_goes_on(place, undisturbed, tenth):
     """A last line without its end was never acknowledged, so it is dropped and redone."""
     source = Path(undisturbed._database).parent / ROOT / "small" / "journal.jsonl"
@@ -240,7 +241,13 @@ def test_a_copy_of_a_studys_directory_says_so(place, undisturbed):
     assert result.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("damage", [damage_byte, damage_text, drop_ask, double, paste_twice])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        *(damage_byte, drop_ask),
+        *(pytest.param(each, marks=LONG) for each in (damage_text, double, paste_twice)),
+    ],
+)
 def test_a_repaired_study_goes_on_to_the_same_end(place, undisturbed, damage):
     """`repair` keeps what comes before the damage and a copy; the rest is found again, exactly."""
     home = Path(undisturbed._database).parent / ROOT / "small"
@@ -312,7 +319,13 @@ def test_a_note_that_cannot_be_written_leaves_nothing_running(place, undisturbed
     assert_as_undisturbed(place, undisturbed)
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b'{"study": 1}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"", b'{"study": 1}'),
+        *(pytest.param(each, marks=LONG) for each in (b"{", b"[]", b"\xff")),
+    ],
+)
 def test_a_damaged_memory_of_mlflow_is_ignored(place, undisturbed, content):
     """Without mlflow.jsonl, the runs are found in the store and none is duplicated."""
     place.at(3, 2, lambda: (_ for _ in ()).throw(KeyboardInterrupt))

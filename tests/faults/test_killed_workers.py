@@ -37,13 +37,13 @@ MOMENTS = [
     pytest.param("process", "in_the_factory", RETRIED, marks=LONG),
     ("process", "in_an_epoch", RETRIED),
     pytest.param("process", "model_written_not_moved", RETRIED, marks=LONG),
-    ("process", "model_moved_not_told", RETRIED),
+    pytest.param("process", "model_moved_not_told", RETRIED, marks=LONG),
     pytest.param("process", "told_to_stop", RETRIED, marks=LONG),
     pytest.param("fused", "in_the_factory", RETRIED, marks=LONG),
     ("fused", "in_a_fused_epoch", UNNOTICED),
     pytest.param("fused", "model_written_not_moved", UNNOTICED, marks=LONG),
     pytest.param("fused", "model_moved_not_told", UNNOTICED, marks=LONG),
-    ("fused", "ended_not_told", UNNOTICED),
+    pytest.param("fused", "ended_not_told", UNNOTICED, marks=LONG),
     pytest.param("fused", "told_to_forget", UNNOTICED, marks=LONG),
 ]
 

@@ -119,7 +119,9 @@ def study(tmp_path, request):
 
 
 @pytest.mark.keras
-@pytest.mark.parametrize("study", TRIALS, indirect=True)
+@pytest.mark.parametrize(
+    "study", ["hyperband", pytest.param("optuna", marks=pytest.mark.long)], indirect=True
+)
 def test_the_disk_has_what_events_speak_of_before_them(study, monkeypatch):
     """After a power cut at any event, checkpoints and models are as they were."""
     found = cuts(study, monkeypatch)
@@ -150,7 +152,9 @@ def record_of(cwd: Path) -> StudyRecord:
 
 @pytest.mark.keras
 @pytest.mark.parametrize("study", ["optuna"], indirect=True)
-@pytest.mark.parametrize("forgotten", ["files", "directories"])
+@pytest.mark.parametrize(
+    "forgotten", [pytest.param("files", marks=pytest.mark.long), "directories"]
+)
 def test_a_power_cut_is_noticed_by_these_tests(study, forgotten, monkeypatch):
     """If files, or the names of files, are not forced to the disk, checkpoints and models lack."""
     force = atomic.force
