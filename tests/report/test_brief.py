@@ -93,7 +93,7 @@ def test_a_running_study_keeps_its_brief_by_itself(paths, tmp_path, loads):
 
 
 def test_a_journal_that_was_put_back_is_read_again(paths, tmp_path, loads):
-    """What was kept is of lines that are no longer there, or are others."""
+    """The brief is of lines that are no longer there, or are others."""
     before = paths.journal.read_bytes()
     entries = make.small_study()
     keep_brief(StudyRecord(entries), paths)
