@@ -190,10 +190,10 @@ def test_validating_loads_nothing_heavy(tmp_path):
         "name: a\ndata: {dataset: iris}\nspace: {n_hidden: {int: [0, 3]}}\nsearch: {trials: 3}\n"
     )
     calls = [
-        f"load_study(Path({str(study)!r}), {{'search.backend': {name!r}}}, [plugins.check])"
+        f"load_study(Path({str(study)!r}), {{'search.backend': {name!r}}}, [study_problems])"
         for name in ("optuna", "hyperband", "randomized")
     ]
-    code = "from pathlib import Path\nfrom searchlab.engine import plugins\n"
+    code = "from pathlib import Path\nfrom searchlab.engine.checks import study_problems\n"
     code += "from searchlab.study.file import load_study\n" + "\n".join(calls)
     assert not loaded_by(code) & HEAVY
 

@@ -18,6 +18,7 @@ from searchlab.core.arguments import path_text
 from searchlab.core.interrupt import Interrupt
 from searchlab.core.state import StudyState
 from searchlab.engine import plugins, run
+from searchlab.engine.checks import study_problems
 from searchlab.engine.looks import Looks, telling
 from searchlab.errors import InputError
 from searchlab.report.console import PlainTracker
@@ -106,11 +107,11 @@ def _file(
             del values["registered_model"]  # by default, that is the study's name
         study = values
     if isinstance(study, Mapping):
-        return study_of_values(study, cwd.resolve(), overrides, [plugins.check])
+        return study_of_values(study, cwd.resolve(), overrides, [study_problems])
     path = path_text(study, "study", _FORMS)
     if "\n" in path:
         raise InputError(f"study is a text of several lines: give {_FORMS}")
-    return load_study(Path(path), overrides, [plugins.check])
+    return load_study(Path(path), overrides, [study_problems])
 
 
 def _check_others(

@@ -29,7 +29,7 @@ def submit(
     **flags: Any,
 ) -> None:
     """Leave the study in the file STUDY running on a Ray cluster, or continue it there."""
-    from searchlab.engine import plugins
+    from searchlab.engine.checks import study_problems
     from searchlab.remote.bundle import bundle, server_uri
     from searchlab.remote.client import Cluster
     from searchlab.remote.sent import remember, sent
@@ -37,7 +37,7 @@ def submit(
     from searchlab.study.folds import refuse_folds
 
     given = {**overrides(settings, flags), "execution.executor": "ray"}
-    file = load_study(study, given, [plugins.check])
+    file = load_study(study, given, [study_problems])
     refuse_folds(file.spec)
     packed = bundle(file, given, server_uri(tracking_uri))
     if dry_run:

@@ -96,9 +96,10 @@ def run(
     # It imports Keras while this process reads the study and prepares its data.
     with contextlib.closing(ForkServer()) as server:
         from searchlab.engine import plugins
+        from searchlab.engine.checks import study_problems
         from searchlab.study.file import load_study
 
-        file = load_study(study, overrides(settings, flags), [plugins.check])
+        file = load_study(study, overrides(settings, flags), [study_problems])
         if dry_run or not plugins.forks(file.spec):
             server.close()
         if address is not None:
@@ -211,7 +212,7 @@ class _Runner:
 @click.option("--strict", is_flag=True, help="With --data: refuse what is odd about them.")
 def validate(studies: tuple[Path, ...], data: bool, strict: bool) -> None:
     """Check study files, without running anything in them; name all problems."""
-    from searchlab.engine import plugins
+    from searchlab.engine.checks import study_problems
     from searchlab.study.file import load_study
 
     if strict and not data:
@@ -219,7 +220,7 @@ def validate(studies: tuple[Path, ...], data: bool, strict: bool) -> None:
     bad = False
     for path in studies:
         try:
-            file = load_study(path, checks=[plugins.check])
+            file = load_study(path, checks=[study_problems])
             if data:
                 _validate_data(file, strict)
             click.echo(f"{path}: fine")

@@ -6,26 +6,19 @@ import contextlib
 import importlib
 import importlib.util
 import threading
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from pydantic import ValidationError
 
 from searchlab.backends.base import Backend, Options, Problem
 from searchlab.core.digest import signing_key
 from searchlab.core.entry_points import Offer, find_offer, offers
 from searchlab.core.nearest import did_you_mean
 from searchlab.core.quiet import quiet
-from searchlab.core.space import Int
-from searchlab.data.catalog import DATASETS, file_problems
 from searchlab.engine.foreign import Guarded, blamed
 from searchlab.errors import InputError, MissingPackageError
 from searchlab.executors.base import Executor
-from searchlab.factories.check import factory_problems, function_problems, own_problems
-from searchlab.factories.sources import declared_problems
-from searchlab.study.explain import message_of, suggestion
 from searchlab.study.spec import StudySpec
 from searchlab.tracking.base import Render, Tracker, TrackerContext
 from searchlab.tracking.mlflow.address import resolve_uri
@@ -82,7 +75,7 @@ TRACKERS = {
 
 
 @dataclass(frozen=True)
-class _Kind:
+class Kind:
     """A kind of named plugin.
 
     Attributes:
@@ -105,13 +98,13 @@ class _Kind:
         if offer is not None:
             return offer
         if name not in self.own:
-            raise InputError(_no_such(self.name, name, [*self.own, *offers(self.name)]))
+            raise InputError(no_such(self.name, name, [*self.own, *offers(self.name)]))
         return self.own[name]
 
 
-_BACKEND = _Kind("backend", BACKENDS, Backend)
-_EXECUTOR = _Kind("executor", EXECUTORS, Executor)
-_TRACKER = _Kind("tracker", TRACKERS, Tracker)
+BACKEND = Kind("backend", BACKENDS, Backend)
+EXECUTOR = Kind("executor", EXECUTORS, Executor)
+TRACKER = Kind("tracker", TRACKERS, Tracker)
 
 
 def backend(name: str) -> type[Backend]:
@@ -121,7 +114,7 @@ def backend(name: str) -> type[Backend]:
         InputError: if there is no such backend, or another package's cannot be used.
         MissingPackageError: if its library is not installed.
     """
-    return _load(_BACKEND, name)  # type: ignore[no-any-return]
+    return load(BACKEND, name)  # type: ignore[no-any-return]
 
 
 def executor(name: str) -> type[Executor]:
@@ -131,7 +124,7 @@ def executor(name: str) -> type[Executor]:
         InputError: if there is no such executor, or another package's cannot be used.
         MissingPackageError: if its library is not installed.
     """
-    return _load(_EXECUTOR, name)  # type: ignore[no-any-return]
+    return load(EXECUTOR, name)  # type: ignore[no-any-return]
 
 
 def make_backend(name: str, problem: Problem) -> Backend:
@@ -141,12 +134,12 @@ def make_backend(name: str, problem: Problem) -> Backend:
         InputError: see `backend`, and if another package's fails, then or when it is used.
         MissingPackageError: if its library is not installed.
     """
-    return _made(_BACKEND, name, backend(name), problem)  # type: ignore[no-any-return]
+    return _made(BACKEND, name, backend(name), problem)  # type: ignore[no-any-return]
 
 
 def forks(spec: StudySpec) -> bool:
     """Return whether a study's trainings run in processes from the fork server."""
-    found = _EXECUTOR.find(spec.execution.executor)
+    found = EXECUTOR.find(spec.execution.executor)
     return isinstance(found, Plugin) and found.forks
 
 
@@ -156,7 +149,7 @@ def begin_imports(spec: StudySpec) -> None:
     `make_backend` waits for it, and tells what is wrong. An executor that trains in this process
     would import the same modules at the same time, which Python does not do safely.
     """
-    found = _BACKEND.find(spec.search.backend)
+    found = BACKEND.find(spec.search.backend)
     if isinstance(found, Plugin) and found.slow and forks(spec):
         threading.Thread(target=_import, args=(found.slow,), name="searchlab-imports").start()
 
@@ -173,7 +166,7 @@ def make_executor(name: str, workers: int, directory: Path) -> Executor:
         InputError: see `executor`, and if another package's cannot be made.
         MissingPackageError: if its library is not installed.
     """
-    found, code = _EXECUTOR.find(name), executor(name)
+    found, code = EXECUTOR.find(name), executor(name)
     if isinstance(found, Plugin):
         return code(workers, directory)
     with blamed(found):  # and no longer: `poll` calls functions that are searchlab's
@@ -205,155 +198,48 @@ def trackers(
     if "mlflow" in names:
         resolve_uri(tracking_uri, cwd)  # these raise before there is anything to tidy up
         signing_key()
-    classes = {name: _load(_TRACKER, name) for name in names}
+    classes = {name: load(TRACKER, name) for name in names}
 
     def make(directory: Path) -> list[Tracker]:
         context = TrackerContext(directory, cwd, tracking_uri, interrupted, render)
-        return [_made(_TRACKER, name, each, context) for name, each in classes.items()]
+        return [_made(TRACKER, name, each, context) for name, each in classes.items()]
 
     return make
 
 
-def check(spec: StudySpec, path: Path) -> Iterator[tuple[str, str]]:
-    """Yield a dotted key and a message for each unusable name of a study.
-
-    This imports neither user code nor searchlab's own search libraries, only the backend, executor
-    and trackers of other packages that the study names.
-    """
-    backends = yield from _problems("search.backend", _BACKEND, spec.search.backend)
-    executors = yield from _problems("execution.executor", _EXECUTOR, spec.execution.executor)
-    for name in spec.trackers:
-        yield from _problems("trackers", _TRACKER, name)
-    if spec.data.dataset is not None and spec.data.dataset not in DATASETS:
-        yield "data.dataset", _no_such("data set", spec.data.dataset, DATASETS)
-    for key, files in spec.data.files.items():
-        for problem in file_problems(files, path.parent):
-            yield f"data.{key}", problem
-    if spec.data.function is not None:
-        for problem in function_problems("data function", spec.data.function, path.parent):
-            yield "data.function", problem
-    yield from factory_problems(spec, path.parent)
-    yield from own_problems(spec, path.parent)
-    yield from declared_problems(spec, path.parent)
-    if backends is not None:
-        yield from _backend_problems(spec, backends)
-    if executors is not None:
-        yield from _limit_problems(spec, executors)
-        yield from _resource_problems(spec, executors)
-
-
-def _problems(key: str, kind: _Kind, name: str) -> Generator[tuple[str, str], None, Any]:
-    """Yield the problem with a name if there is one; return the name's code otherwise, or None."""
-    try:
-        found = kind.find(name)
-        if isinstance(found, Plugin) and kind is not _BACKEND:
-            return None if kind is _TRACKER else _attribute(found)  # libraries are for a run
-        return _load(kind, name)
-    except InputError as error:
-        yield key, str(error)
-        return None
-
-
-def _backend_problems(spec: StudySpec, found: type[Backend]) -> Iterator[tuple[str, str]]:
-    if found.needs_trials and spec.search.trials is None:
-        yield "search", f"{spec.search.backend} needs to know how many trials: add trials: 30"
-    elif spec.search.trials is None and spec.search.seconds is None and not found.sets_epochs:
-        yield "search", "nothing ends this study: add trials: 30, or seconds: 600"
-    if not found.sets_epochs:
-        yield from _small_space(spec)
-    if found.most_points is not None:
-        yield from _large_space(spec, found.most_points)
-    try:
-        found.Options.model_validate(spec.search.options)
-    except ValidationError as error:
-        for detail in error.errors(include_url=False):
-            places = [str(place) for place in detail["loc"] if not str(place).startswith("<")]
-            yield ".".join(["search.options", *places]), _option_message(detail, found)
-
-
-def _small_space(spec: StudySpec) -> Iterator[tuple[str, str]]:
-    """Report surplus trials, which could only repeat others: libraries drop or repeat them."""
-    trials, points = spec.search.trials, spec.search_space.count
-    if trials is not None and points is not None and points < trials:
-        at_most = "at most " if spec.search_space.conditional else ""
-        yield (
-            "search.trials",
-            f"{trials} are more than the {at_most}{points} points of the space: ask for "
-            f"{points}, or widen the space",
-        )
-
-
-def _large_space(spec: StudySpec, most: int) -> Iterator[tuple[str, str]]:
-    """Report a grid that the library cannot count; a log range is none of its lists."""
-    space = spec.search_space
-    grid = not any(isinstance(domain, Int) and domain.log for _, domain in space)
-    if grid and (points := space.count) is not None and points > most:
-        yield (
-            "space",
-            f"has {points:.3g} points, and {spec.search.backend} search counts to {most:.3g}: give "
-            "a range of whole numbers log: true or a larger step, or use another backend",
-        )
-
-
-def _limit_problems(spec: StudySpec, found: type[Executor]) -> Iterator[tuple[str, str]]:
-    name, limits = spec.execution.executor, spec.training.limits
-    if limits.seconds is None and limits.memory is None:
-        return
-    if not found.enforces_limits:
-        yield (
-            "training.limits",
-            f"cannot be enforced by the {name} executor, which trains in searchlab's own process: "
-            "set execution.executor to process, or leave the limits out",
-        )
-
-
-def _resource_problems(spec: StudySpec, found: type[Executor]) -> Iterator[tuple[str, str]]:
-    name = spec.execution.executor
-    if spec.training.resources is not None and not found.counts_resources:
-        yield (
-            "training.resources",
-            f"are what a training has on a cluster, and the {name} executor uses this machine: set "
-            "execution.executor to ray, or leave them out",
-        )
-
-
-def _option_message(detail: Any, found: type[Backend]) -> str:
-    places = [str(place) for place in detail["loc"]]
-    if detail["type"] == "extra_forbidden":
-        known = list(found.Options.model_fields)
-        if not known:
-            name = found.__name__.removesuffix("Backend").lower()
-            return f"unknown option; {name} has none: leave it out"
-        return f"unknown option; {suggestion(places[-1], known)}"
-    return message_of(detail, ("search", "options", *places))
-
-
-def _no_such(kind: str, name: str, known: Collection[str]) -> str:
+def no_such(kind: str, name: str, known: Collection[str]) -> str:
+    """Say that a name is unknown, with the nearest one or all that there are."""
     hint = did_you_mean(name, known, f"there is: {', '.join(known)}")
     return f"there is no {kind} {name!r}: {hint}"
 
 
-def _load(kind: _Kind, name: str) -> Any:
+def load(kind: Kind, name: str) -> Any:
+    """Return the code of a name, with all that its port asks for.
+
+    Raises:
+        InputError: if the name is unknown or ambiguous, or another package's code cannot be used.
+        MissingPackageError: if its library is not installed.
+    """
     found = kind.find(name)
     if isinstance(found, Plugin):
         if importlib.util.find_spec(found.package) is None:
             raise MissingPackageError(
                 f"the {kind.name} {name} needs {found.package}: pip install {found.install}"
             )
-        return _attribute(found)
+        return attribute(found)
     code = found.load()
-    lacking = [] if kind is _TRACKER else _lacking(code, kind.port)
+    lacking = [] if kind is TRACKER else _lacking(code, kind.port)
     if lacking or not callable(code):
         lacks = f"it has no {', '.join(lacking)}" if lacking else "it cannot be called"
         raise InputError(found.broken(lacks))
-    if kind is _BACKEND and not (
+    if kind is BACKEND and not (
         isinstance(code.Options, type) and issubclass(code.Options, Options)
     ):
         raise InputError(found.broken("its Options is no subclass of backends.base.Options"))
     return code
 
 
-def _made(kind: _Kind, name: str, code: Any, argument: object) -> Any:
+def _made(kind: Kind, name: str, code: Any, argument: object) -> Any:
     """Make a backend or tracker; guard one of another package's, which can raise anything."""
     found = kind.find(name)
     if isinstance(found, Plugin):
@@ -374,6 +260,7 @@ def _lacking(code: Any, port: type) -> list[str]:
     return [name for name in [*fixed, *methods] if not hasattr(code, name)]
 
 
-def _attribute(plugin: Plugin) -> Any:
+def attribute(plugin: Plugin) -> Any:
+    """Import the code of one of searchlab's own plugins."""
     module, _, attribute = plugin.target.partition(":")
     return getattr(importlib.import_module(module), attribute)

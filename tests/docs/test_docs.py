@@ -16,7 +16,7 @@ import yaml
 import searchlab
 import searchlab.errors
 from searchlab.cli import cli
-from searchlab.engine import plugins
+from searchlab.engine.checks import study_problems
 from searchlab.study.file import load_study
 
 ROOT, PAGES = documents.ROOT, documents.PAGES
@@ -66,13 +66,13 @@ def test_a_study_or_a_part_of_one_is_valid(block, directory):
     file.write_text(text)
     search = keys.get("search", {})
     ends = {"trials", "seconds"} & set(search) or search.get("backend") == "hyperband"
-    load_study(file, {} if ends else {"search.trials": 3}, [plugins.check])
+    load_study(file, {} if ends else {"search.trials": 3}, [study_problems])
 
 
 @pytest.mark.parametrize("name", [each.stem for each in documents.EXAMPLES])
 def test_a_complete_example_is_valid(name, directory):
     """The example files quoted in the reference pass `searchlab validate`."""
-    load_study(directory / f"example-{name}.yaml", checks=[plugins.check])
+    load_study(directory / f"example-{name}.yaml", checks=[study_problems])
 
 
 def test_the_reference_describes_each_key():

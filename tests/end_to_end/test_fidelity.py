@@ -7,6 +7,7 @@ import pytest
 from support.studies import write_study
 
 from searchlab.engine import plugins
+from searchlab.engine.checks import study_problems
 from searchlab.engine.loop import Interrupt
 from searchlab.engine.run import run_study
 from searchlab.journal.layout import study_layout
@@ -61,7 +62,7 @@ def run(request, place):
 
 
 def run_file(directory: Path, overrides):
-    file = load_study(directory / "study.yaml", overrides, [plugins.check])
+    file = load_study(directory / "study.yaml", overrides, [study_problems])
     return run_study(file, directory, lambda _: [MemoryTracker()], Interrupt(), lambda _: None)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from searchlab.engine import plugins
+from searchlab.engine.checks import study_problems
 from searchlab.engine.loop import Interrupt
 from searchlab.engine.run import run_study
 from searchlab.journal.layout import study_layout
@@ -45,7 +45,7 @@ def test_a_ready_study_runs(path, tmp_path):
     needs = NEEDS.get(path.stem)
     if needs and needs not in os.environ:
         pytest.skip(f"{needs} does not say where the data is, and a download is not for a test")
-    file = load_study(path, TINY, [plugins.check])
+    file = load_study(path, TINY, [study_problems])
     record = run_study(file, tmp_path, lambda _: [MemoryTracker()], Interrupt(), lambda _: None)
     assert record.state == "finished"
     assert len(record.trials) == 2

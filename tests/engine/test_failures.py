@@ -12,6 +12,7 @@ from support.studies import write_study
 from searchlab.core.interrupt import Interrupt
 from searchlab.core.trial import FailureKind, TrialState
 from searchlab.engine import loop, plugins
+from searchlab.engine.checks import study_problems
 from searchlab.engine.run import run_study
 from searchlab.errors import DataError, ModelError, StorageError
 from searchlab.journal.events import Reported, Told
@@ -158,7 +159,7 @@ def run(tmp_path, monkeypatch):
     def run(value, name="small.yaml", tracker=None, **overrides):
         monkeypatch.setattr(plugins, "executor", lambda _: lambda *_: TrivialExecutor(1, value))
         path = write_study(tmp_path / name, STUDY)
-        file = load_study(path, overrides, [plugins.check])
+        file = load_study(path, overrides, [study_problems])
         make = (lambda _: [MemoryTracker()]) if tracker is None else tracker
         return run_study(file, tmp_path, make, Interrupt(), lambda _: None)
 

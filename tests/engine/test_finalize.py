@@ -9,6 +9,7 @@ from support.studies import write_study
 from searchlab.core.interrupt import Interrupt
 from searchlab.core.trial import Failure, FailureKind
 from searchlab.engine import plugins
+from searchlab.engine.checks import study_problems
 from searchlab.engine.run import run_study
 from searchlab.errors import SearchlabError, StorageError
 from searchlab.journal.events import Compared, Confirmed, Stopped
@@ -69,7 +70,7 @@ def run(tmp_path, monkeypatch):
 
     def run(executor, interrupt=None, **overrides):
         monkeypatch.setattr(plugins, "executor", lambda _: lambda *_: executor)
-        file = load_study(write_study(tmp_path / "a.yaml", STUDY), overrides, [plugins.check])
+        file = load_study(write_study(tmp_path / "a.yaml", STUDY), overrides, [study_problems])
         make = lambda _: [MemoryTracker()]  # noqa: E731
         return run_study(file, tmp_path, make, interrupt or Interrupt(), lambda _: None)
 

@@ -15,6 +15,7 @@ from support.wheels import install
 import searchlab
 from searchlab.core.entry_points import Offer
 from searchlab.engine import plugins
+from searchlab.engine.checks import study_problems
 from searchlab.errors import InputError, StudyFileError
 from searchlab.journal.home import study_names
 from searchlab.study.file import load_study
@@ -296,7 +297,7 @@ def study(tmp_path: Path, **changes):
     keys = {"backend": "search.backend"}
     given = {keys.get(name, name): value for name, value in changes.items()}
     try:
-        load_study(tmp_path / "study.yaml", given, [plugins.check])
+        load_study(tmp_path / "study.yaml", given, [study_problems])
     except StudyFileError as error:
         return error.problems
     return []
@@ -441,4 +442,4 @@ def test_a_grid_that_a_library_cannot_count_is_refused(tmp_path, backend, log, p
     wide = {"int": [1, 2**40]}
     space = {"n_hidden": {**wide, "log": log}, "n_neurons": wide}
     spec = doubles.study(space=space, search={"backend": backend, "trials": 3})
-    assert list(plugins.check(spec, tmp_path / "study.yaml")) == problems
+    assert list(study_problems(spec, tmp_path / "study.yaml")) == problems

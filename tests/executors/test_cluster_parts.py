@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from searchlab.cli import cli
 from searchlab.engine import plugins
+from searchlab.engine.checks import study_problems
 from searchlab.errors import (
     InputError,
     MissingPackageError,
@@ -138,7 +139,7 @@ def test_resources_that_cannot_be_given_are_refused(tmp_path, resources, executo
         f"training: {{resources: {resources}}}\nexecution: {{executor: {executor}}}\n"
     )
     with pytest.raises(StudyFileError, match=message):
-        load_study(file, {}, [plugins.check])
+        load_study(file, {}, [study_problems])
 
 
 def test_resources_may_change_between_runs():

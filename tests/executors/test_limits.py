@@ -7,7 +7,7 @@ import pytest
 from support.studies import write_study
 
 from searchlab.core.trial import FailureKind, TrialState
-from searchlab.engine import plugins
+from searchlab.engine.checks import study_problems
 from searchlab.errors import ModelError, StudyFileError
 from searchlab.executors.inline import InlineExecutor
 from searchlab.executors.process import ProcessExecutor
@@ -207,7 +207,7 @@ def test_limits_that_cannot_be_kept_are_refused(tmp_path, changes, message):
     path = write_study(tmp_path / "a.yaml", f"{text}{changes}\n")
     trials = {} if "trials" in changes else {"search.trials": 3}
     with pytest.raises(StudyFileError) as refused:
-        load_study(path, trials, [plugins.check])
+        load_study(path, trials, [study_problems])
     assert any(message in problem for problem in refused.value.problems)
 
 
@@ -217,7 +217,7 @@ def test_limits_go_with_every_executor_that_has_processes(tmp_path, execution):
     text = "name: a\ndata: {dataset: iris}\nspace: {n_hidden: {int: [0, 3]}}\nsearch: {trials: 3}\n"
     limits = "training: {limits: {seconds: 5, memory: 2GB}}\n"
     path = write_study(tmp_path / "a.yaml", f"{text}{limits}{execution}")
-    assert load_study(path, {}, [plugins.check]).spec.training.limits.seconds == 5
+    assert load_study(path, {}, [study_problems]).spec.training.limits.seconds == 5
 
 
 def test_a_model_whose_check_hangs_is_refused_in_time(tmp_path):
@@ -230,7 +230,7 @@ def test_a_model_whose_check_hangs_is_refused_in_time(tmp_path):
         "name: a\ndata: {dataset: iris}\nspace: {n_hidden: {int: [0, 3]}}\nmodel: slow.py:build\n"
         "search: {trials: 3}\ntraining: {limits: {seconds: 1}}\n"
     )
-    file = load_study(write_study(tmp_path / "a.yaml", text), {}, [plugins.check])
+    file = load_study(write_study(tmp_path / "a.yaml", text), {}, [study_problems])
     with pytest.raises(ModelError, match=r"TimeLimit: .*training\.limits\.seconds"):
         run_study(file, tmp_path, lambda _: [], Interrupt(), lambda _: None)
     assert not study_layout("a", tmp_path).directory.exists()

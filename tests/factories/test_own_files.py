@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from searchlab.engine import plugins
+from searchlab.engine.checks import study_problems
 from searchlab.errors import InputError, StudyFileError
 from searchlab.factories.sources import own_files
 from searchlab.study.file import load_study
@@ -139,5 +139,5 @@ def test_files_that_cannot_be_sent_are_told_with_their_key(project, files, messa
         f"search: {{trials: 2}}\nfiles: {files}\n"
     )
     with pytest.raises(StudyFileError) as caught:
-        load_study(path, {}, [plugins.check])
+        load_study(path, {}, [study_problems])
     assert message in str(caught.value)

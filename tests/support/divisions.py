@@ -15,7 +15,7 @@ from sklearn import datasets
 from sklearn import model_selection as sk
 
 from searchlab.core.interrupt import Interrupt
-from searchlab.engine import plugins
+from searchlab.engine.checks import study_problems
 from searchlab.engine.run import run_study
 from searchlab.journal.record import StudyRecord
 from searchlab.study.file import study_of_values
@@ -199,7 +199,7 @@ SCHEMES = {
 
 def run_values(values: dict[str, Any], base: Path) -> StudyRecord:
     """Run a study of plain values in a directory."""
-    file = study_of_values(values, base, None, [plugins.check])
+    file = study_of_values(values, base, None, [study_problems])
     return run_study(file, base, lambda _: [], Interrupt(), lambda _: None)
 
 

@@ -15,7 +15,7 @@ from searchlab.data.load import load
 from searchlab.data.prepare import prepare
 from searchlab.data.prepared import PreparedData, open_data
 from searchlab.data.preprocessing import load_preprocessing
-from searchlab.engine import plugins
+from searchlab.engine.checks import study_problems
 from searchlab.errors import DataError, StudyFileError
 from searchlab.journal.layout import refit_data
 from searchlab.study.data import DataSpec
@@ -113,7 +113,7 @@ def test_a_built_in_model_takes_no_text(tmp_path: Path) -> None:
     with pytest.raises(
         StudyFileError, match=r"s\.yaml:5: data\.text: raw is for a factory of your"
     ):
-        load_study(tmp_path / "s.yaml", checks=[plugins.check])
+        load_study(tmp_path / "s.yaml", checks=[study_problems])
     text = (tmp_path / "s.yaml").read_text()
     for wrong, said in (("row", "must be 'raw'"), ("[raw]", "must be raw, or a group")):
         (tmp_path / "s.yaml").write_text(text.replace("text: raw", f"text: {wrong}"))
