@@ -19,7 +19,7 @@ from searchlab.errors import SearchlabError
 if TYPE_CHECKING:
     from searchlab.api.result import StudyResult, load_study
     from searchlab.api.run import run_study
-    from searchlab.core.space import Choice, Float, Int, When
+    from searchlab.core.domains import Choice, Float, Int, When
     from searchlab.core.state import StudyState
     from searchlab.core.trial import TrialState
     from searchlab.inference.model import Model
@@ -47,16 +47,16 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Choice": "searchlab.core.space",
-    "Float": "searchlab.core.space",
-    "Int": "searchlab.core.space",
+    "Choice": "searchlab.core.domains",
+    "Float": "searchlab.core.domains",
+    "Int": "searchlab.core.domains",
     "Model": "searchlab.inference.model",
     "StudyResult": "searchlab.api.result",
     "StudySpec": "searchlab.study.spec",
     "StudyState": "searchlab.core.state",
     "TrialRow": "searchlab.report.rows",
     "TrialState": "searchlab.core.trial",
-    "When": "searchlab.core.space",
+    "When": "searchlab.core.domains",
     "load_model": "searchlab.registry.resolve",
     "load_study": "searchlab.api.result",
     "run_study": "searchlab.api.run",

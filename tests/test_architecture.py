@@ -128,7 +128,7 @@ def test_no_module_stands_beside_the_rooms():
     ("statement", "found"),
     [
         ("from searchlab.engine import run", ["searchlab.engine.run"]),
-        ("from searchlab.core.space import Params", ["searchlab.core.space"]),
+        ("from searchlab.core.space import SearchSpace", ["searchlab.core.space"]),
         ("import searchlab.engine.run", ["searchlab.engine.run"]),
         ("import searchlab", ["searchlab"]),
         ("from . import base", ["searchlab.backends.base"]),

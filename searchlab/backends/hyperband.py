@@ -20,8 +20,9 @@ from pydantic import Field
 from searchlab.backends import base
 from searchlab.backends.rungs import Rungs
 from searchlab.core.codec import decode, encode
+from searchlab.core.domains import Choice, Domain, Int, Scalar, When
 from searchlab.core.quiet import quiet
-from searchlab.core.space import Choice, Domain, Int, Scalar, SearchSpace, When
+from searchlab.core.space import SearchSpace
 from searchlab.core.trial import Decision, Outcome, Report, Suggestion, TrialState
 from searchlab.private.keras_tuner import (
     add_trial,

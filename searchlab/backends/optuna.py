@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import field_validator
 
 from searchlab.backends import base, optuna_state
+from searchlab.core.domains import Choice, Domain, Int, Scalar
 from searchlab.core.nearest import nearest
 from searchlab.core.optuna_trial import optuna_trial
-from searchlab.core.space import Choice, Domain, Int, Scalar
 from searchlab.core.trial import Decision, Outcome, Report, Suggestion, TrialState
 from searchlab.errors import InputError, MissingPackageError
 from searchlab.private.optuna import ends_search, without_remarks

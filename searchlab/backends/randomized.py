@@ -13,8 +13,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from searchlab.backends import base
+from searchlab.core.domains import Choice, Domain, Float, Int, Scalar
 from searchlab.core.quiet import quiet
-from searchlab.core.space import Choice, Domain, Float, Int, Scalar, SearchSpace, identity
+from searchlab.core.space import SearchSpace, identity
 from searchlab.core.trial import Decision, Outcome, Report, Suggestion, TrialState
 
 _MOST = 5

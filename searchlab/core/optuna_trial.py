@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from searchlab.core.space import Choice, Domain, Int, Params, SearchSpace
+from searchlab.core.domains import Choice, Domain, Int, Params
+from searchlab.core.space import SearchSpace
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial

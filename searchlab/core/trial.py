@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Self
 
-from searchlab.core.space import Params
+from searchlab.core.domains import Params
 
 
 class TrialState(StrEnum):

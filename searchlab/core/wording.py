@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from searchlab.core.space import Params, Scalar
+from searchlab.core.domains import Params, Scalar
 from searchlab.core.trial import Failure
 
 _LONGEST = 200  # characters of an error in one line

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from searchlab.backends.base import Backend
-from searchlab.core.space import Int
+from searchlab.core.domains import Int
 from searchlab.data.catalog import DATASETS, file_problems
 from searchlab.engine.plugins import (
     BACKEND,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypedDict, TypeVar
 
-from searchlab.core.space import Params
+from searchlab.core.domains import Params
 from searchlab.core.trial import Trial
 from searchlab.journal.layout import StudyLayout, refit_data, variant_data
 from searchlab.study.spec import StudySpec

@@ -6,7 +6,7 @@ import time
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from searchlab.core.space import Scalar
+from searchlab.core.domains import Scalar
 from searchlab.core.trial import Failure
 from searchlab.executors.order import JobEvents
 from searchlab.training.job import CheckJob, Job

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from searchlab.core.space import Params
+from searchlab.core.domains import Params
 from searchlab.core.state import StudyState
 from searchlab.core.trial import TrialState
 from searchlab.core.wording import reason_text

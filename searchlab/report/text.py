@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from searchlab.core.space import Scalar
+from searchlab.core.domains import Scalar
 from searchlab.core.state import StudyState
 from searchlab.core.verdict import Alias
 from searchlab.core.wording import duration_text, number_text, one_line, scalar_text

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from searchlab.core.space import Params
+from searchlab.core.domains import Params
 from searchlab.study.columns import KindName, Scale, TargetScale, Text, TextSpec
 from searchlab.study.fields import OR_A_LIST, MisplacedError, either
 from searchlab.study.reading import ReadingSpec

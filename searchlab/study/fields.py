@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, ValidationError, WrapValidator
 from pydantic_core import PydanticCustomError
 
-from searchlab.core.space import Scalar
+from searchlab.core.domains import Scalar
 
 _ATTRIBUTE = re.compile(r"^    (\w+): (.*(?:\n        .*)*)", re.MULTILINE)
 

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from searchlab.core.space import Choice, Domain, Float, Int, When, check_condition
+from searchlab.core.domains import Choice, Domain, Float, Int, When
+from searchlab.core.space import check_condition
 from searchlab.study.fields import MisplacedError, Part, PlainValue
 
 KINDS = ("int", "float", "choice")

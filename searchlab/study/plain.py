@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from searchlab.core.space import Choice, Float, Int
+from searchlab.core.domains import Choice, Float, Int
 from searchlab.study.fields import MisplacedError
 from searchlab.study.params import keys_of
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Generic, Self, TypeVar
 from pydantic import Discriminator, Field, Tag, model_validator
 from typing_extensions import TypeAliasType
 
-from searchlab.core.space import Choice, Params, Scalar
+from searchlab.core.domains import Choice, Params, Scalar
 from searchlab.study.fields import Part
 
 _Value = TypeVar("_Value")

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, Tag, field_validator, model_validator
 
-from searchlab.core.space import Params, SearchSpace
+from searchlab.core.domains import Params
+from searchlab.core.space import SearchSpace
 from searchlab.study.data import DataSpec
 from searchlab.study.ending import Confirm, ConfirmSpec, Ending
 from searchlab.study.fields import MisplacedError, Part, PlainValues, name_or_group

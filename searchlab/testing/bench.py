@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from searchlab.core.space import Params
+from searchlab.core.domains import Params
 from searchlab.core.trial import Decision, Report, Suggestion, Trial
 from searchlab.executors.base import Decide, Executor
 from searchlab.testing.doubles import as_job, study

@@ -9,7 +9,8 @@ from collections.abc import Callable, Collection
 from itertools import zip_longest
 
 from searchlab.backends.base import Backend, Continuing, Past, Problem, Resumable
-from searchlab.core.space import Choice, Domain, Float, Int, Params, Scalar, SearchSpace, When
+from searchlab.core.domains import Choice, Domain, Float, Int, Params, Scalar, When
+from searchlab.core.space import SearchSpace
 from searchlab.core.trial import Decision, Failure, Known, Outcome, Report, Suggestion, TrialState
 
 SPACE = SearchSpace(

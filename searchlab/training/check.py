@@ -11,7 +11,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from searchlab.core.space import Choice, Float, Int, Params, Scalar, SearchSpace
+from searchlab.core.domains import Choice, Float, Int, Params, Scalar
+from searchlab.core.space import SearchSpace
 from searchlab.core.wording import params_text
 from searchlab.data.prepared import PreparedData, open_data
 from searchlab.errors import ModelError

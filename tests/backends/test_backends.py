@@ -18,7 +18,8 @@ from searchlab.backends import optuna
 from searchlab.backends.hyperband import HyperbandBackend, HyperbandOptions
 from searchlab.backends.optuna import OptunaBackend, OptunaOptions
 from searchlab.backends.randomized import RandomizedBackend
-from searchlab.core.space import Choice, Float, Int, SearchSpace
+from searchlab.core.domains import Choice, Float, Int
+from searchlab.core.space import SearchSpace
 from searchlab.core.trial import Decision, Known, Outcome, Report, TrialState
 from searchlab.errors import InputError, MissingPackageError
 from searchlab.testing.backends import BackendContract

@@ -14,7 +14,8 @@ from sklearn.model_selection import RandomizedSearchCV
 from searchlab.backends.hyperband import HyperbandBackend
 from searchlab.backends.optuna import OptunaBackend
 from searchlab.backends.randomized import RandomizedBackend, _distribution
-from searchlab.core.space import Choice, Float, Int, SearchSpace, When
+from searchlab.core.domains import Choice, Float, Int, When
+from searchlab.core.space import SearchSpace
 from searchlab.core.trial import Outcome, TrialState
 from searchlab.testing.searches import PROBLEM, drive, suggestions, value
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from searchlab.core.space import Scalar
+from searchlab.core.domains import Scalar
 
 from . import commands, studies
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from searchlab.core.space import Scalar
+from searchlab.core.domains import Scalar
 from searchlab.core.trial import Outcome, Trial
 from searchlab.journal.events import Asked, Entry, Resumed, Told
 from searchlab.journal.home import StudyHome

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from searchlab.core.space import Choice, Float, Int, SearchSpace, When
+from searchlab.core.domains import Choice, Float, Int, When
+from searchlab.core.space import SearchSpace
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from searchlab.core.space import Params
+from searchlab.core.domains import Params
 from searchlab.core.trial import Suggestion, Trial
 from searchlab.data.prepare import prepare
 from searchlab.data.prepared import open_data

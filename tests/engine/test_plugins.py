@@ -28,7 +28,7 @@ import random
 from pathlib import Path
 
 from searchlab.backends.base import Options, Problem
-from searchlab.core.space import Choice
+from searchlab.core.domains import Choice
 from searchlab.core.trial import Decision, Suggestion
 
 

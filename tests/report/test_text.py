@@ -13,7 +13,7 @@ import yaml
 from rich.console import Console, RenderableType
 
 from searchlab.core import wording
-from searchlab.core.space import Scalar
+from searchlab.core.domains import Scalar
 from searchlab.core.state import StudyState
 from searchlab.core.trial import Failure, Outcome, TrialState
 from searchlab.core.verdict import Alias

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from searchlab.core.space import Choice
+from searchlab.core.domains import Choice
 from searchlab.errors import StudyFileError
 from searchlab.study.changes import differences
 from searchlab.study.file import load_study

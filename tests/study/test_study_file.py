@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from searchlab.core.space import Choice, Float, Int, When
+from searchlab.core.domains import Choice, Float, Int, When
 from searchlab.errors import StudyFileError
 from searchlab.study.changes import differences
 from searchlab.study.file import load_study, parse_override

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from searchlab.backends.base import Options
-from searchlab.core.space import Choice
+from searchlab.core.domains import Choice
 from searchlab.core.trial import Decision, Suggestion
 from searchlab.testing import BackendContract
 from searchlab.testing.searches import PROBLEM

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from searchlab.core.space import Params
+from searchlab.core.domains import Params
 from searchlab.core.wording import number_text, one_line, scalar_text
 
 ACCENT, WINNER, FAINT = "#3b82f6", "#f59e0b", "#94a3b8"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from searchlab.core.space import Scalar
+from searchlab.core.domains import Scalar
 from searchlab.core.wording import confirmed_text, number_text, scalar_text
 from searchlab.journal.record import StudyRecord
 from searchlab.report.folds import estimates

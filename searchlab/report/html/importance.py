@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import warnings
 
+from searchlab.core.domains import Params
 from searchlab.core.optuna_trial import optuna_trial
-from searchlab.core.space import Params
 from searchlab.journal.record import StudyRecord, TrialRecord
 from searchlab.journal.standings import ranked
 

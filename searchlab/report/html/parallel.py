@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import chain, pairwise
 from typing import Any
 
-from searchlab.core.space import Choice, Domain, Scalar
+from searchlab.core.domains import Choice, Domain, Scalar
 from searchlab.core.wording import number_text, scalar_text
 from searchlab.journal.record import StudyRecord, TrialRecord
 from searchlab.journal.standings import ranked

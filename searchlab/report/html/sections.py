@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from searchlab.core.space import Choice, Domain
+from searchlab.core.domains import Choice, Domain
 from searchlab.core.wording import confirmed_text, number_text, one_line, scalar_text
 from searchlab.journal.record import StudyRecord
 from searchlab.journal.standings import fresh_seeds, standings

@@ -21,7 +21,8 @@ from typing import Any
 from uuid import uuid4
 
 from searchlab.backends.base import Backend, Problem, Resumable
-from searchlab.core.space import Int, Params, SearchSpace
+from searchlab.core.domains import Int, Params
+from searchlab.core.space import SearchSpace
 from searchlab.core.state import StudyState
 from searchlab.core.trial import Outcome, Report, Suggestion, Trial, TrialState
 from searchlab.engine import plugins
