@@ -16,9 +16,8 @@ from searchlab.study.file import load_study
 from searchlab.tracking.memory import MemoryTracker
 
 STUDIES = sorted((Path(__file__).parents[2] / "studies").glob("*.yaml"))
-_LONG = {"fashion_mnist": pytest.mark.long}
 OTHERS = [
-    pytest.param(path, id=path.stem, marks=_LONG.get(path.stem, ()))
+    pytest.param(path, id=path.stem)
     for path in STUDIES
     if path.stem not in ("digits", "california_housing")
 ]
@@ -39,6 +38,7 @@ def test_there_are_ready_studies():
 
 
 @pytest.mark.keras
+@pytest.mark.long
 @pytest.mark.parametrize("path", OTHERS)
 def test_a_ready_study_runs(path, tmp_path):
     """With two trials of two epochs each, the study ends with a best trial and a model."""

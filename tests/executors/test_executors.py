@@ -172,9 +172,8 @@ def test_workers_are_replaced_before_they_have_grown(bench, monkeypatch):
     assert len(scores) == 1
 
 
-@pytest.mark.parametrize(
-    "make", [ProcessExecutor, pytest.param(FusedExecutor, marks=pytest.mark.long)]
-)
+@pytest.mark.long  # two fork servers with their imports
+@pytest.mark.parametrize("make", [ProcessExecutor, FusedExecutor])
 def test_a_new_executor_takes_over_from_one_closed_at_once(bench, monkeypatch, make):
     """Closing kills a fork server that may be importing; the next executor starts its own."""
     monkeypatch.setattr("searchlab.executors.forkserver._imported", set())
