@@ -202,3 +202,13 @@ def test_modules_of_tests_have_names_of_their_own() -> None:
     """Pytest imports them by name alone: two of one name end the collection of the whole suite."""
     names = sorted(path.name for path in Path(__file__).parent.rglob("test_*.py"))
     assert [name for name, next_ in pairwise(names) if name == next_] == []
+
+
+def test_each_module_of_tests_stands_alone() -> None:
+    """Common helpers are in modules without tests, so that each can be run, or go, by itself."""
+    tests = sorted(Path(__file__).parent.rglob("test_*.py"))
+    names = {path.stem for path in tests}
+    for path in tests:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom):
+                assert (node.module or "").rpartition(".")[2] not in names, path

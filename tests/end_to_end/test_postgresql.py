@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 from support import postgresql
-from support.stores import history, runs, track
-from tracking.test_bulk import study
+from support.stores import history, runs, study_of, track
 
 from searchlab.data.load import load
 from searchlab.errors import DataError
@@ -109,7 +108,7 @@ def test_many_trials_come_to_postgresql_at_once(address: str, tmp_path: Path) ->
         address.replace("postgresql:", "postgresql+psycopg2:"),
         f"sqlite:///{tmp_path}/a.db",
     ):
-        tracker = track(uri, tmp_path / "study", study(40))
+        tracker = track(uri, tmp_path / "study", study_of(40))
         assert (tracker.pending, tracker.problem) == (0, None)
         sent = runs(uri)
         assert len(sent) == 41

@@ -4,14 +4,12 @@ import json
 import shutil
 
 import pytest
+from engine.lives import FILE, Life, Listening, cut_at, settings
 from engine.process import BACKENDS, Process, picture
-from engine.test_exact_resume import Life, Listening, cut_at, settings
 
 from searchlab.engine import snapshots
 from searchlab.journal.journal import read_journal
 from searchlab.journal.layout import StudyLayout
-
-FILE = "journal.jsonl"
 
 
 class Asking:

@@ -8,6 +8,8 @@ from collections import Counter
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
+from searchlab.journal.events import Entry
+from searchlab.testing import entries as make
 from searchlab.tracking.mlflow import store
 from searchlab.tracking.mlflow.tracker import MlflowTracker
 
@@ -78,3 +80,12 @@ def artifacts(uri, run_id, path=None):
 def put_model(home, model_file):
     """Put the winner's model where a finished study has it."""
     shutil.copytree(model_file.parent, home / "best")
+
+
+def study_of(trials: int) -> list[Entry]:
+    """Return the entries of a study with three folds: a third of its trials each in a state."""
+    events = [make.started(make.spec(folds=3)), make.RESUMED]
+    for number in range(trials):
+        state = ("COMPLETE", "PRUNED", "FAIL")[number % 3]
+        events += make.trial(number, state, 1.0 / (number + 1) if state == "COMPLETE" else None)
+    return make.timed(*events)

@@ -6,9 +6,8 @@ import contextlib
 import sqlite3
 
 import pytest
-from support.stores import track
+from support.stores import study_of, track
 
-from searchlab.testing import entries as make
 from searchlab.tracking.mlflow import store
 
 TABLES = ("runs", "tags", "params", "metrics", "latest_metrics")
@@ -32,19 +31,11 @@ def tables(tmp_path) -> dict[str, list]:
         return {table: sorted(map(repr, rows(table))) for table in TABLES}
 
 
-def study(trials: int):
-    events = [make.started(make.spec(folds=3)), make.RESUMED]
-    for number in range(trials):
-        state = ("COMPLETE", "PRUNED", "FAIL")[number % 3]
-        events += make.trial(number, state, 1.0 / (number + 1) if state == "COMPLETE" else None)
-    return make.timed(*events)
-
-
 @pytest.mark.parametrize("many", [1, 1000], ids=["at once", "one by one"])
 def test_runs_that_are_made_at_once_are_those_that_mlflow_makes(uri, home, monkeypatch, many):
     """Every row of every table is the same, whichever way it came there."""
     monkeypatch.setattr(store, "_MANY", 1000)
-    track(uri, home, study(7))
+    track(uri, home, study_of(7))
     expected = tables(home.parent)
     assert [len(rows) > 7 for rows in expected.values()] == [True] * len(TABLES)
     with contextlib.closing(sqlite3.connect(home.parent / "mlflow.db")) as connection:
@@ -53,7 +44,7 @@ def test_runs_that_are_made_at_once_are_those_that_mlflow_makes(uri, home, monke
         connection.commit()
     (home / "mlflow.jsonl").unlink()
     monkeypatch.setattr(store, "_MANY", many)
-    track(uri, home, study(7))
+    track(uri, home, study_of(7))
     found = tables(home.parent)
     for table in TABLES:
         assert found[table] == expected[table], table
@@ -78,6 +69,6 @@ def test_a_hundred_trials_take_a_few_calls(uri, home, monkeypatch):
         original(self, Counting(client), *arguments)
 
     monkeypatch.setattr(store.MlflowStore, "__init__", counted)
-    tracker = track(uri, home, study(100))
+    tracker = track(uri, home, study_of(100))
     assert (tracker.pending, tracker.problem) == (0, None)
     assert len(calls) - calls.count("log_text") < 20
