@@ -127,6 +127,7 @@ def test_weights_that_fit_nowhere_are_refused_before_trial_0(directory):
     assert not StudyHome("second", directory).directory.exists()
 
 
+@pytest.mark.long  # training/test_initial.py builds such layers from the copy
 def test_a_layer_of_ones_own_outlives_its_source(tmp_path, monkeypatch):
     """A custom layer loads after its source has gone and another class has taken its name."""
     from searchlab.inference.loading import load_package

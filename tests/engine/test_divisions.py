@@ -92,11 +92,13 @@ def test_each_training_has_the_rows_of_a_plain_script(
     ("executor", "scheme"),
     [
         ("fused", "time"),
-        pytest.param("inline", "time", marks=pytest.mark.long),
-        pytest.param("process", "time", marks=pytest.mark.long),
-        *(pytest.param("fused", each, marks=pytest.mark.long) for each in ("groups", "repeated")),
+        ("inline", "time"),
+        ("process", "time"),
+        ("fused", "groups"),
+        ("fused", "repeated"),
     ],
 )
+@pytest.mark.long  # the test below trains on the rows of a scheme, too
 def test_each_executor_trains_on_the_rows_of_a_plain_script(
     executor: str, scheme: str, tmp_path: Path
 ) -> None:

@@ -52,7 +52,7 @@ def flip(file):
     file.write_bytes(content)
 
 
-@pytest.mark.parametrize("damage", [lose, cut, flip])
+@pytest.mark.parametrize("damage", [lose, pytest.param(cut, marks=pytest.mark.long), flip])
 def test_a_lost_model_of_the_best_trial_is_told(bench, damage):
     """The study's model is the trial's own weights, or none: the trial is to be trained again."""
     trained = outcome(bench)

@@ -228,7 +228,9 @@ def forget_deleted(place):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fault", ["study", "trial", "all"])
+@pytest.mark.parametrize(
+    "fault", [*(pytest.param(each, marks=pytest.mark.long) for each in ("study", "trial")), "all"]
+)
 def test_runs_that_are_deleted_in_mid_study_are_made_anew(place, undisturbed, fault):
     """The running process notices, and at its end the store has all of the study, each once."""
     uri, dead = resolve_uri(None, place.cwd), set()
@@ -263,7 +265,9 @@ def test_a_deleted_experiment_is_told_and_made_up_for_by_sync(place, undisturbed
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("removed", ["mlflow.db", "mlflow.db*"])
+@pytest.mark.parametrize(
+    "removed", [pytest.param("mlflow.db", marks=pytest.mark.long), "mlflow.db*"]
+)
 def test_a_removed_database_is_made_anew_by_the_running_study(place, undisturbed, removed):
     """The new file gets all that was written to the removed one, too."""
 
