@@ -25,7 +25,7 @@ SOAK = "random faults"
 HEAD = ("| fault | cases | losses |", "|---|---:|---:|")
 
 _KILLS = "tests/faults/test_kills.py"
-_ALL = "not cluster"  # those of CI, too
+_ALL = "not cluster"  # the last tier, too
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,13 @@ class Fault:
         name: description of the fault.
         files: the test files.
         names: pytest's `-k` expression to select tests in them, or "" for all.
-        marks: pytest's `-m` expression, or "" for the tests that run by default.
+        marks: pytest's `-m` expression.
     """
 
     name: str
     files: tuple[str, ...]
     names: str = ""
-    marks: str = ""
+    marks: str = _ALL
 
 
 FAULTS = [
@@ -51,20 +51,17 @@ FAULTS = [
             f"kill -9 of the driver at random moments, {backend}",
             (_KILLS,),
             f"random_moments and {backend}",
-            marks=_ALL,
         )
         for backend in ("randomized", "hyperband", "optuna")
     ),
-    Fault("kill -9 of the driver between two steps", (_KILLS,), "between or database", _ALL),
+    Fault("kill -9 of the driver between two steps", (_KILLS,), "between or database"),
     Fault(
         "kill -9 of driver and workers, Keras trainings, whole program",
         ("tests/faults/test_real_kills.py",),
-        marks=_ALL,
     ),
     Fault(
         "kill -9 of a worker in mid-trial",
         ("tests/faults/test_killed_workers.py",),
-        marks=_ALL,
     ),
     Fault(
         "trials that raise, hang, diverge, crash, outgrow their memory",
@@ -75,7 +72,6 @@ FAULTS = [
         "MLflow away, hanging or killed",
         ("tests/faults/test_outage.py",),
         "not (deleted or removed or empty)",
-        marks=_ALL,
     ),
     Fault(
         "runs, experiment or database of MLflow deleted in mid-study",
@@ -126,7 +122,7 @@ FAULTS = [
         ("tests/data/test_load.py", "tests/faults/test_bad_data.py"),
         "refuse or bad_data",
     ),
-    Fault("secrets in logs, runs, files and errors", ("tests/faults/test_secrets.py",), marks=_ALL),
+    Fault("secrets in logs, runs, files and errors", ("tests/faults/test_secrets.py",)),
     Fault("models in MLflow that were changed, or bring code", ("tests/registry/test_trust.py",)),
     Fault(
         "commands that are told a store, and look in another", ("tests/registry/test_option.py",)
@@ -173,8 +169,7 @@ def _count(fault: Fault) -> tuple[int, int]:
     """Return the numbers of cases and losses of one kind of fault."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        chosen = {"-k": fault.names, "-m": fault.marks}
-        options = [each for option, text in chosen.items() if text for each in (option, text)]
+        options = ["-m", fault.marks, *(["-k", fault.names] if fault.names else [])]
         options += ["-q", f"--junitxml={report}"]
         command = [sys.executable, "-m", "pytest", *options, *fault.files]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
