@@ -35,7 +35,7 @@ ROOMS: dict[str, set[str]] = {
     "fused": {"training", "measure", "data", "factories", "journal", "private", "core"},
     "training": {"package", "measure", "data", "factories"}
     | {"journal", "study", "private", "core"},
-    "package": {"data", "factories", "journal", "core"},
+    "package": {"data", "factories", "journal", "private", "core"},
     "measure": {"data", "private", "core"},
     "data": {"factories", "journal", "study", "core"},
     "factories": {"study", "core"},

@@ -132,10 +132,19 @@ def _times(raw: Raw, column: pd.Series[Any], spec: DataSpec) -> pd.Series[Any]:
             return dates.instants(column.rename(name), form)
     except DataError as error:
         raise raw.error(f"{_key(spec)}: {error}") from None
+    whole = _whole(column)
+    if whole is not None:
+        return whole
     raise raw.error(
         f"{_key(spec)}: {name!r} has no order in time, as in {str(column.iloc[0])!r}: give numbers "
         "or dates, such as 2026-01-31"
     )
+
+
+def _whole(column: pd.Series[Any]) -> pd.Series[Any] | None:
+    """Return whole numbers that were kept as text, such as nanoseconds, for all their digits."""
+    cells = column.astype(str).str.strip()
+    return cells.map(int) if cells.str.fullmatch(r"0|-?[1-9]\d*").all() else None
 
 
 def _check_months(raw: Raw, column: pd.Series[Any], spec: DataSpec) -> None:

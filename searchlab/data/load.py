@@ -125,7 +125,7 @@ def _columns(raw: Raw, spec: DataSpec) -> Columns | None:
     if isinstance(raw.X, np.ndarray):
         return None
     try:
-        return check_columns(raw.X.rename(columns=str), spec.kinds)
+        return check_columns(raw.X.rename(columns=str), spec.kinds, raw.texts)
     except DataError as error:
         raise raw.error(str(error)) from None
 

@@ -51,13 +51,27 @@ def load_keras(
                 file, custom_objects=code.objects, compile=compiled, safe_mode=True
             )
     except Exception as error:  # a user's class can raise anything
-        why = " ".join(f"{type(error).__name__}: {error}".split())[:400]
         raise PackageError(
-            f"{file}: the model cannot be loaded ({why}); it was made with keras "
-            f"{manifest.versions.get('keras')}; a custom class needs a get_config from which Keras "
-            "can rebuild it"
+            f"{file}: the model cannot be loaded: {_why(error, manifest)}"
         ) from error
     return model, code
+
+
+def _why(error: Exception, manifest: Manifest) -> str:
+    """Return why Keras cannot load a model, and the remedy."""
+    from searchlab.private.keras import innermost, tells_of_lambda
+
+    why = innermost(" ".join(str(error).split()))
+    if tells_of_lambda(why):
+        return (
+            "Keras loads no lambda from a file, so give the function a name (def), and run the "
+            "study again under another name"
+        )
+    return (
+        f"{type(error).__name__}: {why[:400]}; it was made with keras "
+        f"{manifest.versions.get('keras')}; a custom class needs a get_config from which Keras can "
+        "rebuild it"
+    )
 
 
 class PackagedCode:

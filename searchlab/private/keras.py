@@ -155,3 +155,26 @@ def without_advice(message: str) -> str:
     Without it: the message is longer, and gives advice that does not hold here.
     """
     return message.partition(" Please implement")[0]
+
+
+def innermost(message: str) -> str:
+    """Return the last of the messages that Keras nests in the one on a model it cannot load.
+
+    Touches: the words "Exception encountered:" and "config={" of such messages, seen in Keras
+        3.15.1.
+    Public: the error has nothing but its text.
+    Without it: the message is the model's whole configuration, and the reason is cut off.
+    """
+    last = message.rpartition("Exception encountered: ")[2]
+    return last.partition(" config={")[0]
+
+
+def tells_of_lambda(message: str) -> bool:
+    """Tell whether Keras cannot load a model because of a lambda, or of code in its place.
+
+    Touches: the name of the layer `Lambda`, and the key of a function's compiled code, in such
+        messages, seen in Keras 3.15.1.
+    Public: the error has nothing but its text.
+    Without it: the message has no remedy.
+    """
+    return "lambda" in message.lower() or "{'value': ['4w" in message

@@ -53,6 +53,10 @@ _LISTS = {
     "n_grams": "[1, 2]",
     "warm_start": "[houses]",
 }
+_LONE = {  # keys that take one text, with what it names
+    "target": "one column (a study has one target, and its models one output)",
+    **dict.fromkeys(("id", "weight", "groups", "column", "stratify"), "one column"),
+}
 _GROUPS = {
     "data": "{dataset: digits}",
     "split": "{by: time, column: when}",
@@ -107,6 +111,8 @@ def message_of(detail: ErrorDetails, keys: Sequence[str]) -> str:
         message = detail["msg"]
         return f"{message[:1].lower()}{message[1:]}, got {shown(value)}"
     text = _MESSAGES[kind].format(**examples, **context)
+    if kind == "string_type" and isinstance(value, list) and last in _LONE:
+        text = f"must be the name of {_LONE[last]}"
     return f"{text}, got {shown(value)}{_hint(kind, value, context)}"
 
 

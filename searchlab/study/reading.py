@@ -20,7 +20,8 @@ class ReadingSpec(Part):
     """The way that a file writes a table; what is left out is found out by looking.
 
     Attributes:
-        separator: the mark between the cells of a text file, such as ";" or a tab.
+        separator: the mark between the cells of a text file, such as ";" or a tab; " " for
+            any number of spaces.
         decimal: the decimal mark of all columns, or of some by their name.
         thousands: the mark between groups of three digits; "" for none.
         encoding: the encoding of a text file, by Python's name; UTF-8, UTF-16 with a byte order

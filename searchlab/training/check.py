@@ -80,6 +80,7 @@ def _try(function: Any, spec: StudySpec, data: PreparedData) -> None:
         raise ModelError(f"{name} returned {type(model).__name__}, not a Keras model{hint}")
     if not model.compiled:
         raise ModelError(f"{name} returned a model that is not compiled: call model.compile in it")
+    _check_inputs(name, model)
     rows = data.unseen("train", slice(_ROWS))
     check_embeddings(name, model, data)
     with _blaming(name, data):
@@ -93,6 +94,16 @@ def _try(function: Any, spec: StudySpec, data: PreparedData) -> None:
         model.train_on_batch(model_input(rows.x), form.array(np.asarray(rows.t)))
     _check_metrics(name, list(metrics), spec)
     _check_saved(name, model)
+
+
+def _check_inputs(name: str, model: Any) -> None:
+    """Reject a model that wants parts of the features as inputs of their own."""
+    inputs = len(getattr(model, "inputs", None) or ())
+    if inputs > 1:
+        raise ModelError(
+            f"{name} returned a model with {inputs} inputs: give it one, which has all features, "
+            "and take parts of it within the model, as in x[:, :5]"
+        )
 
 
 def _check_own_ways(name: str, model: Any, data: PreparedData) -> None:
@@ -210,7 +221,10 @@ def _check_loss(name: str, loss: str, predicted: Any, data: PreparedData) -> Non
     task = data.summary.task
     fitting = _FITTING[task]
     if isinstance(predicted, dict | list | tuple):
-        raise ModelError(f"{name} returned a model with {len(predicted)} outputs: give it one")
+        raise ModelError(
+            f"{name} returned a model with {len(predicted)} outputs: give it one, as "
+            "a study has one target"
+        )
     units = predicted.shape[-1]
     crossentropy = "crossentropy" in loss
     if task == "regression" and crossentropy:

@@ -56,6 +56,24 @@ def series(rows: int = 100, **columns: Any) -> pd.DataFrame:
 # ---- by time
 
 
+def test_a_lone_column_of_times_can_be_learned_from_by_name(tmp_path: Path) -> None:
+    """A series of times and values has no features, which is told with the key to give."""
+    frame = pd.DataFrame({"when": pd.date_range("2024", periods=50), "y": np.arange(50) / 7})
+    keys = {"split": {"by": "time", "column": "when"}}
+    with pytest.raises(DataError, match="drop fewer, or name 'when' in data"):
+        divided(tmp_path, frame, study(**keys))
+    divided(tmp_path, frame, study(**keys, features=["when"]))
+
+
+@pytest.mark.parametrize("first", [1_700_000_000_000_000_000, 10**19])
+def test_times_keep_all_digits_of_nanoseconds(first: int, tmp_path: Path) -> None:
+    """Times that are equal as floats are in order, and shuffled rows are divided by them."""
+    order = np.random.default_rng(1).permutation(100)
+    frame = series().assign(when=[first + 3 * int(each) for each in order])
+    found = divided(tmp_path, frame, study(split={"by": "time", "column": "when"}))
+    np.testing.assert_array_equal(np.sort(order[found.test]), np.arange(80, 100))
+
+
 @pytest.mark.parametrize("gap", [0, 3])
 @pytest.mark.parametrize("how", ["number", "date", "text", "file"])
 def test_time_divides_like_a_plain_script(tmp_path: Path, gap: int, how: str) -> None:

@@ -63,6 +63,7 @@ def prepared(base: Path, spec: StudySpec, table: pd.DataFrame | None = None) -> 
         (", weight: y", "", 2, "data.weight: is 'y', which is also the target: leave one"),
         (", weight: a, drop: [a]", "", 2, "data.weight: is 'a', which is also in drop: leave one"),
         (", weight: 3", "", 2, "data.weight: must be text, got 3"),
+        (", weight: [a]", "", 2, 'data.weight: must be the name of one column, got ["a"]'),
         ("", ", class_weight: balance", 5, "training.class_weight: must be balanced, or the"),
         ("", ", class_weight: {}", 5, "training.class_weight: must be balanced, or the classes'"),
         ("", ", class_weight: [1, 2]", 5, "training.class_weight: must be balanced, or the"),

@@ -193,6 +193,7 @@ def test_factories_as_people_write_them_pass(data, reference, dataset):
         ("crossentropy", "diabetes", "does not fit a continuous target: use 'mse'"),
         ("two_numbers", "diabetes", "2 units, but the target is one number a row"),
         ("two_outputs", "iris", "a model with 2 outputs: give it one"),
+        ("two_inputs", "iris", "a model with 2 inputs: give it one, which has all features"),
         ("wrong_shape", "iris", "cannot be trained on rows of shape (4,)"),
         ("buggy", "iris", "AttributeError"),
         ("unsavable", "iris", "a model that Keras cannot save (NotImplementedError: "),

@@ -115,6 +115,13 @@ def two_outputs(n_hidden, n_neurons, learning_rate, input_shape):
     return model
 
 
+def two_inputs(n_hidden, n_neurons, learning_rate):
+    wide, deep = keras.Input((2,), name="wide"), keras.Input((4,), name="deep")
+    model = keras.Model([wide, deep], layers.Dense(3)(layers.concatenate([wide, deep])))
+    model.compile(loss="sparse_categorical_crossentropy", optimizer="sgd")
+    return model
+
+
 def wrong_shape(n_hidden, n_neurons, learning_rate):
     model = keras.Sequential([keras.Input((99,)), layers.Dense(3, "softmax")])
     model.compile(loss="sparse_categorical_crossentropy", optimizer="sgd")

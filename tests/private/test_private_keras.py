@@ -1,5 +1,6 @@
 """Canaries: searchlab's touches of Keras' private parts work and are still needed."""
 
+import json
 import threading
 
 import numpy as np
@@ -216,3 +217,34 @@ def test_without_advice():
     message = " ".join(str(caught.value).split())
     assert message.startswith(private.without_advice(message))
     assert len(private.without_advice(message)) < len(message)
+
+
+@pytest.mark.parametrize(
+    ("activation", "told"), [(lambda x: x * 2, True), ("nothing_of_the_kind", False)]
+)
+def test_innermost_and_tells_of_lambda(activation, told):
+    """Of a model that Keras cannot load, the last reason is left, and a lambda is recognised."""
+    import keras
+
+    dense = keras.layers.Dense(1, activation=activation if told else "relu")
+    model = keras.Sequential([keras.Input((2,)), dense])
+    saved = json.loads(json.dumps(keras.saving.serialize_keras_object(model)))
+    if not told:
+        saved["config"]["layers"][1]["config"]["activation"] = activation
+    with pytest.raises((TypeError, ValueError)) as caught:
+        keras.saving.deserialize_keras_object(saved)
+    message = " ".join(str(caught.value).split())
+    reason = private.innermost(message)
+    assert reason.startswith("Could not interpret activation function identifier: ")
+    assert private.tells_of_lambda(reason) == told
+
+
+def test_tells_of_lambda_of_a_layer():
+    """A Lambda layer is refused in safe mode with its name."""
+    import keras
+
+    layer = keras.layers.Lambda(lambda x: x * 2)
+    saved = keras.saving.serialize_keras_object(layer)
+    with pytest.raises((TypeError, ValueError)) as caught:
+        keras.saving.deserialize_keras_object(saved, safe_mode=True)
+    assert private.tells_of_lambda(private.innermost(" ".join(str(caught.value).split())))

@@ -347,11 +347,13 @@ def test_a_registry_that_will_never_take_it_holds_nothing_up(uri, studies, light
 
 
 def test_a_model_that_is_only_files_gets_no_version(uri, studies, light, monkeypatch):
-    """A model that a fresh process cannot load is never registered."""
-    log_with(monkeypatch, lambda file: LoggedModel(problem="ValueError: no"))
+    """A model that a fresh process cannot load is never registered, which is told with why."""
+    log_with(monkeypatch, lambda file: LoggedModel(problem="a.keras: cannot be loaded as no"))
     home = studies(uri, "first")
     assert registered(home)[0] == ""
-    assert "kept as files" in registered(home)[2]
+    assert registered(home)[2] == (
+        "a.keras: cannot be loaded as no (its files are kept with the study's run)"
+    )
     assert MlflowClient(uri).search_registered_models() == []
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from searchlab.core.progress import counted
-from searchlab.data.columns.kinds import Kind, decide, wanted_kind
+from searchlab.data.columns.kinds import Decision, Kind, decide, wanted_kind
 from searchlab.data.columns.tidy import tidy
 
 
@@ -31,18 +32,19 @@ class Columns:
     why: Mapping[str, str]
 
 
-def check_columns(frame: pd.DataFrame, wanted: Mapping[str, str]) -> Columns:
+def check_columns(frame: pd.DataFrame, wanted: Mapping[str, str], texts: str = "") -> Columns:
     """Decide the kinds of columns and convert them.
 
     Args:
         frame: the features as read; the index has the row numbers that users know.
         wanted: the kinds that the study gives columns, by name or pattern.
+        texts: why the others are text; "" if their values tell.
 
     Raises:
         DataError: with the column, the row if there is one, and the remedy.
     """
     names = counted(list(map(str, frame)), "understanding the columns:")
-    found = {name: decide(name, frame[name], wanted_kind(name, wanted)) for name in names}
+    found = {name: _decided(name, frame[name], wanted, texts) for name in names}
     kinds = {name: each.kind for name, each in found.items()}
     forms = {name: each.form for name, each in found.items() if each.kind == "date"}
     numbers = (name for name, kind in kinds.items() if kind == "number")
@@ -53,3 +55,8 @@ def check_columns(frame: pd.DataFrame, wanted: Mapping[str, str]) -> Columns:
         whole=frozenset(name for name in numbers if pd.api.types.is_integer_dtype(frame[name])),
         why={name: each.why for name, each in found.items()},
     )
+
+
+def _decided(name: str, column: pd.Series[Any], wanted: Mapping[str, str], texts: str) -> Decision:
+    kind = wanted_kind(name, wanted)
+    return Decision("text", texts) if texts and kind is None else decide(name, column, kind)

@@ -17,7 +17,9 @@ import pandas as pd
 from searchlab.core.arrays import Array
 from searchlab.errors import DataError
 
-ISO, SECONDS, MILLISECONDS, STAMPS = "ISO 8601", "epoch seconds", "epoch milliseconds", "timestamps"
+ISO, STAMPS = "ISO 8601", "timestamps"
+SECONDS, MILLISECONDS = "epoch seconds", "epoch milliseconds"
+MICROSECONDS, NANOSECONDS = "epoch microseconds", "epoch nanoseconds"
 """Forms without a format: text as 2015-01-03T10:00:00Z, numbers since 1970 in UTC, and a type."""
 
 _MISTAKES = 10  # at most one value in so many that is not of the form is taken for a mistake
@@ -34,12 +36,16 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 _CERTAIN = 10  # distinct values; so many do not look like dates by chance
-_EPOCHS = {SECONDS: 1, MILLISECONDS: 1000}
+_EPOCHS = {SECONDS: 1, MILLISECONDS: 10**3, MICROSECONDS: 10**6, NANOSECONDS: 10**9}
 _EARLIEST, _LATEST = 631_152_000, 4_102_444_800  # 1990 and 2100, in seconds since 1970
 
 
 class AmbiguousError(DataError):
     """Dates in which day and month cannot be told apart."""
+
+
+class MixedError(DataError):
+    """Dates among other text, or of several forms."""
 
 
 def recognise(values: pd.Series[Any], name: str) -> str | None:
@@ -51,7 +57,9 @@ def recognise(values: pd.Series[Any], name: str) -> str | None:
 
     Raises:
         AmbiguousError: if they are dates whose day and month cannot be told apart.
-        DataError: if nearly all are dates of one form; names the row of one that is not.
+        MixedError: if most are dates of one form, or all are of several; names the row of one
+            that is not of this form.
+        DataError: if nearly all are dates of one form; likewise.
     """
     if is_stamps(values):
         times = values.dtype == object and isinstance(values.iloc[0], datetime.time)
@@ -275,10 +283,9 @@ def _check_some(text: pd.Series[Any], form: str, wrong: int) -> None:
         read(text, form)  # names the first row that is wrong
     if 2 * wrong < len(text):
         position = int(np.flatnonzero(_attempt(text, form)[1])[0])
-        raise DataError(
+        raise MixedError(
             f"row {text.index[position]}: column {text.name!r} holds dates of the form {form} in "
-            f"{len(text) - wrong} rows, but here {text.iloc[position]!r}: correct it, or say "
-            f"what it is, as in kinds: {{{text.name}: category}}"
+            f"{len(text) - wrong} rows, but here {text.iloc[position]!r}: correct it"
         )
 
 
@@ -288,10 +295,9 @@ def _check_several(text: pd.Series[Any], masks: dict[str, Array]) -> None:
         return
     first = next(iter(masks))
     position = int(np.flatnonzero(masks[first])[0])
-    raise DataError(
+    raise MixedError(
         f"row {text.index[position]}: column {text.name!r} holds dates of several forms: here "
-        f"{text.iloc[position]!r}, and elsewhere {first}: write all in one form, or say what they "
-        f"are, as in kinds: {{{text.name}: category}}"
+        f"{text.iloc[position]!r}, and elsewhere {first}: write all in one form"
     )
 
 

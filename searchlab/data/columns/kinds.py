@@ -90,7 +90,12 @@ def decide(name: str, column: pd.Series[Any], wanted: str | None = None) -> Deci
     if values.empty:
         raise DataError(f"column {name!r} has no values: add it to data.drop")
     if wanted is None:
-        return _found(name, values)
+        try:
+            return _found(name, values)
+        except dates.MixedError as error:
+            raise DataError(
+                f"{error} (or, if these are no dates, say so: kinds: {{{name}: category}})"
+            ) from None
     if "%" in wanted:
         dates.read(values, wanted)
         return Decision("date", "data.kinds", wanted)
@@ -109,7 +114,10 @@ def kind_of_target(name: str, column: pd.Series[Any]) -> Kind:
     numeric = pd.api.types.is_numeric_dtype(column) and column.dtype.kind != "c"
     if numeric:  # whatever they look like
         return "boolean" if pd.api.types.is_bool_dtype(column) else "number"
-    found = _found(name, column.rename(name)).kind
+    try:
+        found = _found(name, column.rename(name)).kind
+    except dates.MixedError:
+        found = "date"
     if found == "date":
         raise DataError(
             f"column {name!r} holds dates or times: convert it to numbers (such as days since a "

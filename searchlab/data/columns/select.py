@@ -45,7 +45,9 @@ def select_features(names: Sequence[str], roles: Iterable[str], spec: DataSpec) 
     left = [name for name in names if name in chosen]
     left = [name for name in left if wanted_kind(name, spec.kinds) != "ignore"]
     if not left:
-        raise DataError("no columns are left to learn from: drop fewer")
+        timed = spec.set_apart is not None and spec.split is not None and spec.split.by is not None
+        more = f", or name {spec.set_apart!r} in data.features to learn from it" if timed else ""
+        raise DataError(f"no columns are left to learn from: drop fewer{more}")
     return left
 
 

@@ -71,14 +71,15 @@ def scale(view: View) -> Iterator[Finding]:
     """Find quantities far from 0 and 1 that reach a model of the user's own as they are."""
     if view.classes or view.spec.target_transform != "auto" or not view.own:
         return
-    kind, why = needed(view.y)
+    kind, _ = needed(view.y)
     if kind != "none" and not list(decades(view)):
         yield _of_target(
             view,
             "target-scale",
-            f"is far from 0 and 1 ({why}), which networks learn "
-            f"slowly, and a model of your own gets it as it is: write target_transform: {kind} in "
-            f"data, or none to keep it",
+            f"is far from 0 and 1 (mean {number_text(float(view.y.mean()))}, deviation "
+            f"{number_text(float(view.y.std()))}), which networks learn slowly, and a model of "
+            f"your own gets it as it is: write target_transform: {kind} in data, or none to keep "
+            f"it",
         )
 
 

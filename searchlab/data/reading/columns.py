@@ -134,11 +134,12 @@ class Columns:
     def mend(self, frame: pd.DataFrame, *, cells: bool) -> pd.DataFrame:
         """Convert the columns of a typed table that are text and should be numbers.
 
-        Text that is nothing but plain digits stays text: its type says that it is none.
+        Text that is nothing but plain digits stays text, as its type says; but not in Excel, where
+        numbers are often kept as text.
 
         Args:
             frame: the table.
-            cells: whether a column may have cells of several types, as in Excel.
+            cells: whether each cell has a type of its own, as in Excel.
 
         Raises:
             DataError: if columns of numbers hold other words, or can be read in two ways.
@@ -159,7 +160,12 @@ class Columns:
                 continue
             if len(types) > 1 and not cells:
                 continue
-            each = Written(masked(strings(column), self._marks(name)))
+            written = masked(strings(column), self._marks(name))
+            plain = self._plain(name, written) if cells else None
+            if plain is not None:
+                found[name] = plain
+                continue
+            each = Written(written)
             words = [word for word in each.cells.words if word not in MISSING]
             if words or len(types) > 1 or not all(map(_simple, each.cells.numbers)):
                 found[name] = self._written(name, each, None)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import codecs
 import csv
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 
 from searchlab.data.reading.dialect import NAMES
+from searchlab.data.reading.numbers import MARKERS, MISSING
 from searchlab.errors import DataError
 
 _SAMPLE = 1 << 18  # characters that are looked at
-_ROWS = 200  # rows that are looked at
 _LONGEST_CELL = 1 << 24
 _BOMS = {
     codecs.BOM_UTF8: "utf-8",
@@ -20,6 +21,8 @@ _BOMS = {
 }
 _NUMBER = re.compile(r"\s*[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?\s*")
 _TWO = 2
+ROWS = 200
+"""The rows of a file that are looked at."""
 
 
 def decoded(data: bytes, given: str | None, source: str, usual: str = "utf-8") -> tuple[bytes, str]:
@@ -66,7 +69,7 @@ def _checked(data: bytes) -> bytes:
 
 def comment_of(text: bytes) -> str:
     """Return "#" if a file begins with lines of comments, which have it; else ""."""
-    lines = [line for line in text[:_SAMPLE].splitlines()[:_ROWS] if line.strip()]
+    lines = [line for line in text[:_SAMPLE].splitlines()[:ROWS] if line.strip()]
     above = next((n for n, line in enumerate(lines) if not line.startswith(b"#")), 0)
     if above == 0:
         return ""
@@ -118,7 +121,7 @@ def first_rows(text: bytes, separator: str) -> list[list[str]]:
         for row in csv.reader(iter(lines), delimiter=separator):
             if any(cell.strip() for cell in row):
                 rows.append([cell.strip() for cell in row])
-            if len(rows) > _ROWS:
+            if len(rows) > ROWS:
                 break
     except csv.Error:
         return rows
@@ -155,7 +158,7 @@ def separator_of(
         if len(likely) > 1:
             likely = [mark for mark in likely if mark in better] or likely
     if not likely:
-        return expected
+        return " " if usual == " " or _spaced(text, names) else expected
     if usual in likely:
         return usual
     if len(likely) > 1 and _even({mark: found[mark] for mark in likely}):
@@ -164,6 +167,23 @@ def separator_of(
             f"{source}: cells may be separated by {words}: say which, as data.separator"
         )
     return expected if expected in likely else likely[0]
+
+
+def single_spaced(text: bytes) -> bytes:
+    """Return a text with one space in place of each run of them, and none around a line.
+
+    Those within quotation marks stay.
+    """
+    spaces = rb'(?m)("[^"]*")|^[ \t]+|[ \t]+(?=\r?$)|([ \t]+)'
+    return re.sub(spaces, lambda found: found[1] or (b" " if found[2] else b""), text)
+
+
+def _spaced(text: bytes, names: Collection[str]) -> bool:
+    """Tell whether spaces separate cells: all rows have as many, and one row names the columns."""
+    rows = first_rows(single_spaced(text[:_SAMPLE]), " ")
+    if not names or not _even({" ": rows}):
+        return False
+    return set(names) <= set(rows[0]) or set(names) <= set(column_names(len(rows[0])))
 
 
 def _naming(names: Collection[str], found: dict[str, list[list[str]]]) -> list[str]:
@@ -220,6 +240,51 @@ def header_of(rows: Sequence[Sequence[str]], names: Collection[str], source: str
             f"then column_1 to column_{len(rows[0])}), or true"
         )
     return True
+
+
+@contextmanager
+def one_header(
+    rows: Sequence[Sequence[str]], missing: Collection[str | float], source: str
+) -> Iterator[None]:
+    """Say of a table that is refused that it has a second row of names or of units, if it has.
+
+    Args:
+        rows: the first rows, the header included.
+        missing: the cells without a value.
+        source: the file's name in messages.
+
+    Raises:
+        DataError: that of the block, or one that names the row.
+    """
+    try:
+        yield
+    except DataError:
+        second = _second_header(rows, {*map(str, missing), *MISSING, *MARKERS})
+        if second:
+            raise DataError(f"{source}: {second}") from None
+        raise
+
+
+def _second_header(rows: Sequence[Sequence[str]], missing: Collection[str]) -> str:
+    """Describe a second row of names or of units below the header; "" if there is none."""
+    if len(rows) <= _TWO:
+        return ""
+    columns = zip(rows[1], zip(*rows[2:], strict=False), strict=False)
+    tops = [top for top, cells in columns if _numeric(cells, missing)]
+    words = [top for top in tops if top not in missing and not _NUMBER.fullmatch(top)]
+    if len(words) < _TWO or any(map(_NUMBER.fullmatch, tops)):
+        return ""
+    return (
+        f"the row below the names has words ({', '.join(map(repr, words[:3]))}) above numbers, so "
+        "it looks like a second row of names, or of units: leave one row, with a name for each "
+        "column"
+    )
+
+
+def _numeric(cells: Sequence[str], missing: Collection[str]) -> bool:
+    """Return whether most cells are numbers, the first rows of more levels of names aside."""
+    found = [cell for cell in cells if cell not in missing]
+    return _TWO * sum(_NUMBER.fullmatch(cell) is not None for cell in found) > len(found)
 
 
 def column_names(count: int) -> list[str]:

@@ -52,7 +52,7 @@ def read_folder(spec: DataSpec, path: Path, name: str, source: str) -> Raw:
     if files[0].suffix.lower() in PICTURES:
         images = read_pictures(files, source, spec.image_size)
         return Raw(name, source, images, y, target)
-    return Raw(name, source, read_texts(files, source, rows), y, target)
+    return Raw(name, source, read_texts(files, source, rows), y, target, texts="files of text")
 
 
 def files_in(path: Path, source: str) -> list[Path]:

@@ -43,7 +43,7 @@ def from_frame(
     unnamed = [column for column in X if re.fullmatch(r"Unnamed: \d+", str(column))]
     if unnamed:  # usually row numbers that pandas wrote, which a model must not see
         raise DataError(f"{source}: a column has no name: name it, or add {unnamed[0]!r} to drop")
-    used = {*X, *(wanted for wanted, _ in named_columns(spec))}
+    used = {*X, *(wanted for wanted, key in named_columns(spec) if key != "id")}
     aside = frame[[column for column in names if column not in used]]
     y, known = frame[str(spec.target)], others(frame, spec)
     return Raw(name, source, X, y, str(spec.target), aside=aside, dialect=dialect, **known)

@@ -30,6 +30,7 @@ class Raw:
         dialect: how the file writes a table; None if it is no text file.
         split: the column that `data.split` names (n,); None if it names none.
         assigned: the part of each row, or None if the data set says none.
+        texts: why all features are text, such as "files of text"; "" if their values tell.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Raw:
     dialect: Dialect | None = None
     split: pd.Series[Any] | None = None
     assigned: Assignment | None = None
+    texts: str = ""
 
     @property
     def columns(self) -> Iterator[tuple[str, str]]:

@@ -18,7 +18,7 @@ import pyarrow.parquet
 
 from searchlab.core.progress import doing
 from searchlab.data.reading.columns import Columns
-from searchlab.data.reading.detection import column_names
+from searchlab.data.reading.detection import ROWS, column_names, one_header
 from searchlab.data.reading.dialect import Dialect
 from searchlab.data.reading.known import Known
 from searchlab.data.reading.raw import check_names, named
@@ -71,15 +71,19 @@ def read_sheet(path: Path, source: str, known: Known) -> tuple[pd.DataFrame, Dia
                 "data.sheet"
             )
         header = None if keys.header is False else 0
-        frame = file.parse(sheet, header=header, keep_default_na=False, na_values=[""])
-        if header is not None:  # pandas would rename the second of two columns with one name
-            top = file.parse(sheet, header=None, nrows=1, dtype=str, keep_default_na=False)
-            named = [str(cell).strip() for cell in top.to_numpy().ravel() if str(cell).strip()]
-            check_names(named, source)
+        # Else pandas makes a number of the text 02134.
+        frame = file.parse(
+            sheet, header=header, dtype=object, keep_default_na=False, na_values=[""]
+        ).infer_objects()
+        top = file.parse(sheet, header=None, nrows=ROWS, dtype=str, keep_default_na=False)
+    rows = [[str(cell).strip() for cell in row] for row in top.to_numpy()]
     if header is None:
         frame.columns = pd.Index(column_names(frame.shape[1]))
     frame = _counted(frame, 1 if header is None else 2)
-    return worded(frame.dropna(how="all"), source, known, cells=True)
+    with one_header([] if header is None else rows, keys.missing, source):
+        if header is not None:  # pandas has renamed the second of two columns with one name
+            check_names([cell for cell in rows[0] if cell], source)
+        return worded(frame.dropna(how="all"), source, known, cells=True)
 
 
 def read_query(query: str, variable: str) -> pd.DataFrame:

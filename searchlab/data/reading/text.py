@@ -9,6 +9,7 @@ import re
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -61,6 +62,8 @@ def read_text(
     if separator is None:
         usual = None if known.numbers is None else known.dialect.separator
         separator = detection.separator_of(text, expected, known.names, source, usual)
+    if separator == " ":
+        text = detection.single_spaced(text)
     rows = detection.first_rows(text, separator)
     if not rows:
         raise DataError(f"{source}: row 1 is empty: it must name the columns")
@@ -68,8 +71,10 @@ def read_text(
     if header is None:  # a file like one without names has none either, unless it has them
         named = known.dialect.header or bool(set(known.names) & set(rows[0]))
         header = named and detection.header_of(rows, known.names, source)
-    names = _names(rows[0], source) if header else detection.column_names(len(rows[0]))
     columns = Columns(known)
+    one_header = partial(detection.one_header, rows if header else [], keys.missing, source)
+    with one_header():
+        names = _names(rows[0], source) if header else detection.column_names(len(rows[0]))
     types = columns.types(names, rows[header:])
     above = detection.above(text, separator) + header
     layout = _Layout(separator, above, _nulls(known), source)
@@ -80,10 +85,11 @@ def read_text(
         table, numbers = pa.table({name: pa.array([], pa.string()) for name in names}), _NONE
     del text
     columns.index = pd.Index(numbers)
-    try:
-        frame = columns.convert(table)
-    except DataError as error:
-        raise DataError(f"{source}: {error}") from None
+    with one_header():
+        try:
+            frame = columns.convert(table)
+        except DataError as error:
+            raise DataError(f"{source}: {error}") from None
     del table
     pa.default_memory_pool().release_unused()
     found = Dialect(

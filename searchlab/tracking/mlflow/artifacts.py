@@ -15,7 +15,7 @@ from searchlab.journal.record import StudyRecord
 from searchlab.private.mlflow import table_tags
 from searchlab.tracking.mlflow.log_model import ModelFile, ModelLogger
 from searchlab.tracking.mlflow.projection import Batch
-from searchlab.tracking.mlflow.register import register
+from searchlab.tracking.mlflow.register import MODEL_PROBLEM, register
 from searchlab.tracking.mlflow.seal import seal
 from searchlab.tracking.mlflow.state import State
 from searchlab.tracking.mlflow.table import as_csv, as_json, trials_table
@@ -145,6 +145,6 @@ def _tell_problem(client: MlflowClient, run_id: str, problem: str, package: Path
     """Keep a model that a fresh process cannot load as plain files, and tag the reason."""
     if problem:
         client.log_artifacts(run_id, str(package), "model_files")
-        log_values(client, run_id, tags={"searchlab.model_error": problem, **seal(package)})
-    elif "searchlab.model_error" in client.get_run(run_id).data.tags:
-        client.delete_tag(run_id, "searchlab.model_error")
+        log_values(client, run_id, tags={MODEL_PROBLEM: problem, **seal(package)})
+    elif MODEL_PROBLEM in client.get_run(run_id).data.tags:
+        client.delete_tag(run_id, MODEL_PROBLEM)

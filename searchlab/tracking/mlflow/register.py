@@ -20,6 +20,9 @@ from searchlab.tracking.mlflow.seal import seal_of
 from searchlab.tracking.mlflow.state import State
 from searchlab.tracking.mlflow.values import log_values
 
+MODEL_PROBLEM = f"{PREFIX}model_error"
+"""The tag of a study's run that says why a fresh process cannot load its model."""
+
 _PROBLEM = f"{PREFIX}registry_error"
 _DESCRIPTION = (
     "Keras models that searchlab has found. `champion` is the one with the best confirmed score "
@@ -66,7 +69,8 @@ def register(client: MlflowClient, state: State, record: StudyRecord) -> Registr
 
 def _try(client: MlflowClient, name: str, state: State, record: StudyRecord) -> Registration:
     if not state.model_id:
-        reason = "a fresh process cannot load its model, which is kept as files of the study's run"
+        problem = client.get_run(state.run_id).data.tags.get(MODEL_PROBLEM, "it cannot be loaded")
+        reason = f"{problem} (its files are kept with the study's run)"
         return Registration(name, "", None, reason)
     try:
         return _registered(client, name, state, record)

@@ -37,6 +37,8 @@ FORMS: dict[str, tuple[Any, str]] = {
     "compact": (DAYS.strftime("%Y%m%d"), "%Y%m%d"),
     "seconds": (DAYS.astype("datetime64[s]").astype("int64"), dates.SECONDS),
     "milliseconds": (DAYS.astype("datetime64[ms]").astype("int64"), dates.MILLISECONDS),
+    "microseconds": (DAYS.astype("datetime64[us]").astype("int64"), dates.MICROSECONDS),
+    "nanoseconds": (DAYS.astype("datetime64[ns]").astype("int64"), dates.NANOSECONDS),
 }
 
 
@@ -231,6 +233,22 @@ def test_dates_of_several_forms_are_no_categories(forms: tuple[str, ...]) -> Non
     column = pd.Series(values, index=range(2, 62), name="when")
     with pytest.raises(DataError, match=r"row \d+: column 'when' holds dates of several forms"):
         dates.recognise(column, "when")
+
+
+@pytest.mark.parametrize("words", ["soon", "13.01.2015"])
+def test_a_remedy_fits_the_role_of_dates_with_others_among_them(words: str, tmp_path: Path) -> None:
+    """A feature may be a category; a column of times and a target may not."""
+    values = np.where(np.arange(60) % 4, DAYS[:60].strftime("%Y-%m-%d"), words)
+    frame = pd.DataFrame({"when": values, "x": np.arange(60) % 9, "y": np.arange(60) / 7})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    feature = DataSpec(path="t.csv", target="y")
+    times = DataSpec(path="t.csv", target="y", split={"by": "time", "column": "when"})
+    with pytest.raises(DataError, match=r"if these are no dates, say so: kinds: \{when: category"):
+        load(feature, tmp_path)
+    with pytest.raises(DataError, match=r"data\.split\.column: row 2: .* (correct it|one form)$"):
+        load(times, tmp_path)
+    with pytest.raises(DataError, match="'when' holds dates or times: convert it to numbers"):
+        load(DataSpec(path="t.csv", target="when"), tmp_path)
 
 
 def test_a_later_row_of_another_form_is_refused(tmp_path: Path) -> None:

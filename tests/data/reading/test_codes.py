@@ -137,6 +137,22 @@ def test_a_code_in_one_file_is_a_code_in_all(tmp_path: Path) -> None:
     assert set(table.X["zip"]) == {"02134", "90210", "10001"}
 
 
+def test_codes_in_excel_keep_their_zeros(tmp_path: Path) -> None:
+    """Codes stay text where some are numbers, in new rows too; numbers kept as text are numbers."""
+    columns = {"zip": ["02134", 90210], "n": ["1", "2.5"], "m": [1, "3.5"]}
+    frame = pd.DataFrame({name: values * 20 for name, values in columns.items()}, dtype=object)
+    frame.assign(y=np.arange(40) / 7).to_excel(tmp_path / "t.xlsx", index=False)
+    spec = DataSpec(path="t.xlsx", target="y")
+    table = load(spec, tmp_path)
+    assert table.kinds == {"zip": "category", "n": "number", "m": "number"}
+    assert table.X.iloc[:2].to_numpy().tolist() == [["02134", 1.0, 1.0], ["90210", 2.5, 3.5]]
+    schema = RowSchema.of(table, spec, "regression", ())
+    frame.to_excel(tmp_path / "new.xlsx", index=False)
+    rows = as_rows(read_input(tmp_path / "new.xlsx", schema).rows, schema)
+    new = tidy(pd.DataFrame(rows), schema.kinds, schema.forms)
+    assert new.to_numpy().tolist() == table.X.to_numpy().tolist()
+
+
 def test_long_whole_numbers_of_typed_tables_are_codes_too(tmp_path: Path) -> None:
     """Integers that float64 makes equal stay apart as features, in new rows as well."""
     numbers = [10**18 + n % 4 for n in range(ROWS)]

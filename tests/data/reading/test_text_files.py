@@ -140,6 +140,21 @@ def test_cells_are_numbers_rather_than_parts_of_them() -> None:
     assert read("a;b,c;d\n1;2,5;3\n4;5,5;6\n")["b,c"].tolist() == [2.5, 5.5]
 
 
+@pytest.mark.parametrize("keys", [{}, {"separator": " "}])
+def test_cells_may_be_separated_by_any_number_of_spaces(
+    keys: dict[str, str], tmp_path: Path
+) -> None:
+    """Columns that are aligned by spaces are cells, and text in quotation marks is one."""
+    rows = [f'{n:4}   {n / 8:.3f}  {n % 3}  "car  {n % 2}"  ' for n in range(40)]
+    (tmp_path / "t.txt").write_text("\n".join(["  a b  y    name", *rows]))
+    table = load(DataSpec(path="t.txt", target="b", **keys), tmp_path)
+    assert table.y.tolist() == [n / 8 for n in range(40)]
+    assert table.X.iloc[3].tolist() == [3.0, 0.0, "car  1"]
+    (tmp_path / "t.txt").write_text("\n".join(rows))
+    bare = load(DataSpec(path="t.txt", target="column_2", **keys), tmp_path)
+    assert bare.y.tolist() == table.y.tolist()
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 def test_encodings_are_recognised(encoding: str) -> None:
     """UTF-8, UTF-16 by its mark and Windows' code page give the same text."""
@@ -256,6 +271,31 @@ def test_codes_keep_their_zeros() -> None:
 
 
 # ---- rows
+
+
+UNITS = [["t", "x", "y"], ["s", "", "kg"], *([n, n + 0.5, n / 7] for n in range(20))]
+LEVELS = [["", "y", "y"], ["", "mean", "std"], ["g", "", ""], ["a", 1.5, 2.5], ["b", 3.5, 4.5]]
+
+
+@pytest.mark.parametrize("rows", [UNITS, LEVELS])
+@pytest.mark.parametrize("ending", ["csv", "xlsx"])
+def test_a_second_row_of_names_is_refused_as_such(
+    rows: list[list[Any]], ending: str, tmp_path: Path
+) -> None:
+    """Units below the names, and a pandas table of two levels, are no mistyped numbers."""
+    frame, path = pd.DataFrame(rows), tmp_path / f"t.{ending}"
+    write = frame.to_csv if ending == "csv" else frame.to_excel
+    write(path, index=False, header=False)
+    with pytest.raises(DataError, match="looks like a second row of names, or of units: leave one"):
+        load(DataSpec(path=path.name, target="y"), tmp_path)
+
+
+def test_words_in_the_first_row_of_data_may_be_mistakes() -> None:
+    """One word, or two beside numbers, are told as words among numbers; missing marks are none."""
+    rows = "".join(f"{n},{n},{n}\n" for n in range(20))
+    with pytest.raises(DataError, match="row 2: column 'a' holds numbers, but here 'x'"):
+        read(f"a,b,c\nx,y,1\n{rows}")
+    assert read(f"a,b,c\n?,-,\n{rows}").isna().sum().tolist() == [1, 1, 1]
 
 
 @pytest.mark.parametrize("packed", ["t.csv.gz", "t.csv.zip", "t.zip", "t.csv.bz2", "t.csv.xz"])
