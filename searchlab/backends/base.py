@@ -18,6 +18,13 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
+    def problem(self, space: SearchSpace) -> str | None:  # noqa: ARG002 - most take any
+        """Return why a search with these options cannot take a space, or None if it can.
+
+        A library that makes a list or a tree of all points has to have a bound for them here.
+        """
+        return None
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -95,8 +102,6 @@ class Backend(Protocol):
     machine, as a study's trials must not. Options may change it, so read it from the instance."""
     needs_trials: ClassVar[bool]
     """Whether `search.trials` must be given."""
-    most_points: ClassVar[int | None]
-    """The most points of a finite space that the library can count; None for no limit."""
     tries_known: ClassVar[bool]
     """Whether it begins by trying the best of `Problem.known` again. How many must not depend on
     `Problem.trials`, which may be raised. Other backends treat all of `known` as trials of their

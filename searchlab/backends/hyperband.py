@@ -101,7 +101,6 @@ class HyperbandBackend:
     resumes_weights: ClassVar[bool] = True
     at_once: int | None = None  # promotions wait for a whole rung, all else is drawn blindly
     needs_trials: ClassVar[bool] = False
-    most_points: ClassVar[int | None] = None
     tries_known: ClassVar[bool] = True
 
     def __init__(self, problem: base.Problem) -> None:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import field_validator
 
 from searchlab.backends import base, optuna_state
-from searchlab.core.domains import Choice, Domain, Int, Scalar
+from searchlab.core.domains import MOST_STEPS, Choice, Domain, Int, Scalar
 from searchlab.core.nearest import nearest
 from searchlab.core.optuna_trial import optuna_trial
+from searchlab.core.space import SearchSpace
 from searchlab.core.trial import Decision, Outcome, Report, Suggestion, TrialState
 from searchlab.errors import InputError, MissingPackageError
 from searchlab.private.optuna import ends_search, without_remarks
@@ -76,6 +77,11 @@ class OptunaOptions(base.Options):
     sampler: _NameOrGroup = "tpe"
     pruner: _NameOrGroup = "median"
 
+    def problem(self, space: SearchSpace) -> str | None:
+        """Return why the sampler cannot take a space."""
+        sampler = self.sampler if isinstance(self.sampler, str) else self.sampler.get("name")
+        return _brute_force_problem(space) if sampler == "brute_force" else None
+
     @field_validator("sampler")
     @classmethod
     def _check_sampler(cls, value: str | dict[str, Any]) -> str | dict[str, Any]:
@@ -87,6 +93,19 @@ class OptunaOptions(base.Options):
     def _check_pruner(cls, value: str | dict[str, Any]) -> str | dict[str, Any]:
         _check("pruner", value)
         return value
+
+
+def _brute_force_problem(space: SearchSpace) -> str | None:
+    """Return why a space has not all of its points tried: Optuna makes a tree of them."""
+    endless = [name for name, domain in space if domain.count is None]
+    if endless:
+        return f"has {endless[0]} without a step, so brute_force cannot try all points: give it one"
+    if (points := space.count or 0) > MOST_STEPS:
+        return (
+            f"has {points:,} points, and brute_force tries at most {MOST_STEPS:,}: give a range a "
+            "larger step, or use another sampler"
+        )
+    return None
 
 
 class OptunaBackend:
@@ -106,7 +125,6 @@ class OptunaBackend:
     by one; with 64 it is a random search, and nothing is pruned. None for samplers and pruners that
     do not learn from other trials."""
     needs_trials: ClassVar[bool] = False
-    most_points: ClassVar[int | None] = None
     tries_known: ClassVar[bool] = False
 
     def __init__(self, problem: base.Problem) -> None:

@@ -28,6 +28,19 @@ _AHEAD = 2
 class RandomizedOptions(base.Options):
     """The options of randomized search: none."""
 
+    def problem(self, space: SearchSpace) -> str | None:
+        """Return whether a grid has more points than scikit-learn counts.
+
+        A space with a range of whole numbers in their logarithm is no grid to it.
+        """
+        grid = not any(isinstance(domain, Int) and domain.log for _, domain in space)
+        if grid and (points := space.count) is not None and points > sys.maxsize:
+            return (
+                f"has {points:.3g} points, and randomized search counts to {sys.maxsize:.3g}: give "
+                "a range of whole numbers log: true or a larger step, or use another backend"
+            )
+        return None
+
 
 class RandomizedBackend:
     """A random search by `sklearn.model_selection.RandomizedSearchCV`.
@@ -46,7 +59,6 @@ class RandomizedBackend:
     resumes_weights: ClassVar[bool] = False
     at_once: int | None = None  # all candidates are drawn before the first outcome
     needs_trials: ClassVar[bool] = True
-    most_points: ClassVar[int | None] = sys.maxsize
     tries_known: ClassVar[bool] = True
 
     def __init__(self, problem: base.Problem) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 from pydantic import ValidationError
 
 from searchlab.backends.base import Backend
-from searchlab.core.domains import Int
 from searchlab.data.catalog import DATASETS, file_problems
 from searchlab.engine.plugins import (
     BACKEND,
@@ -76,14 +75,15 @@ def _backend_problems(spec: StudySpec, found: type[Backend]) -> Iterator[tuple[s
         yield "search", "nothing ends this study: add trials: 30, or seconds: 600"
     if not found.sets_epochs:
         yield from _small_space(spec)
-    if found.most_points is not None:
-        yield from _large_space(spec, found.most_points)
     try:
-        found.Options.model_validate(spec.search.options)
+        options = found.Options.model_validate(spec.search.options)
     except ValidationError as error:
         for detail in error.errors(include_url=False):
             places = [str(place) for place in detail["loc"] if not str(place).startswith("<")]
             yield ".".join(["search.options", *places]), _option_message(detail, found)
+    else:
+        if (problem := options.problem(spec.search_space)) is not None:
+            yield "space", problem
 
 
 def _small_space(spec: StudySpec) -> Iterator[tuple[str, str]]:
@@ -95,18 +95,6 @@ def _small_space(spec: StudySpec) -> Iterator[tuple[str, str]]:
             "search.trials",
             f"{trials} are more than the {at_most}{points} points of the space: ask for "
             f"{points}, or widen the space",
-        )
-
-
-def _large_space(spec: StudySpec, most: int) -> Iterator[tuple[str, str]]:
-    """Report a grid that the library cannot count; a log range is none of its lists."""
-    space = spec.search_space
-    grid = not any(isinstance(domain, Int) and domain.log for _, domain in space)
-    if grid and (points := space.count) is not None and points > most:
-        yield (
-            "space",
-            f"has {points:.3g} points, and {spec.search.backend} search counts to {most:.3g}: give "
-            "a range of whole numbers log: true or a larger step, or use another backend",
         )
 
 

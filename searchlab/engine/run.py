@@ -192,11 +192,13 @@ def _work(
             jobs = Jobs(spec, files.base, directory)
             _try_model(jobs, executor, interrupt)
             problem = Problem.of(spec, summary.task, heritage.known)
-            backend = plugins.make_backend(spec.search.backend, problem)
+            with no_collection():
+                backend = plugins.make_backend(spec.search.backend, problem)
         with contextlib.closing(backend):
-            with interrupt.at_once():
+            with interrupt.at_once(), no_collection():
                 answers = resume(backend, entries, files.home.paths)
             tracker.replay(entries)
+            entries.clear()  # the record has what is needed of them, which may be very many
             with Journal(files.home.paths.journal) as journal:
                 snapshots = Snapshots(files.home.paths, journal, backend, answers)
                 briefs = Briefs(record, files.home.paths)

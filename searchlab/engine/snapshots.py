@@ -128,12 +128,13 @@ def past(entries: Sequence[Entry]) -> list[Past]:
     outcomes: dict[int, Outcome] = {}
     for entry in entries:
         match entry.event:
+            case Reported() as reported:  # most are
+                report = reported.report
+                known = reports[report.number]
+                if not known or is_later(report, known[-1]):
+                    known.append(report)
             case Asked(trial):
                 asked[trial.number], reports[trial.number] = trial.suggestion, []
-            case Reported(report):
-                known = reports[report.number]
-                if is_later(report, known[-1] if known else None):
-                    known.append(report)
             case Told(outcome):
                 outcomes[outcome.number] = outcome
     return [

@@ -28,6 +28,7 @@ from searchlab.journal.events import (
     Stopped,
     Told,
 )
+from searchlab.journal.packed import packed
 from searchlab.study.ending import Ending
 from searchlab.study.spec import StudySpec
 
@@ -53,7 +54,7 @@ class TrialRecord:
     started: float
     ended: float | None = None
     outcome: Outcome | None = None
-    reports: list[Report] = field(default_factory=list)
+    reports: Sequence[Report] = field(default_factory=list)
     retries: int = 0
     elapsed: float | None = None
     weights: tuple[str, ...] = ()
@@ -154,7 +155,7 @@ class StudyRecord:
         self._latest = entry.time
         match event:
             case Reported():  # most are
-                self._trial(event.report.number).reports.append(event.report)
+                self._report(event.report)
             case Started():
                 if self.started is not None:
                     raise _unfit("it begins twice")
@@ -271,10 +272,16 @@ class StudyRecord:
         except KeyError:
             raise _unfit(f"trial {number} was never begun") from None
 
+    def _report(self, report: Report) -> None:
+        trial = self._open.get(report.number)
+        if trial is None or not isinstance(trial.reports, list):
+            raise _unfit(f"trial {report.number} reports before it was begun or after its end")
+        trial.reports.append(report)
+
     def _resume(self, event: Resumed, time: float) -> None:
         self.budget, self.stopped, self._since = event, None, time
         for trial in self.unfinished():
-            trial.reports.clear()
+            trial.reports = []
             trial.started = time
 
     def _again(self, event: Retried | Retrained, time: float) -> None:
@@ -282,14 +289,14 @@ class StudyRecord:
         if isinstance(event, Retrained):
             trial.weights = event.weights
             return
-        trial.reports.clear()
+        trial.reports = []
         trial.started = time
         trial.retries += 1
 
     def _end(self, outcome: Outcome, time: float) -> None:
         trial = self._trial(outcome.number)
         trial.outcome, trial.ended, trial.elapsed = outcome, time, self.seconds
-        trial.weights = outcome.weights
+        trial.weights, trial.reports = outcome.weights, packed(trial.reports)
         self._open.pop(outcome.number, None)
         self._states[str(outcome.state)] += 1
         self._epochs += outcome.epochs

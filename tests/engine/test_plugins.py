@@ -45,7 +45,6 @@ class TinyBackend:
     resumes_weights = False
     at_once = None
     needs_trials = False
-    most_points = None
     tries_known = True
 
     def __init__(self, problem: Problem) -> None:
@@ -111,7 +110,6 @@ class Halfway:
 
     Options = TinyOptions
     sets_epochs = resumes_weights = needs_trials = tries_known = False
-    most_points = None
 
     def ask(self, number): ...
     def report(self, report): ...
@@ -419,27 +417,45 @@ def test_trackers_may_change_between_runs_but_not_repeat(tmp_path):
     assert "memory appears twice" in problem
 
 
+BRUTE = {"backend": "optuna", "options": {"sampler": "brute_force"}}
+NAMED = {"backend": "optuna", "options": {"sampler": {"name": "brute_force", "seed": 1}}}
+
+
 @pytest.mark.parametrize(
-    ("backend", "log", "problems"),
+    ("search", "space", "problem"),
     [
         (
-            "randomized",
-            False,
-            [
-                (
-                    "space",
-                    "has 1.21e+24 points, and randomized search counts to 9.22e+18: give a range "
-                    "of whole numbers log: true or a larger step, or use another backend",
-                )
-            ],
+            {"backend": "randomized"},
+            {"n_hidden": {"int": [1, 2**40]}, "n_neurons": {"int": [1, 2**40]}},
+            "has 1.21e+24 points, and randomized search counts to 9.22e+18: give a range of whole "
+            "numbers log: true or a larger step, or use another backend",
         ),
-        ("randomized", True, []),
-        ("optuna", False, []),
+        (
+            {"backend": "randomized"},
+            {"n_hidden": {"int": [1, 2**40], "log": True}, "n_neurons": {"int": [1, 2**40]}},
+            None,
+        ),
+        ({"backend": "optuna"}, {"n_hidden": {"int": [1, 2**40]}}, None),
+        ({"backend": "hyperband"}, {"n_hidden": {"int": [1, 2**40]}}, None),
+        *(
+            (
+                search,
+                {"n_hidden": {"int": [1, 1001]}, "n_neurons": {"int": [1, 100], "log": True}},
+                "has 100,100 points, and brute_force tries at most 100,000: give a range a larger "
+                "step, or use another sampler",
+            )
+            for search in (BRUTE, NAMED)
+        ),
+        (BRUTE, {"n_hidden": {"int": [1, 1000]}, "n_neurons": {"int": [1, 100]}}, None),
+        (
+            BRUTE,
+            {"n_hidden": {"int": [1, 3]}, "learning_rate": {"float": [0.1, 0.2]}},
+            "has learning_rate without a step, so brute_force cannot try all points: give it one",
+        ),
     ],
 )
-def test_a_grid_that_a_library_cannot_count_is_refused(tmp_path, backend, log, problems):
-    """The points of a grid are bounded where the library counts them; elsewhere they are not."""
-    wide = {"int": [1, 2**40]}
-    space = {"n_hidden": {**wide, "log": log}, "n_neurons": wide}
-    spec = doubles.study(space=space, search={"backend": backend, "trials": 3})
+def test_a_grid_that_a_library_cannot_count_is_refused(tmp_path, search, space, problem):
+    """The points of a grid are bounded where the library counts or lists them, and only there."""
+    spec = doubles.study(space=space, search={"trials": 3, **search})
+    problems = [] if problem is None else [("space", problem)]
     assert list(study_problems(spec, tmp_path / "study.yaml")) == problems

@@ -19,7 +19,6 @@ class Even:
 
     Options = Options
     prunes = sets_epochs = resumes_weights = needs_trials = False
-    most_points = None
     tries_known = True
     at_once = None
 

@@ -98,7 +98,6 @@ class Search:
     resumes_weights: ClassVar[bool] = False
     at_once: int | None = None
     needs_trials: ClassVar[bool] = False
-    most_points: ClassVar[int | None] = None
     tries_known: ClassVar[bool] = False
 
     def __init__(self, problem: Problem) -> None:

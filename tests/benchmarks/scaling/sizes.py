@@ -1,4 +1,4 @@
-"""Costs of very long studies: to resume, to list, to show, to report, and to send to MLflow.
+"""Costs of very long studies: to resume, go on, list, show, report, and to send to MLflow.
 
 Their journals are made up: the searches themselves would take days. The params are those that the
 backend draws (randomized, Hyperband), or any (TPE, whose state is then that of a sampler which has
@@ -8,6 +8,7 @@ Each row is a process of its own, so that its memory is that of this task alone.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -15,29 +16,45 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import psutil
+
 from searchlab.backends.base import Backend, Problem, Resumable
 from searchlab.core.domains import Int, Params
+from searchlab.core.garbage import no_collection
+from searchlab.core.interrupt import Interrupt
 from searchlab.core.space import SearchSpace
 from searchlab.core.state import StudyState
 from searchlab.core.trial import Outcome, Report, Suggestion, Trial, TrialState
-from searchlab.engine import plugins
+from searchlab.engine import plugins, snapshots
+from searchlab.engine.jobs import Jobs
+from searchlab.engine.loop import Search
+from searchlab.engine.recorder import Recorder
 from searchlab.engine.replay import Answers
 from searchlab.engine.snapshots import Snapshots, past
+from searchlab.executors.fused import FusedExecutor
 from searchlab.journal.events import Asked, Entry, Reported, Resumed, Started, Stopped, Told
 from searchlab.journal.journal import Journal, encoded, read_journal
 from searchlab.journal.layout import StudyLayout, study_layout
 from searchlab.journal.record import StudyRecord
-from searchlab.report.brief import keep_brief
+from searchlab.report.brief import Briefs, keep_brief
+from searchlab.report.html.report import report_page
 from searchlab.study.spec import StudySpec
+from searchlab.tracking.base import Trackers
+from searchlab.tracking.mlflow.address import resolve_uri
+from searchlab.tracking.mlflow.tracker import MlflowTracker
 
 from .. import studies
+from .driver import curve
+from .workers import Trainings, Workers
 
 NAME = "long"
+_NOTE = "run.txt"
+_FEW = 2_000  # trials that are sent through a server
 _UNKEPT = 200  # lines that a killed process has written since it kept its study in brief
 
 
@@ -110,13 +127,38 @@ def measure(directory: Path, sizes: Mapping[str, Size]) -> Iterator[Cost]:
         paths = study_layout(NAME, cwd)
         paths.directory.mkdir(parents=True)
         write(size, paths)
-        yield _task(name, "resume", ["-m", __name__, str(paths.directory)], cwd)
+        yield _own("resume", name, cwd)
         for task in (["list"], ["list", "--json"], ["show", NAME], ["show", NAME, "--json"]):
             yield _task(name, " ".join(task), ["-m", "searchlab", *task], cwd)
         page = cwd / f"{NAME}.html"
         cost = _task(name, "report", ["-m", "searchlab", "report", NAME], cwd)
         yield _noted(cost, f"{page.stat().st_size / 1e6:.1f} MB")
         yield from _synced(name, size, cwd)
+        yield _noted(_own("run_on", name, cwd), (cwd / _NOTE).read_text())
+        yield from _sent(name, replace(size, trials=_FEW), directory / f"{name}, few")
+    yield _task("none", "import tensorflow", ["-c", "import tensorflow"], directory)
+
+
+def _own(task: str, study: str, cwd: Path) -> Cost:
+    """Measure a function of this module."""
+    directory = study_layout(NAME, cwd).directory
+    return _task(study, task.replace("_", " "), ["-m", __name__, task, str(directory)], cwd)
+
+
+def _sent(study: str, size: Size, cwd: Path) -> Iterator[Cost]:
+    """Measure how long trials take through an MLflow server, one call after the other."""
+    from tests.support.mlflow_server import Server  # the benchmarks' tests know `tests` by no name
+
+    paths = study_layout(NAME, cwd)
+    paths.directory.mkdir(parents=True)
+    write(size, paths)
+    server = Server(cwd)
+    try:
+        task = ["-m", "searchlab", "sync", NAME, "--tracking-uri", server.uri]
+        cost = _task(study, f"sync {size.trials:,} through a server", task, cwd)
+    finally:
+        server.kill()
+    yield _noted(cost, f"{size.trials / cost.seconds:.0f} trials/s")
 
 
 def _synced(study: str, size: Size, cwd: Path) -> Iterator[Cost]:
@@ -227,25 +269,70 @@ def _points(spec: StudySpec, draw: random.Random) -> Iterator[Params]:
         }
 
 
-def resume(directory: Path) -> None:
-    """Do what `run` does with the journal before the first trial."""
-    from searchlab.core.garbage import no_collection
-    from searchlab.engine import snapshots
+@dataclass(frozen=True)
+class _Resumed:
+    """A study that a process has taken up."""
 
-    paths = StudyLayout(directory)
+    entries: list[Entry]
+    record: StudyRecord
+    backend: Backend
+    answers: Answers
+
+
+def _take_up(paths: StudyLayout) -> _Resumed:
+    """Do what `run` does with the journal before the first trial."""
     with no_collection():
         entries = list(read_journal(paths.journal))
         record = StudyRecord(entries)
     begun = time.perf_counter()
-    backend = plugins.backend(record.spec.search.backend)(Problem.of(record.spec, "regression"))
-    made = time.perf_counter()
-    snapshots.resume(backend, entries, paths)
+    with no_collection():
+        backend = plugins.backend(record.spec.search.backend)(Problem.of(record.spec, "regression"))
+        made = time.perf_counter()
+        answers = snapshots.resume(backend, entries, paths)
     took = f"restored in {time.perf_counter() - made:.1f} s"
     print(f"the library was imported in {made - begun:.1f} s, the search {took}", file=sys.stderr)
-    if backend.ask(len(record.trials)) is None:
+    return _Resumed(entries, record, backend, answers)
+
+
+def resume(directory: Path) -> None:
+    """Take up a study, and ask for its next trial."""
+    study = _take_up(StudyLayout(directory))
+    if study.backend.ask(len(study.record.trials)) is None:
         raise RuntimeError("the backend has no further trial")
-    backend.close()
+    study.backend.close()
+
+
+def run_on(directory: Path) -> None:
+    """Take up a study, and train its last trials with simulated workers; MLflow has the others."""
+    paths, cwd = StudyLayout(directory), directory.parents[1]
+    study = _take_up(paths)
+    record, spec = study.record, study.record.spec
+    mlflow = MlflowTracker(resolve_uri(None, cwd), directory, 600.0, render=report_page)
+    executor = FusedExecutor(2, directory, Workers(2, Trainings(0.01, lambda _: 3, curve)))
+    with contextlib.ExitStack() as stack:
+        journal = stack.enter_context(Journal(paths.journal))
+        kept = [Snapshots(paths, journal, study.backend, study.answers), Briefs(record, paths)]
+        tracker = Trackers([mlflow, *kept])
+        for each in (study.backend, executor, tracker):
+            stack.enter_context(contextlib.closing(each))
+        tracker.replay(study.entries)
+        study.entries.clear()
+        recorder = Recorder(journal, record, tracker)
+        recorder(Resumed(spec.search.trials, None, "fused", 2))
+        jobs = Jobs(spec, directory, directory)
+        Search(jobs, study.backend, study.answers, executor, recorder, Interrupt()).run()
+        begun = time.perf_counter()
+        command = [sys.executable, "-m", "searchlab", "list"]
+        subprocess.run(command, cwd=cwd, check=True, stdout=subprocess.DEVNULL)
+        listed = time.perf_counter() - begun
+        while mlflow.pending:
+            time.sleep(0.1)
+        memory = psutil.Process().memory_full_info()
+    (cwd / _NOTE).write_text(
+        f"at its end {memory.rss / 1e6:.0f} MB resident, {memory.uss / 1e6:.0f} MB its own; "
+        f"`list` meanwhile {listed:.1f} s"
+    )
 
 
 if __name__ == "__main__":
-    resume(Path(sys.argv[1]))
+    {"resume": resume, "run_on": run_on}[sys.argv[1]](Path(sys.argv[2]))

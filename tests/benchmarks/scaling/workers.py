@@ -214,6 +214,8 @@ class Workers:
         report = Report(trial.number, 0, training.done, metrics)
         worker.link.connection.feed(Epoch(training.id, report, last))
         if last:
-            outcome = complete(job, [Fitted(metrics, training.done)], [_DIGEST] if job.keep else [])
+            folds = job.spec.evaluation.trainings  # which come out alike
+            fitted, kept = [Fitted(metrics, training.done)] * folds, [_DIGEST] if job.keep else []
+            outcome = complete(job, fitted, kept)
             worker.link.connection.feed(Ended(training.id, outcome))
             del worker.trainings[training.id]
