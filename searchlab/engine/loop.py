@@ -169,7 +169,12 @@ class Search:
             return Decision.ABANDON
         self._recorder(Reported(report))
         decision = self._answers(report)
-        return Decision.STOP if self._out_of_time else decision
+        return Decision.STOP if self._out_of_time and not self._is_last(report) else decision
+
+    def _is_last(self, report: Report) -> bool:
+        """Return whether nothing is left to train of this report's trial."""
+        epochs = self._recorder.record.trials[report.number].trial.suggestion.epochs
+        return report.fold + 1 == self._spec.evaluation.trainings and report.epoch >= epochs
 
     def _handle(self, results: Sequence[Result]) -> None:
         """Process outcomes of trials, the only results here.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from itertools import chain
 from typing import overload
 
 from searchlab.core.trial import Report
 
+_FLOATS = {float}
 _NAMES: dict[tuple[str, ...], tuple[str, ...]] = {}  # those of a study's trials, mostly once
 
 
@@ -17,11 +17,12 @@ def packed(reports: Sequence[Report]) -> Sequence[Report]:
     if not reports:
         return ()
     names = tuple(reports[0].metrics)
+    values = array("d")
     for each in reports:
-        if tuple(each.metrics) != names or any(type(v) is not float for v in each.metrics.values()):
+        metrics = each.metrics
+        if tuple(metrics) != names or not _FLOATS.issuperset(map(type, metrics.values())):
             return tuple(reports)
-    rows = ((each.fold, each.epoch, *each.metrics.values()) for each in reports)
-    values = array("d", chain.from_iterable(rows))
+        values.extend((each.fold, each.epoch, *metrics.values()))
     return Packed(reports[0].number, _NAMES.setdefault(names, names), values)
 
 

@@ -126,6 +126,28 @@ def test_the_time_budget_stops_running_trials_at_an_epoch(tmp_path, monkeypatch)
     assert all(0 < len(trial.reports) < 20 for trial in record.trials.values())
 
 
+@pytest.mark.parametrize(("folds", "state"), [(None, "COMPLETE"), (2, "PRUNED")])
+def test_a_trial_that_has_trained_all_is_complete_after_the_time_budget(
+    tmp_path, monkeypatch, folds, state
+):
+    """If the seconds end in a training's last epoch, there is nothing to stop but other folds."""
+    spec = study(
+        search={"backend": "optuna", "seconds": 20, "options": {"pruner": "none"}},
+        training={"epochs": 3},
+        evaluation={"folds": folds} if folds else {"holdout": 0.2},
+    )
+    passed = [0.0]
+
+    def value(trial, epoch):
+        passed[0] += 30.0 * (epoch == 3)
+        return bowl(trial, epoch)
+
+    ticking = Mock(wraps=time, monotonic=lambda: passed[0])
+    monkeypatch.setattr("searchlab.engine.loop.time", ticking)
+    record = Process(tmp_path, spec, value=value).run()
+    assert [(trial.state, trial.epochs) for trial in record.trials.values()] == [(state, 3)]
+
+
 def test_a_backend_that_disagrees_with_its_journal_is_refused(tmp_path):
     """If the library now suggests something else, resuming is an error."""
     spec = study(search={"backend": "optuna", "trials": 4})
