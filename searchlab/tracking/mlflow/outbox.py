@@ -233,10 +233,13 @@ class Outbox:
 
     def _take(self) -> list[Entry]:
         with self._changed:
-            count = min(len(self._waiting), _LARGEST)
-            entries = [self._waiting.popleft() for _ in range(count)]
+            entries = self._next(min(len(self._waiting), _LARGEST))
             self._urgent = self._urgent and bool(self._waiting)
             return entries
+
+    def _next(self, count: int) -> list[Entry]:
+        with self._changed:
+            return [self._waiting.popleft() for _ in range(count)]
 
     def _open(self) -> MlflowStore:
         """Connect, and skip the entries that the store already has."""
@@ -256,10 +259,9 @@ class Outbox:
             another = True
         if another:
             store.state = State(identity, uri, experiment_id=experiment)
-        with self._changed:
-            known = [self._waiting.popleft() for _ in range(min(store.state.sent, self._first))]
-        self._planner.plan(known)
-        self._sent = self._known = len(known)
+        self._sent = self._known = min(store.state.sent, self._first)
+        for begin in range(0, self._known, _LARGEST):  # a batch of all would have all of its points
+            self._planner.plan(self._next(min(_LARGEST, self._known - begin)))
         return store
 
     def _still_has(self, state: State) -> bool:
