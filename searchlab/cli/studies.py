@@ -28,7 +28,13 @@ def list_studies(address: str | None, as_json: bool) -> None:
     from searchlab.report.json import ids_json
     from searchlab.report.tables import list_table
 
-    rows = all_studies(Path.cwd(), address, complain)
+    unreadable = []
+
+    def warn(message: str) -> None:
+        unreadable.append(message)
+        complain(message)
+
+    rows = all_studies(Path.cwd(), address, warn)
     if as_json:
         print_json(
             [
@@ -38,7 +44,7 @@ def list_studies(address: str | None, as_json: bool) -> None:
         )
     elif rows:
         console().print(list_table([(row.brief, row.cluster) for row in rows]))
-    else:
+    elif not unreadable:
         click.echo("no studies here yet: searchlab init writes a study file")
 
 

@@ -227,6 +227,8 @@ def test_one_damaged_journal_hides_no_other_study(place, undisturbed):
     assert len(json.loads(result.stdout)) == 1
     assert "damaged/journal.jsonl" in result.stderr
     assert result.stderr.count("\n") == 1
+    shutil.rmtree(place.home.with_name("small"))
+    assert place.searchlab("list").stdout == "", "there is a study, so it is not said that none is"
 
 
 def test_a_copy_of_a_studys_directory_says_so(place, undisturbed):
