@@ -96,7 +96,7 @@ class OptunaOptions(base.Options):
 
 
 def _brute_force_problem(space: SearchSpace) -> str | None:
-    """Return why a space has not all of its points tried: Optuna makes a tree of them."""
+    """Return why Optuna cannot try all points of a space, of which it makes a tree."""
     endless = [name for name, domain in space if domain.count is None]
     if endless:
         return f"has {endless[0]} without a step, so brute_force cannot try all points: give it one"

@@ -29,7 +29,7 @@ class RandomizedOptions(base.Options):
     """The options of randomized search: none."""
 
     def problem(self, space: SearchSpace) -> str | None:
-        """Return whether a grid has more points than scikit-learn counts.
+        """Return the problem of a grid with more points than scikit-learn counts.
 
         A space with a range of whole numbers in their logarithm is no grid to it.
         """
