@@ -19,6 +19,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from searchlab.fused.plan import PENALTIES, factors_of
 from searchlab.private.keras import all_layers, compiled_arguments
 
 _DEEPEST, _MOST, _LARGEST = 12, 10_000, 2**24
@@ -40,24 +41,28 @@ class Contents:
         own: whether there was such code.
     """
 
-    def __init__(self, only: Set[str] | None = None) -> None:
+    def __init__(self, only: Set[str] | None = None, *, factors: bool = True) -> None:
         """Begin with nothing read.
 
         Args:
             only: the modules whose functions, classes and objects are looked into; all if None.
+            factors: whether the factors of Keras' penalties count, and not only whether there are
+                any.
         """
         self.own = False
-        self._only = only
+        self._only, self._factors = only, factors
         self._open: set[int] = set()
 
-    def of_model(self, model: Any, hidden: set[str]) -> list[Any]:
+    def of_model(self, model: Any, forgotten: Mapping[str, Set[str]]) -> list[Any]:
         """Return what a compiled model holds, as JSON values.
 
         Args:
             model: the model.
-            hidden: the names of the layers whose widths do not count.
+            forgotten: the attributes that do not count, by the layer's name.
         """
-        found: list[Any] = [self._layer(each, each.name in hidden) for each in all_layers(model)]
+        found: list[Any] = [
+            self._layer(each, forgotten.get(each.name, frozenset())) for each in all_layers(model)
+        ]
         for each in model.trainable_variables:
             found.append([self.of(each.constraint), self.of(each.regularizer)])
         compiled = {k: v for k, v in compiled_arguments(model).items() if k != "optimizer"}
@@ -109,6 +114,8 @@ class Contents:
                 found = _address(value)
             case types.FunctionType():
                 found = self._function(value)
+            case _ if type(value) in PENALTIES and not self._factors:
+                found = [type(value).__name__, *sorted(factors_of(value))]
             case keras.Layer() | keras.Initializer() | keras.KerasTensor():
                 found = type(value).__name__  # layers are among the model's, others its weights
             case _ if wrapped is not None:  # by tf.function, say
@@ -140,7 +147,7 @@ class Contents:
         given = (function.__defaults__, function.__kwdefaults__, vars(function), cells)
         return [name, _code(function.__code__), *map(self.of, given)]
 
-    def _layer(self, layer: Any, hidden: bool) -> Any:
+    def _layer(self, layer: Any, forgotten: Set[str]) -> Any:
         kind = type(layer)
         own = not _of_library(layer)
         self.own = self.own or own
@@ -149,9 +156,9 @@ class Contents:
             for key, each in vars(layer).items()
             if key not in _KEPT
             and key not in _bare()
+            and key not in forgotten
             and not key.startswith("_self_")
             and (own or not key.startswith("_"))
-            and not (hidden and key == "units")
         }
         words = layer.get_vocabulary() if hasattr(layer, "get_vocabulary") else None
         shown = _told(attributes, layer) if not own else attributes

@@ -45,7 +45,7 @@ class Fold:
         figures: the figures of its target's transformation.
         state: its variables, padded to the program's widths.
         narrow: its initial variables, in the model's own widths.
-        constants: its optimizer's constants.
+        constants: its constants, see `Structure.constants`.
         epoch: epochs done, including those of an earlier trial that it continues.
         epochs: the last epoch to train.
         reports: one report per epoch done here.

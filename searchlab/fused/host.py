@@ -343,7 +343,7 @@ def _epoch(program: Program, folds: list[Fold]) -> None:
     rows = program.table([each.rows for each in training])
     state, logs = program.train(state, *rows, figures, constants)
     validation = program.table([each.validation for each in training])
-    unseen = program.evaluate(state, *validation, figures)
+    unseen = program.evaluate(state, *validation, figures, constants)
     for slot, fold in enumerate(training):
         metrics = dict(zip(program.names, logs[slot].tolist(), strict=True))
         metrics |= as_unseen(dict(zip(program.names, unseen[slot].tolist(), strict=True)))
@@ -355,9 +355,10 @@ def _score(program: Program, pairs: list[_Pair]) -> None:
     if not pairs:
         return
     folds = [fold for _, fold in pairs]
-    state, _ = _stacked(program, folds)
+    state, constants = _stacked(program, folds)
     figures = program.repeated([fold.figures for fold in folds])
-    scores = program.evaluate(state, *program.table([fold.score for fold in folds]), figures)
+    rows = program.table([fold.score for fold in folds])
+    scores = program.evaluate(state, *rows, figures, constants)
     for (run, fold), values in zip(pairs, scores, strict=False):
         run.score(fold, as_unseen(dict(zip(program.names, values.tolist(), strict=True))))
 

@@ -12,6 +12,7 @@ from searchlab.core.trial import Failure
 from searchlab.core.wording import reason_text
 from searchlab.fused.left import Left
 from searchlab.fused.program import Method, Program
+from searchlab.fused.steps import Models
 from searchlab.fused.structure import Structure, widened
 from searchlab.fused.tensors import Tensors
 from searchlab.fused.verify import Reference, form_of, mixing, problem
@@ -19,11 +20,15 @@ from searchlab.measure.form import Form
 from searchlab.training.checkpoint import restore
 
 METHODS = (
-    Method(padded=True, masked=True, compiled=True),
-    Method(padded=False, masked=True, compiled=True),
-    Method(padded=True, masked=False, compiled=True),
-    Method(padded=False, masked=False, compiled=True),
-    Method(padded=False, masked=False, compiled=False),
+    Method(padded=True, masked=True, compiled=True, direct=True),
+    Method(padded=False, masked=True, compiled=True, direct=True),
+    Method(padded=True, masked=False, compiled=True, direct=True),
+    Method(padded=False, masked=False, compiled=True, direct=True),
+    Method(padded=True, masked=True, compiled=True, direct=False),
+    Method(padded=False, masked=True, compiled=True, direct=False),
+    Method(padded=True, masked=False, compiled=True, direct=False),
+    Method(padded=False, masked=False, compiled=True, direct=False),
+    Method(padded=False, masked=False, compiled=False, direct=False),
 )
 """Methods by preference: from the fastest and most widely shared on."""
 
@@ -53,9 +58,10 @@ class Programs:
     def __init__(self, data: Tensors, batch: int, folds: int, left: Left) -> None:
         self.data, self.batch, self.folds, self.left, self.made = data, batch, folds, left, 0
         self._lock = threading.Lock()
+        self._built: dict[Hashable, Program] = {}
         self._verified: dict[Hashable, Program | None] = {}
-        self._reasons: dict[str, str] = {}
-        self._refused: defaultdict[str, set[Method]] = defaultdict(set)
+        self._reasons: dict[Hashable, str] = {}
+        self._refused: defaultdict[Hashable, set[Method]] = defaultdict(set)
 
     def find(self, structure: Structure, rows: int) -> Program | str | None:
         """Return the program for a structure, the reason why there is none, or None if unknown yet.
@@ -106,8 +112,9 @@ class Programs:
                     restore(model, start)
                 reference = Reference(model, form, self.data, self.batch, tail)
                 start = reference.before
-                candidate = self._program(structure, method, tail or 0, model, form)
-                reason = problem(candidate, reference, model.optimizer) or ""
+                candidate = self._program(structure, method, rows, model, form)
+                constants = structure.constants(model.optimizer)
+                reason = problem(candidate, reference, constants) or ""
                 program = None if reason else candidate
                 with BUILDING:  # a call of a factory meanwhile may have changed what was traced
                     if self.left.reason:
@@ -120,19 +127,20 @@ class Programs:
 
     def _find(self, structure: Structure, rows: int) -> Program | str | None:
         for method in self._methods(structure):
-            key = self._key(structure, method, rows)
+            key = self._key(structure, method, rows), structure.variant
             if key not in self._verified:
                 return None
             program = self._verified[key]
             if program is not None:
                 return program
-        return self._reasons[structure.family]
+        return self._reasons[_kind(structure)]
 
     def _key(self, structure: Structure, method: Method, rows: int) -> Hashable:
         """Return the key that distinguishes programs."""
         widths = structure.padded if method.padded else structure.widths
         tail = None if method.masked else rows % self.batch
-        return structure.text, structure.rule, widths, method, tail
+        numbers = () if method.direct else structure.numbers
+        return structure.text, structure.rule, widths, numbers, method, tail
 
     def _next_method(self, structure: Structure) -> Method:
         with self._lock:  # another size of the same structure may fail at the same time
@@ -140,43 +148,70 @@ class Programs:
 
     def _methods(self, structure: Structure) -> list[Method]:
         """Return the methods that have not failed for the structure, by preference."""
-        refused = self._refused[structure.family]
-        left = [each for each in METHODS if each not in refused]
-        if not structure.widenable:
-            left = [each for each in left if not each.padded]
-        return left
+        refused = self._refused[_kind(structure)]
+        return [each for each in METHODS if each not in refused and _suits(each, structure)]
 
     def _note(
         self, structure: Structure, method: Method, rows: int, program: Program | None, reason: str
     ) -> None:
         with self._lock:
-            self.made += 1
-            self._verified[self._key(structure, method, rows)] = program
+            self._verified[self._key(structure, method, rows), structure.variant] = program
             if program is None:
-                self._refused[structure.family].add(method)
+                self._refused[_kind(structure)].add(method)
                 self._reasons.setdefault(
-                    structure.family,
+                    _kind(structure),
                     f"its stacked program differs from the real model ({reason})",
                 )
 
     def _refuse(self, structure: Structure, reason: str) -> None:
         """Note that no method works."""
         with self._lock:
-            self._refused[structure.family].update(METHODS)
-            self._reasons[structure.family] = reason
+            self._refused[_kind(structure)].update(METHODS)
+            self._reasons[_kind(structure)] = reason
 
     def _program(
-        self, structure: Structure, method: Method, tail: int, model: Any, form: Form
+        self, structure: Structure, method: Method, rows: int, model: Any, form: Form
     ) -> Program:
-        template = model
+        """Return the program for a structure, which may be verified for another variant already."""
+        key = self._key(structure, method, rows)
+        with self._lock:
+            if key in self._built:
+                return self._built[key]
+        tail, template = 0 if method.masked else rows % self.batch, model
         if method.padded and structure.padded != structure.widths:
             with BUILDING:
                 template = widened(model, structure.padded)
         size = sum(math.prod(each.shape) for each in template.trainable_variables)
         times = next((times for most, times in _TIMES if size <= most), 1)
         slots = times * (self.folds if _FEWEST <= self.folds <= _MOST else _FEWEST)
-        given = (model, template, structure.rule, method, self.batch, tail, slots, self.data, form)
-        return Program(*given)
+        models = Models(model, template, form, self.data)
+        given = (models, structure.plan, structure.rule, method, self.batch, tail, slots)
+        program = Program(*given)
+        with self._lock:
+            self.made += 1
+            self._built[key] = program
+        return program
+
+
+def _suits(method: Method, structure: Structure) -> bool:
+    """Return whether a method may compute the same as models of a structure."""
+    plan = structure.plan
+    if plan is None:
+        return not method.direct and (not method.padded or _widens(structure))
+    if plan.mixes and method.masked:
+        return False
+    if not method.padded:
+        return True
+    return plan.widens and (_widens(structure) or (method.direct and bool(structure.widths)))
+
+
+def _kind(structure: Structure) -> Hashable:
+    """Return what structures have in common for which the same methods fail."""
+    return structure.family, structure.variant
+
+
+def _widens(structure: Structure) -> bool:
+    return bool(structure.widths) and not structure.random
 
 
 def _reason(error: Exception) -> str:

@@ -44,7 +44,8 @@ def uniform(shape: Sequence[int], seed: Any) -> Any:
     Returns:
         float32 numbers in [0, 1).
     """
-    return _shaped(tf.stack(_numbers(shape, tf.convert_to_tensor(seed)), axis=-1), shape)
+    numbers = _numbers(shape, tf.convert_to_tensor(seed))
+    return _shaped(tf.stack(numbers, axis=-1), shape)
 
 
 @contextmanager
@@ -121,24 +122,63 @@ def _sample(seed: Any, rate: Any, shape: Any, dtype: Any) -> Any:
     return _kept(known, tf.convert_to_tensor(seed), rate)
 
 
+def kept(shape: Sequence[int], seeds: Any, rates: Any, widths: Any = None) -> Any:
+    """Return which numbers dropout keeps in each slot, bool (slots, rows, features).
+
+    Args:
+        shape: rows and features of a slot.
+        seeds: int32 (slots, 2).
+        rates: the dropout rates, float32 (slots,).
+        widths: the slots' own features (slots,), if they may have fewer: the numbers are those of a
+            mask (rows, own features), and there are more in the features beyond.
+    """
+    slots, (rows, features) = seeds.shape[0], shape
+    if widths is None:
+        drawn = _drawn(seeds, _blocks(rows * features))
+        answers = tf.reshape(_unpacked(_packed(drawn, seeds, rates[:, None])), [slots, -1])
+        return tf.reshape(answers[:, : rows * features], [slots, rows, features]) > 0
+    # Each row is drawn from the block in which it begins, because XLA's gathering is slow.
+    first = tf.range(rows) * tf.cast(widths, tf.int32)[:, None]
+    blocks = -(-features // _BLOCK) + 1
+    places = (first // _BLOCK)[:, :, None] + tf.range(blocks)
+    drawn = _drawn_apart(seeds, tf.cast(tf.reshape(places, [slots, -1]), tf.uint32))
+    answers = _unpacked(_packed(drawn, seeds, rates[:, None]))
+    answers = tf.reshape(answers, [slots, rows, blocks * _BLOCK])
+    skipped = (first % _BLOCK)[:, :, None]
+    found = answers[..., :features]
+    for number in range(1, _BLOCK):
+        found = tf.where(skipped == number, answers[..., number : number + features], found)
+    return _once(tf.cast(found, tf.float32), seeds[:, :1, None]) > 0.0
+
+
 def _kept(shape: Sequence[int], seed: Any, rate: Any) -> Any:
-    """Return float32: 1 where `uniform` is at least the rate, else 0.
+    """Return float32: 1 where `uniform` is at least the rate, else 0."""
+    answers = _unpacked(_packed(_numbers(shape, seed), seed, rate))
+    return tf.cast(_shaped(answers, shape), tf.float32)
+
+
+def _packed(numbers: Sequence[Any], seed: Any, rate: Any) -> Any:
+    """Return whether each number is at least the rate, a bit for each of a block (..., blocks).
 
     XLA repeats the arithmetic of a number in every loop that uses it: for each of the four numbers
     of a block, in the forward and in the backward pass. So a block's answers are packed into one
-    number, which is then divided by 1: XLA considers a division by a non-constant too expensive to
-    repeat. This is several times as fast, and correct whatever XLA does.
+    number, see `_once`. This is several times as fast, and correct whatever XLA does.
     """
     packed = tf.add_n(
-        [
-            tf.where(number >= rate, 2.0**place, 0.0)
-            for place, number in enumerate(_numbers(shape, seed))
-        ]
+        [tf.where(number >= rate, 2.0**place, 0.0) for place, number in enumerate(numbers)]
     )
-    zero = _halves(_halves(seed[0])[0])[1]  # always 0, but XLA cannot prove it
-    packed = tf.cast(packed / (1.0 + tf.cast(zero, tf.float32)), tf.int32)
-    answers = tf.bitwise.right_shift(packed[:, None], tf.range(_BLOCK)) & 1
-    return tf.cast(_shaped(answers, shape), tf.float32)
+    return tf.cast(_once(packed, seed[..., :1]), tf.int32)
+
+
+def _once(values: Any, seed: Any) -> Any:
+    """Divide values by 1: XLA considers a division by a non-constant too expensive to repeat."""
+    zero = _halves(_halves(seed)[0])[1]  # always 0, but XLA cannot prove it
+    return values / (1.0 + tf.cast(zero, tf.float32))
+
+
+def _unpacked(packed: Any) -> Any:
+    """Return the bits (..., blocks, 4), 0 or 1, of packed answers (..., blocks)."""
+    return tf.bitwise.right_shift(packed[..., None], tf.range(_BLOCK)) & 1
 
 
 def _shaped(blocks: Any, shape: Sequence[int]) -> Any:
@@ -148,12 +188,16 @@ def _shaped(blocks: Any, shape: Sequence[int]) -> Any:
 
 def _numbers(shape: Sequence[int], seed: Any) -> Sequence[Any]:
     """Return the first to fourth numbers (blocks,) of each block that fills a shape."""
-    blocks = -(-math.prod(shape) // _BLOCK)
-    return _drawn(seed, tf.cast(tf.range(blocks), tf.uint32))
+    return _drawn(seed, _blocks(math.prod(shape)))
+
+
+def _blocks(count: int) -> Any:
+    """Return the numbers of the blocks that hold as many random numbers."""
+    return tf.cast(tf.range(-(-count // _BLOCK)), tf.uint32)
 
 
 def _draw(seed: Any, block: Any) -> Sequence[Any]:
-    """Return the numbers (..., blocks) for seeds (..., 2) and block numbers: 500 operations."""
+    """Return the numbers (..., blocks) for seeds (..., 2) and numbers of blocks: 500 operations."""
     first, second = _halves(seed[..., :1]), _halves(seed[..., 1:])
     *key, third, fourth = _philox((*first, *second), _SCRAMBLER)
     words = _philox((block, tf.zeros_like(block), third, fourth), key)
@@ -164,6 +208,12 @@ def _draw(seed: Any, block: Any) -> Sequence[Any]:
 
 
 _drawn = Stackable(_draw)
+_drawn_apart = tf.function(
+    _draw,
+    autograph=False,
+    input_signature=[tf.TensorSpec([None, 2], tf.int32), tf.TensorSpec([None, None], tf.uint32)],
+)
+"""The same for other blocks of each slot."""
 
 
 def _philox(counter: Sequence[Any], key: Sequence[Any]) -> Sequence[Any]:

@@ -1,23 +1,27 @@
 """The structure that decides which trainings can share a program.
 
-Models of one structure differ only in widths, initial weights and optimizer constants. The
-structure is read from a model's configuration; `verify` checks whether that is complete by running
-the stacked program beside the real model.
+Models of one structure differ only in widths, initial weights, optimizer constants and the numbers
+of their layers that are data, such as dropout rates (see `plan`). The structure is read from a
+model's configuration; `verify` checks whether that is complete by running the stacked program
+beside the real model.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import keras
+import numpy as np
 
 from searchlab.fused.contents import Contents
-from searchlab.fused.optimizers import Rule, rule_of
+from searchlab.fused.optimizers import Rule, constants_of, rule_of
+from searchlab.fused.plan import PENALTIES, Plan, plan_of
+from searchlab.fused.sharing import Sharing, coarse
 from searchlab.private.keras import all_layers, is_functional, made_tensors
 
 _OWN_WAYS = ("train_step", "test_step", "fit", "evaluate", "compute_loss", "compute_metrics")
@@ -39,34 +43,48 @@ class Structure:
     """Everything that the trainings of a program have in common.
 
     Attributes:
-        text: the model's and the losses' configuration without widths, as JSON.
+        text: the model's and the losses' configuration without widths and numbers, as JSON.
         rule: the optimizers' update rule.
         widths: the units of each hidden Dense layer, in order.
-        widenable: whether wider layers can compute the same. Layers that draw random numbers, such
-            as dropout, prevent it: a wider layer draws different ones.
+        padded: the widths of a program that can be shared by trainings of several widths.
+        random: whether a layer draws random numbers: a wider one would draw different ones, unless
+            it is computed directly.
+        plan: the way to compute the model directly, if there is one.
     """
 
     text: str
     rule: Rule
     widths: tuple[int, ...]
-    widenable: bool
+    padded: tuple[int, ...]
+    random: bool
+    plan: Plan | None = field(compare=False)
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """The numbers of the layers that are data in a program that computes them directly."""
+        return self.plan.numbers if self.plan else ()
+
+    def constants(self, optimizer: Any) -> np.ndarray[Any, Any]:
+        """Return a training's constants: its optimizer's, then its model's numbers, float32."""
+        return np.append(constants_of(optimizer), np.array(self.numbers, np.float32))
 
     @cached_property
     def family(self) -> str:
         """Group of structures with the same feasible methods: the text without numbers."""
         return _NUMBER.sub("#", self.text)
 
-    @cached_property
-    def padded(self) -> tuple[int, ...]:
-        """The widths of a program that can be shared by trainings of several widths."""
-        return tuple(_padded(width) for width in self.widths)
+    @property
+    def variant(self) -> tuple[float, ...]:
+        """What a program is verified for apart, because a number chooses it."""
+        return self.plan.variant if self.plan else ()
 
 
-def structure_of(model: Any, params: Mapping[str, Any]) -> Structure | str:
+def structure_of(model: Any, params: Mapping[str, Any], sharing: Sharing) -> Structure | str:
     """Return the structure of a built and compiled model, or the reason why it cannot be stacked.
 
     Args:
         model: the model, with a built optimizer.
+        sharing: what is known of the study's trials.
         params: the trial's params. Code outside Keras may depend on them without any trace in the
             configuration, so models with such code share a program only if their params are equal.
     """
@@ -82,23 +100,50 @@ def structure_of(model: Any, params: Mapping[str, Any]) -> Structure | str:
         config, compiled = {"class_name": type(model).__qualname__, "module": "own"}, {}
     config = {key: value for key, value in config.items() if key != "compile_config"}
     compiled = {key: value for key, value in compiled.items() if key != "optimizer"}
-    contents, layers = Contents(), hidden_layers(model)
-    held = contents.of_model(model, {layer.name for layer in layers})
+    layers = hidden_layers(model)
+    trainable = [tuple(variable.shape) for variable in model.trainable_variables]
+    little = sharing.little(trainable, [layer.units for layer in layers])
+    plan = plan_of(model, sharing.activations if little else ())
+    numbers = plan.layers if plan else {}
+    contents = Contents(factors=plan is None)
+    held = contents.of_model(model, _forgotten(numbers, layers))
     own_code = contents.own or _own_code(config) or _own_code(compiled) or not compiled
-    hidden = set() if own_code else {layer.name for layer in layers}
+    hidden = [] if own_code else layers
     names = {layer.name: f"layer-{index}" for index, layer in enumerate(all_layers(model))}
-    text = [_anonymous(config, names, hidden), compiled, _anonymous(held, names, hidden)]
+    forgotten = _forgotten(numbers, hidden)
+    widths = tuple(layer.units for layer in hidden)
+    text = [
+        _anonymous(config, names, forgotten, factors=plan is None),
+        compiled,
+        _anonymous(held, names, {}, factors=True),
+    ]
     if own_code:
         text.append(sorted(params.items()))
-    trainable = [tuple(variable.shape) for variable in model.trainable_variables]
     if not hidden:  # the configuration may be incomplete
         text.append(trainable)
     return Structure(
         json.dumps(text, sort_keys=True, default=str),
         rule,
-        tuple(layer.units for layer in layers) if hidden else (),
-        bool(hidden) and not any("seed_generator" in each.path for each in model.variables),
+        widths,
+        tuple(map(coarse if little else _padded, widths)),
+        any("seed_generator" in each.path for each in model.variables),
+        plan,
     )
+
+
+def _forgotten(
+    numbers: Mapping[str, Collection[str]], hidden: Sequence[Any]
+) -> dict[str, set[str]]:
+    """Return the parts of layers that are data in a program, by the layer's name.
+
+    Args:
+        numbers: the parts that are numbers of a plan, by the layer's name.
+        hidden: the layers whose widths are data.
+    """
+    forgotten = {name: set(parts) for name, parts in numbers.items()}
+    for layer in hidden:
+        forgotten.setdefault(layer.name, set()).add("units")
+    return forgotten
 
 
 def hidden_layers(model: Any) -> list[Any]:
@@ -190,19 +235,38 @@ def _parts(value: Any) -> Iterator[Mapping[str, Any]]:
             yield from _parts(part)
 
 
-def _anonymous(value: Any, names: Mapping[str, str], hidden: set[str]) -> Any:
-    """Strip generated names, widths and initializers from a configuration."""
+def _anonymous(
+    value: Any,
+    names: Mapping[str, str],
+    forgotten: Mapping[str, Collection[str]],
+    *,
+    factors: bool,
+) -> Any:
+    """Strip generated names, initializers and some parts of layers from a configuration.
+
+    Args:
+        value: the configuration.
+        names: replacements of names.
+        forgotten: the parts to strip, by the layer's name.
+        factors: whether the factors of penalties stay, and not only whether there are any.
+    """
+
+    def inner(part: Any) -> Any:
+        return _anonymous(part, names, forgotten, factors=factors)
+
     if isinstance(value, str):
         return names.get(value, value)
     if isinstance(value, list | tuple):
-        return [_anonymous(part, names, hidden) for part in value]
+        return [inner(part) for part in value]
     if not isinstance(value, Mapping):
         return value
-    forgotten = {"units"} if value.get("name") in hidden else set()
+    if value.get("class_name") == "__keras_tensor__":  # its shape follows from the layers
+        return inner(value["config"]["keras_history"])
+    if not factors and value.get("class_name") in {each.__name__ for each in PENALTIES}:
+        return [value["class_name"], *(bool(each) for _, each in sorted(value["config"].items()))]
+    stripped = {*_FORGOTTEN, *forgotten.get(str(value.get("name")), ())}
     return {
-        key: _anonymous(part, names, hidden)
+        key: inner(part)
         for key, part in value.items()
-        if key not in forgotten
-        and key not in _FORGOTTEN
-        and not (isinstance(key, str) and key.endswith("_initializer"))
+        if key not in stripped and not (isinstance(key, str) and key.endswith("_initializer"))
     }

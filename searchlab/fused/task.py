@@ -14,9 +14,9 @@ from searchlab.data.prepared import PreparedData
 from searchlab.factories.state import changed_variable
 from searchlab.fused.fold import Fold
 from searchlab.fused.messages import Ended, Epoch, FromHost, Submit
-from searchlab.fused.optimizers import constants_of
 from searchlab.fused.program import Program
 from searchlab.fused.programs import Programs
+from searchlab.fused.sharing import Sharing
 from searchlab.fused.structure import Structure, structure_of
 from searchlab.fused.tensors import FoldRows, order
 from searchlab.fused.watched import Watched
@@ -107,7 +107,7 @@ class Run:
                 *training.rows,
                 pad(training.start, program.zero),
                 training.start,
-                constants_of(training.model.optimizer),
+                training.structure.constants(training.model.optimizer),
                 self.first,
                 suggestion.epochs,
             )
@@ -208,13 +208,15 @@ def prepare_run(
     if name := changed_variable(job.spec, job.base):
         return f"its code changes the variable {name}, which another trial's model might read"
     parts = _parts(job, data, programs)
+    most = max(len(each.fit) for each in parts) * job.spec.training.epochs
+    sharing = Sharing.of(job.spec.search_space, most)
     params = {**job.spec.factory.params, **suggestion.arguments}
     built: list[tuple[Any, Structure]] = []
     for model in _models(job, data, len(parts)):
         if not getattr(model, "compiled", False):
             return "its model is not compiled"
         make_variables(model, data)
-        structure = structure_of(model, params)
+        structure = structure_of(model, params, sharing)
         if isinstance(structure, str):
             return structure
         built.append((model, structure))

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from searchlab.fused.optimizers import constants_of
+from searchlab.core.arrays import Array
 from searchlab.fused.program import Program
 from searchlab.fused.tensors import Tensors
 from searchlab.fused.widths import pad, unpad
@@ -75,17 +75,22 @@ class Reference:
         model.reset_metrics()
 
 
-def problem(program: Program, reference: Reference, optimizer: Any) -> str | None:
+def problem(program: Program, reference: Reference, own: Array) -> str | None:
     """Return the first difference between a program and the real model, or None.
+
+    Args:
+        program: the program.
+        reference: the real model's results.
+        own: the training's constants, see `Structure.constants`.
 
     Raises:
         Exception: any error of TensorFlow's if it cannot stack or compile the model.
     """
     start = pad(reference.before, program.zero)
-    state, constants = program.stacked([start], [constants_of(optimizer)])
-    figures = program.repeated([program.data.figures])
+    state, constants = program.stacked([start], [own])
+    figures = program.repeated([program.models.data.figures])
     state, logs = program.train(state, *program.table([reference.rows]), figures, constants)
-    scores = program.evaluate(state, *program.table([reference.scored]), figures)
+    scores = program.evaluate(state, *program.table([reference.scored]), figures, constants)
     for wanted, found in ((reference.logs, logs[0]), (reference.score, scores[0])):
         for name, value in zip(program.names, found, strict=True):
             if not np.isclose(value, wanted[name], rtol=_LOSS, atol=_LOSS / 10, equal_nan=True):

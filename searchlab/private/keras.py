@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 
@@ -68,6 +69,24 @@ def made_tensors(layer: Any) -> Iterator[Any]:
         yield from node.output_tensors
 
 
+def run_graph(model: Any, x: Any, call: Callable[..., Any]) -> Any:
+    """Run a Sequential or functional model of one input and output, layer by layer.
+
+    Touches: `Sequential._functional` and `Function._run_through_graph`, seen in Keras 3.15.1.
+    Public: nothing tells how the layers of a functional model are connected, but a configuration
+    that is made for another purpose and written differently for each kind of argument.
+    Without it: no model is computed for many slots at once, and programs take seconds to make.
+
+    Args:
+        model: a built model.
+        x: its input.
+        call: returns a layer's outputs; given the layer and the arguments that it is called with.
+    """
+    graph = getattr(model, "_functional", model)
+    found = graph._run_through_graph([x], operation_fn=lambda layer: partial(call, layer))
+    return found[0] if isinstance(found, list) else found
+
+
 def compiled_arguments(model: Any) -> Mapping[str, Any]:
     """Return what a model's `compile` was called with.
 
@@ -87,6 +106,36 @@ def compiled_loss(model: Any, y: Any, predicted: Any, weights: Any) -> Any:
     Without it: there is no loss of a fused training.
     """
     return model._compile_loss(y, predicted, weights)
+
+
+def compiled_losses(model: Any) -> Sequence[tuple[Any, float | None]]:
+    """Return the losses that a model was compiled with, each with its weight.
+
+    Touches: `CompileLoss._flat_losses`, seen in Keras 3.15.1.
+    Public: `Model.loss` is what `compile` was given, names and functions among it.
+    Without it: the rows of several slots cannot go through a loss together.
+
+    Args:
+        model: a compiled model whose loss has been computed before.
+    """
+    return [(each.loss, each.loss_weights) for each in model._compile_loss._flat_losses]
+
+
+def averaged(metric: Any) -> Callable[[Any, Any], Any] | None:
+    """Return the function whose values, one a row, a metric averages; None if it does other things.
+
+    Touches: `MeanMetricWrapper._fn` and `_fn_kwargs`, seen in Keras 3.15.1.
+    Public: `update_state` adds up all rows, those of several slots as well.
+    Without it: each metric is stacked by `tf.vectorized_map`, which takes long.
+    """
+    import keras
+
+    kind, wrapper = type(metric), keras.metrics.MeanMetricWrapper
+    if not isinstance(metric, wrapper):
+        return None
+    if kind.update_state is not wrapper.update_state or kind.result is not wrapper.result:
+        return None
+    return partial(metric._fn, **metric._fn_kwargs)
 
 
 def loss_tracker(model: Any) -> Any:

@@ -29,10 +29,10 @@ METRICS = {
     "binary_crossentropy": ["accuracy", keras.metrics.AUC],
 }
 AFTER = {
-    "dropout": lambda: layers.Dropout(0.3),
-    "batch_norm": layers.BatchNormalization,
-    "layer_norm": layers.LayerNormalization,
-    "normalization": lambda: layers.Normalization(mean=0.5, variance=2.0),
+    "dropout": layers.Dropout,
+    "batch_norm": lambda _: layers.BatchNormalization(),
+    "layer_norm": lambda _: layers.LayerNormalization(),
+    "normalization": lambda _: layers.Normalization(mean=0.5, variance=2.0),
 }
 DENSE = {
     "l1": {"kernel_regularizer": "l1"},
@@ -62,6 +62,7 @@ def chain(
     activation="relu",
     layer="",
     l2=0.0,
+    drop=0.3,
     **given,
 ):
     """Build a chain with two hidden layers."""
@@ -70,7 +71,7 @@ def chain(
     for width in (units, units + 3):
         model.add(layers.Dense(width, activation, **more))
         if layer in AFTER:
-            model.add(AFTER[layer]())
+            model.add(AFTER[layer](drop))
     model.add(layers.Dense(*OUTPUTS.get(loss, (1, None))))
     return compiled(model, loss, rate, **given)
 

@@ -10,7 +10,7 @@ import pytest
 
 from searchlab.core.trial import TrialState
 from searchlab.journal.layout import StudyLayout, refit_data
-from searchlab.testing.doubles import as_job
+from searchlab.testing.doubles import as_job, study
 from searchlab.training.job import CheckJob, FinalJob, RefitJob
 
 pytestmark = pytest.mark.keras
@@ -47,8 +47,8 @@ def benches(tmp_path_factory):
     return bench
 
 
-PADDED = "padded widths, masked rows, XLA"
-EXACT = "exact widths, masked rows, XLA"
+PADDED = "padded widths, masked rows, XLA, direct"
+EXACT = "exact widths, masked rows, XLA, direct"
 EQUAL = {  # the study, the factory's params, and the fastest correct method
     "momentum-tanh-l2": (
         {},
@@ -82,20 +82,20 @@ EQUAL = {  # the study, the factory's params, and the fastest correct method
         {"loss": "mae", "optimizer": "global_clipnorm"},
         PADDED,
     ),
-    "huber-convolution": (  # its pooling cannot be vectorised
+    "huber-convolution": (
         {"data": REGRESSION, "batch": 32},
         {"factory": "convolution", "loss": "huber", "optimizer": "Adam"},
-        "exact widths, exact rows, no XLA",
+        PADDED,
     ),
-    "auc-dropout": (  # a wider mask would be another one
+    "auc-dropout": (
         {"data": CANCER, "batch": 32},
         {"loss": BINARY, "layer": "dropout", "optimizer": "amsgrad"},
-        EXACT,
+        PADDED,
     ),
     "batch_norm": (  # rows of weight 0 would count in the mean
         {"data": REGRESSION, "batch": 32},
         {"loss": "mse", "layer": "batch_norm", "optimizer": "clipvalue"},
-        "padded widths, exact rows, XLA",
+        "padded widths, exact rows, XLA, direct",
     ),
     "skip-add-clipnorm-max_norm": (
         {},
@@ -103,7 +103,11 @@ EQUAL = {  # the study, the factory's params, and the fastest correct method
         PADDED,
     ),
     "skip-inputs": ({}, {"factory": "wide_and_deep"}, PADDED),
-    "subclassed": ({}, {"factory": "own", "weighted": True}, EXACT),
+    "subclassed": (  # a wider mask would be another one
+        {},
+        {"factory": "own", "weighted": True},
+        "exact widths, masked rows, XLA, mapped",
+    ),
     "weights-folds": (
         {"data": WEIGHTED, "class_weight": "balanced", "folds": 2},
         {"weighted": True, "rate": 0.003},
@@ -161,8 +165,9 @@ def test_neighbours_and_slots_change_no_bit(benches, layer):
         bench.job(
             number,
             layer=layer,
-            units=12 if layer else 5 + number,
+            units=5 + number,
             rate=0.003 * number,
+            drop=0.08 * number,
             optimizer="Adam",
             seed=number,
             epochs=5 + number,
@@ -369,8 +374,6 @@ def checked(benches, factory, **choices):
     """Return the reason why a study of some choices is not fused, or None, after its check."""
     from support.fused import run_fused
 
-    from searchlab.testing.doubles import study
-
     job = benches().job(0, factory)
     space = {name: {"choice": values} for name, values in choices.items()}
     spec = job.spec.model_copy(update={"space": study(space=space).space})
@@ -415,18 +418,52 @@ def test_a_model_that_reads_its_modules_variables_is_trained_alone(benches):
 
 
 def test_trials_share_programs(benches):
-    """Similar widths and different constants share one program; another penalty needs a second."""
-    from support.fused import Driver
+    """Similar widths, other constants, penalties and dropout rates share one program."""
+    from support.fused import Driver, assert_same, run_alone
 
     bench, driver = benches(), Driver()
     jobs = [
-        bench.job(number, units=3 + 5 * number, rate=0.01 / (number + 1), epochs=2, l2=1e-3)
+        bench.job(
+            number,
+            units=3 + 5 * number,
+            rate=0.01 / (number + 1),
+            epochs=2,
+            l2=10.0 ** -(number + 1),
+            layer="dropout",
+            drop=(number + 1) / 10,
+        )
         for number in range(5)
     ]
-    driver.run(jobs)
+    results = driver.run(jobs)
     assert driver.made == 1
-    driver.run([bench.job(5, epochs=2, l2=1e-4)])
+    for job in jobs[1:4:2]:  # others than the one that the program was verified with
+        assert_same(results[job.number], run_alone(job))
+    driver.run([bench.job(5, epochs=2)])  # without penalty and dropout
     assert driver.made == 2
+
+
+@pytest.mark.parametrize(
+    ("epochs", "programs"),
+    [
+        pytest.param(2, 1, id="short"),
+        pytest.param(100_000, 3, id="long", marks=pytest.mark.long),
+    ],
+)
+def test_small_models_share_a_program_whatever_their_activation(benches, epochs, programs):
+    """Where training takes less than a program, widths and activations are data."""
+    from support.fused import Driver, assert_same, run_alone
+
+    bench, driver = benches(epochs=epochs), Driver()
+    space = {"activation": {"choice": ["relu", "tanh", "swish"]}}
+    jobs = []
+    for number, activation in enumerate(["relu", "tanh", "swish"]):
+        job = bench.job(number, units=40 + 30 * number, epochs=2, activation=activation)
+        spec = job.spec.model_copy(update={"space": study(space=space).space})
+        jobs.append(replace(job, spec=spec))
+    results = driver.run(jobs)
+    for job in jobs:
+        assert_same(results[job.number], run_alone(job))
+    assert driver.made == programs
 
 
 def test_metrics_are_named_alike_in_all_models(benches):

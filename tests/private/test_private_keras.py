@@ -126,6 +126,33 @@ def test_made_tensors():
     assert layer.output is not model.outputs[0]
 
 
+def test_run_graph():
+    """Each layer is called with its inputs and arguments, in both kinds of models."""
+    import keras
+
+    x = np.ones((2, 3), np.float32)
+    shared = functional()
+    layer = keras.layers.Dropout(0.5)
+    inputs = keras.Input((3,))
+    chosen = keras.Model(inputs, layer(inputs, training=True))
+    chain = keras.Sequential([keras.Input((3,)), keras.layers.ReLU(), keras.layers.Dense(3)])
+    for model, wanted in ((shared, ["dense"] * 2), (chain, ["relu", "dense"]), (chosen, [None])):
+        called = []
+
+        def call(layer, *given, called=called, **options):
+            called.append((type(layer).__name__.lower(), options))
+            return layer(*given, **options)
+
+        found = private.run_graph(model, x, call)
+        assert found.shape == (2, 3)
+        if wanted == [None]:
+            assert called == [("dropout", {"training": True})]
+        else:
+            assert [name for name, _ in called] == wanted
+            np.testing.assert_array_equal(found, model(x))
+        assert not any(hasattr(model, name) for name in ("functional", "run_through_graph"))
+
+
 def test_compiled_arguments():
     """A loss given as a function is the function; in the public configuration it is a name."""
 
@@ -144,6 +171,31 @@ def test_compiled_loss():
     assert float(private.compiled_loss(model, y, predicted, w)) == pytest.approx(1.0)
     assert float(model.compute_loss(None, y, predicted, w)) > 1.0
     assert not hasattr(model, "compile_loss")
+
+
+def test_compiled_losses():
+    """A loss given by its name, and its weight, are there once it has been computed."""
+    model = compiled(loss=["mse"], loss_weights=[0.5])
+    private.compiled_loss(model, np.ones((2, 3)), np.ones((2, 3)), None)
+    [(loss, weight)] = private.compiled_losses(model)
+    np.testing.assert_allclose(loss.call(np.zeros((2, 3)), np.ones((2, 3))), [1.0, 1.0])
+    assert weight == 0.5
+    assert model.loss == ["mse"]
+
+
+def test_averaged():
+    """A metric that is a mean over rows gives their values; others, also of its kind, do not."""
+    import keras
+
+    class Own(keras.metrics.MeanAbsoluteError):
+        def result(self):
+            return super().result() + 1
+
+    function = private.averaged(keras.metrics.MeanSquaredError())
+    np.testing.assert_allclose(function(np.zeros((2, 3)), np.full((2, 3), 2.0)), [4.0, 4.0])
+    others = [Own(), keras.metrics.RootMeanSquaredError(), keras.metrics.AUC()]
+    assert [private.averaged(each) for each in others] == [None] * 3
+    assert not hasattr(keras.metrics.MeanSquaredError(), "fn")
 
 
 def test_loss_tracker():
