@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator
 
 from searchlab.data.columns.encoders import Choices
 from searchlab.data.load import Table
@@ -67,6 +68,11 @@ def _own(reference: str, base: Path) -> object:
     if lacking:
         raise DataError(
             f"data.scale: {reference} has no {lacking[0]}: write it as scikit-learn's transformers "
-            "are, such as a class that inherits BaseEstimator and TransformerMixin"
+            "are, such as a class that inherits TransformerMixin and BaseEstimator"
+        )
+    if not isinstance(own, BaseEstimator):
+        raise DataError(
+            f"data.scale: {reference} is none of scikit-learn's estimators: let it inherit "
+            "TransformerMixin and BaseEstimator, in this order"
         )
     return own

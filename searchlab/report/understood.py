@@ -59,7 +59,8 @@ def missing_text(column: Column, rows: int) -> str:
     if not column.missing:
         return ""
     percent = 100 * column.missing / max(1, rows)
-    return f"{percent:.0f} %" if 1 <= percent <= 99 else "< 1 %" if percent < 1 else "> 99 %"  # noqa: PLR2004
+    near = "< 1 %" if percent < 1 else "> 99 %"
+    return f"{percent:.0f} %" if 1 <= percent <= 99 or percent == 100 else near  # noqa: PLR2004
 
 
 def parts_text(profile: Profile) -> str:

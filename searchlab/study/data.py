@@ -67,8 +67,8 @@ class DataSpec(ReadingSpec):
             `quantile` (a normal distribution), `none`, or a transformer of your own like
             scikit-learn's, such as `my.py:Transformer`.
         categories: how categories become numbers: `one_hot` (one each), `ordinal` (by the alphabet,
-            scaled), `target` (the mean target of the category's other rows), or `integer` (from 1,
-            for an Embedding; 0 if unknown).
+            scaled), `target` (the mean target of the category's other rows, scaled), or
+            `integer` (from 1, for an Embedding; 0 if unknown).
         text: how longer text becomes numbers, or `raw`, for a model of your own that takes text,
             with a TextVectorization, say.
         target_transform: what a quantity becomes for the model, fitted to the rows of each fold and

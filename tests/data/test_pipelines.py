@@ -79,7 +79,7 @@ def test_scores_are_those_of_a_pipeline_in_a_cross_validation(
     )
     train = training_rows(frame)
     encoder = (
-        target_encoder("regression")
+        make_pipeline(target_encoder("regression"), StandardScaler())
         if categories == "target"
         else OneHotEncoder(handle_unknown="ignore", sparse_output=False)
     )

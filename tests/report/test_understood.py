@@ -55,6 +55,15 @@ def test_each_column_says_its_kind_the_reason_the_treatment_and_examples():
     assert any("target: as it is" in line for line in text)
 
 
+def test_a_share_of_missing_values_is_rounded_to_all_only_where_it_is_all():
+    """999 of 1,000 rows are not all, and 1,000 are."""
+    columns = [column(f"n{count}", missing=count) for count in (1, 10, 999, 1000)]
+    shown = [line for line in lines(profile(*columns), pipe=True) if line.startswith("n1 ")]
+    text = "\n".join(lines(profile(*columns), pipe=True))
+    assert "< 1 %" in shown[0]
+    assert [share in text for share in (" 1 %", "> 99 %", "100 %")] == [True] * 3
+
+
 def test_no_line_is_wider_than_a_terminal_of_80_columns():
     """Long names, reasons and examples are folded."""
     wide = column("a name of a column that somebody wrote " * 3, why="text, 12,345 distinct",

@@ -129,7 +129,8 @@ def _categories(choices: Choices, rows: int) -> Any:
         case "integer":
             return OrdinalEncoder(unknown_value=-1, **known)
         case "target":
-            return target_encoder(choices.task)
+            # A pipeline fits its second step to the cross-fitted output of the first.
+            return make_pipeline(target_encoder(choices.task), *_scalers(choices, rows))
         case _:
             return OneHotEncoder(
                 handle_unknown="infrequent_if_exist", max_categories=MOST, sparse_output=False

@@ -185,9 +185,9 @@ def _fitted(
     """Fit the transformer; return its output for the same rows."""
     try:
         x = np.asarray(transformer.fit_transform(X, y))
-        if x.shape[0] == len(X):
-            return x.astype(np.float64, copy=False)
-        raise ValueError(f"it returned {x.shape[0]} rows for {len(X)}")
+        if choices.own is not None:
+            _check_own(transformer, x, len(X))
+        return x.astype(np.float64, copy=False)
     except Exception as error:
         why = f"{type(error).__name__}: {' '.join(str(error).split())}"
         texts = [name for name, kind in kinds.items() if kind == "text"]
@@ -201,6 +201,21 @@ def _fitted(
         raise DataError(  # TfidfVectorizer found no words
             f"the words of {', '.join(texts)} cannot be used ({error}): add it to data.drop"
         ) from None
+
+
+def _check_own(transformer: ColumnTransformer, x: Array, rows: int) -> None:
+    """Refuse what a transformer of the user's may return; note that it is fitted.
+
+    scikit-learn looks for an attribute whose name ends in "_", which one that learns nothing has
+    not.
+    """
+    if x.shape[0] != rows:
+        raise ValueError(f"it returned {x.shape[0]} rows for {rows}")
+    if not np.isfinite(x.astype(np.float64)).all():
+        raise ValueError("it returned values that are not finite")
+    for step, fitted, _ in transformer.transformers_:
+        if step.startswith("number"):
+            fitted[-1].fitted_ = True
 
 
 def _integers(transformer: ColumnTransformer, choices: Choices) -> tuple[int, int]:

@@ -37,18 +37,19 @@ def _scaled(pipeline: Any) -> str:
     known = next((text for name, text in _SCALED.items() if name in steps), None)
     if known is not None:
         return known
-    filled_only = steps[-1] in {"simpleimputer", "ordinalencoder"}
+    filled_only = steps[-1] in {"simpleimputer", "ordinalencoder", "targetencoder"}
     return "as it is" if filled_only else f"by {type(pipeline[-1]).__name__}"
 
 
 def _of_categories(transformer: Any, place: int) -> str:
     kind = type(transformer).__name__
     if kind == "Pipeline":
-        return f"by the alphabet, {_scaled(transformer)}"
+        if "targetencoder" not in transformer.named_steps:
+            return f"by the alphabet, {_scaled(transformer)}"
+        found = len(transformer[0].categories_[place])
+        return f"the mean target of each of {found}, {_scaled(transformer)}"
     found = len(transformer.categories_[place])
     if kind == "OrdinalEncoder":
         return f"an integer of 0 to {found}"
-    if kind == "TargetEncoder":
-        return f"the mean target of each of {found}"
     inputs = min(found, MOST)
     return f"one-hot, {inputs} input{'s' * (inputs != 1)}" + (f" for {found}" * (found > MOST))

@@ -10,7 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.model_selection import KFold, train_test_split
-from sklearn.preprocessing import QuantileTransformer, RobustScaler, TargetEncoder
+from sklearn.preprocessing import (
+    MinMaxScaler,
+    QuantileTransformer,
+    RobustScaler,
+    StandardScaler,
+    TargetEncoder,
+)
 
 from searchlab.data.load import load
 from searchlab.data.prepare import prepare
@@ -32,6 +38,19 @@ class Cubes(TransformerMixin, BaseEstimator):
 
     def transform(self, X):
         return (X / self.largest_) ** 3
+"""
+
+
+SQUARING = """
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+
+class Squares(TransformerMixin, BaseEstimator):
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return np.hstack([X, np.square(X)])
 """
 
 
@@ -224,6 +243,14 @@ def test_a_transformer_of_the_users_scales_numbers_and_loads_only_as_its_code(
             TRANSFORMER.replace("Cubes", "T").replace("/ self", "+ self.none"),
             "cannot be fitted",
         ),
+        (
+            TRANSFORMER.replace("Cubes", "T").replace("/ self", "* np.nan + self"),
+            "cannot be fitted .*values that are not finite",
+        ),
+        (
+            "class T:\n    fit = transform = lambda self, X, y=None: X\n",
+            "is none of scikit-learn's estimators: let it inherit TransformerMixin",
+        ),
         (HOLDING, "holds (functools.partial|builtins.max), which is not loaded with a model"),
     ],
 )
@@ -237,6 +264,14 @@ def test_a_transformer_that_does_not_work_is_told(
         prepared(tmp_path, table(), scale=f"{name}:T", features=["temp_*"])
     assert "data.scale" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_transformer_of_the_users_need_not_learn_anything(tmp_path: Path) -> None:
+    """One without attributes of its own transforms all rows, and more columns come out of it."""
+    (tmp_path / "squaring.py").write_text(SQUARING)
+    data = prepared(tmp_path, table(), scale="squaring.py:Squares", features=["temp_in"])
+    assert data.x_train.shape[1] == data.x_test.shape[1] == 2
+    np.testing.assert_allclose(data.x_test[:, 0] ** 2, data.x_test[:, 1], rtol=1e-5)
 
 
 # ---- categories and text
@@ -268,11 +303,27 @@ def test_target_encoding_shows_no_row_its_own_target(tmp_path: Path) -> None:
     assert len(refit.x_train) == len(full)
 
 
+@pytest.mark.parametrize("scale", ["standard", "minmax"])
+def test_target_encoding_is_scaled_as_numbers_are(scale: str, tmp_path: Path) -> None:
+    """Mean prices of thousands reach a model as small numbers, scaled by the fitted rows alone."""
+    rng = np.random.default_rng(2)
+    frame = pd.DataFrame({"c": rng.choice(list("abcdefgh"), 300)})
+    frame["y"] = 5000 + 900 * frame["c"].map(ord) % 7 + rng.normal(size=300)
+    plain = prepared(tmp_path, frame, categories="target", scale="none")
+    fit = plain.folds[0][0]
+    scaler = StandardScaler() if scale == "standard" else MinMaxScaler()
+    scaler.fit(plain.x_train[fit])
+    expected = [scaler.transform(x) for x in (plain.x_train[:], plain.x_test[:])]
+    data = prepared(tmp_path, frame, categories="target", scale=scale)
+    for found, wanted in zip((data.x_train, data.x_test), expected, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-3)
+
+
 def test_classes_are_encoded_by_each_class(tmp_path: Path) -> None:
     """With three classes a category becomes three inputs, the share of each."""
     rng = np.random.default_rng(2)
     frame = pd.DataFrame({"c": rng.choice(list("ab"), 90), "y": rng.choice(list("uvw"), 90)})
-    data = prepared(tmp_path, frame, categories="target")
+    data = prepared(tmp_path, frame, categories="target", scale="none")
     np.testing.assert_allclose(data.x_test.mean(axis=1), 1 / 3, rtol=0.01)
     assert data.summary.input_shape == (3,)
 
