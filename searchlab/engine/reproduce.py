@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from searchlab.core.interrupt import Interrupt
 from searchlab.core.scratch import scratch
-from searchlab.core.trial import Decision, Outcome, Report, TrialState
+from searchlab.core.trial import Outcome, TrialState
 from searchlab.core.versions import installed
 from searchlab.engine import plugins
+from searchlab.engine.alone import run_alone
 from searchlab.engine.finalize import Say
 from searchlab.engine.jobs import Jobs
 from searchlab.engine.loop import refuse_lost
-from searchlab.engine.run import run_to_end
 from searchlab.engine.warm_start import check_initial
 from searchlab.errors import InputError
 from searchlab.factories.find import source_digest
@@ -203,16 +203,10 @@ def _train(
 ) -> Outcome:
     """Train a trial; one that was pruned is stopped after the same number of reports."""
     pruned = trial.state is TrialState.PRUNED
-    left = len(trial.reports)
-
-    def answer(_: Report) -> Decision:
-        nonlocal left
-        left -= 1
-        return Decision.STOP if pruned and left <= 0 else Decision.CONTINUE
-
     jobs = Jobs(restored.spec, restored.base, restored.directory)
-    executor.submit(jobs.trial(trial.trial, keep=keep, synchronous=pruned, weights=weights))
-    outcome = run_to_end(executor, interrupt, answer)
+    job = jobs.trial(trial.trial, keep=keep, synchronous=pruned, weights=weights)
+    stop_after = len(trial.reports) if pruned else None
+    outcome = run_alone(executor, job, interrupt, stop_after=stop_after)
     if outcome is None:
         raise KeyboardInterrupt
     refuse_lost(outcome)

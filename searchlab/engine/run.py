@@ -18,13 +18,10 @@ from searchlab.core.garbage import no_collection
 from searchlab.core.interrupt import Interrupt
 from searchlab.core.progress import progress_told
 from searchlab.core.state import StudyState
-from searchlab.core.trial import (
-    Decision,
-    FailureKind,
-    Report,
-)
+from searchlab.core.trial import FailureKind
 from searchlab.core.versions import installed
 from searchlab.engine import plugins
+from searchlab.engine.alone import run_alone
 from searchlab.engine.finalize import Finish, Say
 from searchlab.engine.jobs import Jobs
 from searchlab.engine.looks import Looks, look
@@ -45,7 +42,6 @@ from searchlab.study.file import StudyFile
 from searchlab.study.folds import refuse_folds
 from searchlab.study.spec import StudySpec
 from searchlab.tracking.base import Tracker, Trackers
-from searchlab.training.job import Result
 
 if TYPE_CHECKING:
     from searchlab.data.prepared import DataSummary
@@ -242,34 +238,14 @@ def _try_model(jobs: Jobs, executor: Executor, interrupt: Interrupt) -> None:
 
     A resumed study is checked too: its executor learns how many trainings it can run at once.
     """
-    executor.submit(jobs.check())
-    checked = run_to_end(executor, interrupt)
+    checked = run_alone(executor, jobs.check(), interrupt)
     if checked is not None and (error := checked.error) is not None:
         refuse_lost(checked)
-        known = error.kind is FailureKind.REFUSED
-        raise ModelError(error.message if known else f"{error.type}: {error.message}")
-
-
-def run_to_end(
-    executor: Executor,
-    interrupt: Interrupt,
-    answer: Callable[[Report], Decision] = lambda _: Decision.CONTINUE,
-) -> Result | None:
-    """Wait for an executor's only job; return None if the interrupt was set before its end.
-
-    Args:
-        executor: an executor with one job.
-        interrupt: checked after each epoch.
-        answer: returns the decision on a report.
-    """
-
-    def decide(report: Report) -> Decision:
-        return Decision.ABANDON if interrupt.requested else answer(report)
-
-    while not (executor.idle or interrupt.requested):
-        for result in executor.poll(decide, timeout=0.2):
-            return result
-    return None
+        if error.kind is FailureKind.REFUSED:
+            raise ModelError(error.message)
+        if error.kind is FailureKind.WORKER_KILLED:
+            raise ModelError(f"trying the model: {error.message}, twice: is there memory for it?")
+        raise ModelError(f"{error.type}: {error.message}")
 
 
 def _started(files: _StudyFiles, summary: DataSummary, heritage: Heritage) -> Started:

@@ -20,6 +20,15 @@ def build(n_neurons, learning_rate, n_hidden):
     return model
 
 
+def at_first(n_neurons, learning_rate, n_hidden):
+    _kill_once()
+    return build(n_neurons, learning_rate, n_hidden)
+
+
+def each_time(n_neurons, learning_rate, n_hidden):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def in_the_factory(n_neurons, learning_rate, n_hidden):
     if _second_trial():
         _kill_once()

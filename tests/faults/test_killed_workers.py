@@ -10,6 +10,7 @@ from searchlab.core.interrupt import Interrupt
 from searchlab.core.trial import FailureKind, TrialState
 from searchlab.data.prepare import prepare
 from searchlab.engine import plugins
+from searchlab.engine.alone import run_alone
 from searchlab.engine.jobs import Jobs
 from searchlab.engine.loop import Search
 from searchlab.engine.recorder import Recorder
@@ -19,6 +20,7 @@ from searchlab.executors.process import ProcessExecutor
 from searchlab.journal.events import Retried
 from searchlab.journal.journal import Journal, read_journal
 from searchlab.journal.record import StudyRecord
+from searchlab.study.spec import StudySpec
 from searchlab.testing import entries as make
 from searchlab.testing.doubles import STUDY_SPACE, study
 from searchlab.tracking.memory import MemoryTracker
@@ -58,8 +60,8 @@ def executors(tmp_path_factory):
         each.close()
 
 
-def run(directory: Path, executor, factory: str, trials: int) -> StudyRecord:
-    """Run a whole study on iris with models of one factory."""
+def begun(directory: Path, factory: str, trials: int) -> StudySpec:
+    """Return a study on iris with models of one factory, for which all is made ready."""
     shutil.copy(FACTORIES, directory / "model.py")
     spec = study(
         model={"factory": f"model.py:{factory}", "params": {"n_hidden": 1}},
@@ -68,6 +70,12 @@ def run(directory: Path, executor, factory: str, trials: int) -> StudyRecord:
         training={"epochs": 4},
     )
     prepare(spec, directory, directory / "data")
+    return spec
+
+
+def run(directory: Path, executor, factory: str, trials: int) -> StudyRecord:
+    """Run a whole study."""
+    spec = begun(directory, factory, trials)
     backend, record = plugins.backend("optuna")(Problem.of(spec, "multiclass")), StudyRecord()
     with Journal(directory / "journal.jsonl") as journal:
         recorder = Recorder(journal, record, MemoryTracker())
@@ -112,6 +120,18 @@ def test_a_killed_worker_costs_no_trial(tmp_path, executors, unbroken, name, mom
     backend.close()
     files = [path.name for path in (tmp_path / "models").rglob("*") if path.is_file()]
     assert set(files) <= {"fold-0.npz"}, "nothing half written stays"
+
+
+@pytest.mark.parametrize("name", ["process", "fused"])
+def test_a_worker_killed_while_the_model_is_tried_costs_no_study(tmp_path, executors, name):
+    """The model is tried again, once: a kill that happens each time is told."""
+    for factory, failure in (("at_first", None), ("each_time", FailureKind.WORKER_KILLED)):
+        directory = tmp_path / factory
+        directory.mkdir()
+        jobs = Jobs(begun(directory, factory, 1), directory, directory)
+        checked = run_alone(executors[name], jobs.check(), Interrupt())
+        assert getattr(checked.error, "kind", None) == failure
+    assert (tmp_path / "at_first" / "killed").exists(), "somebody was there"
 
 
 @pytest.mark.parametrize("name", ["process", pytest.param("fused", marks=LONG)])
