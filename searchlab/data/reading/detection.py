@@ -287,6 +287,32 @@ def _numeric(cells: Sequence[str], missing: Collection[str]) -> bool:
     return _TWO * sum(_NUMBER.fullmatch(cell) is not None for cell in found) > len(found)
 
 
+def is_below(text: bytes, first: Sequence[str], names: Collection[str]) -> bool:
+    """Tell whether a later row than the first one names the columns, whatever separates them.
+
+    Args:
+        text: the content, in UTF-8.
+        first: the first row.
+        names: columns that the file has.
+    """
+    if not names or set(names) & {*first, *column_names(len(first))}:
+        return False
+    return any(_titled(first_rows(text, mark), set(names)) for mark in ",;\t|")
+
+
+def _titled(rows: list[list[str]], names: set[str]) -> bool:
+    """Tell whether the first row is a title, and a later one has names."""
+    for row in rows[1:]:
+        if len(row) >= _TWO and names <= set(row):
+            title = len(rows[0]) != len(row) or not all(map(_named, rows[0]))
+            return title and all(map(_named, row))
+    return False
+
+
+def _named(cell: str) -> bool:
+    return bool(cell) and not _NUMBER.fullmatch(cell)
+
+
 def column_names(count: int) -> list[str]:
     """Return the names of columns that have none."""
     return [f"column_{number}" for number in range(1, count + 1)]

@@ -67,6 +67,11 @@ def read_text(
     rows = detection.first_rows(text, separator)
     if not rows:
         raise DataError(f"{source}: row 1 is empty: it must name the columns")
+    if detection.is_below(text, rows[0], known.names):
+        raise DataError(
+            f"{source}: the names of the columns are in a row below the first one: delete the "
+            "lines above it, or say what they begin with, as data.comment"
+        )
     header = keys.header
     if header is None:  # a file like one without names has none either, unless it has them
         named = known.dialect.header or bool(set(known.names) & set(rows[0]))

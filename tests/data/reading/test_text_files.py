@@ -273,6 +273,23 @@ def test_codes_keep_their_zeros() -> None:
 # ---- rows
 
 
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+@pytest.mark.parametrize("above", ["Sales of 2024\n\n", "Sales{0}2024\n", "% from a logger\n%\n"])
+def test_lines_above_the_table_are_told_as_such(above: str, mark: str, tmp_path: Path) -> None:
+    """A title is no header: its rows of other lengths are not what is wrong."""
+    rows = [mark.join(["x", "y"]), *(f"{n}{mark}{n % 7}" for n in range(30))]
+    (tmp_path / "t.csv").write_text(above.format(mark) + "\n".join(rows))
+    with pytest.raises(DataError, match="in a row below the first one: delete the lines above it"):
+        load(DataSpec(path="t.csv", target="y"), tmp_path)
+
+
+def test_a_cell_that_is_called_as_the_target_is_no_header(tmp_path: Path) -> None:
+    """A misspelled target that some cell spells is still told with the columns that there are."""
+    (tmp_path / "t.csv").write_text("colour,reds\n" + "red,dark\nblue,bright\n" * 20)
+    with pytest.raises(DataError, match="no column 'red'; did you mean 'reds'"):
+        load(DataSpec(path="t.csv", target="red"), tmp_path)
+
+
 UNITS = [["t", "x", "y"], ["s", "", "kg"], *([n, n + 0.5, n / 7] for n in range(20))]
 LEVELS = [["", "y", "y"], ["", "mean", "std"], ["g", "", ""], ["a", 1.5, 2.5], ["b", 3.5, 4.5]]
 
