@@ -74,7 +74,11 @@ def picture(record):
 
 
 @pytest.mark.parametrize(
-    "backend", ["optuna", "hyperband", pytest.param("randomized", marks=pytest.mark.long)]
+    "backend",
+    [
+        "optuna",
+        *(pytest.param(each, marks=pytest.mark.long) for each in ("hyperband", "randomized")),
+    ],
 )
 def test_a_study_begins_with_what_another_found_and_resumes_without_it(directory, backend):
     """A warm start changes the trials, and they stay the same once the other study is gone."""
