@@ -22,6 +22,7 @@ _LOOKED = 50  # columns that tell whether rows can be alike by chance
 _BEYOND_CHANCE = 3.0  # bits that rows have, in bits that tell all rows apart
 _REPEATED = 0.01  # of the test rows, at least
 _SINGLE = 0.999  # of the training rows are different, so that equal ones in the test are no chance
+_VARIED, _TWO = 0.25, 2  # of the rows are different, at least; columns
 _FEW = 3  # rows, at least
 
 _GROUPS = 20  # different values, at least; fewer are categories
@@ -49,7 +50,8 @@ def duplicates(view: View) -> Iterator[Finding]:
     if view.table.X.size > _HASHED:
         return
     hashes = _hashes(view)
-    if not (_telling(view) or _single(hashes[view.parts["train"]])):
+    train = hashes[view.parts["train"]]
+    if not (_telling(view) or _single(train) or _repeated(view, hashes)):
         return
     for part, key in (("test", "data.test"), ("validation", "data.validation")):
         rows, known = view.parts[part], view.parts["train"]
@@ -82,6 +84,18 @@ def _hashes(view: View) -> Array:
 def _single(hashes: Array) -> bool:
     """Return whether hardly any training row has another one like it, so that chance makes none."""
     return len(np.unique(hashes)) >= _SINGLE * len(hashes)
+
+
+def _repeated(view: View, hashes: Array) -> bool:
+    """Return whether values of two columns come again only in rows that come again whole.
+
+    By chance, one value of a number that varies comes again without the other.
+    """
+    different = len(np.unique(hashes))
+    if different < _VARIED * len(hashes) or not isinstance(view.table.X, pd.DataFrame):
+        return False
+    columns = [view.table.X[name] for name in list(view.table.X)[:_LOOKED]] + [pd.Series(view.y)]
+    return sum(each.nunique(dropna=False) == different for each in columns) >= _TWO
 
 
 def _telling(view: View) -> bool:

@@ -225,6 +225,14 @@ def test_repeated_rows_on_both_sides_of_the_test_are_counted(tmp_path):
     assert found(labels(frame)[["city", "y"]], tmp_path) == {}
 
 
+def test_a_table_that_was_written_twice_is_found_by_two_columns(tmp_path):
+    """All rows have a twin; a column whose values come again alone makes equal rows a chance."""
+    frame = features()[["a", "y"]]
+    assert list(found(pd.concat([frame, frame]), tmp_path)) == ["duplicates"]
+    rounded = frame.round(1)
+    assert found(pd.concat([rounded, rounded]), tmp_path) == {}
+
+
 def test_a_test_file_that_repeats_rows_of_few_columns_is_found(tmp_path):
     """Two columns tell rows apart if no two training rows are alike."""
     frame = features()[["a", "y"]]
