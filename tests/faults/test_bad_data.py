@@ -145,6 +145,11 @@ BAD = {
         arrays(X=X, y=Y[:39]), "X has 40 rows and y has 39: give both the same", "houses.npz"
     ),
     "no target array": Bad(arrays(X=X), "no array 'y'; the arrays are 'X'", "houses.npz"),
+    "one-hot rows": Bad(
+        arrays(X=X, y=np.eye(3)[np.arange(len(X)) % 3]),
+        "numbers of the classes, y.argmax(axis=1)",
+        "houses.npz",
+    ),
     "two columns in the target": Bad(arrays(X=X, y=X), "it needs one value per row", "houses.npz"),
     "objects in an array": Bad(
         arrays(X=X, y=np.array([{}] * 40, object)), "cannot be read", "houses.npz"

@@ -133,12 +133,23 @@ def from_arrays(spec: DataSpec, given: Mapping[str, Array], name: str, source: s
 
 def _check_target(source: str, name: str, values: Array) -> None:
     """Refuse a target of several values a row, such as the input of an autoencoder."""
+    if values.ndim == 2 and values.shape[1] > 1 and _is_one_hot(values):  # noqa: PLR2004
+        raise DataError(
+            f"{source}: the target {name!r} is one-hot, of shape {values.shape}: give the numbers "
+            f"of the classes, {name}.argmax(axis=1); a model whose loss wants one-hot rows "
+            "gets them"
+        )
     if math.prod(values.shape[1:]) > 1:
         raise DataError(
             f"{source}: the target {name!r} has shape {values.shape}: it needs one value per row "
             "(for an autoencoder name an array that has, and give the model a train_step and a "
             "test_step that compare its output with its input)"
         )
+
+
+def _is_one_hot(values: Array) -> bool:
+    known = values.dtype.kind in "biuf" and bool(np.isin(values, (0, 1)).all())
+    return known and bool((values.sum(axis=1) == 1).all())
 
 
 def features_name(names: Sequence[str], no_features: Collection[str | None], source: str) -> str:
