@@ -261,7 +261,11 @@ def test_bad_tables_are_refused(
         ({"a": np.eye(4), "b": np.eye(4), "y": np.arange(4)}, "which array has the features"),
         ({"X": np.eye(4), "y": np.arange(3)}, "X has 4 rows and y has 3"),
         ({"X": np.arange(4), "y": np.arange(4)}, r"X has shape \(4,\)"),
-        ({"X": np.eye(4), "y": np.eye(4)}, r"the target 'y' has shape \(4, 4\)"),
+        ({"X": np.eye(4), "y": np.ones((4, 4))}, r"the target 'y' has shape \(4, 4\)"),
+        (
+            {"X": np.eye(4), "y": np.eye(4)},
+            "the target .y. is one-hot, .*give the numbers of the cl",
+        ),
         ({"X": np.eye(4).astype(str), "y": np.arange(4)}, "X has the type <U32"),
         ({"X": np.diag([1, np.nan, 1, 1]), "y": np.arange(4)}, r"X\[1, 1\] is nan"),
         ({"X": np.full((4, 2, 2), np.inf), "y": np.arange(4)}, r"X\[0, 0, 0\] is inf"),
