@@ -250,6 +250,7 @@ def _header(path: Path, target: str | None) -> list[str]:
         text, _ = detection.decoded(whole, None, str(path))
         text = detection.without_comments(text, detection.comment_of(text))
         separator = detection.separator_of(text, expected, names, str(path))
+        text = detection.single_spaced(text) if separator == " " else text
         columns = next(iter(detection.first_rows(text, separator)), [])
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file{_near(path)}") from None

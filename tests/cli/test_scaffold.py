@@ -94,7 +94,7 @@ def test_other_kinds_of_csv(name: str, tmp_path: Path) -> None:
     assert 'target: "a"' in init_text(None, tmp_path / name, "a", tmp_path / "t.yaml")
 
 
-@pytest.mark.parametrize("separator", [";", "|"])
+@pytest.mark.parametrize("separator", [";", "|", "   "])
 def test_a_file_has_any_separator(separator: str, tmp_path: Path) -> None:
     """The header is divided as the data loader divides it, also with decimal commas."""
     (tmp_path / "t.csv").write_text(f"a{separator}b{separator}c\n1,5{separator}2,5{separator}3,5\n")

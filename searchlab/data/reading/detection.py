@@ -5,11 +5,9 @@ from __future__ import annotations
 import codecs
 import csv
 import re
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection
 
 from searchlab.data.reading.dialect import NAMES
-from searchlab.data.reading.numbers import MARKERS, MISSING
 from searchlab.errors import DataError
 
 _SAMPLE = 1 << 18  # characters that are looked at
@@ -19,10 +17,12 @@ _BOMS = {
     codecs.BOM_UTF16_LE: "utf-16-le",
     codecs.BOM_UTF16_BE: "utf-16-be",
 }
-_NUMBER = re.compile(r"\s*[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?\s*")
 _TWO = 2
 ROWS = 200
 """The rows of a file that are looked at."""
+
+SIMPLE_NUMBER = re.compile(r"\s*[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?\s*")
+"""A number with a decimal mark at most."""
 
 
 def decoded(data: bytes, given: str | None, source: str, usual: str = "utf-8") -> tuple[bytes, str]:
@@ -204,7 +204,7 @@ def _even(found: dict[str, list[list[str]]]) -> list[str]:
 def _numbering(found: dict[str, list[list[str]]]) -> list[str]:
     """Return the marks between which the most cells are numbers."""
     shares = {
-        mark: sum(_NUMBER.fullmatch(cell) is not None for row in rows for cell in row)
+        mark: sum(SIMPLE_NUMBER.fullmatch(cell) is not None for row in rows for cell in row)
         / max(1, sum(map(len, rows)))
         for mark, rows in found.items()
         if rows and len(rows[0]) >= _TWO
@@ -215,102 +215,6 @@ def _numbering(found: dict[str, list[list[str]]]) -> list[str]:
 def _spelled(found: dict[str, list[list[str]]]) -> list[str]:
     """Return the marks between which the first row has names, as no name is empty."""
     return [mark for mark, rows in found.items() if rows and all(rows[0])]
-
-
-def header_of(rows: Sequence[Sequence[str]], names: Collection[str], source: str) -> bool:
-    """Tell whether the first row names the columns.
-
-    Args:
-        rows: the first rows.
-        names: columns that the file has.
-        source: the file's name in messages.
-
-    Raises:
-        DataError: if the first row has only numbers, and may be data.
-    """
-    if not rows or set(names) & set(rows[0]):
-        return True
-    numbers = [cell for cell in rows[0] if _NUMBER.fullmatch(cell)]
-    unnamed = [name for name in names if name in set(column_names(len(rows[0])))]
-    if unnamed and numbers:
-        return False
-    if len(numbers) == len(rows[0]) and len(rows) > 1:
-        raise DataError(
-            f"{source}: row 1 holds numbers, not names: say data.header: false (the columns are "
-            f"then column_1 to column_{len(rows[0])}), or true"
-        )
-    return True
-
-
-@contextmanager
-def one_header(
-    rows: Sequence[Sequence[str]], missing: Collection[str | float], source: str
-) -> Iterator[None]:
-    """Say of a table that is refused that it has a second row of names or of units, if it has.
-
-    Args:
-        rows: the first rows, the header included.
-        missing: the cells without a value.
-        source: the file's name in messages.
-
-    Raises:
-        DataError: that of the block, or one that names the row.
-    """
-    try:
-        yield
-    except DataError:
-        second = _second_header(rows, {*map(str, missing), *MISSING, *MARKERS})
-        if second:
-            raise DataError(f"{source}: {second}") from None
-        raise
-
-
-def _second_header(rows: Sequence[Sequence[str]], missing: Collection[str]) -> str:
-    """Describe a second row of names or of units below the header; "" if there is none."""
-    if len(rows) <= _TWO:
-        return ""
-    columns = zip(rows[1], zip(*rows[2:], strict=False), strict=False)
-    tops = [top for top, cells in columns if _numeric(cells, missing)]
-    words = [top for top in tops if top not in missing and not _NUMBER.fullmatch(top)]
-    if len(words) < _TWO or any(map(_NUMBER.fullmatch, tops)):
-        return ""
-    return (
-        f"the row below the names has words ({', '.join(map(repr, words[:3]))}) above numbers, so "
-        "it looks like a second row of names, or of units: leave one row, with a name for each "
-        "column"
-    )
-
-
-def _numeric(cells: Sequence[str], missing: Collection[str]) -> bool:
-    """Return whether most cells are numbers, the first rows of more levels of names aside."""
-    found = [cell for cell in cells if cell not in missing]
-    return _TWO * sum(_NUMBER.fullmatch(cell) is not None for cell in found) > len(found)
-
-
-def is_below(text: bytes, first: Sequence[str], names: Collection[str]) -> bool:
-    """Tell whether a later row than the first one names the columns, whatever separates them.
-
-    Args:
-        text: the content, in UTF-8.
-        first: the first row.
-        names: columns that the file has.
-    """
-    if not names or set(names) & {*first, *column_names(len(first))}:
-        return False
-    return any(_titled(first_rows(text, mark), set(names)) for mark in ",;\t|")
-
-
-def _titled(rows: list[list[str]], names: set[str]) -> bool:
-    """Tell whether the first row is a title, and a later one has names."""
-    for row in rows[1:]:
-        if len(row) >= _TWO and names <= set(row):
-            title = len(rows[0]) != len(row) or not all(map(_named, rows[0]))
-            return title and all(map(_named, row))
-    return False
-
-
-def _named(cell: str) -> bool:
-    return bool(cell) and not _NUMBER.fullmatch(cell)
 
 
 def column_names(count: int) -> list[str]:

@@ -18,8 +18,9 @@ import pyarrow.parquet
 
 from searchlab.core.progress import doing
 from searchlab.data.reading.columns import Columns
-from searchlab.data.reading.detection import ROWS, column_names, one_header
+from searchlab.data.reading.detection import ROWS, column_names
 from searchlab.data.reading.dialect import Dialect
+from searchlab.data.reading.headers import one_header
 from searchlab.data.reading.known import Known
 from searchlab.data.reading.raw import check_names, named
 from searchlab.errors import DataError, MissingPackageError

@@ -21,7 +21,7 @@ import pyarrow.csv
 from searchlab.core.arrays import Array
 from searchlab.core.progress import doing
 from searchlab.data.catalog import is_clutter
-from searchlab.data.reading import detection
+from searchlab.data.reading import detection, headers
 from searchlab.data.reading.columns import Columns
 from searchlab.data.reading.dialect import NAMES, Dialect
 from searchlab.data.reading.known import Known
@@ -67,7 +67,7 @@ def read_text(
     rows = detection.first_rows(text, separator)
     if not rows:
         raise DataError(f"{source}: row 1 is empty: it must name the columns")
-    if detection.is_below(text, rows[0], known.names):
+    if headers.is_below(text, rows[0], known.names):
         raise DataError(
             f"{source}: the names of the columns are in a row below the first one: delete the "
             "lines above it, or say what they begin with, as data.comment"
@@ -75,9 +75,9 @@ def read_text(
     header = keys.header
     if header is None:  # a file like one without names has none either, unless it has them
         named = known.dialect.header or bool(set(known.names) & set(rows[0]))
-        header = named and detection.header_of(rows, known.names, source)
+        header = named and headers.header_of(rows, known.names, source)
     columns = Columns(known)
-    one_header = partial(detection.one_header, rows if header else [], keys.missing, source)
+    one_header = partial(headers.one_header, rows if header else [], keys.missing, source)
     with one_header():
         names = _names(rows[0], source) if header else detection.column_names(len(rows[0]))
     types = columns.types(names, rows[header:])
