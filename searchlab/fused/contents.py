@@ -29,6 +29,9 @@ array. Beyond, an object counts as equal to none but itself."""
 _KEPT = ("build", "built", "name", "output_names", "quantize", "seed", "seed_generator")
 """Attributes of layers that change nothing but names, weights and random states, which are data."""
 
+_EXPORTED = ("_api_export_path", "_api_export_symbol_id")
+"""Attributes of Keras' functions: public names, and an address, which no two processes share."""
+
 _PLAIN = bool | int | float | complex | str | bytes | None
 _MANY = (Mapping, list, tuple, Set, deque)
 _LIBRARIES = ("keras", "tensorflow", "numpy", "builtins", "functools")
@@ -144,7 +147,8 @@ class Contents:
         else:
             self.own = True
             cells = [_cell(each) for each in function.__closure__ or ()]
-        given = (function.__defaults__, function.__kwdefaults__, vars(function), cells)
+        own = {key: value for key, value in vars(function).items() if key not in _EXPORTED}
+        given = (function.__defaults__, function.__kwdefaults__, own, cells)
         return [name, _code(function.__code__), *map(self.of, given)]
 
     def _layer(self, layer: Any, forgotten: Set[str]) -> Any:

@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from searchlab.fused.direct import Direct
 from searchlab.fused.mapped import Mapped
+from searchlab.fused.names import first_number, numbered
 from searchlab.fused.optimizers import CONSTANTS, Rule
 from searchlab.fused.plan import Plan
 from searchlab.fused.randomness import exact
@@ -26,6 +27,8 @@ from searchlab.training.checkpoint import Checkpoint
 
 _CHUNK = 512
 """Rows per evaluation step: enough for fast multiplication, few enough for the cache."""
+
+_TRACES = ("train", "evaluate")
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ class Program:
         batch: rows per step.
         tail: rows of an epoch's last step if it is a separate one, else 0.
         slots: number of trainings it holds.
+        text: the models' configuration, with the numbers that are part of the program.
         zero: an all-zero state in the program's widths.
         columns: row numbers per slot that `train` and `evaluate` take.
         names: names of the logs.
@@ -80,6 +84,7 @@ class Program:
     batch: int
     tail: int
     slots: int
+    text: str
     zero: Checkpoint = field(init=False)
 
     def __post_init__(self) -> None:
@@ -98,9 +103,19 @@ class Program:
         self._fresh = tuple(np.asarray(each) for each in source.metrics_variables)
         self.names = tuple(sorted(source.get_metrics_result()))
         self._steps = self._chosen()
+        self._first = {name: first_number(f"{name} {self._text()}") for name in _TRACES}
         how = {"jit_compile": self.method.compiled, "autograph": False}
         self._train = tf.function(self._epoch, **how)
         self._evaluate = tf.function(self._evaluation, **how)
+
+    def _text(self) -> str:
+        """Return everything in which programs may differ, the same in each process."""
+        rule = self.rule.kind, sorted(self.rule.flags), self.rule.decayed
+        shapes = [each.shape for each in self.zero.all]
+        data = self.models.data
+        rows = [(each.shape.as_list(), each.dtype.name) for each in (*data.fitted, *data.scored)]
+        sizes = self.method, self.batch, self.tail, self.slots, self.columns
+        return repr((self.text, rule, shapes, rows, sizes))
 
     def _chosen(self) -> Steps:
         if self.method.direct and self.plan is not None:
@@ -151,7 +166,7 @@ class Program:
         Returns:
             The new stacked state, and the logs (slots, len(names)) in the order of `names`.
         """
-        with exact():
+        with exact(), numbered(self._first["train"]):
             given = (state.all, rows, counts, figures, constants, self.models.data.fitted)
             values, logs = self._train(*given)
         return state.like([each.numpy() for each in values]), logs.numpy()
@@ -166,7 +181,7 @@ class Program:
     ) -> np.ndarray:
         """Return the metrics (slots, len(names)) on any rows; for the arguments see `train`."""
         weights = (*state.trainable, *state.non_trainable)
-        with exact():
+        with exact(), numbered(self._first["evaluate"]):
             given = (weights, rows, counts, figures, constants, self.models.data.scored)
             found = self._evaluate(*given)
         return found.numpy()  # type: ignore[no-any-return]

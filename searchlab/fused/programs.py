@@ -186,7 +186,8 @@ class Programs:
         slots = times * (self.folds if _FEWEST <= self.folds <= _MOST else _FEWEST)
         models = Models(model, template, form, self.data)
         given = (models, structure.plan, structure.rule, method, self.batch, tail, slots)
-        program = Program(*given)
+        numbers = () if method.direct else structure.numbers
+        program = Program(*given, f"{structure.text} {numbers}")
         with self._lock:
             self.made += 1
             self._built[key] = program

@@ -106,21 +106,19 @@ class StudyRecord:
         for entry in entries:
             self.apply(entry)
 
-    @classmethod
-    def of(cls, condensed: Condensed) -> Self:
-        """Return a record that continues a condensed one; the logical time begins anew in it."""
-        record = cls()
-        record.started, record._spec = condensed.started, _spec(condensed.started)
-        record.budget, record.stopped = condensed.budget, condensed.stopped
-        record.best, record._left_out = condensed.best, condensed.left_out
+    def restore(self, condensed: Condensed) -> Self:
+        """Let a new record continue a condensed one; its logical time begins anew. Return it."""
+        self.started, self._spec = condensed.started, _spec(condensed.started)
+        self.budget, self.stopped = condensed.budget, condensed.stopped
+        self.best, self._left_out = condensed.best, condensed.left_out
         for each in condensed.trials:
-            record._take(each)
-        record._states, record._epochs = Counter(condensed.states), condensed.epochs
-        record._seconds, record._since = condensed.seconds, condensed.since
-        record._latest = condensed.latest
-        record.confirmations = {(c.outcome.number, c.seed): c for c in condensed.confirmations}
-        record.baselines = {each.baseline: each for each in condensed.baselines}
-        return record
+            self._take(each)
+        self._states, self._epochs = Counter(condensed.states), condensed.epochs
+        self._seconds, self._since = condensed.seconds, condensed.since
+        self._latest = condensed.latest
+        self.confirmations = {(c.outcome.number, c.seed): c for c in condensed.confirmations}
+        self.baselines = {each.baseline: each for each in condensed.baselines}
+        return self
 
     def condensed(self, among: Iterable[int]) -> Condensed | None:
         """Return the record without its ended trials but these; None if there is no study yet."""

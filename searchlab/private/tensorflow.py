@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,41 @@ def restore_dropout(original: Any) -> None:
     import tensorflow as tf
 
     tf.nn.experimental.stateless_dropout = original
+
+
+def number_functions(number: Callable[[str], int | None]) -> None:
+    """Have TensorFlow number the functions that it traces as a function of ours says.
+
+    Touches: `_forward_name`, `_backward_name` and `_inference_name` of
+    `tensorflow.python.eager.polymorphic_function.concrete_function`, and `unique_fn_name` and
+    `unique_grad_fn_name` of `tensorflow.python.ops.control_flow_util_v2`, seen in
+    TensorFlow 2.21.0.
+    Public: nothing numbers a traced function; it has the next number of the process.
+    Without it: XLA, which looks for what it has kept by these names too, finds it only in a process
+    that traces the same programs in the same order.
+
+    Args:
+        number: returns a number that no function of a name has, or None for the next one.
+    """
+    from tensorflow.python.eager.polymorphic_function import concrete_function
+    from tensorflow.python.ops import control_flow_util_v2
+
+    def renumbered(original: Callable[..., str]) -> Callable[..., str]:
+        @wraps(original)
+        def named(*args: Any) -> str:
+            name = original(*args)
+            stem = name.rpartition("_")[0]
+            chosen = number(stem)
+            return name if chosen is None else f"{stem}_{chosen}"
+
+        return named
+
+    for module, names in (
+        (concrete_function, ("_forward_name", "_backward_name", "_inference_name")),
+        (control_flow_util_v2, ("unique_fn_name", "unique_grad_fn_name")),
+    ):
+        for name in names:
+            setattr(module, name, renumbered(getattr(module, name)))
 
 
 def chooses_cache(flags: str) -> bool:

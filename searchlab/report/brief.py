@@ -127,7 +127,7 @@ def _continued(paths: StudyLayout) -> tuple[StudyRecord, int] | None:
         return None
     read = 0
     try:
-        record = StudyRecord.of(kept.record)
+        record = StudyRecord().restore(kept.record)
         ending = record.ending
         for entry in read_after(paths.journal, kept.size, kept.checksum):
             record.apply(entry)

@@ -1,5 +1,7 @@
 """Canaries: what searchlab touches of TensorFlow works as it should, and is needed."""
 
+import itertools
+
 import numpy as np
 import pytest
 from support import programs
@@ -66,6 +68,35 @@ def test_replace_calls(converters):
     found = mapped(lambda each: traced(each, shared)[0], given)
     assert found.tolist() == [[11.0, 22.0], [13.0, 24.0]]
     assert converted == ["AddV2"]
+
+
+def test_number_functions(monkeypatch):
+    """A traced function and its loop have the numbers that are chosen, and else TensorFlow's."""
+    import tensorflow as tf
+    from tensorflow.python.eager.polymorphic_function import concrete_function
+    from tensorflow.python.ops import control_flow_util_v2
+
+    for module, name in (
+        (concrete_function, "_inference_name"),
+        (control_flow_util_v2, "unique_fn_name"),
+    ):
+        monkeypatch.setattr(module, name, getattr(module, name))  # as before afterwards
+    chosen = iter([None] * 6)  # of a condition, a body and the function, twice
+    private.number_functions(lambda _: next(chosen))
+
+    def count(x):
+        return tf.while_loop(lambda x: x < 9.0, lambda x: (x + 1.0,), (x,))[0]
+
+    def names():
+        concrete = tf.function(count, autograph=False).get_concrete_function(tf.TensorSpec([]))
+        loops = [each for each in concrete.graph.get_operations() if each.type.endswith("While")]
+        return [str(concrete.name), *(each.get_attr("body").name for each in loops)]
+
+    free = [names(), names()]
+    assert free[0] != free[1], "else nobody has to number them"
+    chosen = itertools.count(70)
+    numbers = [{each.strip("b'").rpartition("_")[2] for each in names()} for _ in range(2)]
+    assert numbers == [{"71", "72"}, {"74", "75"}]
 
 
 def test_replace_dropout_and_restore_dropout():
