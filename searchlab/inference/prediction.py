@@ -57,7 +57,7 @@ def predict_file(model: Model, path: Path) -> pd.DataFrame:
     given = read_input(path, model.manifest.rows)
     if given.empty is not None:
         raise DataError(
-            f"{path}: row {given.empty} is empty, and each row gets a prediction: fill it in, or "
+            f"{path}: {given.empty} is empty, and each row gets a prediction: fill it in, or "
             "leave it out"
         )
     try:

@@ -19,7 +19,6 @@ from searchlab.data.reading.places import Place, places
 from searchlab.data.schema import RowSchema
 from searchlab.errors import DataError
 
-_FIRST = 2  # the number of the first row after the names
 _PICTURE = 3  # dimensions: height, width, channels
 
 
@@ -31,14 +30,14 @@ class Input:
         rows: a frame with all columns of the file, or its array of features.
         target: the target's values (n,), or None if the file lacks them.
         weight: the rows' weights (n,), or None if the file lacks them.
-        empty: the number of the first empty row that stands before others, or None.
+        empty: the first empty row that stands before others, such as "row 4", or None.
         id: what says which row is which (n,), or None if the file lacks it.
     """
 
     rows: pd.DataFrame | np.ndarray[Any, Any]
     target: pd.Series[Any] | None
     weight: pd.Series[Any] | None
-    empty: int | None = None
+    empty: str | None = None
     id: pd.Series[Any] | None = None
 
 
@@ -62,10 +61,9 @@ def read_input(path: Path, schema: RowSchema) -> Input:
             return Input(read_texts(files, found[0].source, names), None, None)
         if len(found) == 1 and found[0].ending in ARRAYS:
             return _arrays(found[0], schema)
-        frame, dialect = read_frames(found, schema.known)
-    empty = None if dialect is not None and dialect.comment else _gap(frame.index)
-    target, weight, key = (_column(frame, name) for name in _roles(schema))
-    return Input(frame, target, weight, empty, key)
+        read = read_frames(found, schema.known)
+    target, weight, key = (_column(read.frame, name) for name in _roles(schema))
+    return Input(read.frame, target, weight, read.empty, key)
 
 
 def _pictures(place: Place, schema: RowSchema) -> Array:
@@ -90,16 +88,6 @@ def _arrays(place: Place, schema: RowSchema) -> Input:
     series = {n: pd.Series(each.reshape(len(rows)), name=n) for n, each in columns.items()}
     target, weight, ids = (None if name is None else series.get(name) for name in roles)
     return Input(rows, target, weight, id=ids)
-
-
-def _gap(index: pd.Index[Any]) -> int | None:
-    """Return the number of the first row that is empty and stands before others."""
-    if index.dtype.kind != "i" or len(index) == 0:  # several files
-        return None
-    before = min(int(index[0]), _FIRST) - 1
-    numbers = np.array([before, *index.to_numpy()])
-    jumps = np.flatnonzero(np.diff(numbers) != 1)
-    return int(numbers[jumps[0]]) + 1 if len(jumps) else None
 
 
 def _column(frame: pd.DataFrame, name: str | None) -> pd.Series[Any] | None:

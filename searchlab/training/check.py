@@ -86,6 +86,7 @@ def _try(function: Any, spec: StudySpec, data: PreparedData) -> None:
     with _blaming(name, data):
         predicted = model(model_input(rows.x))
     _check_loss(name, loss_name(model.loss), predicted, data)
+    _check_shape(name, model, predicted)
     _check_own_ways(name, model, data)
     form = Form.of(model.loss, predicted.shape, len(data.summary.classes))
     model.run_eagerly = True  # compiling takes a second and does not pay off for one batch
@@ -103,6 +104,20 @@ def _check_inputs(name: str, model: Any) -> None:
         raise ModelError(
             f"{name} returned a model with {inputs} inputs: give it one, which has all features, "
             "and take parts of it within the model, as in x[:, :5]"
+        )
+
+
+def _check_shape(name: str, model: Any, predicted: Any) -> None:
+    """Reject outputs of several values a row, to which a loss of Keras' would stretch the target.
+
+    A model may have steps of its own in which its inputs are the target, or a loss of its own.
+    """
+    shape = tuple(predicted.shape[1:])
+    own = measures_itself(model, "train_step", "compute_loss") or not loss_name(model.loss)
+    if len(shape) > 1 and not own:
+        raise ModelError(
+            f"{name}: its output has the shape {shape} a row, and the target is one value a row: "
+            "end it with one (return_sequences=False in the last recurrent layer, or Flatten)"
         )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.model_selection import train_test_split
 
 from searchlab.data.arrays import ArrayPreprocessing, channels_of
 from searchlab.data.prepare import prepare
@@ -126,3 +127,18 @@ def test_whole_numbers_for_an_embedding_are_left_alone(tmp_path: Path) -> None:
     ):
         fit, _ = scaled.folds[0]
         np.testing.assert_allclose(np.mean(scaled.x_train[fit]), 0, atol=1e-5)
+
+
+def test_new_rows_are_scaled_as_those_of_the_study_were(tmp_path: Path) -> None:
+    """The kept preprocessing has a scale for each channel, and none for tokens."""
+    data = prepared(tmp_path, sensors())
+    rows = np.arange(400)
+    _, test = train_test_split(rows, test_size=0.2, random_state=7, stratify=rows % 2)
+    kept = load_preprocessing(tmp_path / "data" / "preprocessing.skops")
+    np.testing.assert_array_equal(kept.transform(sensors()[test]), data.x_test)
+    np.testing.assert_array_equal(kept.transform(sensors()[test[:1]]), data.x_test[:1])
+
+    tokens = np.random.default_rng(0).integers(0, 50, (200, 20))
+    prepared(tmp_path, tokens, "models.py:with_tokens")
+    kept = load_preprocessing(tmp_path / "data" / "preprocessing.skops")
+    np.testing.assert_array_equal(kept.transform(tokens), tokens)

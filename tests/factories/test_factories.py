@@ -192,6 +192,8 @@ def test_factories_as_people_write_them_pass(data, reference, dataset):
         ("binary_for_three", "iris", "loss binary_crossentropy does not fit 3 classes"),
         ("crossentropy", "diabetes", "does not fit a continuous target: use 'mse'"),
         ("two_numbers", "diabetes", "2 units, but the target is one number a row"),
+        ("whole_sequence", "diabetes", "its output has the shape (10, 1) a row"),
+        ("picture", "diabetes", "its output has the shape (5, 2, 1) a row"),
         ("two_outputs", "iris", "a model with 2 outputs: give it one"),
         ("two_inputs", "iris", "a model with 2 inputs: give it one, which has all features"),
         ("wrong_shape", "iris", "cannot be trained on rows of shape (4,)"),

@@ -157,3 +157,20 @@ def needs_more(n_hidden, n_neurons, learning_rate, width):
 
 def fewer(n_hidden, learning_rat):
     return classes(3)
+
+
+def whole_sequence(n_hidden, n_neurons, learning_rate):
+    """Forget that the last recurrent layer is to return its last state alone."""
+    units = layers.SimpleRNN(2, return_sequences=True)
+    return regression([layers.Reshape((10, 1)), units, layers.Dense(1)])
+
+
+def picture(n_hidden, n_neurons, learning_rate):
+    """Return the input again, as an autoencoder does, without saying that it is the target."""
+    return regression([layers.Dense(10), layers.Reshape((5, 2, 1))])
+
+
+def regression(parts):
+    model = keras.Sequential(parts)
+    model.compile(loss="mse", optimizer="sgd")
+    return model

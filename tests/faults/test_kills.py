@@ -104,7 +104,7 @@ def test_a_driver_killed_at_random_moments_loses_nothing(
     assert broken.mlflow_picture() == whole.mlflow_picture()
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", [pytest.param("optuna", marks=LONG), "randomized", "hyperband"])
 def test_a_driver_of_several_trials_at_once_killed_at_random_moments_loses_nothing(
     tmp_path, server, database, unbroken, record_property, backend
 ):

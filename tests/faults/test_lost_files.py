@@ -104,8 +104,7 @@ def exchange(files: list[Path]) -> None:
     ("executor", "damage"),
     [
         ("inline", remove),
-        ("inline", flip),
-        *(pytest.param("inline", each, marks=pytest.mark.long) for each in (empty, exchange)),
+        *(pytest.param("inline", each, marks=pytest.mark.long) for each in (flip, empty, exchange)),
         pytest.param("process", flip, marks=pytest.mark.long),
         pytest.param("fused", exchange, marks=pytest.mark.long),
         pytest.param("ray", flip, marks=ON_A_CLUSTER),

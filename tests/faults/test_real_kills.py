@@ -73,7 +73,11 @@ MORE = [
     Case("fused", 8 + 3 * KILLS, 60, 8, (15, 120), 4 * 63),
 ]
 CASES = [
-    pytest.param(Case("fused", 8, 40, 8, (15, 60), 60, kills=1, workers=1, deepest=1), id="once"),
+    pytest.param(
+        Case("fused", 8, 40, 8, (15, 60), 60, kills=1, workers=1, deepest=1),
+        id="once",
+        marks=pytest.mark.long,
+    ),
     *(pytest.param(case, id=case.executor, marks=pytest.mark.long) for case in MORE),
 ]
 

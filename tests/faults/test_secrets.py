@@ -94,7 +94,7 @@ def test_a_password_stays_in_its_address(place, form):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("debug", [False, True])
+@pytest.mark.parametrize("debug", [pytest.param(False, marks=pytest.mark.long), True])
 def test_a_password_in_the_environment_stays_there(place, monkeypatch, debug):
     """MLFLOW_TRACKING_URI is treated alike, and --debug's tracebacks contain no password."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", AWAY)

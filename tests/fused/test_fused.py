@@ -198,6 +198,7 @@ def test_a_neighbour_that_diverges_harms_nobody(benches):
         assert plain(results[number]) == plain(alone[number])
 
 
+@pytest.mark.long
 def test_verification_sees_through_a_tiny_learning_rate(benches):
     """Verification notices that sigmoid(0) is not 0 even if the first trial hardly moves."""
     from support.fused import Driver, assert_same, run_alone

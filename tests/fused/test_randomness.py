@@ -157,6 +157,7 @@ def test_masks_are_those_of_plain_keras(rate):
     assert_same_steps(model_of(keras.layers.Dropout(rate)), x)
 
 
+@pytest.mark.long
 def test_every_kind_of_dropout_is_drawn():
     """Masks with a noise shape, of channels, and several per model are exact as well."""
     import keras

@@ -10,6 +10,8 @@ import pytest
 from support import programs
 from support.packages import package_of, table
 
+from searchlab.data.preprocessing import load_preprocessing
+from searchlab.errors import DataError
 from searchlab.inference.loading import load_package
 from searchlab.inference.prediction import predict_file
 
@@ -100,3 +102,46 @@ def test_mlflow_takes_dates_and_carries_ids(tmp_path: Path) -> None:
     rows = dated().drop(columns="y").head(4)
     assert list(served.predict(rows)["guest"]) == list(rows["guest"])
     assert list(served.predict(rows.drop(columns="guest"))) == ["y"]
+
+
+def test_each_row_of_a_file_has_its_own_prediction(tmp_path: Path) -> None:
+    """A new town, whole numbers with gaps, another order and separator: no row is lost or moved."""
+    package = package_of(tmp_path, table())
+    model = load_package(package)
+    rows = table(30, seed=2).drop(columns="y").astype({"rooms": "Int64", "garden": object})
+    rows.loc[:4, "town"] = "Paris"
+    rows.loc[5:9, "rooms"] = pd.NA
+    rows.loc[10:12, "garden"] = None
+    rows.loc[13, "town"] = None
+    given = rows[["town", "garden", "rooms", "size"]].assign(extra=1)
+    given.to_csv(tmp_path / "new.csv", index=False, sep=";")
+    steps = load_preprocessing(package / "preprocessing.skops")
+    x = steps.transform(rows)
+    towns = [place for place, name in enumerate(steps.inputs) if name.startswith("town")]
+    assert len(towns) == 3
+    assert not x[:5, towns].any(), "an unknown town is none of the known ones"
+    wanted = model.keras.predict(x, verbose=0)[:, 0]
+    for found in (predict_file(model, tmp_path / "new.csv")["y"], model.predict(rows)):
+        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_an_empty_row_is_told_wherever_it_is(tmp_path: Path) -> None:
+    """Each row gets a prediction in its place, in one of several files and below a comment, too."""
+    model = load_package(package_of(tmp_path, table()))
+    header, *lines = table(4).drop(columns="y").to_csv(index=False).splitlines()
+    gap = [*lines[:2], ",,,", *lines[2:]]
+    new, other = tmp_path / "new-1.csv", tmp_path / "new-2.csv"
+    other.write_text("\n".join([header, *lines]))
+    for content, given, place in (
+        ([header, *gap], new, "row 4"),
+        (["# of March", header, *gap], new, "row 5"),
+        ([header, *gap], tmp_path / "new-*.csv", "row 4 of .*new-1.csv"),
+        ([header, *lines[:2], "", *lines[2:]], new, "row 4"),
+    ):
+        new.write_text("\n".join(content))
+        with pytest.raises(DataError, match=f"{place} is empty, and each row gets a prediction"):
+            predict_file(model, given)
+    new.write_text("\n".join([header, *lines, ",,,", ""]))
+    assert len(predict_file(model, new)) == 4, "what spreadsheets leave at the end is no row"
+    new.write_text(header + "\n")
+    assert predict_file(model, new).shape == (0, 1)

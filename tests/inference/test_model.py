@@ -70,6 +70,7 @@ def test_rows_come_in_any_form(houses):
     ("rows", "message"),
     [
         (table().drop(columns="rooms").assign(room=1), "'rooms' is missing; did you mean 'room'"),
+        (table().rename(columns={"size": "Size"}), "'size' is missing; did you mean 'Size'"),
         (table().assign(size="large"), "column 'size' must hold numbers"),
         (np.ones((3, 2)), r"the rows have shape \(3, 2\).*columns size, rooms, garden, town"),
         (np.ones(4), r"the rows have shape \(4,\)"),

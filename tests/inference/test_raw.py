@@ -95,7 +95,7 @@ def test_empty_rows_are_told_by_their_number(schema: RowSchema, tmp_path: Path) 
     lines = ["area,rooms,income,city", "1.5,2,3.5,x", ",,,", "2.5,3,4.5,x", "", ""]
     (tmp_path / "new.csv").write_text("\n".join(lines))
     given = read(tmp_path / "new.csv", schema)
-    assert (given.empty, len(given.rows)) == (3, 2)
+    assert (given.empty, len(given.rows)) == ("row 3", 2)
     (tmp_path / "new.csv").write_text("\n".join([*lines[:2], *lines[3:]]))
     given = read(tmp_path / "new.csv", schema)
     assert (given.empty, len(given.rows)) == (None, 2)

@@ -88,6 +88,42 @@ def test_a_loss_that_looks_at_several_rows_is_of_all_rows():
         assert measured(model, QUANTITY, batch=batch)["loss"] == pytest.approx(wanted, rel=1e-5)
 
 
+def test_a_class_and_a_closure_of_ones_own_have_their_values():
+    """A relative error that adds up, and the loss of a quantile, are scikit-learn's."""
+    import keras
+    from keras import ops
+
+    class Relative(keras.metrics.Metric):
+        def __init__(self, **settings):
+            super().__init__(**settings)
+            self.sum = self.add_weight(name="sum", initializer="zeros")
+            self.rows = self.add_weight(name="rows", initializer="zeros")
+
+        def update_state(self, y, predicted, sample_weight=None):
+            error = ops.abs((y - predicted) / y)
+            self.sum.assign_add(ops.sum(error))
+            self.rows.assign_add(ops.cast(ops.size(error), "float32"))
+
+        def result(self):
+            return self.sum / self.rows
+
+    def pinball(q):
+        def loss(y, predicted):
+            error = y - predicted
+            return ops.mean(ops.maximum(q * error, (q - 1) * error), axis=-1)
+
+        return loss
+
+    model = model_of(loss=pinball(0.9), metrics=[Relative(name="relative")])
+    predicted = model.predict(X, verbose=0)[:, 0]
+    found = measured(model, QUANTITY)
+    wanted = scikit.mean_absolute_percentage_error(QUANTITY, predicted)
+    assert found["relative"] == pytest.approx(wanted, rel=1e-3)
+    penalty = 0.01 * float(np.square(model.layers[0].kernel).sum())
+    wanted = scikit.mean_pinball_loss(QUANTITY, predicted, alpha=0.9) + penalty
+    assert found["loss"] == pytest.approx(wanted, rel=1e-4)
+
+
 @pytest.mark.parametrize("kind", ["penalties", "batch_norm", "activity", "eager", "classes"])
 def test_keras_own_metrics_keep_their_values(kind):
     """Losses, penalties and metrics that are means equal those of `evaluate`."""

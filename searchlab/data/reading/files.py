@@ -12,12 +12,13 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow
 
@@ -37,6 +38,9 @@ from searchlab.data.reading.tables import read_columns, read_query, read_sheet, 
 from searchlab.data.reading.text import read_text, unpacked
 from searchlab.errors import DataError
 from searchlab.study.data import DataSpec
+
+_FIRST = 2
+"""The number of the first row below the names."""
 
 _UNREADABLE = (
     *(OSError, EOFError, ValueError, KeyError, zlib.error, lzma.LZMAError),
@@ -75,8 +79,8 @@ def read_source(spec: DataSpec, base: Path, key: str = "path", like: Raw | None 
                 )
             if all(place.ending in ARRAYS for place in found):
                 return from_arrays(spec, _arrays(found), name, source)
-            frame, dialect = read_frames(found, known)
-    return from_frame(spec, frame, name, source, dialect)
+            read = read_frames(found, known)
+    return from_frame(spec, read.frame, name, source, read.dialect)
 
 
 def _title(given: str | tuple[str, ...], found: list[Place]) -> str:
@@ -128,6 +132,21 @@ def _known(spec: DataSpec, like: Raw | None) -> Known:
     return replace(known, text=text, numbers=numbers, truths=truths, dialect=like.dialect)
 
 
+@dataclass(frozen=True)
+class Read:
+    """A table as read.
+
+    Attributes:
+        frame: its rows; the index has the row numbers that users know.
+        dialect: the dialect of a text file.
+        empty: the first empty row that stands before others, such as "row 4", or None.
+    """
+
+    frame: pd.DataFrame
+    dialect: Dialect | None
+    empty: str | None = None
+
+
 @contextmanager
 def reading(source: str) -> Iterator[None]:
     """Convert libraries' errors about an unreadable file to one line."""
@@ -138,7 +157,7 @@ def reading(source: str) -> Iterator[None]:
         raise DataError(f"{source}: cannot be read ({why}): write it again") from None
 
 
-def read_frames(found: Sequence[Place], known: Known) -> tuple[pd.DataFrame, Dialect | None]:
+def read_frames(found: Sequence[Place], known: Known) -> Read:
     """Read one table from a file, or from several with the same columns.
 
     Raises:
@@ -147,26 +166,31 @@ def read_frames(found: Sequence[Place], known: Known) -> tuple[pd.DataFrame, Dia
     if len(found) == 1:
         return read_frame(found[0], known)
     read = [read_frame(place, known) for place in found]
-    if codes := _codes([frame for frame, _ in read]):
+    if codes := _codes([each.frame for each in read]):
         known = replace(known, text=known.text | codes)
         again = [read_frame(place, known) for place in found]
-        if all(_digits(frame[name]) for frame, _ in again for name in codes):
+        if all(_digits(each.frame[name]) for each in again for name in codes):
             read = again
-    frames: list[pd.DataFrame] = []
-    dialects: list[Dialect | None] = []
-    for place, (frame, dialect) in zip(found, read, strict=True):
-        if frames and set(frame.columns) != set(frames[0].columns):
-            odd = sorted(set(frame.columns) ^ set(frames[0].columns))
+    first, frames = list(read[0].frame.columns), []
+    for place, each in zip(found, read, strict=True):
+        if odd := sorted({*each.frame.columns} ^ {*first}):
             raise DataError(
                 f"{place.source}: column {odd[0]!r} is only in one of this file and "
                 f"{found[0].source}: give all files the same columns"
             )
-        frame.index = pd.Index([f"{row} of {place.source}" for row in frame.index])
-        frames.append(frame if not frames else frame[list(frames[0].columns)])
-        dialects.append(dialect)
+        each.frame.index = pd.Index([f"{row} of {place.source}" for row in each.frame.index])
+        alike = list(each.frame.columns) == first
+        frames.append(each.frame if alike else each.frame[first])
+    dialects = [each.dialect for each in read]
     _check_types(frames, found)
     _check_signs(frames, dialects, found)
-    return pd.concat(frames), _merged([each for each in dialects if each is not None])
+    empty = [
+        f"{each.empty} of {place.source}"
+        for place, each in zip(found, read, strict=True)
+        if each.empty
+    ]
+    merged = _merged([each for each in dialects if each is not None])
+    return Read(pd.concat(frames), merged, next(iter(empty), None))
 
 
 def _codes(frames: Sequence[pd.DataFrame]) -> set[str]:
@@ -233,15 +257,12 @@ def _columnar(path: Path) -> bool:
     return path.is_dir() and next(path.rglob("*.parquet"), None) is not None
 
 
-def read_frame(place: Place, known: Known) -> tuple[pd.DataFrame, Dialect | None]:
+def read_frame(place: Place, known: Known) -> Read:
     """Read a file with a table.
 
     Args:
         place: the file, or a directory of Parquet files.
         known: what is known about its columns.
-
-    Returns:
-        A frame whose index has the row numbers that users know, and the dialect of a text file.
 
     Raises:
         DataError: if rows are truncated, a name is repeated, or it is not certain how the file
@@ -250,13 +271,25 @@ def read_frame(place: Place, known: Known) -> tuple[pd.DataFrame, Dialect | None
     path, source = place.path, place.source
     name = path.name.lower()
     if path.is_dir() or name.endswith((".parquet", ".feather", ".arrow")):
-        frame, dialect = worded(read_columns(path), source, known)
-    elif name.endswith(SHEETS):
-        frame, dialect = read_sheet(path, source, known)
-    elif place.ending in ARRAYS:
+        return Read(*worded(read_columns(path), source, known))
+    if place.ending in ARRAYS:
         raise DataError(f"{source}: holds arrays, and other files tables: give one kind")
+    empty: int | None
+    if name.endswith(SHEETS):
+        frame, dialect = read_sheet(path, source, known)
+        empty = _gap(frame.index)
     else:
         tabs = any(ending in name for ending in (".tsv", ".tab"))
         expected = "\t" if tabs else ","
-        frame, dialect = read_text(partial(unpacked, path, source), source, known, expected)
-    return frame, dialect
+        frame, dialect, empty = read_text(partial(unpacked, path, source), source, known, expected)
+    return Read(frame, dialect, None if empty is None else f"row {empty}")
+
+
+def _gap(index: pd.Index[Any]) -> int | None:
+    """Return the number of the first row that is left out and stands before others."""
+    if len(index) == 0:
+        return None
+    before = min(int(index[0]), _FIRST) - 1
+    numbers = np.array([before, *index.to_numpy()])
+    jumps = np.flatnonzero(np.diff(numbers) != 1)
+    return int(numbers[jumps[0]]) + 1 if len(jumps) else None

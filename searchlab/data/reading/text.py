@@ -38,7 +38,7 @@ _COLUMN = re.compile(r"In CSV column #(\d+)")
 
 def read_text(
     read: Callable[[], bytes], source: str, known: Known, expected: str
-) -> tuple[pd.DataFrame, Dialect]:
+) -> tuple[pd.DataFrame, Dialect, int | None]:
     """Read a table from a text file's content.
 
     Args:
@@ -48,7 +48,8 @@ def read_text(
         expected: the separator of files with this ending.
 
     Returns:
-        A frame whose index has the row numbers of the file, and the file's dialect.
+        A frame whose index has the row numbers of the file, the file's dialect, and the number of
+        the first empty row that stands before others, or None.
 
     Raises:
         DataError: if a row has too few or too many cells, or it is not certain how it is written.
@@ -82,12 +83,13 @@ def read_text(
         names = _names(rows[0], source) if header else detection.column_names(len(rows[0]))
     types = columns.types(names, rows[header:])
     above = detection.above(text, separator) + header
-    layout = _Layout(separator, above, _nulls(known), source)
+    layout = _Layout(separator, above, _nulls(known), source, comments=bool(comment))
     doing(f"reading {text.count(_NEWLINE):,} rows of {source}")
     if len(rows) > header:
-        table, numbers = _table(text, layout, names, types)
+        table, numbers, empty = _table(text, layout, names, types)
     else:
         table, numbers = pa.table({name: pa.array([], pa.string()) for name in names}), _NONE
+        empty = _NONE
     del text
     columns.index = pd.Index(numbers)
     with one_header():
@@ -103,7 +105,8 @@ def read_text(
         missing=columns.missing,
         powers=columns.powers,
     )
-    return frame, found
+    before = empty[empty < numbers[-1]] if len(numbers) else _NONE
+    return frame, found, int(before[0]) if len(before) else None
 
 
 def _names(cells: list[str], source: str) -> list[str]:
@@ -126,18 +129,20 @@ class _Layout:
         above: the number of rows above the data.
         missing: the cells without a number in columns of numbers.
         source: the file's name in messages.
+        comments: whether lines were comments, which are blank by now.
     """
 
     separator: str
     above: int
     missing: tuple[str, ...]
     source: str
+    comments: bool
 
 
 def _table(
     text: bytes, layout: _Layout, names: list[str], types: Mapping[str, pa.DataType]
-) -> tuple[pa.Table, Array]:
-    """Return the rows and their numbers; empty rows are left out.
+) -> tuple[pa.Table, Array, Array]:
+    """Return the rows and their numbers, and those of empty rows, which are left out.
 
     A column whose cells are not of the type that was guessed is text.
     """
@@ -160,7 +165,7 @@ def _table(
 
 def _parsed(
     text: bytes, layout: _Layout, types: Mapping[str, pa.DataType]
-) -> tuple[pa.Table, Array]:
+) -> tuple[pa.Table, Array, Array]:
     wrong: list[pyarrow.csv.InvalidRow] = []
 
     def note(row: pyarrow.csv.InvalidRow) -> str:
@@ -191,12 +196,10 @@ def _parsed(
     first, blank = layout.above + 1, [row.number for row in wrong]
     numbers = np.arange(first, first + table.num_rows + len(wrong))
     numbers = numbers[~np.isin(numbers, blank)]
-    empty = _empty(table)
-    if len(empty) == 0:
-        return table, numbers
     keep = np.ones(len(numbers), bool)
-    keep[empty] = False
-    return table.filter(pa.array(keep)), numbers[keep]
+    keep[_empty(table)] = False
+    empty = np.sort([*numbers[~keep], *(() if layout.comments else blank)]).astype(np.int64)
+    return table if keep.all() else table.filter(pa.array(keep)), numbers[keep], empty
 
 
 def _unequal(row: pyarrow.csv.InvalidRow, count: int, separator: str, source: str) -> str:

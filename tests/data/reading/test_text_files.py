@@ -105,6 +105,23 @@ def test_a_dot_between_thousands_is_none_for_decimals() -> None:
 
 
 @pytest.mark.parametrize(
+    "write",
+    [
+        lambda value: f"${value:,.2f}",
+        lambda value: f"{value:,.2f} \u20ac".translate(str.maketrans(",.", ".,")),
+    ],
+    ids=["dollars", "euros"],
+)
+def test_a_target_is_a_quantity_however_it_is_written(write: Any, tmp_path: Path) -> None:
+    """Prices with a currency and thousands are numbers to predict, not a class each."""
+    prices = np.random.default_rng(5).uniform(900, 250_000, 60).round(2)
+    frame = pd.DataFrame({"a": np.arange(60) / 7, "y": [write(price) for price in prices]})
+    table = load_frame(tmp_path, frame)
+    assert table.task == "regression"
+    np.testing.assert_allclose(table.y, prices)
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ('a,y\n"1,234",1\n"2,345",2\n', "column 'a' has numbers such as '1,234', .*data.decimal"),
@@ -259,7 +276,7 @@ def test_numbers_stand_for_missing_values_only_when_said(tmp_path: Path) -> None
 def test_words_of_a_target_are_classes() -> None:
     """NA and None are missing among features, and classes of a target."""
     known = Known(target="y")
-    frame, _ = read_text(lambda: b"a,y\nNA,NA\nx,None\nx,yes\n", "t.csv", known, ",")
+    frame, _, _ = read_text(lambda: b"a,y\nNA,NA\nx,None\nx,yes\n", "t.csv", known, ",")
     assert frame["y"].tolist() == ["NA", "None", "yes"]
     assert frame["a"].isna().tolist() == [True, False, False]
 

@@ -131,6 +131,10 @@ def test_an_empty_first_row_is_refused_with_its_number(tmp_path: Path) -> None:
     write(tmp_path / "t.csv", [1.5, 2.5])
     spec = DataSpec(path="t.csv", target="y")
     schema = RowSchema.of(load(spec, tmp_path), spec, "regression", ())
-    for text, empty in (("a,n\n,\n1,2\n", 2), ("a,n\n1,2\n,\n1,2\n", 3), ("a,n\n1,2\n,\n", None)):
+    for text, empty in (
+        ("a,n\n,\n1,2\n", "row 2"),
+        ("a,n\n1,2\n,\n1,2\n", "row 3"),
+        ("a,n\n1,2\n,\n", None),
+    ):
         (tmp_path / "new.csv").write_text(text)
         assert read_input(tmp_path / "new.csv", schema).empty == empty
