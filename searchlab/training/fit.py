@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
 import keras
+import numpy as np
 
 from searchlab.core.arrays import Array
 from searchlab.core.trial import Decision, Outcome, Report
@@ -15,7 +17,7 @@ from searchlab.data.prepared import PreparedData, open_data
 from searchlab.data.target import Unseen
 from searchlab.journal.layout import StudyLayout
 from searchlab.measure.inputs import model_input
-from searchlab.measure.meter import Meter, own_units
+from searchlab.measure.meter import Meter, evaluated, own_units
 from searchlab.training.baselines import fit_baseline
 from searchlab.training.build import build, make_variables, meter_of, take_over
 from searchlab.training.callbacks import (
@@ -204,10 +206,18 @@ def _call_fit(
 ) -> None:
     training = job.spec.training
     x, t, w = data.fitting(rows)
-    watching = [EpochMeter(meter, data.unseen("validation"))] if _watched(job) else []
     _whole_epochs(model, len(x), training.batch_size)
     keras.utils.set_random_seed(job.trial.seed)
-    with own_units(model, data.transform):
+    with own_units(model, data.transform), ExitStack() as stack:
+        watching: dict[str, Any] = {}
+        if _watched(job):
+            unseen = data.unseen("validation")
+            if _has_own_fit(model):  # it may put callbacks of its own before those that it is given
+                stack.enter_context(evaluated(model, lambda: meter(unseen)))
+                target = meter.form.array(np.asarray(unseen.t))
+                watching = {"validation_data": (model_input(unseen.x), target)}
+            else:
+                callbacks = [EpochMeter(meter, unseen), *callbacks]
         model.fit(
             model_input(x),
             meter.form.array(t),
@@ -215,9 +225,14 @@ def _call_fit(
             epochs=epochs[1],
             initial_epoch=epochs[0],
             batch_size=training.batch_size,
-            callbacks=[*watching, *callbacks],
+            callbacks=callbacks,
             verbose=0,
+            **watching,
         )
+
+
+def _has_own_fit(model: Any) -> bool:
+    return type(model).fit is not keras.Model.fit or "fit" in vars(model)
 
 
 def _whole_epochs(model: Any, rows: int, batch_size: int) -> None:

@@ -65,3 +65,70 @@ def test_whole_epochs_in_one_call_give_the_same_losses(job):
     assert [report["loss"] for report in reports] == history["loss"]
     for name in ("val_loss", "val_accuracy"):  # sums in another order round differently
         np.testing.assert_allclose([report[name] for report in reports], history[name], rtol=1e-6)
+
+
+OWN_FIT = """
+import keras
+
+class Careful(keras.Model):
+    factor = 1.0
+
+    def fit(self, *args, callbacks=(), **given):
+        slower = keras.callbacks.ReduceLROnPlateau(patience=1, factor=self.factor, min_delta=1e9)
+        return super().fit(*args, callbacks=[slower, *callbacks], **given)
+
+def build(factor, input_shape):
+    inputs = keras.Input(input_shape)
+    model = Careful(inputs, keras.layers.Dense(3, "softmax")(inputs))
+    model.factor = factor
+    model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+    return model
+"""
+
+
+@pytest.mark.parametrize("factor", [0.5, 0.001])
+def test_callbacks_of_an_own_fit_see_the_unseen_rows(tmp_path, factor):
+    """A rate that is reduced where `val_loss` does not fall is reduced, by the trial's factor."""
+    import keras
+
+    from searchlab.data.prepare import prepare
+    from searchlab.data.prepared import open_data
+    from searchlab.training.build import build
+    from searchlab.training.fit import run
+
+    (tmp_path / "careful.py").write_text(OWN_FIT)
+    space = {"factor": {"choice": [0.5, 0.001]}}
+    training = {"epochs": 4, "batch_size": 16}
+    spec = study(training=training, model="careful.py:build", space=space)
+    prepare(spec, tmp_path, tmp_path / "data")
+    job = TrialJob(
+        number=0,
+        trial=Trial(0, Suggestion({"factor": factor}, epochs=4), seed=11),
+        spec=spec,
+        base=tmp_path,
+        data=tmp_path / "data",
+        directory=tmp_path,
+    )
+    rates, losses = [], []
+
+    def emit(report):
+        rates.append(report.metrics["learning_rate"])
+        losses.append(report.metrics["val_loss"])
+        return Decision.CONTINUE
+
+    outcome = run(job, emit)
+    assert outcome.error is None, outcome.error
+    assert rates == pytest.approx([0.1, 0.1, 0.1 * factor, 0.1 * factor**2], rel=1e-5)
+    data = open_data(job.data)
+    model = build(job, data)
+    rows, _ = data.folds[0]
+    keras.utils.set_random_seed(11)
+    history = model.fit(
+        data.x_train[rows],
+        data.y_train[rows],
+        epochs=4,
+        batch_size=16,
+        validation_data=(data.x_validation, data.y_validation),
+        verbose=0,
+    ).history
+    np.testing.assert_allclose(losses, history["val_loss"], rtol=1e-6)
