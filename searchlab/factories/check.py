@@ -19,6 +19,10 @@ METRICS = {"mlp": ("val_loss", "val_accuracy", "val_mae")}
 """The metrics of built-in factories' models: accuracy for classes, mae for quantities."""
 
 
+_OF_TRAINING = frozenset({"batch_size", "epochs"})
+"""Params that users of wrappers give beside those of the model, which would have no effect."""
+
+
 def own_problems(spec: StudySpec, base: Path) -> Iterator[tuple[str, str]]:
     """Find problems of the user's transformers in their source, without running it.
 
@@ -153,6 +157,14 @@ def _argument_problems(
             if name not in known:
                 hint = did_you_mean(name, takes, f"it takes {', '.join(takes) or 'none'}")
                 yield _where(name, spec), f"{factory.reference} takes no argument {name}: {hint}"
+    elif lost := sorted(_OF_TRAINING.intersection(passed).difference(known)):
+        for name in lost:
+            yield (
+                _where(name, spec),
+                f"{factory.reference} takes it among **{args.kwarg.arg}, where it has no effect on "
+                f"the training: write training.{name}, the same for all trials, or give the "
+                f"factory an argument {name} if its model is built with it",
+            )
     required = [*positional[: len(positional) - len(args.defaults)]]
     required += [
         arg.arg

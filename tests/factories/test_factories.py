@@ -44,6 +44,15 @@ def test_a_wrong_reference_is_found_in_the_source_alone(reference, message):
     assert "user_factories" not in sys.modules
 
 
+@pytest.mark.parametrize("name", ["batch_size", "epochs"])
+def test_a_param_of_the_training_is_not_lost_in_kwargs(name):
+    """A factory that takes anything would take it, and nothing would come of it."""
+    space = {"n_neurons": {"int": [1, 9]}, name: {"choice": [2, 4]}}
+    ((key, problem),) = problems(f"{FILE}:everything", space=space)
+    assert key == f"space.{name}"
+    assert f"write training.{name}" in problem
+
+
 @pytest.mark.parametrize("reference", ["mlp", f"{FILE}:book", f"{FILE}:everything"])
 def test_good_references_have_no_problems(reference):
     """Arguments with defaults, `input_shape`, `meta` and **kwargs require nothing in the space."""
