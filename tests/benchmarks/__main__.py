@@ -22,10 +22,11 @@ from searchlab.engine.plugins import EXECUTORS
 from .bench import QUICK, Bench, Scale
 from .commands import ROOT, BenchmarkError
 from .peers import Peers
-from .rows import book, data, ending, hundred, hyperband, limit, memory, overhead, pruning
+from .rows import book, data, ending, hundred, hyperband, limit, memory, overhead, pruning, short
 from .table import Row, markdown, remark, show, with_table
 
 ROWS: dict[str, Callable[[Bench], list[Row]]] = {
+    "digits": short.rows,
     "book": book.rows,
     "data": data.rows,
     "ending": ending.rows,

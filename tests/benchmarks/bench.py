@@ -30,6 +30,8 @@ class Scale:
         plain_optuna: how many of them the plain script runs.
         plain_hyperband: how many trials of Hyperband the plain script runs; of 100 epochs, the
             first bracket has 148.
+        digits: trials of the digits study.
+        digits_epochs: maximum epochs of one of its trainings.
         equal: trials of one model that fill the slots of its program.
         wide, long: rows and columns of tables that are prepared.
         early, late: numbers of small trials after which memory is measured.
@@ -42,6 +44,8 @@ class Scale:
     optuna: int = 100
     plain_optuna: int = 15
     plain_hyperband: int = 148
+    digits: int = 20
+    digits_epochs: int = 30
     equal: int = 32
     early: int = 50
     late: int = 1000
@@ -49,7 +53,7 @@ class Scale:
     long: tuple[int, int] = (300_000, 20)
 
 
-QUICK = Scale(4, 2, 2, 3, 6, 3, 4, 2, 5, 20, (60, 90), (900, 4))
+QUICK = Scale(4, 2, 2, 3, 6, 3, 4, 3, 2, 2, 5, 20, (60, 90), (900, 4))
 """Enough to see that everything works; the numbers mean nothing."""
 
 
@@ -96,6 +100,21 @@ class Bench:
         changes = {"name": name, "training.epochs": self.scale.epochs, **changes}
         study = studies.book(changes, self.executor)
         return studies.median(study, self.directory / name, self.repeat)
+
+    @cached_property
+    def digits(self) -> tuple[Ran, Ran]:
+        """The search of the digits study alone, with an empty cache and again."""
+        return self._twice("digits", {**studies.PLAIN, "trackers": ["memory"]})
+
+    @cached_property
+    def digits_ended(self) -> tuple[Ran, Ran]:
+        """All of the digits study, with an empty cache and again."""
+        return self._twice("digits-ended", {})
+
+    def _twice(self, name: str, changes: Mapping[str, Any]) -> tuple[Ran, Ran]:
+        given = {"search.trials": self.scale.digits, "training.epochs": self.scale.digits_epochs}
+        study = studies.digits({"name": name, **given, **changes}, self.executor)
+        return studies.twice(study, self.directory / name, self.repeat)
 
     @cached_property
     def book(self) -> Ran:

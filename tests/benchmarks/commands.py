@@ -41,25 +41,28 @@ class Finished:
         return values
 
 
-def run(command: Sequence[str | Path], directory: Path) -> Finished:
+def run(command: Sequence[str | Path], directory: Path, cache: Path | None = None) -> Finished:
     """Run a program with this Python to its end.
 
     Args:
         command: the arguments of `python`.
         directory: the working directory.
+        cache: the user's cache directory; a new one if None, so that it compiles its own programs.
 
     Raises:
         BenchmarkError: if it fails, with the end of its output.
     """
     start = time.perf_counter()
-    with start_program(command, directory) as program:
+    with start_program(command, directory, cache) as program:
         program.wait()
     seconds = time.perf_counter() - start
     check(command, directory, program.returncode)
     return Finished(seconds, (directory / "output").read_text(errors="replace"))
 
 
-def start_program(command: Sequence[str | Path], directory: Path) -> subprocess.Popen[bytes]:
+def start_program(
+    command: Sequence[str | Path], directory: Path, cache: Path | None = None
+) -> subprocess.Popen[bytes]:
     """Start a program with this Python; its output goes to files in its directory."""
     directory.mkdir(parents=True, exist_ok=True)
     environment = {name: v for name, v in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
@@ -67,7 +70,7 @@ def start_program(command: Sequence[str | Path], directory: Path) -> subprocess.
         "PYTHONPATH": str(ROOT),
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "TF_CPP_MIN_LOG_LEVEL": "3",
-        "XDG_CACHE_HOME": str(directory / "cache"),  # each compiles its own programs
+        "XDG_CACHE_HOME": str(cache or directory / "cache"),
     }
     with (directory / "output").open("wb") as output, (directory / "errors").open("wb") as errors:
         return subprocess.Popen(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from searchlab.journal.journal import read_journal
 from . import commands
 
 _BOOK = commands.ROOT / "studies" / "california_housing.yaml"
+_DIGITS = commands.ROOT / "studies" / "digits.yaml"
 _FILE = "study.yaml"
 
 
@@ -80,8 +81,17 @@ def book(changes: Mapping[str, Any], executor: str) -> dict[str, Any]:
         changes: whole values by dotted key, such as `{"search.trials": 100}`.
         executor: the name of the executor.
     """
-    study: dict[str, Any] = yaml.safe_load(_BOOK.read_text())
-    for key, value in {**PLAIN, **changes, "execution.executor": executor}.items():
+    return _changed(_BOOK, {**PLAIN, **changes, "execution.executor": executor})
+
+
+def digits(changes: Mapping[str, Any], executor: str) -> dict[str, Any]:
+    """Return the README's first study (`studies/digits.yaml`) with changes; see `book`."""
+    return _changed(_DIGITS, {**changes, "execution.executor": executor})
+
+
+def _changed(file: Path, changes: Mapping[str, Any]) -> dict[str, Any]:
+    study: dict[str, Any] = yaml.safe_load(file.read_text())
+    for key, value in changes.items():
         *path, last = key.split(".")
         part = study
         for name in path:
@@ -98,18 +108,36 @@ def write(study: Mapping[str, Any], directory: Path) -> Path:
     return file
 
 
-def run(study: Mapping[str, Any], directory: Path) -> Ran:
-    """Run a study with the command line in a new directory."""
+def run(study: Mapping[str, Any], directory: Path, cache: Path | None = None) -> Ran:
+    """Run a study with the command line in a new directory; for `cache` see `commands.run`."""
     file = write(study, directory)
-    finished = commands.run(["-m", "searchlab", "run", file.name, "--quiet"], directory)
+    finished = commands.run(["-m", "searchlab", "run", file.name, "--quiet"], directory, cache)
     return read(study["name"], directory, finished.seconds)
 
 
 def median(study: Mapping[str, Any], directory: Path, repeat: int) -> Ran:
     """Run a study `repeat` times, each in a new directory; return the run of median wall time."""
-    ran = [run(study, directory / str(number)) for number in range(repeat)]
-    middle = statistics.median_low(each.seconds for each in ran)
-    return next(each for each in ran if each.seconds == middle)
+    return middle([run(study, directory / str(number)) for number in range(repeat)])
+
+
+def twice(study: Mapping[str, Any], directory: Path, repeat: int) -> tuple[Ran, Ran]:
+    """Run a study with an empty cache and with what that run left, `repeat` times.
+
+    Returns:
+        The run of median wall time among the first ones, and among the second ones.
+    """
+    first, second = [], []
+    for number in range(repeat):
+        place = directory / str(number)
+        first.append(run(study, place / "first", place / "cache"))
+        second.append(run(study, place / "second", place / "cache"))
+    return middle(first), middle(second)
+
+
+def middle(ran: Sequence[Ran]) -> Ran:
+    """Return the run of median wall time."""
+    seconds = statistics.median_low(each.seconds for each in ran)
+    return next(each for each in ran if each.seconds == seconds)
 
 
 def read(name: str, directory: Path, seconds: float) -> Ran:

@@ -1,7 +1,8 @@
 """The benchmark's input, ratios and output, on recorded numbers."""
 
+import json
 from argparse import ArgumentTypeError
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +10,7 @@ import pytest
 from benchmarks import __main__, peers, studies, table
 from benchmarks.bench import Bare, Bench, Scale
 from benchmarks.commands import BenchmarkError, Memory, run
-from benchmarks.rows import book, data, ending, hundred, limit, memory, overhead, partly
+from benchmarks.rows import book, data, ending, hundred, limit, memory, overhead, partly, short
 from benchmarks.table import Row
 
 from searchlab.core.trial import Outcome, Report, Suggestion, Trial, TrialState
@@ -47,6 +48,8 @@ class Recorded(Bench):
 
     book = hundred = OURS
     ended = replace(OURS, seconds=30.0)
+    digits = OURS, replace(OURS, seconds=12.0)
+    digits_ended = OURS, replace(OURS, seconds=30.0)
     plain_book = PLAIN
     bare_hundred = Bare(12.8, (400, 200), steps=242)
 
@@ -110,6 +113,13 @@ def test_ratios(bench, module, result):
     """120 s are 6 times 20 s, 900 s 90 times 10 s, 30/s 10 times 3/s, 16 s 25 % over 12.8 s."""
     (row,) = module.rows(bench)
     assert row.result == result
+
+
+def test_a_short_study_is_compared_the_first_time_and_again(bench):
+    """120 s are 6 times 20 s, 10 times 12 s and 4 times 30 s."""
+    bench.peers.store.mkdir()
+    (bench.peers.store / "digits_search-20-30.json").write_text(json.dumps(asdict(PLAIN)))
+    assert [row.result for row in short.rows(bench)] == ["6.0 x", "10.0 x", "4.0 x"]
 
 
 def test_the_books_row_shows_both_winners(bench):
