@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from searchlab.core.interrupt import Interrupt
 from searchlab.core.trial import Decision, Report
-from searchlab.executors.base import RERUNS
+from searchlab.executors.base import runs_again
 from searchlab.training.job import Job, Result
 
 if TYPE_CHECKING:
@@ -27,8 +27,7 @@ def run_alone(
     runs = 0
     while True:
         result = _run(executor, job, interrupt, stop_after)
-        error = None if result is None else result.error
-        if error is None or runs >= RERUNS.get(error.kind, 0):
+        if result is None or not runs_again(result.error, runs):
             return result
         runs += 1
 

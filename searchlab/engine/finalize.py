@@ -17,7 +17,7 @@ from searchlab.engine.loop import refuse_lost
 from searchlab.engine.recorder import Recorder
 from searchlab.engine.restoring import Restoring
 from searchlab.errors import SearchlabError
-from searchlab.executors.base import RERUNS, Executor
+from searchlab.executors.base import Executor, runs_again
 from searchlab.journal.events import Compared, Confirmed
 from searchlab.journal.record import StudyRecord, TrialRecord
 from searchlab.journal.standings import (
@@ -197,7 +197,7 @@ class Finish:
     def _take(self, task: _Task, result: Result) -> None:
         refuse_lost(result)
         error = result.error
-        if error is not None and task.runs < RERUNS.get(error.kind, 0):
+        if runs_again(error, task.runs):
             self._tasks[result.number] = _Task(task.job, runs=task.runs + 1)
             self._executor.submit(task.job)
             return

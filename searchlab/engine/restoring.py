@@ -16,7 +16,7 @@ from searchlab.core.interrupt import Interrupt
 from searchlab.core.trial import Decision, FailureKind, Outcome, Report
 from searchlab.engine.jobs import Jobs
 from searchlab.engine.recorder import Recorder
-from searchlab.executors.base import RERUNS, Decide, Executor
+from searchlab.executors.base import Decide, Executor, runs_again
 from searchlab.journal.events import Retrained
 from searchlab.training.job import FinalJob, Job, Result, TrialJob
 
@@ -100,7 +100,7 @@ class Restoring:
         self._restored.discard(job.number)
         if job.number not in self._waiting:
             return [result]
-        if error is not None and self._runs[job.number] < RERUNS.get(error.kind, 0):
+        if runs_again(error, self._runs[job.number]):
             self._runs[job.number] += 1
             self.submit(job)
             return []

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar, Protocol
 
-from searchlab.core.trial import Decision, FailureKind, Report
+from searchlab.core.trial import Decision, Failure, FailureKind, Report
 from searchlab.training.job import Job, Result
 
 Decide = Callable[[Report], Decision]
@@ -17,6 +17,11 @@ RERUNS = {FailureKind.WORKER_KILLED: 1, FailureKind.NODE_LOST: 5}
 
 A training that is too large is killed by the kernel each time, and may take its machine with it.
 """
+
+
+def runs_again(error: Failure | None, runs: int) -> bool:
+    """Return whether a job that has failed is run again, after so many earlier reruns."""
+    return error is not None and runs < RERUNS.get(error.kind, 0)
 
 
 class Executor(Protocol):

@@ -15,18 +15,16 @@ import queue
 import threading
 import traceback
 from collections import defaultdict, deque
-from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterable
 from functools import partial
-from itertools import islice
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
 
-from searchlab.core.trial import Suggestion, Trial
 from searchlab.data.prepared import PreparedData, open_data
 from searchlab.errors import StorageError
+from searchlab.fused.check import Check
 from searchlab.fused.fold import Fold
 from searchlab.fused.left import Left
 from searchlab.fused.messages import (
@@ -48,7 +46,7 @@ from searchlab.fused.task import Run, Training, prepare_run
 from searchlab.fused.tensors import Tensors
 from searchlab.private.keras import reset_names
 from searchlab.training.callbacks import as_unseen
-from searchlab.training.check import alternatives, check_model
+from searchlab.training.check import check_model
 from searchlab.training.checkpoint import Checkpoint, force_checkpoints
 from searchlab.training.job import BaselineJob, Checked, CheckJob, Job, TrialJob
 from searchlab.training.outcome import failed
@@ -56,10 +54,6 @@ from searchlab.training.outcome import failed
 _LIFETIME = 64
 """Programs that a process compiles before it asks for a replacement: XLA keeps all of them, at 20
 to 40 MB each."""
-
-_TRIALS, _PROGRAMS, _TOLD = 24, 3, 3
-"""Most that a check tries until a model can be stacked: trials, and among them programs, which take
-seconds; and how many reasons are told if none can."""
 
 Say = Callable[[FromHost], None]
 """A function that sends a message to the executor, from any thread."""
@@ -112,7 +106,7 @@ class Host:
         self._say = say
         self._studies: dict[tuple[Path, int], tuple[PreparedData, Programs | None]] = {}
         self._left = Left()
-        self._checks: dict[int, _Check] = {}
+        self._checks: dict[int, Check] = {}
         self._saved: queue.Queue[tuple[Run, Ended]] = queue.Queue()
         threading.Thread(target=self._force, name="searchlab-saved", daemon=True).start()
         self._changed = threading.Condition()  # guards all attributes below
@@ -169,25 +163,11 @@ class Host:
             if programs is None:
                 return "its input is raw text"
             if isinstance(job, CheckJob):
-                self._checks[submit.id] = _Check(_probes(job))
-                run = self._tried(submit, data, programs)
+                self._checks[submit.id] = Check(submit, job, data, programs)
+                run = self._checks[submit.id].following()
             else:
                 run = prepare_run(submit, job, data, programs)
         return run if isinstance(run, str) else self._left.reason or run
-
-    def _tried(self, submit: Submit, data: PreparedData, programs: Programs) -> Run | str:
-        """Build the next of a check's trials that may be stacked, or return why none is."""
-        check = self._checks[submit.id]
-        for probe in check.probes:
-            try:
-                run: Run | str = prepare_run(submit, probe, data, programs)
-            except Exception as error:  # the trials themselves will report params that fail
-                run = f"it cannot be built with a value of the space: {error}"
-            reason = run.refused() if isinstance(run, Run) else run
-            if reason is None:
-                return run
-            check.reasons.append(reason)
-        return check.reason
 
     def _study(self, job: Job) -> tuple[PreparedData, Programs | None]:
         """Return a job's data and programs; there are none for text, which no program takes."""
@@ -250,11 +230,10 @@ class Host:
         made = run.programs.make(training.structure, len(training.rows.fit), training.model)
         other: Run | str = ""
         if isinstance(made, str) and (check := self._checks.get(run.submit.id)) is not None:
-            check.reasons.append(made)
-            check.made += 1
-            if check.made < _PROGRAMS:
+            check.refuse(made)
+            if check.goes_on:
                 with BUILDING, self._left.watched(run.submit.job):
-                    other = self._tried(run.submit, run.data, run.programs)
+                    other = check.following()
         with self._changed:
             self._making.discard(key)
             if isinstance(other, Run):
@@ -275,11 +254,12 @@ class Host:
             ]
             reasons = [each for each in found if isinstance(each, str)]
             if reasons:
-                check = self._checks.get(number)
+                check = self._checks.pop(number, None)
                 reason = reasons[0] if check is None else check.reason or reasons[0]
                 self._decline(self._runs.pop(number).submit, reason)
             elif isinstance(run.submit.job, CheckJob):
                 del self._runs[number]
+                self._checks.pop(number, None)
                 self._say(Ended(number, Checked(run.submit.job.number)))
             else:
                 run.start([each for each in found if isinstance(each, Program)])
@@ -365,41 +345,6 @@ def _score(program: Program, pairs: list[_Pair]) -> None:
 
 def _stacked(program: Program, folds: list[Fold]) -> tuple[Checkpoint, np.ndarray]:
     return program.stacked([fold.state for fold in folds], [fold.constants for fold in folds])
-
-
-@dataclass
-class _Check:
-    """A check of a study's models.
-
-    Attributes:
-        probes: trials to try until one can be stacked.
-        reasons: why those that were tried cannot.
-        made: number of those whose programs were tried in vain.
-    """
-
-    probes: Iterator[TrialJob]
-    reasons: list[str] = field(default_factory=list)
-    made: int = 0
-
-    @property
-    def reason(self) -> str:
-        """Why none can be stacked."""
-        return "; or ".join(list(dict.fromkeys(self.reasons))[:_TOLD])
-
-
-def _probes(job: CheckJob) -> Iterator[TrialJob]:
-    """Yield the trials that show whether any can be stacked, beginning in the middle."""
-    spec = job.spec.first
-    for point in islice(alternatives(spec.search_space), _TRIALS):
-        yield TrialJob(
-            number=job.number,
-            spec=spec,
-            base=job.base,
-            data=job.data,
-            directory=job.directory,
-            start=job.start,
-            trial=Trial(job.number, Suggestion(point, epochs=1), spec.search.seed),
-        )
 
 
 def _send(connection: Connection, outgoing: queue.Queue[FromHost]) -> None:

@@ -28,8 +28,6 @@ from searchlab.training.checkpoint import Checkpoint
 _CHUNK = 512
 """Rows per evaluation step: enough for fast multiplication, few enough for the cache."""
 
-_TRACES = ("train", "evaluate")
-
 
 @dataclass(frozen=True)
 class Method:
@@ -103,7 +101,8 @@ class Program:
         self._fresh = tuple(np.asarray(each) for each in source.metrics_variables)
         self.names = tuple(sorted(source.get_metrics_result()))
         self._steps = self._chosen()
-        self._first = {name: first_number(f"{name} {self._text()}") for name in _TRACES}
+        text = self._text()
+        self._first = {name: first_number(f"{name} {text}") for name in ("train", "evaluate")}
         how = {"jit_compile": self.method.compiled, "autograph": False}
         self._train = tf.function(self._epoch, **how)
         self._evaluate = tf.function(self._evaluation, **how)

@@ -36,7 +36,7 @@ that a core reaches with small matrices. The time to make a program is one to fo
 
 @dataclass(frozen=True)
 class Sharing:
-    """What is known of a study's trials when one of its models is looked at.
+    """Facts about a study's trials that are known when one of its models is looked at.
 
     Attributes:
         activations: the names of the activations among which trials may choose.

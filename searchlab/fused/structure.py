@@ -75,7 +75,7 @@ class Structure:
 
     @property
     def variant(self) -> tuple[float, ...]:
-        """What a program is verified for apart, because a number chooses it."""
+        """The numbers for which a program is verified apart, as they choose what it computes."""
         return self.plan.variant if self.plan else ()
 
 

@@ -148,19 +148,19 @@ def _number(name: str, value: Any) -> float:
     return float(values.reshape(()))
 
 
-def measures_itself(model: Any, *ways: str) -> bool:
-    """Return whether a model overrides how Keras measures it, so that only Keras can.
+def measures_itself(model: Any) -> bool:
+    """Return whether a model overrides how Keras measures it, so that only Keras can."""
+    return overrides(model, *_OWN_WAYS)
 
-    Args:
-        model: the model.
-        ways: the names of the methods that count; by default all that matter.
-    """
+
+def overrides(model: Any, *names: str) -> bool:
+    """Return whether a model has one of some methods of Keras' models in its own way."""
     import keras
 
     return any(
         getattr(type(model), name) is not getattr(keras.Model, name)
         or not isinstance(vars(model).get(name), _Undone | None)
-        for name in ways or _OWN_WAYS
+        for name in names
     )
 
 

@@ -21,7 +21,7 @@ from searchlab.factories.find import call_factory, load_factory
 from searchlab.journal.layout import study_data, variant_data
 from searchlab.measure.form import Form, loss_name
 from searchlab.measure.inputs import model_input
-from searchlab.measure.meter import Meter, measures_itself
+from searchlab.measure.meter import Meter, overrides
 from searchlab.private.keras import without_advice
 from searchlab.study.spec import StudySpec
 from searchlab.training.build import make_weights
@@ -113,7 +113,7 @@ def _check_shape(name: str, model: Any, predicted: Any) -> None:
     A model may have steps of its own in which its inputs are the target, or a loss of its own.
     """
     shape = tuple(predicted.shape[1:])
-    own = measures_itself(model, "train_step", "compute_loss") or not loss_name(model.loss)
+    own = overrides(model, "train_step", "compute_loss") or not loss_name(model.loss)
     if len(shape) > 1 and not own:
         raise ModelError(
             f"{name}: its output has the shape {shape} a row, and the target is one value a row: "
@@ -123,7 +123,7 @@ def _check_shape(name: str, model: Any, predicted: Any) -> None:
 
 def _check_own_ways(name: str, model: Any, data: PreparedData) -> None:
     """Reject a model whose metrics could not be had in the target's own units."""
-    own = [each for each in ("test_step", "evaluate") if measures_itself(model, each)]
+    own = [each for each in ("test_step", "evaluate") if overrides(model, each)]
     if data.transform and own:
         raise ModelError(
             f"{name}'s model overrides {own[0]}, so its metrics would be of the transformed target "

@@ -17,7 +17,7 @@ from searchlab.data.prepared import PreparedData, open_data
 from searchlab.data.target import Unseen
 from searchlab.journal.layout import StudyLayout
 from searchlab.measure.inputs import model_input
-from searchlab.measure.meter import Meter, evaluated, own_units
+from searchlab.measure.meter import Meter, evaluated, overrides, own_units
 from searchlab.training.baselines import fit_baseline
 from searchlab.training.build import build, make_variables, meter_of, take_over
 from searchlab.training.callbacks import (
@@ -212,7 +212,9 @@ def _call_fit(
         watching: dict[str, Any] = {}
         if _watched(job):
             unseen = data.unseen("validation")
-            if _has_own_fit(model):  # it may put callbacks of its own before those that it is given
+            if overrides(
+                model, "fit"
+            ):  # it may put callbacks of its own before those that it is given
                 stack.enter_context(evaluated(model, lambda: meter(unseen)))
                 target = meter.form.array(np.asarray(unseen.t))
                 watching = {"validation_data": (model_input(unseen.x), target)}
@@ -229,10 +231,6 @@ def _call_fit(
             verbose=0,
             **watching,
         )
-
-
-def _has_own_fit(model: Any) -> bool:
-    return type(model).fit is not keras.Model.fit or "fit" in vars(model)
 
 
 def _whole_epochs(model: Any, rows: int, batch_size: int) -> None:

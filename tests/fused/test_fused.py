@@ -451,7 +451,7 @@ def test_trials_share_programs(benches):
     ],
 )
 def test_small_models_share_a_program_whatever_their_activation(benches, epochs, programs):
-    """Where training takes less than a program, widths and activations are data."""
+    """Widths and activations are data where training takes less than a program."""
     from support.fused import Driver, assert_same, run_alone
 
     bench, driver = benches(epochs=epochs), Driver()

@@ -22,24 +22,24 @@ def job(tmp_path_factory):
     directory = tmp_path_factory.mktemp("study")
     spec = study(training={"epochs": 3, "batch_size": 7}, model="mlp")
     prepare(spec, Path(), directory / "data")
-    trial = Trial(0, Suggestion(PARAMS, epochs=3), seed=11)
+    return job_of(spec, PARAMS, Path(), directory, keep=True)
+
+
+def job_of(spec, params, base, directory, **more):
+    """Return the job of a trial with prepared data."""
     return TrialJob(
         number=0,
-        trial=trial,
+        trial=Trial(0, Suggestion(params, epochs=spec.training.epochs), seed=11),
         spec=spec,
-        base=Path(),
+        base=base,
         data=directory / "data",
         directory=directory,
-        keep=True,
+        **more,
     )
 
 
-def test_whole_epochs_in_one_call_give_the_same_losses(job):
-    """The losses equal those of Keras' own batch-by-batch fit: in training to the last bit."""
-    import keras
-
-    from searchlab.data.prepared import open_data
-    from searchlab.training.build import build
+def trained(job):
+    """Train a trial; return the metrics of its epochs."""
     from searchlab.training.fit import run
 
     reports = []
@@ -49,19 +49,36 @@ def test_whole_epochs_in_one_call_give_the_same_losses(job):
         return Decision.CONTINUE
 
     outcome = run(job, emit)
+    assert outcome.error is None, outcome.error
+    assert outcome.epochs == len(reports) == job.trial.suggestion.epochs
+    return reports
+
+
+def plain(job):
+    """Return the history of Keras' own fit of the same model to the same rows."""
+    import keras
+
+    from searchlab.data.prepared import open_data
+    from searchlab.training.build import build
+
     data = open_data(job.data)
     model = build(job, data)
     rows, _ = data.folds[0]
     keras.utils.set_random_seed(11)
-    history = model.fit(
+    return model.fit(
         data.x_train[rows],
         data.y_train[rows],
-        epochs=3,
-        batch_size=7,
+        epochs=job.spec.training.epochs,
+        batch_size=job.spec.training.batch_size,
         validation_data=(data.x_validation, data.y_validation),
         verbose=0,
     ).history
-    assert outcome.epochs == 3
+
+
+def test_whole_epochs_in_one_call_give_the_same_losses(job):
+    """The losses equal those of Keras' own batch-by-batch fit: in training to the last bit."""
+    reports, history = trained(job), plain(job)
+    assert len(reports) == 3
     assert [report["loss"] for report in reports] == history["loss"]
     for name in ("val_loss", "val_accuracy"):  # sums in another order round differently
         np.testing.assert_allclose([report[name] for report in reports], history[name], rtol=1e-6)
@@ -89,46 +106,16 @@ def build(factor, input_shape):
 @pytest.mark.parametrize("factor", [0.5, 0.001])
 def test_callbacks_of_an_own_fit_see_the_unseen_rows(tmp_path, factor):
     """A rate that is reduced where `val_loss` does not fall is reduced, by the trial's factor."""
-    import keras
-
     from searchlab.data.prepare import prepare
-    from searchlab.data.prepared import open_data
-    from searchlab.training.build import build
-    from searchlab.training.fit import run
 
     (tmp_path / "careful.py").write_text(OWN_FIT)
     space = {"factor": {"choice": [0.5, 0.001]}}
     training = {"epochs": 4, "batch_size": 16}
     spec = study(training=training, model="careful.py:build", space=space)
     prepare(spec, tmp_path, tmp_path / "data")
-    job = TrialJob(
-        number=0,
-        trial=Trial(0, Suggestion({"factor": factor}, epochs=4), seed=11),
-        spec=spec,
-        base=tmp_path,
-        data=tmp_path / "data",
-        directory=tmp_path,
-    )
-    rates, losses = [], []
-
-    def emit(report):
-        rates.append(report.metrics["learning_rate"])
-        losses.append(report.metrics["val_loss"])
-        return Decision.CONTINUE
-
-    outcome = run(job, emit)
-    assert outcome.error is None, outcome.error
+    job = job_of(spec, {"factor": factor}, tmp_path, tmp_path)
+    reports = trained(job)
+    rates = [report["learning_rate"] for report in reports]
     assert rates == pytest.approx([0.1, 0.1, 0.1 * factor, 0.1 * factor**2], rel=1e-5)
-    data = open_data(job.data)
-    model = build(job, data)
-    rows, _ = data.folds[0]
-    keras.utils.set_random_seed(11)
-    history = model.fit(
-        data.x_train[rows],
-        data.y_train[rows],
-        epochs=4,
-        batch_size=16,
-        validation_data=(data.x_validation, data.y_validation),
-        verbose=0,
-    ).history
-    np.testing.assert_allclose(losses, history["val_loss"], rtol=1e-6)
+    losses = [report["val_loss"] for report in reports]
+    np.testing.assert_allclose(losses, plain(job)["val_loss"], rtol=1e-6)
