@@ -212,9 +212,7 @@ def _call_fit(
         watching: dict[str, Any] = {}
         if _watched(job):
             unseen = data.unseen("validation")
-            if overrides(
-                model, "fit"
-            ):  # it may put callbacks of its own before those that it is given
+            if overrides(model, "fit"):  # it may put callbacks of its own before these
                 stack.enter_context(evaluated(model, lambda: meter(unseen)))
                 target = meter.form.array(np.asarray(unseen.t))
                 watching = {"validation_data": (model_input(unseen.x), target)}
