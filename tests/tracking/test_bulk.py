@@ -6,7 +6,7 @@ import contextlib
 import sqlite3
 
 import pytest
-from support.stores import study_of, track
+from support.stores import runs, study_of, track
 
 from searchlab.tracking.mlflow import store
 
@@ -50,25 +50,58 @@ def test_runs_that_are_made_at_once_are_those_that_mlflow_makes(uri, home, monke
         assert found[table] == expected[table], table
 
 
-def test_a_hundred_trials_take_a_few_calls(uri, home, monkeypatch):
-    """The number of calls does not grow with the number of trials that are sent together."""
-    calls = []
+class Watched:
+    """A client that notes the names of its calls, and the names of the runs that were listed."""
 
-    class Counting:
-        def __init__(self, client):
-            self._client = client
+    def __init__(self, client, calls, listed):
+        self._client, self._calls, self._listed = client, calls, listed
 
-        def __getattr__(self, name):
-            if not name.startswith("_"):
-                calls.append(name)
-            return getattr(self._client, name)
+    def __getattr__(self, name):
+        if not name.startswith("_"):
+            self._calls.append(name)
+        return getattr(self._client, name)
 
+    def search_runs(self, *arguments, **options):
+        found = self._client.search_runs(*arguments, **options)
+        self._listed += [run.info.run_name for run in found]
+        return found
+
+
+@pytest.fixture
+def watched(monkeypatch):
+    """Return what clients do from now on: names of calls, names of listed runs."""
+    calls, listed = [], []
     original = store.MlflowStore.__init__
 
-    def counted(self, client, *arguments):
-        original(self, Counting(client), *arguments)
+    def watch(self, client, *arguments):
+        original(self, Watched(client, calls, listed), *arguments)
 
-    monkeypatch.setattr(store.MlflowStore, "__init__", counted)
+    monkeypatch.setattr(store.MlflowStore, "__init__", watch)
+    return calls, listed
+
+
+def test_a_hundred_trials_take_a_few_calls(uri, home, watched):
+    """The number of calls does not grow with the number of trials that are sent together."""
     tracker = track(uri, home, study_of(100))
     assert (tracker.pending, tracker.problem) == (0, None)
+    calls, _ = watched
     assert len(calls) - calls.count("log_text") < 20
+
+
+def test_a_study_that_is_taken_up_lists_only_the_runs_that_its_note_lacks(uri, home, watched):
+    """What was sent and not noted is found, without a list of the trials that were noted."""
+    study, note = study_of(100), home / "mlflow.jsonl"
+    track(uri, home, study[:300])
+    noted = note.read_bytes()
+    track(uri, home, study[300:360], before=study[:300])
+    sent = set(runs(uri))
+    note.write_bytes(noted)  # as after a kill before the last note
+    _, listed = watched
+    listed.clear()
+    tracker = track(uri, home, study[360:], before=study[:360])
+    assert (tracker.pending, tracker.problem) == (0, None)
+    found = runs(uri)  # which holds that each name is there once
+    assert len([name for name in found if name.startswith("trial-")]) == 100
+    new = {each for each in listed if each.startswith("trial-")}
+    assert 0 < len(new) < 30
+    assert new <= sent

@@ -7,6 +7,7 @@ again therefore changes nothing, and an outage needs no bookkeeping point by poi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -77,6 +78,7 @@ class Batch:
         until: the number of entries of the journal up to the end of this batch.
         created: when the study was created.
         time: when the last of them was written.
+        earliest: when the first run that they make began, at the earliest.
         trials: the changes by trial number.
         baselines: the fitted baselines.
         points: new points of the study's run.
@@ -90,6 +92,7 @@ class Batch:
     until: int
     created: float = 0.0
     time: float = 0.0
+    earliest: float = math.inf
     trials: dict[int, TrialUpdate] = field(default_factory=dict)
     baselines: list[BaselineUpdate] = field(default_factory=list)
     points: list[Point] = field(default_factory=list)
@@ -97,6 +100,11 @@ class Batch:
     fresh: bool = False
     improved: bool = False
     stopped: bool = False
+
+
+def begun(entry: Entry) -> float:
+    """Return when a run that is made of the entry began, in seconds since the epoch."""
+    return entry.time - (entry.event.seconds if isinstance(entry.event, Compared) else 0.0)
 
 
 class Planner:
@@ -130,6 +138,7 @@ class Planner:
         best = self.record.best
         self.record.apply(entry)
         batch.time = entry.time
+        batch.earliest = min(batch.earliest, begun(entry))
         match entry.event:
             case Started():
                 batch.fresh, self._created = True, entry.time

@@ -61,26 +61,34 @@ class MlflowStore:
 
     def has_run(self) -> bool:
         """Return whether the study's run in the state still exists."""
+        return self._is_active(self.state.run_id)
+
+    def _is_active(self, run_id: str) -> bool:
         try:
-            run = self._client.get_run(self.state.run_id)
+            run = self._client.get_run(run_id)
         except MlflowException as error:
             if error.error_code == "RESOURCE_DOES_NOT_EXIST":
                 return False
             raise
         return bool(run.info.lifecycle_stage == "active")
 
-    def send(self, batch: Batch, record: StudyRecord) -> None:
+    def send(self, batch: Batch, record: StudyRecord, since: float) -> None:
         """Send a batch; `record` is the study at its end.
 
         Runs that an interrupted attempt, of this process or an earlier one, has left in the store
         are looked up first and reused.
+
+        Args:
+            batch: the changes.
+            record: the study after them.
+            since: when the earliest run that the state may lack began, in seconds since the epoch.
 
         Raises:
             LostRunsError: if a run that was there has been deleted since.
             Exception: any error of MLflow's while the store is unavailable.
         """
         if not self._certain:
-            self._look_up()
+            self._look_up(batch, since)
         self._certain = False
         self._study(batch, record)
         self._whole_trials(batch, record)
@@ -112,20 +120,35 @@ class MlflowStore:
         """Leave no process behind."""
         self._logger.close()
 
-    def _look_up(self) -> None:
-        """Find the runs in the store, whether the state has them or not."""
-        if self.state.run_id and not self.has_run():
+    def _look_up(self, batch: Batch, since: float) -> None:
+        """Find the runs in the store that the state lacks, and forget those that are gone.
+
+        Of a study that the state knows, only the runs since its last note can be unknown, and only
+        those that the batch changes are needed: to list 100,000 runs takes minutes.
+        """
+        state = self.state
+        if state.run_id and not self.has_run():
             raise LostRunsError("the study's run was deleted, and everything is sent again")
+        if state.run_id and state.sent:
+            for number in batch.trials.keys() & state.trials.keys():
+                if not self._is_active(state.trials[number].run_id):
+                    del state.trials[number]
+            self._take_over(f"attributes.start_time >= {milliseconds(since)}")
+            return
         for run in self._runs("tags.`searchlab.kind` = 'study'"):
-            self.state.run_id = self.state.run_id or run.info.run_id
-        if self.state.run_id:
+            state.run_id = state.run_id or run.info.run_id
+        if state.run_id:
             self._look_up_children()
 
     def _look_up_children(self) -> None:
-        """Find the runs of trials and baselines; take over those of a study's run that is gone."""
+        """Find all runs of trials and baselines in the store, whether the state has them or not."""
+        self.state.trials, self.state.baselines = {}, {}
+        self._take_over()
+
+    def _take_over(self, *conditions: str) -> None:
+        """Note runs of trials and baselines in the state; those of a study's run that is gone, too."""
         state = self.state
-        state.trials, state.baselines = {}, {}
-        for run in self._runs("tags.`searchlab.kind` != 'study'"):
+        for run in self._runs("tags.`searchlab.kind` != 'study'", *conditions):
             tags = run.data.tags
             if tags["mlflow.parentRunId"] != state.run_id:
                 self._client.set_tag(run.info.run_id, "mlflow.parentRunId", state.run_id)
@@ -138,9 +161,9 @@ class MlflowStore:
             if known is None or known.attempt < found.attempt:
                 state.trials[number] = found
 
-    def _runs(self, kind: str) -> Iterator[Any]:
-        """Yield the study's runs of a kind that are not deleted."""
-        filter_string = f"tags.`searchlab.id` = '{self.state.study}' and {kind}"
+    def _runs(self, *conditions: str) -> Iterator[Any]:
+        """Yield the study's runs that meet the conditions and are not deleted."""
+        filter_string = " and ".join([f"tags.`searchlab.id` = '{self.state.study}'", *conditions])
         token: str | None = None
         while True:
             page = self._client.search_runs(
