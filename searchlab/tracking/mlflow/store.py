@@ -146,7 +146,7 @@ class MlflowStore:
         self._take_over()
 
     def _take_over(self, *conditions: str) -> None:
-        """Note runs of trials and baselines in the state; those of a study's run that is gone, too."""
+        """Note runs of trials and baselines, also those of a study's run that is gone."""
         state = self.state
         for run in self._runs("tags.`searchlab.kind` != 'study'", *conditions):
             tags = run.data.tags
