@@ -42,6 +42,7 @@ class Contents:
 
     Attributes:
         own: whether there was such code.
+        layers: whether something other than a model holds a layer.
     """
 
     def __init__(self, only: Set[str] | None = None, *, factors: bool = True) -> None:
@@ -52,12 +53,12 @@ class Contents:
             factors: whether the factors of Keras' penalties count, and not only whether there are
                 any.
         """
-        self.own = False
+        self.own = self.layers = False
         self._only, self._factors = only, factors
         self._open: set[int] = set()
 
-    def of_model(self, model: Any, forgotten: Mapping[str, Set[str]]) -> list[Any]:
-        """Return what a compiled model holds, as JSON values.
+    def of_layers(self, model: Any, forgotten: Mapping[str, Set[str]]) -> list[Any]:
+        """Return what a model's layers, penalties and constraints hold, as JSON values.
 
         Args:
             model: the model.
@@ -68,8 +69,16 @@ class Contents:
         ]
         for each in model.trainable_variables:
             found.append([self.of(each.constraint), self.of(each.regularizer)])
+        return found
+
+    def of_compiled(self, model: Any) -> Any:
+        """Return what the losses and metrics of a compiled model hold, as JSON values.
+
+        `layers` is then whether one of them holds a layer.
+        """
+        self.layers = False
         compiled = {k: v for k, v in compiled_arguments(model).items() if k != "optimizer"}
-        return [*found, self.of(compiled)]
+        return self.of(compiled)
 
     def of(self, value: Any) -> Any:
         """Return a value as JSON values: equal only for values that compute the same.
@@ -120,6 +129,7 @@ class Contents:
             case _ if type(value) in PENALTIES and not self._factors:
                 found = [type(value).__name__, *sorted(factors_of(value))]
             case keras.Layer() | keras.Initializer() | keras.KerasTensor():
+                self.layers = self.layers or isinstance(value, keras.Layer)
                 found = type(value).__name__  # layers are among the model's, others its weights
             case _ if wrapped is not None:  # by tf.function, say
                 found = self.of(wrapped)

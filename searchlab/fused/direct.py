@@ -1,7 +1,8 @@
 """The steps of models of Keras' own layers, written for all slots at once: see `layers`.
 
 The rows of all slots go through losses, metrics and layers without variables together. This needs
-losses and metrics that look at one row at a time, which `verify.mixing` has made sure of.
+losses and metrics that have a value for each row; the others, `Models.apart`, take one slot's rows
+at a time.
 """
 
 from __future__ import annotations
@@ -15,18 +16,18 @@ import tensorflow as tf
 from searchlab.fused.mapped import Mapped
 from searchlab.fused.plan import Plan, outputs_of, penalty
 from searchlab.fused.slots import Slots
-from searchlab.fused.steps import Batch, Models, mask, weighed
-from searchlab.fused.vectorize import vectorized
+from searchlab.fused.steps import LOSS, Batch, Models, mask, weighed
+from searchlab.fused.vectorize import each_slot, vectorized
 from searchlab.private.keras import (
     averaged,
+    compiled_loss,
     compiled_losses,
     compiled_metrics,
+    logits_of,
     loss_tracker,
+    with_logits,
 )
 from searchlab.training.checkpoint import Checkpoint
-
-_MEANS = ("sum_over_batch_size", "mean")
-"""The names of the reduction that takes the mean over rows."""
 
 
 class Direct:
@@ -40,19 +41,9 @@ class Direct:
             names: the names of the metrics.
             plan: the way to compute them.
             padded: whether slots may be narrower than the program.
-
-        Raises:
-            NotImplementedError: if the loss is more than a mean over rows.
         """
         self._models, self._names, self._plan, self._padded = models, names, plan, padded
         self._mapped = Mapped(models, names, loops=False)
-        (self._loss, weight), *others = compiled_losses(models.source)
-        self._factor = 1.0 if weight is None else weight
-        kind = type(self._loss)
-        if others or kind.__call__ is not keras.losses.Loss.__call__:
-            raise NotImplementedError("its loss has several parts or its own way to call it")
-        if self._loss.reduction not in _MEANS:
-            raise NotImplementedError(f"its loss has the reduction {self._loss.reduction}")
 
     def learn(
         self, state: Checkpoint, metrics: Any, batch: Batch, *, masked: bool
@@ -60,7 +51,8 @@ class Direct:
         """Return the gradients, the new non-trainable variables and the metrics after a batch."""
         with tf.GradientTape() as tape:
             tape.watch(state.trainable)
-            losses, predicted, after = self._losses(state, batch, masked, True)
+            predicted, added, after = self._outputs(state, batch, True)
+            losses = self._fit(batch, predicted, masked) + added
         gradients = tape.gradient(losses, state.trainable)
         if any(each is None for each in gradients):
             raise NotImplementedError("a variable does not affect the loss")
@@ -69,8 +61,14 @@ class Direct:
 
     def measure(self, state: Checkpoint, metrics: Any, batch: Batch) -> Any:
         """Return the metrics' variables after some unseen rows of which the first ones count."""
-        losses, predicted, _ = self._losses(state, batch, True, False)
+        predicted, added, _ = self._outputs(state, batch, False)
+        losses = self._fit(batch, predicted, True) + added
         return self._measured(metrics, losses, predicted, batch, True, True)
+
+    def predict(self, state: Checkpoint, batch: Batch) -> tuple[Any, Any]:
+        """Return the outputs (slots, rows, ...) for unseen rows, and the penalties (slots,)."""
+        predicted, added, _ = self._outputs(state, batch, False)
+        return _apart(predicted, batch), added
 
     def results(self, metrics: Any) -> Any:
         """Return the values (slots, metrics) of the metrics, in the order of their names."""
@@ -86,10 +84,8 @@ class Direct:
 
     # ---- parts of a step
 
-    def _losses(
-        self, state: Checkpoint, batch: Batch, masked: bool, training: bool
-    ) -> tuple[Any, Any, Any]:
-        """Return the losses (slots,), the outputs (slots * rows, ...) and the other variables."""
+    def _outputs(self, state: Checkpoint, batch: Batch, training: bool) -> tuple[Any, Any, Any]:
+        """Return outputs (slots * rows, ...), penalties (slots,) and the other variables."""
         template, x = self._models.template, batch.x
         [wanted] = template.inputs
         if len(x.shape) != len(wanted.shape) + 1:
@@ -107,25 +103,60 @@ class Direct:
         )
         predicted = outputs_of(template, tf.cast(_together(x), wanted.dtype), slots)
         after = tuple(map(slots.value, template.non_trainable_variables))
-        losses = self._fit(batch, predicted, masked)
+        added = tf.zeros([x.shape[0]])
         for variable, value, given in zip(
             template.trainable_variables, state.trainable, factors, strict=True
         ):
             if given:
-                losses += penalty(variable, value, given)
-        return losses, predicted, after
+                added += penalty(variable, value, given)
+        return predicted, added, after
 
     def _fit(self, batch: Batch, predicted: Any, masked: bool) -> Any:
         """Return the mean losses (slots,) of outputs."""
-        convert, kind = keras.ops.convert_to_tensor, self._loss.dtype
+        if LOSS in self._models.apart:
+            return self._fit_apart(batch, predicted)
+        [(loss, factor)] = compiled_losses(self._models.source)
+        convert, kind = keras.ops.convert_to_tensor, loss.dtype
         target = convert(self._models.form.tensor(_together(batch.fitted)), dtype=kind)
-        values = _rows(self._loss.call(target, convert(predicted, dtype=kind)), batch)
+        values = _rows(loss.call(target, convert(predicted, dtype=kind)), batch)
         size = batch.x.shape[1]
         weights = weighed(batch.weights, mask(size, batch.count) if masked else None)
         if weights is not None:
             values *= weights
         rows = tf.cast(tf.maximum(batch.count, 1), values.dtype) if masked else size
-        return tf.reduce_sum(values, axis=1) / rows * self._factor
+        return tf.reduce_sum(values, axis=1) / rows * (1.0 if factor is None else factor)
+
+    def _fit_apart(self, batch: Batch, predicted: Any) -> Any:
+        """Return the losses (slots,) of outputs, each of all rows of its slot.
+
+        The slopes are computed along with the losses, because XLA cannot run a loop backwards
+        without keeping all that it has computed.
+        """
+        models = self._models
+        logits = logits_of(predicted)
+        given = [_apart(each, batch) for each in (predicted, logits) if each is not None]
+
+        def one(part: Any) -> Any:
+            fitted, outputs, *weights = part
+            with tf.GradientTape() as tape:
+                tape.watch(outputs)
+                found = with_logits(*outputs)
+                target, w = models.form.tensor(fitted), weights[0] if weights else None
+                loss = compiled_loss(models.source, target, found, w)
+            slopes = tape.gradient(loss, outputs, unconnected_gradients="zero")
+            return tf.cast(loss, tf.float32), tuple(slopes)
+
+        def losses(*outputs: Any) -> Any:
+            weights = () if batch.weights is None else (batch.weights,)
+            kinds = tf.float32, tuple(each.dtype for each in outputs)
+            found, slopes = each_slot(one, (batch.fitted, outputs, *weights), kinds)
+
+            def backward(given: Any) -> Any:
+                return [tf.einsum("s,s...->s...", given, each) for each in slopes]
+
+            return found, backward
+
+        return tf.custom_gradient(losses)(*given)
 
     def _measured(
         self, metrics: Any, losses: Any, predicted: Any, batch: Batch, masked: bool, every: bool
@@ -143,7 +174,8 @@ class Direct:
         _add(values, loss_tracker(source), losses * count, count)
         for metric, counts in compiled_metrics(source):
             weights = weighted if counts or every else plain
-            if (function := averaged(metric)) is not None:
+            function = None if metric.name in self._models.apart else averaged(metric)
+            if function is not None:
                 _average(values, metric, _rows(function(own, predicted), batch), weights)
             else:
                 self._update(values, metric, own, predicted, weights)
@@ -173,7 +205,7 @@ class Direct:
         slots = before[0].shape[0]
         parts = [tf.reshape(each, [slots, -1, *each.shape[1:]]) for each in (own, predicted)]
         given = (before, *parts, *([] if weights is None else [weights]))
-        after = vectorized(one, given, loops=False)
+        after = each_slot(one, given, tuple(each.dtype for each in before))
         values.update({id(each): value for each, value in zip(variables, after, strict=True)})
 
     def _by_variable(self, metrics: Any) -> dict[int, Any]:

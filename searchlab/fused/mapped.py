@@ -58,6 +58,18 @@ class Mapped:
         given = (state.trainable, state.non_trainable, metrics, *batch)
         return vectorized(one, given, loops=self._loops)
 
+    def predict(self, state: Checkpoint, batch: Batch) -> tuple[Any, Any]:
+        """Return the outputs (slots, rows, ...) for unseen rows, and the penalties (slots,)."""
+
+        def one(given: Any) -> Any:
+            trainable, non_trainable, x = given
+            predicted, _, added = self._called(trainable, non_trainable, x, False)
+            self._refuse_added(added)
+            return predicted, sum(map(_total, added), tf.constant(0.0))
+
+        given = (state.trainable, state.non_trainable, batch.x)
+        return vectorized(one, given, loops=self._loops)  # type: ignore[no-any-return]
+
     def results(self, metrics: Any) -> Any:
         """Return the values (slots, metrics) of the metrics, in the order of their names."""
         source = self._models.source
@@ -92,23 +104,29 @@ class Mapped:
     def _loss(
         self, trainable: Any, non_trainable: Any, batch: Batch, masked: bool, training: bool
     ) -> Any:
-        template, x, w = self._models.template, batch.x, batch.weights
-        takes = inspect.signature(template.call).parameters
-        wanted = {"training": training} if "training" in takes else {}
-        predicted, after, added = template.stateless_call(
-            trainable, non_trainable, x, **wanted, return_losses=True
-        )
+        x, w = batch.x, batch.weights
+        predicted, after, added = self._called(trainable, non_trainable, x, training)
         if masked:
-            if len(added) > self._penalties:
-                raise NotImplementedError("a layer adds its own loss over all rows of a batch")
+            self._refuse_added(added)
             w = weighed(w, mask(x.shape[0], batch.count))
         target = self._models.form.tensor(batch.fitted)
         loss = compiled_loss(self._models.source, target, predicted, w)
         if masked:  # the mean over the unmasked rows, as in Keras
             loss *= x.shape[0] / tf.cast(tf.maximum(batch.count, 1), loss.dtype)
         for each in added:
-            loss += keras.ops.sum(keras.ops.cast(each, loss.dtype))
+            loss += _total(each)
         return loss, predicted, after
+
+    def _called(self, trainable: Any, non_trainable: Any, x: Any, training: bool) -> Any:
+        """Call the model; return its outputs, its other variables and the losses it adds."""
+        template = self._models.template
+        takes = inspect.signature(template.call).parameters
+        wanted = {"training": training} if "training" in takes else {}
+        return template.stateless_call(trainable, non_trainable, x, **wanted, return_losses=True)
+
+    def _refuse_added(self, added: Sequence[Any]) -> None:
+        if len(added) > self._penalties:
+            raise NotImplementedError("a layer adds its own loss over all rows of a batch")
 
     def _measured(
         self, metrics: Any, loss: Any, predicted: Any, batch: Batch, masked: bool, every: bool
@@ -129,3 +147,7 @@ class Mapped:
                 weights = weighted if counts or every else plain
                 metric.update_state(own, predicted, sample_weight=weights)
         return tuple(tf.convert_to_tensor(scope.get_current_value(each)) for each in variables)
+
+
+def _total(added: Any) -> Any:
+    return tf.reduce_sum(tf.cast(added, tf.float32))

@@ -23,7 +23,12 @@ from searchlab.fused.plan import Plan
 from searchlab.fused.randomness import exact
 from searchlab.fused.steps import Batch, Models, Steps
 from searchlab.fused.vectorize import vectorized
+from searchlab.fused.whole import Whole
+from searchlab.measure.form import output_shape
 from searchlab.training.checkpoint import Checkpoint
+
+_PARTS = ("train", "evaluate", "predict")
+"""The parts of a program, of which each is compiled when it is needed first."""
 
 _CHUNK = 512
 """Rows per evaluation step: enough for fast multiplication, few enough for the cache."""
@@ -102,10 +107,14 @@ class Program:
         self.names = tuple(sorted(source.get_metrics_result()))
         self._steps = self._chosen()
         text = self._text()
-        self._first = {name: first_number(f"{name} {text}") for name in ("train", "evaluate")}
+        self._first = {
+            name: first_number(f"{name} {text}") for name in ("train", "evaluate", "predict")
+        }
         how = {"jit_compile": self.method.compiled, "autograph": False}
         self._train = tf.function(self._epoch, **how)
         self._evaluate = tf.function(self._evaluation, **how)
+        self._predict = tf.function(self._prediction, **how)
+        self._whole = Whole(self.models, self.names, self._fresh)
 
     def _text(self) -> str:
         """Return everything in which programs may differ, the same in each process."""
@@ -180,10 +189,24 @@ class Program:
     ) -> np.ndarray:
         """Return the metrics (slots, len(names)) on any rows; for the arguments see `train`."""
         weights = (*state.trainable, *state.non_trainable)
+        given = (weights, rows, counts, figures, constants, self.models.data.scored)
+        if self.models.apart:
+            return self._evaluate_apart(rows, counts, figures, given)
         with exact(), numbered(self._first["evaluate"]):
-            given = (weights, rows, counts, figures, constants, self.models.data.scored)
             found = self._evaluate(*given)
         return found.numpy()  # type: ignore[no-any-return]
+
+    def _evaluate_apart(
+        self, rows: np.ndarray, counts: np.ndarray, figures: np.ndarray, given: Any
+    ) -> np.ndarray:
+        with exact(), numbered(self._first["predict"]):
+            outputs, added = self._predict(*given)
+        found = np.zeros((self.slots, len(self.names)), np.float32)
+        for slot, count in enumerate(counts):
+            if count:
+                some = rows[slot, :count], outputs[slot, :count], added[slot], figures[slot]
+                found[slot] = self._whole(*some)
+        return found
 
     # ---- inside the compiled program
 
@@ -236,6 +259,29 @@ class Program:
         start = (tf.constant(0), self._start())
         _, metrics = tf.while_loop(lambda number, _: number < steps, body, start)
         return self._steps.results(metrics)
+
+    def _prediction(
+        self, weights: Any, rows: Any, counts: Any, figures: Any, constants: Any, data: Any
+    ) -> Any:
+        """Return the outputs (slots, columns, ...) and the penalties (slots,)."""
+        split = len(self.zero.trainable)
+        state = Checkpoint(tuple(weights[:split]), tuple(weights[split:]), ())
+        _, numbers = self._split(constants)
+        one, size = output_shape(self.models.source, data[0].shape[1:])[1:], _CHUNK
+
+        def body(number: Any, found: Any, _: Any) -> Any:
+            chunk = tf.slice(rows, [0, number * size], [self.slots, size])
+            batch = Batch(_gathered(data, chunk), counts, figures, numbers)
+            outputs, added = self._steps.predict(state, batch)
+            return number + 1, found.write(number, tf.cast(outputs, tf.float32)), added
+
+        chunks = self.columns // size
+        found = tf.TensorArray(tf.float32, chunks, element_shape=[self.slots, size, *one])
+        steps = (tf.reduce_max(counts) + size - 1) // size
+        start = (tf.constant(0), found, tf.zeros([self.slots]))
+        _, found, added = tf.while_loop(lambda number, *_: number < steps, body, start)
+        outputs = tf.reshape(tf.einsum("cs...->sc...", found.stack()), [self.slots, -1, *one])
+        return outputs, added
 
     def _split(self, constants: Any) -> tuple[Any, Any]:
         """Return the optimizers' constants and the models' numbers."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import defaultdict
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable, Iterable
 from typing import Any
 
 from searchlab.core.trial import Failure
@@ -15,7 +15,7 @@ from searchlab.fused.program import Method, Program
 from searchlab.fused.steps import Models
 from searchlab.fused.structure import Structure, widened
 from searchlab.fused.tensors import Tensors
-from searchlab.fused.verify import Reference, form_of, mixing, problem
+from searchlab.fused.verify import Reference, apart, form_of, problem
 from searchlab.measure.form import Form
 from searchlab.training.checkpoint import restore
 
@@ -99,8 +99,9 @@ class Programs:
         try:
             with BUILDING:
                 form = form_of(model, self.data)
-            if self.find(structure, rows) is None and (name := mixing(model, form, self.data)):
-                self._refuse(structure, f"its {name} looks at several rows")
+            names = apart(model, form, self.data) if self.find(structure, rows) is None else ()
+            if names:  # rows that fill up a batch would count
+                self._leave_out(structure, [each for each in METHODS if each.masked])
         except Exception as error:  # an own metric may raise anything; a training tells it
             self._refuse(structure, f"its loss or a metric fails: {_reason(error)}")
         while (found := self.find(structure, rows)) is None:
@@ -112,7 +113,7 @@ class Programs:
                     restore(model, start)
                 reference = Reference(model, form, self.data, self.batch, tail)
                 start = reference.before
-                candidate = self._program(structure, method, rows, model, form)
+                candidate = self._program(structure, method, rows, model, form, names)
                 constants = structure.constants(model.optimizer)
                 reason = problem(candidate, reference, constants) or ""
                 program = None if reason else candidate
@@ -165,12 +166,23 @@ class Programs:
 
     def _refuse(self, structure: Structure, reason: str) -> None:
         """Note that no method works."""
+        self._leave_out(structure, METHODS)
         with self._lock:
-            self._refused[_kind(structure)].update(METHODS)
             self._reasons[_kind(structure)] = reason
 
+    def _leave_out(self, structure: Structure, methods: Iterable[Method]) -> None:
+        """Note that some methods do not work."""
+        with self._lock:
+            self._refused[_kind(structure)].update(methods)
+
     def _program(
-        self, structure: Structure, method: Method, rows: int, model: Any, form: Form
+        self,
+        structure: Structure,
+        method: Method,
+        rows: int,
+        model: Any,
+        form: Form,
+        names: Collection[str],
     ) -> Program:
         """Return the program for a structure, which may be verified for another variant already."""
         key = self._key(structure, method, rows)
@@ -184,7 +196,7 @@ class Programs:
         size = sum(math.prod(each.shape) for each in template.trainable_variables)
         times = next((times for most, times in _TIMES if size <= most), 1)
         slots = times * (self.folds if _FEWEST <= self.folds <= _MOST else _FEWEST)
-        models = Models(model, template, form, self.data)
+        models = Models(model, template, form, self.data, names)
         given = (models, structure.plan, structure.rule, method, self.batch, tail, slots)
         numbers = () if method.direct else structure.numbers
         program = Program(*given, f"{structure.text} {numbers}")

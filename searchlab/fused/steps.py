@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -10,6 +11,9 @@ import tensorflow as tf
 from searchlab.fused.tensors import Tensors
 from searchlab.measure.form import Form
 from searchlab.training.checkpoint import Checkpoint
+
+LOSS = "loss"
+"""The name of the loss among those of a model's metrics."""
 
 
 @dataclass(frozen=True)
@@ -21,12 +25,16 @@ class Models:
         template: the same model in the program's widths; its weights are never used.
         form: the form of the model's target.
         data: the study's rows.
+        apart: the names of the metrics, the loss among them, whose value is not a mean of rows'
+            values, see `verify.apart`: they are computed of one slot's rows at a time, and of all
+            unseen rows at once.
     """
 
     source: Any
     template: Any
     form: Form
     data: Tensors
+    apart: Collection[str] = ()
 
 
 class Batch(NamedTuple):
@@ -84,6 +92,10 @@ class Steps(Protocol):
 
     def measure(self, state: Checkpoint, metrics: Any, batch: Batch) -> Any:
         """Return the metrics' variables after some unseen rows of which the first ones count."""
+        ...
+
+    def predict(self, state: Checkpoint, batch: Batch) -> tuple[Any, Any]:
+        """Return the outputs (slots, rows, ...) for unseen rows, and the penalties (slots,)."""
         ...
 
     def results(self, metrics: Any) -> Any:

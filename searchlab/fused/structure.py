@@ -85,8 +85,9 @@ def structure_of(model: Any, params: Mapping[str, Any], sharing: Sharing) -> Str
     Args:
         model: the model, with a built optimizer.
         sharing: what is known of the study's trials.
-        params: the trial's params. Code outside Keras may depend on them without any trace in the
-            configuration, so models with such code share a program only if their params are equal.
+        params: the trial's params. Layers of the user's own may depend on them without any trace in
+            the configuration, so models with such code share a program only if their params are
+            equal. Losses and metrics hold whatever they depend on.
     """
     if reason := _refusal(model):
         return reason
@@ -106,8 +107,10 @@ def structure_of(model: Any, params: Mapping[str, Any], sharing: Sharing) -> Str
     plan = plan_of(model, sharing.activations if little else ())
     numbers = plan.layers if plan else {}
     contents = Contents(factors=plan is None)
-    held = contents.of_model(model, _forgotten(numbers, layers))
-    own_code = contents.own or _own_code(config) or _own_code(compiled) or not compiled
+    held = contents.of_layers(model, _forgotten(numbers, layers))
+    own_code = contents.own or _own_code(config) or not compiled
+    held.append(contents.of_compiled(model))
+    own_code = own_code or contents.layers
     hidden = [] if own_code else layers
     names = {layer.name: f"layer-{index}" for index, layer in enumerate(all_layers(model))}
     forgotten = _forgotten(numbers, hidden)
@@ -175,7 +178,11 @@ def widened(model: Any, widths: tuple[int, ...]) -> Any:
             config["units"] = units[layer.name]
         return type(layer).from_config(config)
 
-    return keras.models.clone_model(model, clone_function=widen)
+    compiled, model.compiled = model.compiled, False  # else Keras looks for losses by their names
+    try:
+        return keras.models.clone_model(model, clone_function=widen)
+    finally:
+        model.compiled = compiled
 
 
 def _padded(width: int) -> int:

@@ -24,6 +24,20 @@ def vectorized(function: Any, given: Any, *, loops: bool) -> Any:
     return tf.vectorized_map(function, given, fallback_to_while_loop=loops)
 
 
+def each_slot(function: Any, given: Any, kinds: Any) -> Any:
+    """Call a function of one slot's values for one slot after the other, in a loop of the program.
+
+    It works for all that TensorFlow can trace, and has the same code, and so the same result to the
+    last bit, for each slot.
+
+    Args:
+        function: a function of one slot's values that returns tensors in any nested structure.
+        given: the values of all slots (slots, ...), in any nested structure.
+        kinds: the dtypes of the results, in their structure.
+    """
+    return tf.map_fn(function, given, fn_output_signature=kinds)
+
+
 class Stackable:
     """A long function over the values of one slot or of all, traced once for all programs.
 

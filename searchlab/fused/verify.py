@@ -7,19 +7,21 @@ within floating-point rounding.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from searchlab.core.arrays import Array
 from searchlab.fused.program import Program
+from searchlab.fused.steps import LOSS
 from searchlab.fused.tensors import Tensors
 from searchlab.fused.widths import pad, unpad
 from searchlab.measure.form import Form, output_shape
 from searchlab.measure.meter import Meter, own_units
-from searchlab.private.keras import compiled_loss, compiled_metrics
+from searchlab.private.keras import averaged, compiled_loss, compiled_losses, compiled_metrics
 from searchlab.training.checkpoint import Checkpoint, checkpoint_of
 
 _LOSS = 1e-3  # relative; float32 sums over a batch agree to 1e-6
@@ -31,6 +33,8 @@ _SCORED = 700
 step and one that is filled up are compared."""
 _MIXED = 64
 """Rows by which a metric is tried for looking at several rows."""
+_MEANS = ("sum_over_batch_size", "mean")
+"""The names of a loss' reduction that takes the mean over rows."""
 _UPDATE = 0.05
 """Tolerance as a share of the largest update: where a gradient is pure rounding (a bias before a
 batch normalization), Adam turns it into a step of a visible part of the learning rate."""
@@ -130,10 +134,11 @@ def form_of(model: Any, data: Tensors) -> Form:
     return Form.of(model.loss, shape, data.classes)
 
 
-def mixing(model: Any, form: Form, data: Tensors) -> str | None:
-    """Return the first of a model's loss and metrics that looks at several rows, or None.
+def apart(model: Any, form: Form, data: Tensors) -> frozenset[str]:
+    """Return the names of a model's metrics, the loss among them, that are no mean of rows' values.
 
-    Its value is that of all rows at once, which a program, taking a few at a time, cannot have.
+    Their value is that of all rows at once, or is one number that a function of the user's has made
+    of them.
 
     Args:
         model: built and compiled; its metrics are reset.
@@ -145,14 +150,35 @@ def mixing(model: Any, form: Form, data: Tensors) -> str | None:
     outputs = tf.cast(model(x), tf.float32)
     shuffled = np.random.default_rng(0).permutation(len(x))
     spread = tf.random.Generator.from_seed(1).uniform(outputs.shape, dtype=tf.float32)
+    found = set(_of_several(model, target, own, outputs))
     for predicted in (outputs, tf.gather(outputs, shuffled), spread):
         whole = _values(model, (target, own), predicted, data, [len(x)])
         parts = _values(model, (target, own), predicted, data, [len(x) // 3, len(x)])
         for name, value in whole.items():
             near = np.isclose(value, parts[name], rtol=_LOSS, atol=_LOSS / 10, equal_nan=True)
             if not near.all():
-                return name
-    return None
+                found.add(name)
+    return frozenset(found)
+
+
+def _of_several(model: Any, target: Any, own: Any, predicted: Any) -> Iterator[str]:
+    """Yield the names of the metrics, the loss among them, that have no value for each row."""
+    compiled_loss(model, target, predicted, None)
+    first, *others = [loss for loss, _ in compiled_losses(model)]
+    usual = not others and type(first).__call__ is keras.losses.Loss.__call__
+    target = tf.cast(target, first.dtype)
+    if not usual or first.reduction not in _MEANS or not _for_each(first.call, target, predicted):
+        yield LOSS
+    for metric, _ in compiled_metrics(model, own, predicted):
+        function = averaged(metric)
+        if function is not None and not _for_each(function, own, predicted):
+            yield metric.name
+
+
+def _for_each(function: Callable[[Any, Any], Any], target: Any, predicted: Any) -> bool:
+    """Return whether a function has a value for each row."""
+    shape = tf.convert_to_tensor(function(target, predicted)).shape
+    return bool(shape.rank) and shape[0] == len(predicted)
 
 
 def _values(
@@ -171,4 +197,4 @@ def _values(
         start = end
     values = {name: np.asarray(each) for name, each in model.get_metrics_result().items()}
     model.reset_metrics()
-    return {**values, "loss": loss / start}
+    return {**values, LOSS: loss / start}

@@ -121,6 +121,28 @@ def compiled_losses(model: Any) -> Sequence[tuple[Any, float | None]]:
     return [(each.loss, each.loss_weights) for each in model._compile_loss._flat_losses]
 
 
+def logits_of(outputs: Any) -> Any:
+    """Return what Keras' softmax or sigmoid was given to make some outputs, if it has noted that.
+
+    Touches: `_keras_logits` of a tensor, seen in Keras 3.15.1.
+    Public: nothing tells it; Keras' cross-entropies read it.
+    Without it: a crossentropy within a loss of the user's own is that of clipped probabilities.
+    """
+    return getattr(outputs, "_keras_logits", None)
+
+
+def with_logits(outputs: Any, logits: Any = None) -> Any:
+    """Note what softmax or sigmoid was given to make some outputs; see `logits_of`.
+
+    Touches: `_keras_logits` of a tensor, seen in Keras 3.15.1.
+    Public: as there.
+    Without it: as there.
+    """
+    if logits is not None:
+        outputs._keras_logits = logits
+    return outputs
+
+
 def averaged(metric: Any) -> Callable[[Any, Any], Any] | None:
     """Return the function whose values, one a row, a metric averages; None if it does other things.
 

@@ -186,23 +186,6 @@ def adds_loss(rate=0.01):
     return compiled(model, "sparse_categorical_crossentropy", rate)
 
 
-def highest(rate=0.01, in_loss=False):
-    """Build a model with a metric, or a loss, that looks at all rows it is given."""
-
-    def highest(y, predicted):
-        return keras.ops.max(predicted)
-
-    def loss(y, predicted):
-        return keras.ops.sqrt(
-            keras.ops.mean(keras.losses.sparse_categorical_crossentropy(y, predicted))
-        )
-
-    model = keras.Sequential([layers.Dense(3, "softmax")])
-    given = loss if in_loss else "sparse_categorical_crossentropy"
-    model.compile(loss=given, optimizer="sgd", metrics=[] if in_loss else [highest])
-    return model
-
-
 def either(input_shape, odd, rate=0.01):
-    """Build a chain, or a model with a metric that looks at several rows."""
-    return highest(rate) if odd else chain(input_shape, rate=rate)
+    """Build a chain, or a model whose layer adds a loss over all rows of a batch."""
+    return adds_loss(rate) if odd else chain(input_shape, rate=rate)

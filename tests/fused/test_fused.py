@@ -355,8 +355,6 @@ def test_a_synchronous_job_waits_for_each_decision(benches):
         ("chain", {"run_eagerly": True}, "its model runs eagerly"),
         ("chain", {"layer": "activity"}, "its model has an activity regularizer"),
         ("two_outputs", {}, "its model has several inputs or outputs"),
-        ("highest", {}, "its highest looks at several rows"),
-        ("highest", {"in_loss": True}, "its loss looks at several rows"),
         ("fails", {}, "no such class"),
         ("adds_loss", {}, "a layer adds its own loss over all rows of a batch"),
     ],

@@ -183,6 +183,21 @@ def test_compiled_losses():
     assert model.loss == ["mse"]
 
 
+def test_logits_of_and_with_logits():
+    """A crossentropy is that of the logits that outputs note, where those are saturated."""
+    import keras
+    import tensorflow as tf
+
+    logits, target = tf.constant([[40.0]]), tf.zeros([1, 1])
+    outputs = keras.activations.sigmoid(logits)
+    assert private.logits_of(outputs) is logits
+    bare = tf.identity(outputs)
+    assert private.logits_of(bare) is None
+    found = keras.losses.binary_crossentropy(target, private.with_logits(bare, logits))
+    np.testing.assert_allclose(found, [40.0], rtol=1e-6)
+    assert float(keras.losses.binary_crossentropy(target, tf.identity(outputs))[0]) < 30
+
+
 def test_averaged():
     """A metric that is a mean over rows gives their values; others, also of its kind, do not."""
     import keras

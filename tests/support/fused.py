@@ -29,7 +29,13 @@ Result = tuple[list[Report], Outcome | Made | Declined]
 
 
 class Bench:
-    """A study with its prepared data, and jobs made from it."""
+    """A study with its prepared data, and jobs made from it.
+
+    Attributes:
+        file: the file of the factories.
+    """
+
+    file = FACTORIES.name
 
     def __init__(self, directory: Path, data: dict | None = None, **changes: Any) -> None:
         self.directory = directory
@@ -41,7 +47,7 @@ class Bench:
         self, number=0, factory="chain", *, epochs=EPOCHS, start=0, seed=7, **params
     ) -> TrialJob:
         """Make a trial's job; `params` are the factory's."""
-        spec = self.spec.model_copy(update={"model": f"{FACTORIES.name}:{factory}"})
+        spec = self.spec.model_copy(update={"model": f"{self.file}:{factory}"})
         trial = Trial(number, Suggestion(params, epochs), seed)
         place = self.directory
         return TrialJob(
