@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
+from searchlab.core.domains import Params
 from searchlab.core.space import SearchSpace
 from searchlab.core.trial import Decision, Known, Outcome, Report, Suggestion
 from searchlab.study.spec import StudySpec
@@ -34,13 +35,14 @@ class Problem:
         space: the search space.
         metric: the objective's name, such as "val_loss".
         maximize: whether higher is better.
-        epochs: the maximum of epochs of a training.
+        epochs: the maximum of epochs of any training.
         folds: the number of trainings of a trial.
         trials: the total number of trials, or None for no limit.
         task: "regression", "binary" or "multiclass".
         seed: at least 1; the same seed gives the same suggestions.
         options: the backend's own options, checked by its `Options`.
         known: trials of other studies on this space, with distinct params, best first.
+        epochs_param: the param of the space that is a trial's own maximum of epochs, or None.
     """
 
     space: SearchSpace
@@ -53,6 +55,12 @@ class Problem:
     task: str = "regression"
     options: Mapping[str, Any] = field(default_factory=dict)
     known: tuple[Known, ...] = ()
+    epochs_param: str | None = None
+
+    def suggestion(self, params: Params) -> Suggestion:
+        """Return the suggestion of a point of the space, with its maximum of epochs."""
+        own = None if self.epochs_param is None else params.get(self.epochs_param)
+        return Suggestion(params, self.epochs if own is None else int(own))
 
     @classmethod
     def of(cls, spec: StudySpec, task: str, known: tuple[Known, ...] = ()) -> Problem:
@@ -61,13 +69,14 @@ class Problem:
             space=spec.search_space,
             metric=spec.objective.metric,
             maximize=spec.objective.maximized,
-            epochs=spec.training.epochs,
+            epochs=spec.most_epochs,
             folds=spec.evaluation.trainings,
             trials=spec.search.trials,
             seed=spec.search.seed,
             task=task,
             options=spec.search.options,
             known=known,
+            epochs_param=spec.epochs_param,
         )
 
 

@@ -172,7 +172,7 @@ class OptunaBackend:
                         raise InputError(
                             f"space.{name}: Optuna cannot sample it ({error})"
                         ) from error
-        return Suggestion(params, self._problem.epochs)
+        return self._problem.suggestion(params)
 
     def report(self, report: Report) -> Decision:
         """Take the objective's intermediate value; a report without it changes nothing.

@@ -129,7 +129,7 @@ class RandomizedBackend:
 
     def _suggestion(self, params: Mapping[str, Any]) -> Suggestion:
         """Return the suggestion for a candidate."""
-        return Suggestion(_point(self._problem.space, _plain_names(params)), self._problem.epochs)
+        return self._problem.suggestion(_point(self._problem.space, _plain_names(params)))
 
     @property
     def cv_results_(self) -> dict[str, Any]:

@@ -51,11 +51,6 @@ class Suggestion:
         if not 0 <= self.initial_epoch < self.epochs:
             raise ValueError(f"epochs {self.initial_epoch} to {self.epochs} leave nothing to train")
 
-    @property
-    def arguments(self) -> Params:
-        """The params of the model's factory; those of the data have a dot in their names."""
-        return {name: value for name, value in self.params.items() if "." not in name}
-
 
 @dataclass(frozen=True, slots=True)
 class Trial:

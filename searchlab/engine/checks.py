@@ -73,6 +73,12 @@ def _backend_problems(spec: StudySpec, found: type[Backend]) -> Iterator[tuple[s
         yield "search", f"{spec.search.backend} needs to know how many trials: add trials: 30"
     elif spec.search.trials is None and spec.search.seconds is None and not found.sets_epochs:
         yield "search", "nothing ends this study: add trials: 30, or seconds: 600"
+    if found.sets_epochs and (param := spec.epochs_param) is not None:
+        yield (
+            param if "." in param else f"space.{param}",
+            f"{spec.search.backend} itself sets the epochs of each trial, up to training.epochs: "
+            "give that a number",
+        )
     if not found.sets_epochs:
         yield from _small_space(spec)
     try:

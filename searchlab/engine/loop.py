@@ -142,12 +142,17 @@ class Search:
         Raises:
             InputError: for a backend that breaks this law.
         """
-        fits = isinstance(suggestion, Suggestion) and self._space.contains(suggestion.params)
-        if not fits:
+        if not (isinstance(suggestion, Suggestion) and self._space.contains(suggestion.params)):
             raise InputError(
                 f"backend {self._spec.search.backend} answers trial {number} with {suggestion!r}, "
                 "which is no Suggestion of a point of the space: hold it to "
                 "searchlab.testing.BackendContract"
+            )
+        param = self._spec.epochs_param
+        if param is not None and suggestion.epochs != suggestion.params[param]:
+            raise InputError(
+                f"backend {self._spec.search.backend} gives trial {number} other epochs than its "
+                f"param {param}: let its ask return Problem.suggestion, or leave the param out"
             )
 
     def _submit(self, trial: Trial) -> None:

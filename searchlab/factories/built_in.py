@@ -14,7 +14,7 @@ def mlp(
     n_neurons: int = 30,
     learning_rate: float = 3e-3,
     activation: str = "relu",
-    optimizer: str = "sgd",
+    optimizer: str | keras.optimizers.Optimizer = "sgd",
     dropout: float = 0.0,
     l2: float = 0.0,
     weight_decay: float = 0.0,
@@ -33,7 +33,7 @@ def mlp(
         n_neurons: the neurons of each hidden layer.
         learning_rate: the optimiser's learning rate.
         activation: the hidden layers' activation.
-        optimizer: the name of a Keras optimiser.
+        optimizer: a Keras optimiser or its name.
         dropout: the fraction dropped after each hidden layer, 0 to below 1.
         l2: the weight of the L2 penalty on the hidden layers' kernels.
         weight_decay: the fraction, times the learning rate, by which each step shrinks the weights
@@ -66,7 +66,10 @@ def mlp(
     else:
         model = keras.Sequential([keras.Input(tuple(input_shape)), *before, *hidden, output])
     settings = {"weight_decay": weight_decay} if weight_decay else {}
-    chosen = keras.optimizers.get({"class_name": optimizer, "config": settings})
+    if isinstance(optimizer, str):
+        chosen = keras.optimizers.get({"class_name": optimizer, "config": settings})
+    else:
+        chosen = type(optimizer).from_config({**optimizer.get_config(), **settings})
     chosen.learning_rate = learning_rate
     model.compile(optimizer=chosen, loss=loss, metrics=metrics)
     return model

@@ -6,21 +6,19 @@ Validating a study file runs no code of the user's; only a training imports it.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from searchlab.core.nearest import did_you_mean
 from searchlab.errors import ModelError
 from searchlab.factories.find import BUILT_IN, GIVEN, Factory, locate_factory, named_offer
+from searchlab.study.routing import MODEL, OPTIMIZER, argument, is_of_factory
 from searchlab.study.sought import options
 from searchlab.study.spec import StudySpec
+from searchlab.study.training import COUNTS
 
 METRICS = {"mlp": ("val_loss", "val_accuracy", "val_mae")}
 """The metrics of built-in factories' models: accuracy for classes, mae for quantities."""
-
-
-_OF_TRAINING = frozenset({"batch_size", "epochs"})
-"""Params that users of wrappers give beside those of the model, which would have no effect."""
 
 
 def own_problems(spec: StudySpec, base: Path) -> Iterator[tuple[str, str]]:
@@ -56,9 +54,9 @@ def factory_problems(spec: StudySpec, base: Path) -> Iterator[tuple[str, str]]:
         yield key, f"{spec.factory.factory} cannot be read ({error}): check the file"
         return
     for name in GIVEN:
-        if name in spec.factory.params or name in spec.space:
+        if name in _passed(spec):
             yield (
-                _where(name, spec),
+                _where(_passed(spec)[name], spec),
                 "is an argument that searchlab passes itself: use another name",
             )
     if definition is not None:
@@ -71,6 +69,52 @@ def factory_problems(spec: StudySpec, base: Path) -> Iterator[tuple[str, str]]:
         )
     if factory.reference in METRICS:
         yield from _metric_problems(factory.reference, spec)
+
+
+def ambiguous(reference: str, known: Collection[str], spec: StudySpec) -> Iterator[tuple[str, str]]:
+    """Find params of which the factory's arguments do not tell what they are for.
+
+    Args:
+        reference: the factory.
+        known: the names of its arguments.
+        spec: the study.
+
+    Yields:
+        The dotted key and the message of each problem.
+    """
+    for name in COUNTS:
+        if name in spec.space and name in known:
+            yield (
+                f"space.{name}",
+                f"is it the argument of {reference} or the training's? Write {MODEL}{name} for the "
+                f"argument, and training.{name}: {{choice: [...]}} for the training",
+            )
+    names = [*spec.factory.params, *spec.space]
+    for name in names:
+        if name.startswith(MODEL) and name.removeprefix(MODEL) in names:
+            yield _where(name, spec), f"is {name.removeprefix(MODEL)}, too: leave one of them out"
+        plain = name.removeprefix(OPTIMIZER)
+        if plain != name and plain in known:
+            yield (
+                _where(name, spec),
+                f"{reference} has an argument {plain} itself: write {plain}",
+            )
+
+
+def _passed(spec: StudySpec) -> dict[str, str]:
+    """Return the arguments that the factory is given, and the param that each comes from."""
+    names = [*spec.factory.params, *filter(is_of_factory, spec.space)]
+    return {argument(name): name for name in names}
+
+
+def _no_argument(reference: str, name: str, given: str, takes: Sequence[str]) -> str:
+    if given.startswith(OPTIMIZER):
+        return (
+            f"{reference} takes no argument optimizer, through which it would get the optimizer "
+            "with this setting: give it one, and pass it on to model.compile"
+        )
+    hint = did_you_mean(name, takes, f"it takes {', '.join(takes) or 'none'}")
+    return f"{reference} takes no argument {name}: {hint}"
 
 
 def function_problems(what: str, reference: str, base: Path) -> Iterator[str]:
@@ -150,20 +194,20 @@ def _argument_problems(
             ),
         )
         return
-    passed = {**spec.factory.params, **spec.space}
+    yield from ambiguous(factory.reference, known, spec)
+    passed = _passed(spec)
     if args.kwarg is None:
         takes = [name for name in known if name not in GIVEN]
-        for name in passed:
+        for name, given in passed.items():
             if name not in known:
-                hint = did_you_mean(name, takes, f"it takes {', '.join(takes) or 'none'}")
-                yield _where(name, spec), f"{factory.reference} takes no argument {name}: {hint}"
-    elif lost := sorted(_OF_TRAINING.intersection(passed).difference(known)):
-        for name in lost:
+                yield _where(given, spec), _no_argument(factory.reference, name, given, takes)
+    else:
+        for name in {*COUNTS}.intersection(spec.factory.params).difference(known):
             yield (
                 _where(name, spec),
                 f"{factory.reference} takes it among **{args.kwarg.arg}, where it has no effect on "
-                f"the training: write training.{name}, the same for all trials, or give the "
-                f"factory an argument {name} if its model is built with it",
+                f"the training: write training.{name}, or give the factory an argument {name} if "
+                "its model is built with it",
             )
     required = [*positional[: len(positional) - len(args.defaults)]]
     required += [
@@ -172,7 +216,7 @@ def _argument_problems(
         if default is None
     ]
     for name in required:
-        if name not in passed and name not in GIVEN:
+        if name not in passed and name not in GIVEN and name not in spec.space:
             yield (
                 "space",
                 (

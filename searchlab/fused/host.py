@@ -171,12 +171,15 @@ class Host:
 
     def _study(self, job: Job) -> tuple[PreparedData, Programs | None]:
         """Return a job's data and programs; there are none for text, which no program takes."""
-        key = (job.data, job.spec.training.batch_size)
+        spec = job.spec.first if isinstance(job, CheckJob) else job.spec
+        key = (job.data, spec.training.batch_size)
         if key not in self._studies:
-            data = open_data(job.data)
+            same = (each for (place, _), each in self._studies.items() if place == job.data)
+            data, others = next(same, None) or (open_data(job.data), None)
             programs = None
             if not data.summary.raw_text:
-                programs = Programs(Tensors.of(data), key[1], len(data.folds), self._left)
+                tensors = Tensors.of(data) if others is None else others.data
+                programs = Programs(tensors, key[1], len(data.folds), self._left)
             self._studies[key] = data, programs
         return self._studies[key]
 

@@ -210,7 +210,7 @@ def prepare_run(
     parts = _parts(job, data, programs)
     most = max(len(each.fit) for each in parts) * job.spec.training.epochs
     sharing = Sharing.of(job.spec.search_space, most)
-    params = {**job.spec.factory.params, **suggestion.arguments}
+    params = job.spec.arguments(suggestion.params)
     built: list[tuple[Any, Structure]] = []
     for model in _models(job, data, len(parts)):
         if not getattr(model, "compiled", False):

@@ -100,3 +100,11 @@ PlainValues = Annotated[
     either("must be a plain value or a list of plain values"),
 ]
 """A fixed argument of a model factory."""
+
+
+def as_scalar(value: Any) -> Any:
+    """Return a value as a param has it: a list is the text that the file has for it.
+
+    Every search library and MLflow take text.
+    """
+    return str(list(value)) if isinstance(value, tuple) else value

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from searchlab.core.domains import Choice, Domain, Float, Int, When
+from searchlab.core.domains import Choice, Domain, Float, Int, Scalar, When
 from searchlab.core.space import check_condition
-from searchlab.study.fields import MisplacedError, Part, PlainValue
+from searchlab.study.fields import MisplacedError, Part, PlainValues, as_scalar
 
 KINDS = ("int", "float", "choice")
 """The kinds of params, by the key that tells them apart."""
@@ -29,11 +29,11 @@ class WhenSpec(Part):
     """
 
     param: str
-    values: Annotated[tuple[PlainValue, ...], Field(alias="in", min_length=1)]
+    values: Annotated[tuple[PlainValues, ...], Field(alias="in", min_length=1)]
 
     def condition(self) -> When:
         """Return the condition for the search space."""
-        return When(self.param, self.values)
+        return When(self.param, tuple(map(as_scalar, self.values)))
 
 
 class _ParamSpec(Part):
@@ -91,18 +91,23 @@ class FloatSpec(_ParamSpec):
 
 
 class ChoiceSpec(_ParamSpec):
-    """`{choice: [a, b]}`: one of some plain values.
+    """`{choice: [a, b]}`: one of some plain values, or of some lists of them.
 
     Attributes:
         when: the condition under which the param is used; by default always.
-        values: the values: numbers, text, true, false or null.
+        values: the values: numbers, text, true, false, null, or lists of these.
     """
 
-    values: Annotated[tuple[PlainValue, ...], Field(alias="choice")]
+    values: Annotated[tuple[PlainValues, ...], Field(alias="choice")]
 
     def domain(self) -> Choice:
         """Return the param for the search space."""
-        return Choice(self.values, when=self._condition())
+        return Choice(tuple(map(as_scalar, self.values)), when=self._condition())
+
+    def value_of(self, scalar: Scalar) -> Any:
+        """Return the value that a trial's param stands for: a list for the text of one."""
+        value = self.values[self.domain().index(scalar)]
+        return list(value) if isinstance(value, tuple) else value
 
 
 def keys_of(domain: Domain) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from typing_extensions import TypeAliasType
 
 from searchlab.core.domains import Choice, Params, Scalar
-from searchlab.study.fields import Part
+from searchlab.study.fields import Part, as_scalar
 
 _Value = TypeVar("_Value")
 _Held_co = TypeVar("_Held_co", covariant=True)
@@ -32,11 +32,8 @@ class Sought(Part, Generic[_Held_co]):
 
     @property
     def scalars(self) -> tuple[Scalar, ...]:
-        """The values as a param has them: a list is the text that the file has for it."""
-        return tuple(
-            str(list(each)) if isinstance(each, tuple) else each  # type: ignore[misc]
-            for each in self.values
-        )
+        """The values as a param has them."""
+        return tuple(map(as_scalar, self.values))
 
     def value_of(self, scalar: Scalar) -> _Held_co:
         """Return the value that a param stands for."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, Tag, field_validator, model_validator
 
-from searchlab.core.domains import Params
+from searchlab.core.domains import Domain, Params, Scalar
 from searchlab.core.space import SearchSpace
 from searchlab.study.data import DataSpec
 from searchlab.study.ending import Confirm, ConfirmSpec, Ending
@@ -16,10 +16,19 @@ from searchlab.study.fields import MisplacedError, Part, PlainValues, name_or_gr
 from searchlab.study.limits import OnFailure, RetrySpec
 from searchlab.study.objective import Direction, ObjectiveSpec, direction_of
 from searchlab.study.others import InitialWeights, InitialWeightsSpec, StudyName
-from searchlab.study.params import ParamSpec, check_space
+from searchlab.study.params import ChoiceSpec, ParamSpec, check_space
+from searchlab.study.routing import MODEL, arguments
 from searchlab.study.sought import Sought, options
 from searchlab.study.splitting import EvaluationSpec
-from searchlab.study.training import TrainingSpec
+from searchlab.study.training import COUNTS, TrainingSpec, check_counts, ends
+
+
+def _value(spec: ParamSpec | None, scalar: Scalar) -> Any:
+    return spec.value_of(scalar) if isinstance(spec, ChoiceSpec) else scalar
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
 class ModelSpec(Part):
@@ -177,6 +186,7 @@ class StudySpec(Part):
                 ("evaluation", "class_weight"),
                 "needs the weights: add class_weight to training, such as class_weight: balanced",
             )
+        check_counts(self.training, {name: each.domain() for name, each in self.space.items()})
         self._check_categories()
         self._check_stopping()
         self._check_units()
@@ -249,18 +259,48 @@ class StudySpec(Part):
         """The search space: the params of the model, then those of the data."""
         of_model = {name: spec.domain() for name, spec in self.space.items()}
         of_data = {name: values.domain for name, values in self.data.sought.items()}
-        return SearchSpace({**of_model, **of_data})
+        return SearchSpace({**of_model, **of_data, **self.training.sought})
+
+    @property
+    def of_training(self) -> dict[str, Domain]:
+        """The params of each training, by the keys of it that they settle."""
+        of_space = {name: each.domain() for name, each in self.space.items() if name in COUNTS}
+        sought = self.training.sought.items()
+        return {name.removeprefix("training."): domain for name, domain in sought} | of_space
+
+    @property
+    def most_epochs(self) -> int:
+        """The maximum of epochs of any training."""
+        domain = self.of_training.get("epochs")
+        if domain is None:
+            return self.training.epochs
+        return max(map(int, ends(domain)))
+
+    @property
+    def epochs_param(self) -> str | None:
+        """The param that is a trial's own maximum of epochs, or None."""
+        names = ("epochs", "training.epochs")
+        return next((each for each in names if each in self.search_space.domains), None)
 
     def settled(self, params: Params) -> StudySpec:
-        """Return the study with the data's keys as a trial with these params has them."""
-        if not self.data.sought:
+        """Return the study with the data's and trainings' keys as a trial with these params has."""
+        data = self.data.settled(params) if self.data.sought else self.data
+        training = self.training.settled(params)
+        if data is self.data and training == self.training:
             return self
-        return self.model_copy(update={"data": self.data.settled(params)})
+        return self.model_copy(update={"data": data, "training": training})
 
     @property
     def first(self) -> StudySpec:
-        """The study with the first combination of the data's params."""
-        return self.settled(self.data.variants[0])
+        """The study with the first combination of the data's params, and those of trainings."""
+        of_training = {key: ends(domain)[0] for key, domain in self.of_training.items()}
+        return self.settled({**self.data.variants[0], **of_training})
+
+    def arguments(self, params: Params) -> dict[str, Any]:
+        """Return the arguments of the factory, fixed ones included, for a trial's params."""
+        values = {name: _value(self.space.get(name), value) for name, value in params.items()}
+        fixed = {name.removeprefix(MODEL): _plain(v) for name, v in self.factory.params.items()}
+        return {**fixed, **arguments(values)}
 
     @property
     def factory(self) -> ModelSpec:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
+from searchlab.core.domains import Choice, Domain, Float, Params
+from searchlab.core.space import check_condition
 from searchlab.study.fields import MisplacedError, Part
 from searchlab.study.limits import LimitsSpec, ResourcesSpec
 from searchlab.study.objective import Direction, unseen, wrong_direction
+from searchlab.study.params import ParamSpec
+
+COUNTS = ("batch_size", "epochs")
+"""Keys of each training that may be params of the search, here or by these names in the space."""
 
 
 class EarlyStoppingSpec(Part):
@@ -60,12 +67,33 @@ _ClassWeight = Annotated[
 ]
 
 
+def _count_kind(value: Any) -> str:
+    return "<value>" if isinstance(value, int) or not isinstance(value, dict | Part) else "<param>"
+
+
+_Count = Annotated[
+    Annotated[Annotated[int, Field(ge=1)], Tag("<value>")] | Annotated[ParamSpec, Tag("<param>")],
+    Discriminator(_count_kind),
+]
+
+
+def count_problem(domain: Domain) -> str | None:
+    """Word the problem of a param that is not always a count; None if there is none."""
+    if isinstance(domain, Choice):
+        right = all(type(each) is int and each >= 1 for each in domain.values)
+    else:
+        right = not isinstance(domain, Float) and domain.low >= 1
+    return None if right else "must be whole numbers from 1, such as {choice: [16, 32]}"
+
+
 class TrainingSpec(Part):
     """Each training. `early_stopping: null` trains all epochs.
 
+    `epochs` and `batch_size` may be params of the search, such as `{choice: [16, 32]}`.
+
     Attributes:
-        epochs: the maximum of epochs of one training.
-        batch_size: the number of rows of one step.
+        epochs_given: the maximum of epochs of one training.
+        batch_size_given: the number of rows of one step.
         early_stopping: when a training ends before its last epoch.
         class_weight: the weight of each class in the training loss, by label; 1 for classes left
             out. `balanced` is scikit-learn's: all classes have the same total weight.
@@ -73,9 +101,93 @@ class TrainingSpec(Part):
         resources: the resources of one training on a cluster; by default one core.
     """
 
-    epochs: Annotated[int, Field(ge=1)] = 100
-    batch_size: Annotated[int, Field(ge=1)] = 32
+    epochs_given: Annotated[_Count, Field(alias="epochs")] = 100
+    batch_size_given: Annotated[_Count, Field(alias="batch_size")] = 32
     early_stopping: EarlyStoppingSpec | None = EarlyStoppingSpec()
     class_weight: _ClassWeight | None = None
     limits: LimitsSpec = LimitsSpec()
     resources: ResourcesSpec | None = None
+
+    @field_validator("epochs_given", "batch_size_given")
+    @classmethod
+    def _check_count(cls, value: Any) -> Any:
+        if not isinstance(value, int) and (problem := count_problem(value.domain())):
+            raise ValueError(problem)
+        return value
+
+    @property
+    def epochs(self) -> int:
+        """The maximum of epochs, once it is settled."""
+        return self._settled("epochs")
+
+    @property
+    def batch_size(self) -> int:
+        """The number of rows of one step, once it is settled."""
+        return self._settled("batch_size")
+
+    def _settled(self, name: str) -> int:
+        given = getattr(self, f"{name}_given")
+        if not isinstance(given, int):
+            raise ValueError(f"one of the values of training.{name} has to be chosen first")
+        return given
+
+    @property
+    def sought(self) -> dict[str, Domain]:
+        """The keys that are params of the search, by the params' names: `training.batch_size`."""
+        given = {name: getattr(self, f"{name}_given") for name in COUNTS}
+        return {f"training.{name}": each.domain() for name, each in given.items()
+                if not isinstance(each, int)}  # fmt: skip
+
+    def settled(self, params: Params) -> TrainingSpec:
+        """Return the keys as a trial with these params has them.
+
+        A param that is not active in the trial leaves its key at the default.
+        """
+        chosen = {}
+        for name in COUNTS:
+            field = f"{name}_given"
+            found = params.get(f"training.{name}", params.get(name))
+            if found is not None:
+                chosen[field] = found
+            elif f"training.{name}" in self.sought:
+                chosen[field] = type(self).model_fields[field].default
+        return self.model_copy(update=chosen)
+
+
+def ends(domain: Domain) -> tuple[Any, ...]:
+    """Return the values of a choice, or the ends of a range."""
+    return domain.values if isinstance(domain, Choice) else (domain.low, domain.high)
+
+
+def check_counts(training: TrainingSpec, space: Mapping[str, Domain]) -> None:
+    """Refuse params of each training that are no counts, or that are given twice.
+
+    Args:
+        training: the keys of each training, some of which may be params.
+        space: the params of the space, some of which may be the training's.
+
+    Raises:
+        MisplacedError: for the first of them, with its key in the study.
+    """
+    known = {**space, **training.sought}
+    for name, domain in training.sought.items():
+        if domain.when is not None:
+            try:
+                check_condition(name, domain.when, space, known)
+            except ValueError as error:
+                raise MisplacedError((*name.split("."), "when"), str(error)) from None
+    for key, name in (("training", "training.epochs"), ("space", "epochs")):
+        if name in known and known[name].when is not None:
+            raise MisplacedError((key, "epochs"), "is for all trials: leave when out")
+    for name in COUNTS:
+        if name not in space:
+            continue
+        field = f"{name}_given"
+        given = getattr(training, field)
+        if problem := count_problem(space[name]):
+            raise MisplacedError(("space", name), f"is training.{name}: {problem}")
+        default = given == type(training).model_fields[field].default
+        if not default and not (isinstance(given, int) and space[name].contains(given)):
+            raise MisplacedError(
+                ("training", name), f"is {name} of the space, too: leave one of them out"
+            )

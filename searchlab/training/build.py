@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from typing import Any
 
 import keras
 
+from searchlab.core.domains import Params
+from searchlab.core.wording import params_text
 from searchlab.data.prepared import PreparedData
+from searchlab.errors import ModelError
 from searchlab.factories.find import call_factory, load_factory
 from searchlab.measure.form import Form, output_shape
 from searchlab.measure.inputs import symbolic_input
 from searchlab.measure.meter import Meter
 from searchlab.private.keras import reset_names
+from searchlab.study.routing import OPTIMIZER
+from searchlab.study.spec import StudySpec
 from searchlab.training.checkpoint import Checkpoint, restore
 from searchlab.training.initial import copy_layers, initial_layers
 from searchlab.training.job import BaselineJob, TrainingJob
@@ -27,16 +34,49 @@ def build(job: TrainingJob | BaselineJob, data: PreparedData) -> Any:
         Exception: whatever the factory raises.
     """
     function = load_factory(job.spec.factory.factory, job.base)
-    params = {**job.spec.factory.params, **job.trial.suggestion.arguments}
     layers = initial_layers(job)  # before seeding, because it may load a model
     reset_names()
     keras.utils.set_random_seed(job.trial.seed)
     given = {"input_shape": data.summary.input_shape, "meta": data.meta}
+    params = arguments_of(function, job.spec, job.trial.suggestion.params)
     model = call_factory(function, params, given)
     if layers:
         make_weights(model, data)
         copy_layers(layers, model)
     return model
+
+
+def arguments_of(function: Callable[..., Any], spec: StudySpec, params: Params) -> dict[str, Any]:
+    """Return the arguments of a study's factory for a trial's params.
+
+    Params such as `optimizer__momentum` make the optimizer that it is given as `optimizer`.
+
+    Raises:
+        ModelError: if there is no such optimizer, or it lacks one of these settings.
+    """
+    found = spec.arguments(params)
+    settings = {
+        name.removeprefix(OPTIMIZER): found.pop(name) for name in spec.arguments(params)
+        if name.startswith(OPTIMIZER)
+    }  # fmt: skip
+    if not settings:
+        return found
+    default = inspect.signature(function).parameters.get("optimizer")
+    name = found.get("optimizer", None if default is None else default.default)
+    if not isinstance(name, str):
+        raise ModelError(
+            f"the settings {', '.join(settings)} are for an optimizer that has no name: add "
+            "optimizer to space or model.params, such as optimizer: {choice: [sgd, adam]}"
+        )
+    try:
+        found["optimizer"] = keras.optimizers.get({"class_name": name, "config": settings})
+    except Exception as error:
+        only = " ".join(str(error).split())[:200]
+        raise ModelError(
+            f"the optimizer {name} does not take {params_text(settings)} ({only}): if the setting "
+            "is for another one, give its param when: {param: optimizer, in: [...]}"
+        ) from error
+    return found
 
 
 def make_weights(model: Any, data: PreparedData) -> None:

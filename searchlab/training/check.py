@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import random
 from collections.abc import Hashable, Iterator
@@ -16,7 +17,7 @@ from searchlab.core.space import SearchSpace
 from searchlab.core.wording import params_text
 from searchlab.data.prepared import PreparedData, open_data
 from searchlab.errors import ModelError
-from searchlab.factories.check import factory_problems
+from searchlab.factories.check import ambiguous, factory_problems
 from searchlab.factories.find import call_factory, load_factory
 from searchlab.journal.layout import study_data, variant_data
 from searchlab.measure.form import Form, loss_name
@@ -24,7 +25,7 @@ from searchlab.measure.inputs import model_input
 from searchlab.measure.meter import Meter, overrides
 from searchlab.private.keras import without_advice
 from searchlab.study.spec import StudySpec
-from searchlab.training.build import make_weights
+from searchlab.training.build import arguments_of, make_weights
 from searchlab.training.embeddings import check_embeddings
 from searchlab.training.initial import copy_layers, initial_layers
 from searchlab.training.job import Checked, CheckJob
@@ -74,6 +75,7 @@ def _kind(data: PreparedData) -> Hashable:
 def _try(function: Any, spec: StudySpec, data: PreparedData) -> None:
     """Build a model, and reject one that cannot be trained on some of the rows, or be saved."""
     name = spec.factory.factory
+    _check_arguments(function, spec)
     model = _built(function, spec, data)
     if not isinstance(model, keras.Model):
         hint = ": end it with `return model`" if model is None else ""
@@ -95,6 +97,15 @@ def _try(function: Any, spec: StudySpec, data: PreparedData) -> None:
         model.train_on_batch(model_input(rows.x), form.array(np.asarray(rows.t)))
     _check_metrics(name, list(metrics), spec)
     _check_saved(name, model)
+
+
+def _check_arguments(function: Any, spec: StudySpec) -> None:
+    """Reject params of which nobody can tell what they are for, and optimizers with wrong ones."""
+    known = list(inspect.signature(function).parameters)
+    for key, problem in ambiguous(spec.factory.factory, known, spec):
+        raise ModelError(f"{key}: {problem}")
+    for point in alternatives(spec.search_space):
+        arguments_of(function, spec, point)
 
 
 def _check_inputs(name: str, model: Any) -> None:
@@ -181,7 +192,7 @@ def _built(function: Any, spec: StudySpec, data: PreparedData) -> Any:
     first: Exception | None = None
     for params in probes(spec.search_space):
         try:
-            return call_factory(function, {**spec.factory.params, **params}, given)
+            return call_factory(function, arguments_of(function, spec, params), given)
         except Exception as error:
             first = first or error
     assert first is not None  # noqa: S101 - there is at least one probe
@@ -200,7 +211,7 @@ def _check_initial(job: CheckJob, function: Any, data: PreparedData) -> None:
     misfits: list[ModelError] = []
     for params in _points(job.spec.first.search_space) if layers else ():
         try:
-            model = call_factory(function, {**job.spec.factory.params, **params}, given)
+            model = call_factory(function, arguments_of(function, job.spec, params), given)
             make_weights(model, data)
             copy_layers(layers, model)
             return

@@ -46,11 +46,31 @@ def test_a_wrong_reference_is_found_in_the_source_alone(reference, message):
 
 @pytest.mark.parametrize("name", ["batch_size", "epochs"])
 def test_a_param_of_the_training_is_not_lost_in_kwargs(name):
-    """A factory that takes anything would take it, and nothing would come of it."""
+    """Of the space it is the training's; a fixed one would be taken, and nothing come of it."""
     space = {"n_neurons": {"int": [1, 9]}, name: {"choice": [2, 4]}}
-    ((key, problem),) = problems(f"{FILE}:everything", space=space)
-    assert key == f"space.{name}"
+    assert problems(f"{FILE}:everything", space=space, training={}) == []
+    model = {"factory": f"{FILE}:everything", "params": {name: 2}}
+    ((key, problem),) = factory_problems(study(model=model), HERE)
+    assert key == f"model.params.{name}"
     assert f"write training.{name}" in problem
+
+
+ROUTED = [
+    ("batch_size", {"choice": [16, 32]}, "space.batch_size", "Write model__batch_size"),
+    ("model__n_neurons", {"int": [1, 9]}, "space.model__n_neurons", "is n_neurons, too"),
+    ("optimizer__momentum", {"float": [0, 1]}, "space.optimizer__momentum", "through which"),
+]
+
+
+@pytest.mark.parametrize(("name", "param", "key", "message"), ROUTED, ids=str)
+def test_a_param_that_may_be_for_two_things_is_refused(tmp_path, name, param, key, message):
+    """The message says how to write each; a factory without an optimizer cannot be given one."""
+    source = "def build(n_neurons=3, batch_size=8):\n    pass\n"
+    (tmp_path / "two.py").write_text(source)
+    space = {"n_neurons": {"int": [1, 9]}, name: param}
+    ((found, problem),) = factory_problems(study(model="two.py:build", space=space), tmp_path)
+    assert found == key
+    assert message in problem
 
 
 @pytest.mark.parametrize("reference", ["mlp", f"{FILE}:book", f"{FILE}:everything"])

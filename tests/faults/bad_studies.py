@@ -130,7 +130,7 @@ _CHOICES = [
     edit("no choice", "[relu, elu]", "[]", ACTIVATION, "space.activation", "at least one choice"),
     edit("one twice", "[relu, elu]", "[a, b, a]", ACTIVATION, "space.activation", "remove one"),
     edit("bare", "[relu, elu]", "relu", ACTIVATION, "space.activation.choice", "[relu, elu], got"),
-    edit("a list in it", "[relu", "[[1, 2]", ACTIVATION, "space.activation.choice.0",
+    edit("a group in it", "[relu", "[{a: 1}", ACTIVATION, "space.activation.choice.0",
           "plain value"),
 ]  # fmt: skip
 _NAMES = [

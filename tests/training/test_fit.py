@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.training import trained
 
-from searchlab.core.trial import Decision, Suggestion, Trial
+from searchlab.core.trial import Suggestion, Trial
 from searchlab.testing.doubles import study
 from searchlab.training.job import TrialJob
 
@@ -36,22 +37,6 @@ def job_of(spec, params, base, directory, **more):
         directory=directory,
         **more,
     )
-
-
-def trained(job):
-    """Train a trial; return the metrics of its epochs."""
-    from searchlab.training.fit import run
-
-    reports = []
-
-    def emit(report):
-        reports.append(report.metrics)
-        return Decision.CONTINUE
-
-    outcome = run(job, emit)
-    assert outcome.error is None, outcome.error
-    assert outcome.epochs == len(reports) == job.trial.suggestion.epochs
-    return reports
 
 
 def plain(job):

@@ -21,8 +21,8 @@ def study_params(started: Started, record: StudyRecord) -> dict[str, Any]:
         "seed": spec.search.seed,
         "objective": spec.objective.metric,
         "direction": spec.objective.way,
-        "epochs": spec.training.epochs,
-        "batch_size": spec.training.batch_size,
+        "epochs": None if "epochs" in spec.of_training else spec.training.epochs,
+        "batch_size": None if "batch_size" in spec.of_training else spec.training.batch_size,
         "folds": spec.evaluation.folds,
         "repeats": spec.evaluation.repeats if spec.evaluation.repeats > 1 else None,
         "holdout": spec.evaluation.holdout,
@@ -36,7 +36,9 @@ def study_params(started: Started, record: StudyRecord) -> dict[str, Any]:
     if spec.training.early_stopping is not None:
         settings["patience"] = spec.training.early_stopping.patience
     settings |= {f"model.{name}": value for name, value in spec.factory.params.items()}
-    space = spec.as_dict()["space"]
+    written = spec.as_dict()
+    sought = {name: written["training"][name.partition(".")[2]] for name in spec.training.sought}
+    space = {**written["space"], **sought}
     settings |= {f"space.{name}": _domain(values) for name, values in space.items()}
     return {name: value for name, value in settings.items() if value is not None}
 

@@ -37,7 +37,7 @@ def trial_tags(update: TrialUpdate, record: StudyRecord) -> dict[str, str]:
         "searchlab.state": str(TrialState.RUNNING),
         "searchlab.seed": str(trial.seed),
     }
-    if suggestion.epochs != record.spec.training.epochs or suggestion.initial_epoch:
+    if suggestion.epochs != record.spec.most_epochs or suggestion.initial_epoch:
         tags["searchlab.epochs"] = str(suggestion.epochs)
         tags["searchlab.initial_epoch"] = str(suggestion.initial_epoch)
     if suggestion.resume_from is not None:
