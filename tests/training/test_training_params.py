@@ -83,7 +83,6 @@ def plain(job):
 
 def test_the_ordinary_way_trains_with_the_params_of_the_trial(jobs):
     """Batch size, epochs, optimizer and layers are those of the same training in plain Keras."""
-
     reports = trained(jobs[0])
     assert [report["loss"] for report in reports] == plain(jobs[0])["loss"]
     assert len(trained(jobs[1])) == 2
