@@ -56,6 +56,9 @@ def _figure(svg: str) -> str:
 
 # ---- the study file
 
+_PARAMS = ("IntSpec", "FloatSpec", "ChoiceSpec")
+"""The groups that are a param of the search, wherever they are."""
+
 
 def schema() -> dict[str, Any]:
     """Return what `searchlab schema` prints."""
@@ -82,6 +85,8 @@ def _groups(
 ) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
     """The groups of keys below a key: a title, the dotted path, and the schema of each."""
     for name, group in _referred(value, whole):
+        if name in _PARAMS and key != "space":
+            continue
         kind = f".{name.removesuffix('Spec').lower()}" if key == "space" else ""
         yield f"`{key}{kind}`", key, group
         for inner, below in group.get("properties", {}).items():
@@ -136,6 +141,8 @@ def type_of(value: Mapping[str, Any], whole: Mapping[str, Any]) -> str:
         name, below = _definition(value, whole)
         if "oneOf" in below:
             return type_of(below, whole)
+        if name in _PARAMS:
+            return "a param, as in `space`"
         return "`{choice: [...]}`" if name.startswith("Sought") else "group"
     if "enum" in value or "const" in value:
         return " or ".join(f"`{each}`" for each in value.get("enum", [value.get("const")]))
