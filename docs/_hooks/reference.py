@@ -141,9 +141,8 @@ def type_of(value: Mapping[str, Any], whole: Mapping[str, Any]) -> str:
         name, below = _definition(value, whole)
         if "oneOf" in below:
             return type_of(below, whole)
-        if name in _PARAMS:
-            return "a param, as in `space`"
-        return "`{choice: [...]}`" if name.startswith("Sought") else "group"
+        group = "a param, as in `space`" if name in _PARAMS else "group"
+        return "`{choice: [...]}`" if name.startswith("Sought") else group
     if "enum" in value or "const" in value:
         return " or ".join(f"`{each}`" for each in value.get("enum", [value.get("const")]))
     if choices := [*value.get("anyOf", ()), *value.get("oneOf", ())]:
