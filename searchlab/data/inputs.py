@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 
-from searchlab.core.arrays import Array
+from searchlab.core.arrays import Array, Inputs
 from searchlab.core.progress import counted
-from searchlab.data.arrays import CHUNK, moments
+from searchlab.data.arrays import CHUNK, ArrayPreprocessing, moments
+from searchlab.data.columns.groups import places_of
 from searchlab.data.columns.preprocessing import ColumnPreprocessing
 from searchlab.data.columns.texts import TextPreprocessing
+from searchlab.data.load import Table
 from searchlab.data.preprocessing import Fitted
 from searchlab.errors import DataError
 
@@ -53,8 +55,8 @@ class Aligned:
         for place, name in enumerate(other.inputs):
             free.setdefault(name, deque()).append(place)
         known = [free[name].popleft() if free.get(name) else None for name in own.inputs]
-        left = deque(sorted(place for places in free.values() for place in places))
-        self._places = [left.popleft() if place is None else place for place in known]
+        left = sorted(place for places in free.values() for place in places)
+        self._places = _filled(known, left, own, other)
 
     def transform(self, raw: pd.DataFrame | Array) -> Array:
         """Convert raw rows to float32 input."""
@@ -65,6 +67,28 @@ class Aligned:
         aligned = np.zeros((len(x), self._width), x.dtype)
         aligned[:, self._places] = x
         return aligned
+
+
+def _filled(
+    known: Sequence[int | None],
+    left: list[int],
+    own: ColumnPreprocessing,
+    other: ColumnPreprocessing,
+) -> list[int]:
+    """Give inputs without a place those that are left: of the same column as far as there are.
+
+    An input of a model that has several sees the values of its own columns only.
+    """
+    if None not in known:
+        return [place for place in known if place is not None]
+    mine, others = own.sources, other.sources
+    places = list(known)
+    for number, place in enumerate(places):
+        same = [each for each in left if others[each] == mine[number]]
+        if place is None and same:
+            places[number] = same[0]
+            left.remove(same[0])
+    return [left.pop(0) if place is None else place for place in places]
 
 
 def write_parts(
@@ -134,3 +158,14 @@ def figures(x: Array, rows: Array, preprocessing: Fitted) -> dict[str, Any]:
     if preprocessing.channels == 1:
         return {"mean": float(mean[0]), "variance": float(variance[0])}
     return {"mean": mean.tolist(), "variance": variance.tolist()}
+
+
+def inputs_of(table: Table, preprocessing: Fitted) -> Inputs:
+    """Return the places in a row of the values of each input of the model.
+
+    Raises:
+        DataError: if a transformer of the user's hides of which column a value is made.
+    """
+    if not table.groups or isinstance(preprocessing, ArrayPreprocessing):
+        return {}
+    return places_of(table.groups, preprocessing.sources)

@@ -22,6 +22,7 @@ import sklearn.datasets
 from searchlab.core.quiet import quiet
 from searchlab.data.catalog import DATASETS
 from searchlab.data.columns.checked import Columns, check_columns
+from searchlab.data.columns.groups import Groups, groups_of
 from searchlab.data.columns.kinds import Kind, Task, kind_of_target, task_of
 from searchlab.data.columns.tidy import LARGEST, floats, words
 from searchlab.data.division import NO_DIVISION, Division, division
@@ -58,6 +59,7 @@ class Table:
         division: what the data set says about the division of its rows.
         left_out: the number of rows without a target, which are left out.
         forms: how the dates of each column of dates are written; see `columns.dates`.
+        groups: the columns of each input of the model by the input's name; {} if there is one.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Table:
     division: Division = NO_DIVISION
     left_out: int = 0
     forms: Mapping[str, str] = field(default_factory=dict)
+    groups: Groups = field(default_factory=dict)
 
 
 def load(spec: DataSpec, base: Path) -> Table:
@@ -99,6 +102,9 @@ def load(spec: DataSpec, base: Path) -> Table:
     facts = [(name, values) for name, values in others if values is not None]
     why = {raw.target: _why_target(task, y, spec.task)}
     columns = _columns(raw, spec)
+    groups = _groups(raw, columns, spec)
+    if columns is not None and groups:
+        raw, columns = _used(raw, columns, groups)
     X = raw.X if columns is None else columns.X
     return Table(
         name=raw.name,
@@ -117,6 +123,7 @@ def load(spec: DataSpec, base: Path) -> Table:
         division=divided,
         left_out=left_out,
         forms={} if columns is None else columns.forms,
+        groups=groups,
     )
 
 
@@ -128,6 +135,27 @@ def _columns(raw: Raw, spec: DataSpec) -> Columns | None:
         return check_columns(raw.X.rename(columns=str), spec.kinds, raw.texts)
     except DataError as error:
         raise raw.error(str(error)) from None
+
+
+def _groups(raw: Raw, columns: Columns | None, spec: DataSpec) -> Groups:
+    """Return the columns of each input of the model."""
+    if spec.inputs is None:
+        return {}
+    if columns is None:
+        raise raw.error(f"data.inputs is for columns, and these are arrays of shape "
+                        f"{raw.X.shape[1:]}: leave it out")  # fmt: skip
+    try:
+        return groups_of(spec.inputs, columns.kinds)
+    except DataError as error:
+        raise raw.error(str(error)) from None
+
+
+def _used(raw: Raw, columns: Columns, groups: Groups) -> tuple[Raw, Columns]:
+    """Set the columns aside that no input has."""
+    named = {name for each in groups.values() for name in each}
+    unused = columns.X.drop(columns=list(named))
+    aside = unused if raw.aside is None else pd.concat([raw.aside, unused], axis=1)
+    return replace(raw, aside=aside), columns.only(named)
 
 
 # ---- built-in data sets

@@ -27,7 +27,7 @@ from searchlab.data.columns.encoders import Choices
 from searchlab.data.columns.preprocessing import ColumnPreprocessing
 from searchlab.data.example import save_example
 from searchlab.data.folds import write_folds
-from searchlab.data.inputs import figures, write_parts
+from searchlab.data.inputs import figures, inputs_of, write_parts
 from searchlab.data.load import Table, load
 from searchlab.data.looking.columns import describe
 from searchlab.data.looking.look import look
@@ -177,6 +177,7 @@ def _write(
         target_transform=str(transform),
         target_why=transform.why,
         raw_text=choices.text == "raw",
+        inputs=inputs_of(table, preprocessing),
     )
     statistics = {"scale": choices.scale, **figures(x_train, fitted, preprocessing)}
     if isinstance(preprocessing, ColumnPreprocessing):
@@ -185,7 +186,8 @@ def _write(
     saved = Saved(summary.brief, statistics, table.w is not None, weights, scored, transform, whole)
     (directory / SUMMARY).write_text(json.dumps(encode(saved), indent=1), encoding="utf-8")
     schema = RowSchema.of(table, spec.data, summary.task, labels)
-    schema = replace(schema, transform=transform, class_weight=weights if scored else None)
+    schema = replace(schema, transform=transform, class_weight=weights if scored else None,
+                     inputs=summary.inputs)  # fmt: skip
     (directory / ROWS).write_text(json.dumps(encode(schema), indent=1), encoding="utf-8")
     save_example(table.X, schema, parts["train"], directory)
     return summary
@@ -194,7 +196,11 @@ def _write(
 def _notes(table: Table, choices: Choices, spec: StudySpec) -> tuple[str, ...]:
     read = () if table.dialect is None else tuple(table.dialect.described())
     folds = () if spec.data.test_folds is None else (f"the test is {spec.data.test_text}",)
-    return (*read, *((choices.note,) if choices.note else ()), *folds)
+    inputs = (
+        f"the model's input {name!r} gets {', '.join(columns)}"
+        for name, columns in table.groups.items()
+    )
+    return (*read, *((choices.note,) if choices.note else ()), *inputs, *folds)
 
 
 def _fitted(folds: Folds, train: Array, *, every: bool) -> Array:

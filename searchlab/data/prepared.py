@@ -6,13 +6,13 @@ import contextlib
 import json
 import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from searchlab.core.arrays import Array
+from searchlab.core.arrays import Array, Inputs
 from searchlab.core.codec import decode
 from searchlab.data.findings import Finding
 from searchlab.data.parts import PARTS
@@ -53,6 +53,7 @@ class DataSummary:
         findings: likely mistakes in the data or in their use.
         notes: how the file was read and the model was served, where that had to be found out.
         raw_text: whether the model's input is text.
+        inputs: the places in a row of the values of each input of the model; {} if there is one.
     """
 
     name: str
@@ -73,6 +74,21 @@ class DataSummary:
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     raw_text: bool = False
+    inputs: Inputs = field(default_factory=dict)
+
+    @property
+    def given_shape(self) -> tuple[int, ...] | dict[str, tuple[int, ...]]:
+        """The shape of a row as model factories are given it: that of each input by its name."""
+        if not self.inputs:
+            return self.input_shape
+        return {name: (len(places),) for name, places in self.inputs.items()}
+
+    @property
+    def unfused(self) -> str | None:
+        """The reason why no trial can be trained in a fused program, or None."""
+        if self.raw_text:
+            return "its input is raw text"
+        return "its model has several inputs" if self.inputs else None
 
     @property
     def profile(self) -> Profile:
@@ -325,7 +341,7 @@ def _meta(summary: DataSummary, x: Array, y: Array) -> dict[str, Any]:
         "n_outputs_": 1,
         "n_outputs_expected_": 1,
         "task": summary.task,
-        "input_shape": summary.input_shape,
+        "input_shape": summary.given_shape,
     }
     if summary.classes:
         meta |= {"classes_": np.arange(len(summary.classes)), "n_classes_": len(summary.classes)}

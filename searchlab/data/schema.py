@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from searchlab.core.arrays import Inputs
 from searchlab.data.columns import dates
 from searchlab.data.columns.kinds import Kind
 from searchlab.data.load import Table
@@ -40,6 +41,8 @@ class RowSchema:
             have none there.
         id: the column that says which row is which, or None.
         forms: how the dates of each column of dates are written; see `columns.dates`.
+        inputs: the places in a preprocessed row of the values of each input of the model; {} if
+            there is one.
     """
 
     target: str
@@ -56,6 +59,7 @@ class RowSchema:
     class_weight: tuple[float, ...] | None = None
     id: str | None = None
     forms: Mapping[str, str] = field(default_factory=dict)
+    inputs: Inputs = field(default_factory=dict)
 
     @classmethod
     def of(cls, table: Table, spec: DataSpec, task: str, labels: tuple[Label, ...]) -> RowSchema:

@@ -161,7 +161,7 @@ class Host:
                 reset_names()  # as in a new process
                 check_model(job, data)
             if programs is None:
-                return "its input is raw text"
+                return data.summary.unfused or ""
             if isinstance(job, CheckJob):
                 self._checks[submit.id] = Check(submit, job, data, programs)
                 run = self._checks[submit.id].following()
@@ -170,14 +170,14 @@ class Host:
         return run if isinstance(run, str) else self._left.reason or run
 
     def _study(self, job: Job) -> tuple[PreparedData, Programs | None]:
-        """Return a job's data and programs; there are none for text, which no program takes."""
+        """Return a job's data and programs; there are none for data that no program takes."""
         spec = job.spec.first if isinstance(job, CheckJob) else job.spec
         key = (job.data, spec.training.batch_size)
         if key not in self._studies:
             same = (each for (place, _), each in self._studies.items() if place == job.data)
             data, others = next(same, None) or (open_data(job.data), None)
             programs = None
-            if not data.summary.raw_text:
+            if data.summary.unfused is None:
                 tensors = Tensors.of(data) if others is None else others.data
                 programs = Programs(tensors, key[1], len(data.folds), self._left)
             self._studies[key] = data, programs

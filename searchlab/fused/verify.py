@@ -19,6 +19,7 @@ from searchlab.fused.program import Program
 from searchlab.fused.steps import LOSS
 from searchlab.fused.tensors import Tensors
 from searchlab.fused.widths import pad, unpad
+from searchlab.measure.feed import Feed
 from searchlab.measure.form import Form, output_shape
 from searchlab.measure.meter import Meter, own_units
 from searchlab.private.keras import averaged, compiled_loss, compiled_losses, compiled_metrics
@@ -72,7 +73,8 @@ class Reference:
         self.after = checkpoint_of(model)
         model.reset_metrics()
         eager, model.run_eagerly = model.run_eagerly, True  # compiling does not pay off
-        self.score = Meter(model, form, data.transform, max(batch, _MIXED))(
+        feed = Feed(tuple(data.scored[0].shape[1:]))
+        self.score = Meter(model, form, data.transform, max(batch, _MIXED), feed)(
             data.unseen(self.scored)
         )
         model.run_eagerly = eager
@@ -130,7 +132,7 @@ def _filled_up(wide: Checkpoint, padded: Checkpoint) -> str | None:
 
 def form_of(model: Any, data: Tensors) -> Form:
     """Return the form of the target for a built and compiled model."""
-    shape = output_shape(model, data.scored[0].shape[1:])
+    shape = output_shape(model, Feed(tuple(data.scored[0].shape[1:])))
     return Form.of(model.loss, shape, data.classes)
 
 

@@ -15,8 +15,9 @@ from searchlab.errors import DataError
 from searchlab.inference.inputs import Rows, as_rows
 from searchlab.inference.measure import encode, row_weights, scores
 from searchlab.inference.outputs import Outputs
+from searchlab.measure.feed import Feed
 from searchlab.measure.form import Form
-from searchlab.measure.inputs import model_input
+from searchlab.measure.inputs import is_text
 from searchlab.measure.meter import Meter
 from searchlab.package.load import PackagedCode
 from searchlab.package.manifest import Manifest
@@ -135,10 +136,11 @@ class Model:
             w = weighed_by_class(self.manifest.rows.class_weight, y, w)
         with self._code.active():
             x, transform = self._preprocessing.transform(checked), self.manifest.rows.transform
-            outputs = self.keras.predict(model_input(x), batch_size=_BATCH, verbose=0)
+            feed = self._feed(x)
+            outputs = self.keras.predict(feed(x), batch_size=_BATCH, verbose=0)
             form = Form.of(self.keras.loss, outputs.shape, len(self.manifest.rows.labels))
             t = transform.apply(y) if transform else y
-            measured = Meter(self.keras, form, transform, _BATCH)(Unseen(x, t, y, w))
+            measured = Meter(self.keras, form, transform, _BATCH, feed)(Unseen(x, t, y, w))
         classes = bool(self.manifest.rows.labels)
         answers = self._outputs.numbers(outputs) if classes else self._quantities(outputs)
         return {**scores(y, answers, w, classes=classes), **measured}
@@ -160,7 +162,10 @@ class Model:
     def _part(self, rows: pd.DataFrame | Array) -> Array:
         with self._code.active():
             x = self._preprocessing.transform(rows)
-            return np.asarray(self.keras.predict(model_input(x), batch_size=_BATCH, verbose=0))
+            return np.asarray(self.keras.predict(self._feed(x)(x), batch_size=_BATCH, verbose=0))
+
+    def _feed(self, x: Array) -> Feed:
+        return Feed.of(self.keras, x.shape[1:], self.manifest.rows.inputs, text=is_text(x))
 
     def _answers(self, outputs: Array) -> Array:
         labels = self.manifest.rows.labels

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from searchlab.core.arrays import Array
-from searchlab.measure.inputs import symbolic_input
+from searchlab.measure.feed import Feed
 
 _OWN_CLASSES = ("sparse_", "binary_crossentropy", "binary_focal_crossentropy")
 """The beginnings of Keras' losses that take class numbers."""
@@ -63,14 +63,12 @@ class Form:
         return tf.one_hot(y, self.columns, dtype=tf.float32)
 
 
-def output_shape(
-    model: Any, input_shape: Sequence[int], *, text: bool = False
-) -> tuple[int | None, ...]:
+def output_shape(model: Any, feed: Feed) -> tuple[int | None, ...]:
     """Return the shape of a model's output, rows included; the model has weights already."""
     try:
         return tuple(model.output_shape)
     except AttributeError:  # a subclass of the user's own
-        return tuple(model(symbolic_input(input_shape, text=text)).shape)
+        return tuple(model(feed.symbolic()).shape)
 
 
 def loss_name(loss: Any) -> str:

@@ -19,8 +19,8 @@ import numpy as np
 from searchlab.core.arrays import VALUES, Array
 from searchlab.data.target import TargetTransform, Unseen
 from searchlab.errors import ModelError
+from searchlab.measure.feed import Feed
 from searchlab.measure.form import Form
-from searchlab.measure.inputs import model_input
 from searchlab.private.keras import compiled_loss, compiled_metrics
 
 _OWN_WAYS = ("test_step", "evaluate", "compute_loss", "compute_metrics")
@@ -32,9 +32,12 @@ class Meter:
 
     Attributes:
         form: the form of the model's target.
+        feed: the form in which the model takes rows.
     """
 
-    def __init__(self, model: Any, form: Form, transform: TargetTransform, batch_size: int) -> None:
+    def __init__(
+        self, model: Any, form: Form, transform: TargetTransform, batch_size: int, feed: Feed
+    ) -> None:
         """Measure a model.
 
         Args:
@@ -42,8 +45,9 @@ class Meter:
             form: the form of its target.
             transform: the transformation of its target.
             batch_size: the rows that the model is given at a time, which changes no metric.
+            feed: the form in which it takes rows.
         """
-        self.form = form
+        self.form, self.feed = form, feed
         self._model, self._transform, self._batch = model, transform, batch_size
         self._functions: dict[str, Any] = {}
 
@@ -62,7 +66,7 @@ class Meter:
         if measures_itself(model):
             with own_units(model, self._transform):
                 values = model.evaluate(
-                    model_input(rows.x), target, batch_size=self._batch, verbose=0, sample_weight=w,
+                    self.feed(rows.x), target, batch_size=self._batch, verbose=0, sample_weight=w,
                     return_dict=True,
                 )  # fmt: skip
             return {name: _number(name, value) for name, value in values.items()}
@@ -132,7 +136,9 @@ class Meter:
         import tensorflow as tf
 
         takes = inspect.signature(self._model.call).parameters
-        outputs = self._model(x, **({"training": False} if "training" in takes else {}))
+        outputs = self._model(
+            self.feed.tensors(x), **({"training": False} if "training" in takes else {})
+        )
         losses = [tf.reduce_sum(tf.cast(each, tf.float32)) for each in self._model.losses]
         return tf.cast(outputs, tf.float32), tf.add_n(losses) if losses else tf.constant(0.0)
 

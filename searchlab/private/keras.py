@@ -58,6 +58,16 @@ def is_functional(model: Any) -> bool:
     return type(model) is Functional
 
 
+def input_structure(model: Any) -> Any:
+    """Return the inputs of a functional model as its function gave them, a list or a dict; or None.
+
+    Touches: `Functional._inputs_struct`, seen in Keras 3.15.1.
+    Public: `Model.inputs` is flat, and Keras warns of each call with another structure.
+    Without it: models that take a dict are trained with a warning.
+    """
+    return getattr(model, "_inputs_struct", None)
+
+
 def made_tensors(layer: Any) -> Iterator[Any]:
     """Yield the symbolic tensors that a layer of a functional model has returned, in all calls.
 

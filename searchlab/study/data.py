@@ -23,6 +23,10 @@ _Paths = Annotated[
     str | Annotated[tuple[str, ...], OR_A_LIST],
     either("must be a path, or a list such as [a.csv, b.csv]"),
 ]
+_Columns = Annotated[
+    str | Annotated[tuple[str, ...], OR_A_LIST, Field(min_length=1)],
+    either("must be a column, a pattern or a kind, or a list of them, such as [age, 'area_*']"),
+]
 _Size = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
 _SOURCES = ("dataset", "path", "sql", "function")
 
@@ -44,6 +48,9 @@ class DataSpec(ReadingSpec):
         image_size: the height and width that pictures of a directory are scaled to.
         target: the column (or the array, for NPZ) to predict.
         features: the columns to learn from, by name or pattern, such as `temp_*`; by default all.
+        inputs: the columns of each input of a model that has several, by the input's name: names,
+            patterns, or kinds such as `category`. A column may be in several; columns in none are
+            not features.
         drop: columns that are not features, by name or pattern.
         id: the column that says which row is which; it goes with the predictions and is not a
             feature.
@@ -86,6 +93,7 @@ class DataSpec(ReadingSpec):
     image_size: _Size | None = None
     target: str | None = None
     features: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    inputs: Annotated[dict[str, _Columns], Field(min_length=1)] | None = None
     drop: tuple[str, ...] = ()
     id: str | None = None
     kinds: dict[str, KindName] = Field(default_factory=dict)

@@ -18,11 +18,12 @@ from searchlab.core.arrays import Array
 from searchlab.data.prepared import PreparedData
 from searchlab.data.target import Unseen
 from searchlab.errors import ModelError
+from searchlab.measure.feed import Feed
 from searchlab.measure.form import Form
-from searchlab.measure.inputs import is_text, model_input
+from searchlab.measure.inputs import is_text
 from searchlab.measure.meter import Meter, measures_itself
 from searchlab.private.keras import compiled_arguments
-from searchlab.training.build import build
+from searchlab.training.build import build, feed_of
 from searchlab.training.final import final_rows, measured_rows
 from searchlab.training.job import BaselineJob, Measured
 
@@ -115,7 +116,7 @@ def _measured(
 ) -> dict[str, float]:
     """Apply the network's loss and metrics to another model's predictions."""
     config = compiled_arguments(model)
-    one_unit = tuple(model(model_input(rows.x[:1])).shape[1:]) in ((), (1,))
+    one_unit = tuple(model(feed_of(model, data)(rows.x[:1])).shape[1:]) in ((), (1,))
     if data.summary.classes and one_unit:
         predicted = predicted[:, 1:]  # the second class
     if _from_logits(config["loss"]):
@@ -125,7 +126,8 @@ def _measured(
     measures = {key: config.get(key) for key in ("loss", "metrics", "weighted_metrics")}
     probe.compile(optimizer="sgd", **measures)
     form = Form.of(config["loss"], predicted.shape, len(data.summary.classes))
-    meter = Meter(probe, form, data.transform, job.spec.training.batch_size)
+    feed = Feed(predicted.shape[1:])
+    meter = Meter(probe, form, data.transform, job.spec.training.batch_size, feed)
     return meter(Unseen(predicted.astype(np.float32), rows.t, rows.y, rows.w))
 
 

@@ -13,8 +13,8 @@ from searchlab.core.wording import params_text
 from searchlab.data.prepared import PreparedData
 from searchlab.errors import ModelError
 from searchlab.factories.find import call_factory, load_factory
+from searchlab.measure.feed import Feed
 from searchlab.measure.form import Form, output_shape
-from searchlab.measure.inputs import symbolic_input
 from searchlab.measure.meter import Meter
 from searchlab.private.keras import reset_names
 from searchlab.study.routing import OPTIMIZER
@@ -37,11 +37,11 @@ def build(job: TrainingJob | BaselineJob, data: PreparedData) -> Any:
     layers = initial_layers(job)  # before seeding, because it may load a model
     reset_names()
     keras.utils.set_random_seed(job.trial.seed)
-    given = {"input_shape": data.summary.input_shape, "meta": data.meta}
+    given = {"input_shape": data.summary.given_shape, "meta": data.meta}
     params = arguments_of(function, job.spec, job.trial.suggestion.params)
     model = call_factory(function, params, given)
     if layers:
-        make_weights(model, data)
+        feed_of(model, data)
         copy_layers(layers, model)
     return model
 
@@ -79,25 +79,26 @@ def arguments_of(function: Callable[..., Any], spec: StudySpec, params: Params) 
     return found
 
 
-def make_weights(model: Any, data: PreparedData) -> None:
-    """Create a model's weights if it has none yet."""
-    if not model.built:
-        summary = data.summary  # symbolic: for any number of rows, like `fit`
-        model(symbolic_input(summary.input_shape, text=summary.raw_text))
+def feed_of(model: Any, data: PreparedData) -> Feed:
+    """Return the form in which a model takes rows; create its weights if it has none yet.
+
+    Raises:
+        ModelError: if the model's inputs are not those of the study.
+    """
+    summary = data.summary
+    return Feed.of(model, summary.input_shape, summary.inputs, text=summary.raw_text)
 
 
 def meter_of(model: Any, job: TrainingJob | BaselineJob, data: PreparedData) -> Meter:
     """Return what measures a job's compiled model on unseen rows; create its weights if needed."""
-    make_weights(model, data)
-    summary = data.summary
-    shape = output_shape(model, summary.input_shape, text=summary.raw_text)
-    form = Form.of(model.loss, shape, len(data.summary.classes))
-    return Meter(model, form, data.transform, job.spec.training.batch_size)
+    feed = feed_of(model, data)
+    form = Form.of(model.loss, output_shape(model, feed), len(data.summary.classes))
+    return Meter(model, form, data.transform, job.spec.training.batch_size, feed)
 
 
 def make_variables(model: Any, data: PreparedData) -> None:
     """Create the variables of a compiled model and its optimizer if they have none yet."""
-    make_weights(model, data)
+    feed_of(model, data)
     model.optimizer.build(model.trainable_variables)
 
 

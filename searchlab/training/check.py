@@ -21,11 +21,10 @@ from searchlab.factories.check import ambiguous, factory_problems
 from searchlab.factories.find import call_factory, load_factory
 from searchlab.journal.layout import study_data, variant_data
 from searchlab.measure.form import Form, loss_name
-from searchlab.measure.inputs import model_input
 from searchlab.measure.meter import Meter, overrides
 from searchlab.private.keras import without_advice
 from searchlab.study.spec import StudySpec
-from searchlab.training.build import arguments_of, make_weights
+from searchlab.training.build import arguments_of, feed_of
 from searchlab.training.embeddings import check_embeddings
 from searchlab.training.initial import copy_layers, initial_layers
 from searchlab.training.job import Checked, CheckJob
@@ -69,7 +68,13 @@ def check_model(job: CheckJob, data: PreparedData) -> Checked:
 def _kind(data: PreparedData) -> Hashable:
     """Return all that may decide whether a model takes the inputs and the target of some data."""
     sizes = tuple(data.meta.get("sizes", {}).items())
-    return data.summary.input_shape, sizes, data.meta["scale"], bool(data.transform)
+    return (
+        data.summary.input_shape,
+        str(data.summary.inputs),
+        sizes,
+        data.meta["scale"],
+        bool(data.transform),
+    )
 
 
 def _try(function: Any, spec: StudySpec, data: PreparedData) -> None:
@@ -82,19 +87,20 @@ def _try(function: Any, spec: StudySpec, data: PreparedData) -> None:
         raise ModelError(f"{name} returned {type(model).__name__}, not a Keras model{hint}")
     if not model.compiled:
         raise ModelError(f"{name} returned a model that is not compiled: call model.compile in it")
-    _check_inputs(name, model)
     rows = data.unseen("train", slice(_ROWS))
-    check_embeddings(name, model, data)
     with _blaming(name, data):
-        predicted = model(model_input(rows.x))
+        feed = feed_of(model, data)
+    check_embeddings(name, model, data, feed)
+    with _blaming(name, data):
+        predicted = model(feed(rows.x))
     _check_loss(name, loss_name(model.loss), predicted, data)
     _check_shape(name, model, predicted)
     _check_own_ways(name, model, data)
     form = Form.of(model.loss, predicted.shape, len(data.summary.classes))
     model.run_eagerly = True  # compiling takes a second and does not pay off for one batch
     with _blaming(name, data):
-        metrics = Meter(model, form, data.transform, _ROWS)(rows)
-        model.train_on_batch(model_input(rows.x), form.array(np.asarray(rows.t)))
+        metrics = Meter(model, form, data.transform, _ROWS, feed)(rows)
+        model.train_on_batch(feed(rows.x), form.array(np.asarray(rows.t)))
     _check_metrics(name, list(metrics), spec)
     _check_saved(name, model)
 
@@ -106,16 +112,6 @@ def _check_arguments(function: Any, spec: StudySpec) -> None:
         raise ModelError(f"{key}: {problem}")
     for point in alternatives(spec.search_space):
         arguments_of(function, spec, point)
-
-
-def _check_inputs(name: str, model: Any) -> None:
-    """Reject a model that wants parts of the features as inputs of their own."""
-    inputs = len(getattr(model, "inputs", None) or ())
-    if inputs > 1:
-        raise ModelError(
-            f"{name} returned a model with {inputs} inputs: give it one, which has all features, "
-            "and take parts of it within the model, as in x[:, :5]"
-        )
 
 
 def _check_shape(name: str, model: Any, predicted: Any) -> None:
@@ -188,7 +184,7 @@ def _at(domain: Int | Float | Choice, place: float) -> Scalar:
 
 def _built(function: Any, spec: StudySpec, data: PreparedData) -> Any:
     """Build a model; if the factory fails with some params, try others."""
-    given = {"input_shape": data.summary.input_shape, "meta": data.meta}
+    given = {"input_shape": data.summary.given_shape, "meta": data.meta}
     first: Exception | None = None
     for params in probes(spec.search_space):
         try:
@@ -207,12 +203,12 @@ def _built(function: Any, spec: StudySpec, data: PreparedData) -> Any:
 def _check_initial(job: CheckJob, function: Any, data: PreparedData) -> None:
     """Reject initial weights that fit none of the sampled points of the space."""
     layers = initial_layers(job)
-    given = {"input_shape": data.summary.input_shape, "meta": data.meta}
+    given = {"input_shape": data.summary.given_shape, "meta": data.meta}
     misfits: list[ModelError] = []
     for params in _points(job.spec.first.search_space) if layers else ():
         try:
             model = call_factory(function, arguments_of(function, job.spec, params), given)
-            make_weights(model, data)
+            feed_of(model, data)
             copy_layers(layers, model)
             return
         except ModelError as error:
@@ -286,7 +282,7 @@ def _blaming(name: str, data: PreparedData) -> Iterator[None]:
     except Exception as error:
         reason = " ".join(str(error).split())[:300]
         raise ModelError(
-            f"{name}: its model cannot be trained on rows of shape {data.summary.input_shape} "
+            f"{name}: its model cannot be trained on rows of shape {data.summary.given_shape} "
             f"with a {data.summary.task} target: {type(error).__name__}: {reason}"
         ) from error
 

@@ -11,12 +11,12 @@ import numpy as np
 from searchlab.core.arrays import Array
 from searchlab.data.prepared import PreparedData
 from searchlab.errors import ModelError
-from searchlab.measure.inputs import model_input
+from searchlab.measure.feed import Feed
 
 _ROWS = 2000
 
 
-def check_embeddings(name: str, model: Any, data: PreparedData) -> None:
+def check_embeddings(name: str, model: Any, data: PreparedData, feed: Feed) -> None:
     """Reject a model whose Embedding gets scaled numbers, or numbers that it has no vector for.
 
     On some devices such numbers are no error but a vector of zeros. Layers whose input cannot be
@@ -26,11 +26,12 @@ def check_embeddings(name: str, model: Any, data: PreparedData) -> None:
         name: the factory in messages.
         model: the study's model.
         data: the prepared data.
+        feed: the form in which the model takes rows.
 
     Raises:
         ModelError: with the number and the remedy.
     """
-    x = model_input(data.x_train[:_ROWS])
+    x = feed(data.x_train[:_ROWS])
     for layer, given in _inputs(model, x):
         broken = given[given != np.round(given)]
         if len(broken):
@@ -49,12 +50,12 @@ def check_embeddings(name: str, model: Any, data: PreparedData) -> None:
 
 def _inputs(model: Any, x: Any) -> Iterator[tuple[Any, Array]]:
     """Yield the embeddings of a model with the values (n,) that they get."""
-    inputs = getattr(model, "inputs", None) or []
-    for layer in model.layers if len(inputs) == 1 else ():
+    inputs = getattr(model, "input", None) if getattr(model, "inputs", None) else None
+    for layer in () if inputs is None else model.layers:
         if not isinstance(layer, keras.layers.Embedding):
             continue
         try:
-            before = keras.Model(inputs[0], layer.input)
+            before = keras.Model(inputs, layer.input)
         except (AttributeError, ValueError):  # of a subclass, or called more than once
             continue
         yield layer, np.asarray(before(x)).ravel()

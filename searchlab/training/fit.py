@@ -16,7 +16,6 @@ from searchlab.core.trial import Decision, Outcome, Report
 from searchlab.data.prepared import PreparedData, open_data
 from searchlab.data.target import Unseen
 from searchlab.journal.layout import StudyLayout
-from searchlab.measure.inputs import model_input
 from searchlab.measure.meter import Meter, evaluated, overrides, own_units
 from searchlab.training.baselines import fit_baseline
 from searchlab.training.build import build, make_variables, meter_of, take_over
@@ -215,11 +214,11 @@ def _call_fit(
             if overrides(model, "fit"):  # it may put callbacks of its own before these
                 stack.enter_context(evaluated(model, lambda: meter(unseen)))
                 target = meter.form.array(np.asarray(unseen.t))
-                watching = {"validation_data": (model_input(unseen.x), target)}
+                watching = {"validation_data": (meter.feed(unseen.x), target)}
             else:
                 callbacks = [EpochMeter(meter, unseen), *callbacks]
         model.fit(
-            model_input(x),
+            meter.feed(x),
             meter.form.array(t),
             sample_weight=w,
             epochs=epochs[1],

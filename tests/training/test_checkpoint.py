@@ -59,7 +59,7 @@ def test_kept_weights_come_with_the_state_of_their_optimiser(tmp_path, built):
     first, second = adam(built=built), adam(built=built)
     first.fit(X, Y, epochs=2, verbose=0)
     save_checkpoint(checkpoint_of(first), StudyLayout(tmp_path).checkpoint(7, 0))
-    data = SimpleNamespace(summary=SimpleNamespace(input_shape=(4,), raw_text=False))
+    data = SimpleNamespace(summary=SimpleNamespace(input_shape=(4,), raw_text=False, inputs={}))
     take_over(second, load_checkpoint(tmp_path / "models/7/fold-0.npz"), data)
     assert_same(checkpoint_of(first), checkpoint_of(second))
     for model in (first, second):

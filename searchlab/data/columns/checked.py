@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,16 @@ class Columns:
     forms: Mapping[str, str]
     whole: frozenset[str]
     why: Mapping[str, str]
+
+    def only(self, names: Collection[str]) -> Columns:
+        """Return some of the columns, in the same order."""
+        return Columns(
+            X=self.X[[name for name in self.kinds if name in names]],
+            kinds={name: kind for name, kind in self.kinds.items() if name in names},
+            forms={name: form for name, form in self.forms.items() if name in names},
+            whole=self.whole.intersection(names),
+            why=self.why,
+        )
 
 
 def check_columns(frame: pd.DataFrame, wanted: Mapping[str, str], texts: str = "") -> Columns:

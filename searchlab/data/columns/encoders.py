@@ -137,6 +137,23 @@ def _categories(choices: Choices, rows: int) -> Any:
             )
 
 
+def inputs_of_each(fitted: Any, columns: int, inputs: int) -> list[int] | None:
+    """Return the number of inputs that a fitted step makes of each of its columns.
+
+    It is unknown for a transformer of the user's that makes more or fewer in all.
+
+    Args:
+        fitted: the step.
+        columns: the number of its columns.
+        inputs: the number of all inputs that it makes.
+    """
+    if isinstance(fitted, OneHotEncoder):
+        rare = fitted.infrequent_categories_
+        pairs = zip(fitted.categories_, rare, strict=True)
+        return [len(all_) - (0 if few is None else len(few) - 1) for all_, few in pairs]
+    return None if inputs % columns else [inputs // columns] * columns
+
+
 def target_encoder(task: str) -> TargetEncoder:
     """Return scikit-learn's encoder by the target, which cross-fits the rows it is fitted to."""
     if task == "regression":

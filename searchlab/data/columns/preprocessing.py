@@ -11,9 +11,9 @@ import pandas as pd
 from sklearn.compose import ColumnTransformer
 
 from searchlab.core.arrays import Array
-from searchlab.data.columns.encoders import Choices, column_transformer
+from searchlab.data.columns.encoders import Choices, column_transformer, inputs_of_each
 from searchlab.data.columns.kinds import Kind
-from searchlab.data.columns.parts import WEEKDAYS, expand, possible_parts
+from searchlab.data.columns.parts import WEEKDAYS, expand, part_name, possible_parts
 from searchlab.data.columns.tidy import tidy
 from searchlab.data.columns.treatments import treatment
 from searchlab.errors import DataError
@@ -97,6 +97,23 @@ class ColumnPreprocessing:
         encoder = self.transformer.named_transformers_["category"]
         names = self.inputs[self.integers[0] : self.integers[1]]
         return {n: len(each) + 1 for n, each in zip(names, encoder.categories_, strict=True)}
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The raw column that each input is made of; "" if a transformer of the user's hides it."""
+        dated = {part_name(n, part): n for n, parts in self.parts.items() for part in parts}
+        found = [""] * self.width
+        for step, fitted, columns in self.transformer.transformers_:
+            place = self.transformer.output_indices_[step]
+            names = [columns] if isinstance(columns, str) else list(columns)
+            counts = inputs_of_each(fitted, len(names), place.stop - place.start)
+            if counts is not None:
+                found[place] = [
+                    dated.get(name, name)
+                    for name, count in zip(names, counts, strict=True)
+                    for _ in range(count)
+                ]
+        return tuple(found)
 
     def transform(self, raw: pd.DataFrame | Array) -> Array:
         """Transform rows; see `data.preprocessing.Preprocessing`."""

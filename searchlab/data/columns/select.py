@@ -38,7 +38,7 @@ def select_features(names: Sequence[str], roles: Iterable[str], spec: DataSpec) 
     for key in ("features", "drop", "kinds"):
         for pattern in getattr(spec, key) or ():
             if not matching(names, pattern):
-                raise DataError(f"no column {pattern!r}{_hint(pattern, names)}: correct data.{key}")
+                raise DataError(f"no column {pattern!r}{hint(pattern, names)}: correct data.{key}")
     wanted = names if spec.features is None else _all(names, spec.features)
     dropped = {*roles, *_all(names, spec.drop)}
     chosen = set(wanted) - dropped
@@ -55,7 +55,8 @@ def _all(names: Sequence[str], patterns: Iterable[str]) -> list[str]:
     return [name for pattern in patterns for name in matching(names, pattern)]
 
 
-def _hint(name: str, names: Sequence[str]) -> str:
+def hint(name: str, names: Sequence[str]) -> str:
+    """Return the column that was probably meant, or the columns there are, for a message."""
     close = nearest(name, names)
     if close:
         return f"; did you mean {close[0]!r}?"

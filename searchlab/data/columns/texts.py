@@ -31,6 +31,11 @@ class TextPreprocessing:
         """The number of values that a row becomes."""
         return len(self.names)
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The raw column that each input is made of."""
+        return self.names
+
     @classmethod
     def of(cls, kinds: Mapping[str, Kind]) -> TextPreprocessing:
         """Return the preprocessing of columns of text.

@@ -83,6 +83,8 @@ def _columns(table: Table, spec: DataSpec, preprocessing: Preprocessing) -> Iter
 def _left_out(name: str, spec: DataSpec) -> str:
     if name == spec.id:
         return "data.id"
+    if spec.inputs is not None and name not in spec.drop:
+        return "data.inputs"
     return "data.drop" if spec.features is None else "data.features"
 
 
