@@ -315,3 +315,17 @@ def test_tells_of_lambda_of_a_layer():
     with pytest.raises((TypeError, ValueError)) as caught:
         keras.saving.deserialize_keras_object(saved, safe_mode=True)
     assert private.tells_of_lambda(private.innermost(" ".join(str(caught.value).split())))
+
+
+def test_the_inputs_of_a_functional_model_are_known_by_no_public_name():
+    """`Model.inputs` is flat, and Keras warns of a list where the model was made with a dict."""
+    import keras
+
+    wide, deep = keras.Input((2,), name="wide"), keras.Input((3,), name="deep")
+    both = keras.layers.concatenate([wide, deep])
+    model = keras.Model({"wide": wide, "deep": deep}, keras.layers.Dense(1)(both))
+    assert set(private.input_structure(model)) == {"wide", "deep"}
+    assert isinstance(model.inputs, list)
+    with pytest.warns(UserWarning, match="structure of `inputs`"):
+        model([np.ones((1, 3)), np.ones((1, 2))])
+    assert private.input_structure(keras.Sequential()) is None
