@@ -62,8 +62,8 @@ def input_structure(model: Any) -> Any:
     """Return the inputs of a functional model as its function gave them, a list or a dict; or None.
 
     Touches: `Functional._inputs_struct`, seen in Keras 3.15.1.
-    Public: `Model.inputs` is flat, and Keras warns of each call with another structure.
-    Without it: models that take a dict are trained with a warning.
+    Public: `Model.inputs` is flat, and Keras refuses some calls with another structure.
+    Without it: models that take a dict cannot be called.
     """
     return getattr(model, "_inputs_struct", None)
 

@@ -318,7 +318,7 @@ def test_tells_of_lambda_of_a_layer():
 
 
 def test_the_inputs_of_a_functional_model_are_known_by_no_public_name():
-    """`Model.inputs` is flat, and Keras warns of a list where the model was made with a dict."""
+    """`Model.inputs` is flat, and Keras refuses a list where the model was made with a dict."""
     import keras
 
     wide, deep = keras.Input((2,), name="wide"), keras.Input((3,), name="deep")
@@ -326,6 +326,6 @@ def test_the_inputs_of_a_functional_model_are_known_by_no_public_name():
     model = keras.Model({"wide": wide, "deep": deep}, keras.layers.Dense(1)(both))
     assert set(private.input_structure(model)) == {"wide", "deep"}
     assert isinstance(model.inputs, list)
-    with pytest.warns(UserWarning, match="structure of `inputs`"):
+    with pytest.raises(ValueError, match="structure of `inputs`"):
         model([np.ones((1, 3)), np.ones((1, 2))])
     assert private.input_structure(keras.Sequential()) is None
