@@ -24,6 +24,7 @@ from searchlab.fused.randomness import exact
 from searchlab.fused.steps import Batch, Models, Steps
 from searchlab.fused.vectorize import vectorized
 from searchlab.fused.whole import Whole
+from searchlab.measure.feed import Feed
 from searchlab.measure.form import output_shape
 from searchlab.training.checkpoint import Checkpoint
 
@@ -267,7 +268,7 @@ class Program:
         split = len(self.zero.trainable)
         state = Checkpoint(tuple(weights[:split]), tuple(weights[split:]), ())
         _, numbers = self._split(constants)
-        one, size = output_shape(self.models.source, data[0].shape[1:])[1:], _CHUNK
+        one, size = output_shape(self.models.source, Feed(tuple(data[0].shape[1:])))[1:], _CHUNK
 
         def body(number: Any, found: Any, _: Any) -> Any:
             chunk = tf.slice(rows, [0, number * size], [self.slots, size])
