@@ -25,6 +25,7 @@ from searchlab.journal.standings import (
     candidates,
     epochs_of,
     known_scores,
+    learning_rates,
     missing,
     winner,
 )
@@ -128,7 +129,11 @@ class Finish:
         if epochs is not None and not self._interrupt.requested:
             measured = {} if tested else self._made[FinalJob].metrics
             again = _from_scratch(chosen, epochs, chosen.trial.seed)
-            self._submit(self._jobs.refit(self._number(), again, scores, measured, start=start))
+            rates = learning_rates(chosen.reports)
+            refit = self._jobs.refit(
+                self._number(), again, scores, measured, start=start, rates=rates
+            )
+            self._submit(refit)
         self._wait(FinalJob, RefitJob, BaselineJob)
         error = self._refit_error
         if error is not None and not self._interrupt.requested:

@@ -103,6 +103,7 @@ class Jobs:
         measured: Mapping[str, float],
         *,
         start: int,
+        rates: tuple[float, ...] = (),
     ) -> RefitJob:
         """Return the job that fits a trial to all rows but the test rows.
 
@@ -112,9 +113,11 @@ class Jobs:
             scores: its scores so far.
             measured: the metrics of its own model if there are no test rows, else empty.
             start: the logical time at which it starts.
+            rates: the learning rate of each epoch of the trial, if a callback changed it.
         """
         shared = self._shared(number, start, trial.suggestion.params)
-        return _on_its_rows(RefitJob(**shared, trial=trial, scores=scores, measured=measured))
+        job = RefitJob(**shared, trial=trial, scores=scores, measured=measured, rates=rates)
+        return _on_its_rows(job)
 
     def baseline(self, number: int, trial: Trial, name: str, *, start: int) -> BaselineJob:
         """Return the job that fits a baseline to the rows of the study's model."""

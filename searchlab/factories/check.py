@@ -22,11 +22,16 @@ METRICS = {"mlp": ("val_loss", "val_accuracy", "val_mae")}
 
 
 def own_problems(spec: StudySpec, base: Path) -> Iterator[tuple[str, str]]:
-    """Find problems of the user's transformers in their source, without running it.
+    """Find problems of the user's transformers and callbacks, without running them.
 
     Yields:
         The dotted key and the message of each problem.
     """
+    for reference in spec.training.code:
+        try:
+            locate_factory(reference, base, "callback's code")
+        except ModelError as error:
+            yield "training.callbacks", str(error)
     for key, value in spec.data.transformers.items():
         for reference in options(value):
             try:

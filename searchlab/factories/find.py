@@ -121,7 +121,7 @@ def _offered(offer: Offer, module: str, function: str, base: Path) -> Factory:
 
 def source_digest(spec: StudySpec, base: Path) -> str:
     """Return the SHA-256 of the files with the user's code; "" if all of it is built in."""
-    own = [name for name in (spec.factory.factory, *spec.data.code) if name not in BUILT_IN]
+    own = [name for name in spec.code if name not in BUILT_IN]
     digest = hashlib.sha256()
     for reference in own:
         digest.update(locate_factory(reference, base).file.read_bytes())

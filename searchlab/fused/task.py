@@ -201,12 +201,8 @@ def prepare_run(
         Exception: whatever the factory raises, or ModelError if saved weights do not fit.
     """
     suggestion = job.trial.suggestion
-    if frozen_epochs(job.spec):
-        return "its copied layers are frozen for the first epochs"
-    if programs.left.reason:
-        return programs.left.reason
-    if name := changed_variable(job.spec, job.base):
-        return f"its code changes the variable {name}, which another trial's model might read"
+    if reason := _unfused(job, programs):
+        return reason
     parts = _parts(job, data, programs)
     most = max(len(each.fit) for each in parts) * job.spec.training.epochs
     sharing = Sharing.of(job.spec.search_space, most)
@@ -234,6 +230,19 @@ def prepare_run(
             Training(rows.reordered(places), models[number], structures[number], start)
         )
     return Run(submit, job, data, programs, trainings, first)
+
+
+def _unfused(job: TrainingJob, programs: Programs) -> str | None:
+    """Return the reason why no model of a job can be stacked, whatever it is, or None."""
+    if frozen_epochs(job.spec):
+        return "its copied layers are frozen for the first epochs"
+    if job.spec.training.callbacks:
+        return f"its callback {job.spec.training.given[0].name} needs the real model"
+    if programs.left.reason:
+        return programs.left.reason
+    if name := changed_variable(job.spec, job.base):
+        return f"its code changes the variable {name}, which another trial's model might read"
+    return None
 
 
 def _models(job: TrainingJob, data: PreparedData, trainings: int) -> list[Any]:

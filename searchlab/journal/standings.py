@@ -179,6 +179,15 @@ def epochs_of(trial: TrialRecord, record: StudyRecord) -> int:
     return max(1, round(statistics.median(best))) if best else trial.trial.suggestion.epochs
 
 
+def learning_rates(reports: Sequence[Report]) -> tuple[float, ...]:
+    """Return the learning rate of each epoch, the median over folds, if a callback reported it."""
+    found: dict[int, list[float]] = {}
+    for report in reports:
+        if "learning_rate" in report.metrics:
+            found.setdefault(report.epoch, []).append(report.metrics["learning_rate"])
+    return tuple(statistics.median(rates) for _, rates in sorted(found.items()))
+
+
 def best_epochs(reports: Sequence[Report], spec: StudySpec) -> tuple[int, ...]:
     """Return each fold's best epoch by the monitor of early stopping, or its last without one."""
     settings = spec.training.early_stopping

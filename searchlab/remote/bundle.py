@@ -73,11 +73,14 @@ def bundle(file: StudyFile, settings: Mapping[str, Any], tracking_uri: str | Non
     spec, study = file.spec, file.path.resolve()
     base = study.parent
     files = {rooted(study): np.fromfile(study, np.uint8)}
-    files.update(pack_code(own_files(spec, (spec.factory.factory, *spec.data.code), base)))
+    files.update(pack_code(own_files(spec, spec.code, base)))
     moved: dict[str, Any] = {}
     for key, value in _references(spec).items():
         if (where := changed(value, lambda each: relative_reference(each, base))) != value:
             moved[key] = where if isinstance(where, str) else where.model_dump(by_alias=True)
+    if spec.training.code:
+        training = spec.training.relocated(lambda each: relative_reference(each, base))
+        moved["training.callbacks"] = training.model_dump(mode="json")["callbacks"]
     for key, given in spec.data.files.items():
         names = [given] if isinstance(given, str) else list(given)
         places = [name if "://" in name else (base / name).resolve() for name in names]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from searchlab.study.callbacks import PREFIX
 from searchlab.study.training import COUNTS
 
 MODEL, OPTIMIZER = "model__", "optimizer__"
@@ -13,7 +14,7 @@ MODEL, OPTIMIZER = "model__", "optimizer__"
 
 def is_of_factory(name: str) -> bool:
     """Return whether a param goes to the factory, and not to the data or to the training alone."""
-    return "." not in name and name not in COUNTS
+    return "." not in name and name not in COUNTS and not name.startswith(PREFIX)
 
 
 def argument(name: str) -> str:

@@ -10,6 +10,7 @@ from pydantic import Field, Tag, field_validator, model_validator
 
 from searchlab.core.domains import Domain, Params, Scalar
 from searchlab.core.space import SearchSpace
+from searchlab.study.callbacks import check_callbacks
 from searchlab.study.data import DataSpec
 from searchlab.study.ending import Confirm, ConfirmSpec, Ending
 from searchlab.study.fields import MisplacedError, Part, PlainValues, name_or_group
@@ -187,6 +188,7 @@ class StudySpec(Part):
                 "needs the weights: add class_weight to training, such as class_weight: balanced",
             )
         check_counts(self.training, {name: each.domain() for name, each in self.space.items()})
+        check_callbacks(self.training.given, self.space, self.objective)
         self._check_categories()
         self._check_stopping()
         self._check_units()
@@ -293,8 +295,8 @@ class StudySpec(Part):
     @property
     def first(self) -> StudySpec:
         """The study with the first combination of the data's params, and those of trainings."""
-        of_training = {key: ends(domain)[0] for key, domain in self.of_training.items()}
-        return self.settled({**self.data.variants[0], **of_training})
+        of_space = {name: ends(domain)[0] for name, domain in self.search_space}
+        return self.settled({**of_space, **self.data.variants[0]})
 
     def arguments(self, params: Params) -> dict[str, Any]:
         """Return the arguments of the factory, fixed ones included, for a trial's params."""
@@ -306,6 +308,11 @@ class StudySpec(Part):
     def factory(self) -> ModelSpec:
         """The model factory, also if the file gives only a name."""
         return ModelSpec(factory=self.model) if isinstance(self.model, str) else self.model
+
+    @property
+    def code(self) -> tuple[str, ...]:
+        """The references to all code that may be the user's own."""
+        return (self.factory.factory, *self.data.code, *self.training.code)
 
     @property
     def ending(self) -> Ending:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from searchlab.core.domains import Choice, Domain, Float, Params
 from searchlab.core.space import check_condition
+from searchlab.study.callbacks import PREFIX, Callback, Given, given, is_code, with_params
 from searchlab.study.fields import MisplacedError, Part
 from searchlab.study.limits import LimitsSpec, ResourcesSpec
 from searchlab.study.objective import Direction, unseen, wrong_direction
@@ -95,6 +96,9 @@ class TrainingSpec(Part):
         epochs_given: the maximum of epochs of one training.
         batch_size_given: the number of rows of one step.
         early_stopping: when a training ends before its last epoch.
+        callbacks: callbacks of each training: Keras' own by name, such as `terminate_on_nan` or
+            `{reduce_lr_on_plateau: {patience: 3}}`, `val_train_ratio`, or your own, such as
+            `my.py:MyCallback`.
         class_weight: the weight of each class in the training loss, by label; 1 for classes left
             out. `balanced` is scikit-learn's: all classes have the same total weight.
         limits: the limits of one trial.
@@ -104,6 +108,7 @@ class TrainingSpec(Part):
     epochs_given: Annotated[_Count, Field(alias="epochs")] = 100
     batch_size_given: Annotated[_Count, Field(alias="batch_size")] = 32
     early_stopping: EarlyStoppingSpec | None = EarlyStoppingSpec()
+    callbacks: tuple[Callback, ...] = ()
     class_weight: _ClassWeight | None = None
     limits: LimitsSpec = LimitsSpec()
     resources: ResourcesSpec | None = None
@@ -132,6 +137,29 @@ class TrainingSpec(Part):
         return given
 
     @property
+    def given(self) -> tuple[Given, ...]:
+        """The callbacks in their parts."""
+        return tuple(map(given, self.callbacks))
+
+    @property
+    def code(self) -> tuple[str, ...]:
+        """The references to the user's own code that trainings need."""
+        return tuple(name for each in self.given for name in each.references)
+
+    def relocated(self, relocate: Callable[[str], str]) -> TrainingSpec:
+        """Return the keys with other references to the user's own code."""
+        moved = tuple(
+            {
+                relocate(each.code) if each.code else each.name: {
+                    key: relocate(value) if is_code(value) else value
+                    for key, value in each.arguments.items()
+                }
+            }
+            for each in self.given
+        )
+        return self.model_copy(update={"callbacks": moved})
+
+    @property
     def sought(self) -> dict[str, Domain]:
         """The keys that are params of the search, by the params' names: `training.batch_size`."""
         given = {name: getattr(self, f"{name}_given") for name in COUNTS}
@@ -143,7 +171,10 @@ class TrainingSpec(Part):
 
         A param that is not active in the trial leaves its key at the default.
         """
-        chosen = {}
+        chosen: dict[str, Any] = {}
+        if any(name.startswith(PREFIX) for name in params):
+            own = [with_params(each, params) for each in self.given]
+            chosen["callbacks"] = tuple({each.code or each.name: each.arguments} for each in own)
         for name in COUNTS:
             field = f"{name}_given"
             found = params.get(f"training.{name}", params.get(name))

@@ -10,6 +10,7 @@ import numpy as np
 
 from searchlab.core.trial import Decision, Report
 from searchlab.data.target import Unseen
+from searchlab.errors import ModelError
 from searchlab.measure.meter import Meter
 from searchlab.study.spec import StudySpec
 
@@ -59,7 +60,7 @@ class Reporter(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Report the epoch; stop the training if told to or if a metric is not finite."""
-        metrics = {name: float(np.squeeze(value)) for name, value in (logs or {}).items()}
+        metrics = {name: _number(name, value) for name, value in (logs or {}).items()}
         self.last = Report(self._number, self._fold, epoch + 1, metrics)
         self.epochs += 1
         self.decision = self._emit(self.last)
@@ -71,6 +72,15 @@ class Reporter(keras.callbacks.Callback):  # type: ignore[misc]
     def over(self) -> bool:
         """Whether the last report ended the training."""
         return self.decision is not Decision.CONTINUE or self.diverged is not None
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        return float(np.squeeze(value))
+    except (TypeError, ValueError):
+        raise ModelError(
+            f"a callback has set the epoch's metric {name} to {value!r:.60}: set it to a number"
+        ) from None
 
 
 def early_stopping(spec: StudySpec) -> list[keras.callbacks.Callback]:

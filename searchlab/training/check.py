@@ -28,6 +28,7 @@ from searchlab.training.build import arguments_of, feed_of
 from searchlab.training.embeddings import check_embeddings
 from searchlab.training.initial import copy_layers, initial_layers
 from searchlab.training.job import Checked, CheckJob
+from searchlab.training.own_callbacks import check_callbacks
 
 _ROWS = 64
 _MORE_POINTS = 30
@@ -50,7 +51,8 @@ def check_model(job: CheckJob, data: PreparedData) -> Checked:
     for key, problem in factory_problems(spec.first, job.base):
         raise ModelError(f"{key}: {problem}")
     function = load_factory(spec.factory.factory, job.base)
-    _try(function, spec.first, data)
+    metrics = _try(function, spec.first, data)
+    check_callbacks(spec.first, job.base, metrics)
     _check_initial(job, function, data)
     tried = [_kind(data)]
     for params in spec.data.variants[1:]:
@@ -77,8 +79,12 @@ def _kind(data: PreparedData) -> Hashable:
     )
 
 
-def _try(function: Any, spec: StudySpec, data: PreparedData) -> None:
-    """Build a model, and reject one that cannot be trained on some of the rows, or be saved."""
+def _try(function: Any, spec: StudySpec, data: PreparedData) -> list[str]:
+    """Build a model, and reject one that cannot be trained on some of the rows, or be saved.
+
+    Returns:
+        The names of its metrics.
+    """
     name = spec.factory.factory
     _check_arguments(function, spec)
     model = _built(function, spec, data)
@@ -103,6 +109,7 @@ def _try(function: Any, spec: StudySpec, data: PreparedData) -> None:
         model.train_on_batch(feed(rows.x), form.array(np.asarray(rows.t)))
     _check_metrics(name, list(metrics), spec)
     _check_saved(name, model)
+    return list(metrics)
 
 
 def _check_arguments(function: Any, spec: StudySpec) -> None:

@@ -53,6 +53,7 @@ from searchlab.training.outcome import (
     failed,
     pruned,
 )
+from searchlab.training.own_callbacks import own_callbacks, see_batches
 from searchlab.training.settings import settings_kept
 
 
@@ -163,17 +164,19 @@ def _epochs(
     """
     meter = meter_of(model, job, data)
     last, frozen = job.trial.suggestion.epochs, frozen_epochs(job.spec)
+    rates = job.rates if isinstance(job, RefitJob) else ()
+    own = own_callbacks(job.spec, job.base, watched=_watched(job), rates=rates)
     if first < frozen:
         thaw = min(frozen, last)
         make_variables(model, data)  # before freezing: the optimizer's state covers all layers
         for layer in weighted_layers(model)[: len(initial_layers(job))]:
             layer.trainable = False
-        _call_fit(model, meter, job, data, rows, (first, thaw), [reporter])
+        _call_fit(model, meter, job, data, rows, (first, thaw), [*own, reporter])
         first, model = thaw, _thawed(model, job, data)
         meter = meter_of(model, job, data)
     if first < last and not reporter.over:
         stopping = early_stopping(job.spec) if _watched(job) else []
-        _call_fit(model, meter, job, data, rows, (first, last), [*stopping, reporter])
+        _call_fit(model, meter, job, data, rows, (first, last), [*own, *stopping, reporter])
     return model, meter
 
 
@@ -205,7 +208,8 @@ def _call_fit(
 ) -> None:
     training = job.spec.training
     x, t, w = data.fitting(rows)
-    _whole_epochs(model, len(x), training.batch_size)
+    if not see_batches(callbacks):
+        _whole_epochs(model, len(x), training.batch_size)
     keras.utils.set_random_seed(job.trial.seed)
     with own_units(model, data.transform), ExitStack() as stack:
         watching: dict[str, Any] = {}

@@ -161,9 +161,11 @@ class RefitJob(_ModelJob):
     Attributes:
         measured: without test rows, the metrics of the winner's own model, measured on rows that a
             refit has seen; else empty.
+        rates: the learning rate of each epoch of the trial, if a callback changed it; else empty.
     """
 
     measured: Mapping[str, float] = field(default_factory=dict)
+    rates: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

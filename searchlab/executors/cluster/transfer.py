@@ -106,7 +106,7 @@ def needed(job: Job) -> Files:
 
 def node_code(spec: StudySpec, base: Path) -> list[Path]:
     """Return the user's files that trainings need on a node; see `factories.sources.own_files`."""
-    return own_files(spec, (spec.factory.factory, *spec.data.own), base)
+    return own_files(spec, (spec.factory.factory, *spec.data.own, *spec.training.code), base)
 
 
 def pack_code(files: Iterable[Path]) -> Files:
@@ -136,6 +136,8 @@ def _moved(spec: StudySpec, base: Path) -> StudySpec:
     moved: dict[str, Any] = {"model": spec.factory.model_copy(update={"factory": reference})}
     if spec.data.own:
         moved["data"] = spec.data.relocated(lambda each: relative_reference(each, base))
+    if spec.training.code:
+        moved["training"] = spec.training.relocated(lambda each: relative_reference(each, base))
     return spec.model_copy(update=moved)
 
 
