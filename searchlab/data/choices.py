@@ -49,7 +49,9 @@ def _are_tokens(spec: StudySpec, table: Table, base: Path) -> bool:
         whole = set(table.kinds) == table.whole and bool((X.min() >= 0).all())
     else:
         whole = X.dtype.kind in "iu" and X.dtype != np.uint8 and bool(X.min() >= 0)
-    return whole and any(name.endswith("Embedding") for name in source_names(spec, base))
+    return whole and any(
+        name.endswith("Embedding") for name in source_names(spec.factory.factory, base)
+    )
 
 
 def _own(reference: str, base: Path) -> object:

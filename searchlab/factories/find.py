@@ -128,9 +128,9 @@ def source_digest(spec: StudySpec, base: Path) -> str:
     return digest.hexdigest() if own else ""
 
 
-def source_names(spec: StudySpec, base: Path) -> set[str]:
+def source_names(reference: str, base: Path) -> set[str]:
     """Return the names that a factory uses in its file, directly or through its neighbours."""
-    factory = locate_factory(spec.factory.factory, base)
+    factory = locate_factory(reference, base)
     if factory.reference in BUILT_IN:
         return set()
     tree = ast.parse(factory.file.read_bytes())

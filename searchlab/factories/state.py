@@ -17,18 +17,24 @@ _FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 _PROCESS = {"os", "sys"}  # what is set there is no setting of a model
 
 
-def changed_variable(spec: StudySpec, base: Path) -> str | None:
-    """Return a variable of a module that a study's model code changes, or None.
+def changed_variable(spec: StudySpec, base: Path, reference: str | None = None) -> str | None:
+    """Return a variable of a module that code of a study's changes, or None.
 
     Functions of a model may read it long after the factory has set it: whenever they are traced,
     which may be after the factory has set it for another trial.
+
+    Args:
+        spec: the study.
+        base: the directory of the study file.
+        reference: the code; the model's factory if None.
     """
-    factory = locate_factory(spec.factory.factory, base)
+    reference = spec.factory.factory if reference is None else reference
+    factory = locate_factory(reference, base)
     if factory.reference in BUILT_IN:
         return None
     tree = ast.parse(factory.file.read_bytes())
     try:
-        files = own_files(spec, [spec.factory.factory], base)
+        files = own_files(spec, [reference], base)
     except InputError:  # of files that only another machine would need
         files = []
     python = [each for each in files if each.suffix == ".py" and not each.samefile(factory.file)]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import keras
+import numpy as np
 
 from searchlab.core.arrays import Array
 from searchlab.core.trial import Report
@@ -14,11 +16,30 @@ from searchlab.training.checkpoint import Checkpoint
 from searchlab.training.outcome import Fitted, diverged_error
 
 
+class _Optimizer:
+    """The part of a Keras optimizer that callbacks use, backed by a slot's variables."""
+
+    def __init__(self, fold: Fold) -> None:
+        self._fold = fold
+
+    @property
+    def learning_rate(self) -> Any:
+        """The rate of the next steps, the second of an optimizer's variables in Keras."""
+        return self._fold.state.optimizer[1]
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        iterations, rate, *moments = self._fold.state.optimizer
+        changed = (iterations, np.asarray(value, np.asarray(rate).dtype), *moments)
+        self._fold.state = replace(self._fold.state, optimizer=changed)
+
+
 class _Model:
-    """The part of a Keras model that `EarlyStopping` uses, backed by a slot's variables."""
+    """The part of a Keras model that callbacks use, backed by a slot's variables."""
 
     def __init__(self, fold: Fold) -> None:
         self._fold, self.stop_training = fold, False
+        self.optimizer = _Optimizer(fold)
 
     def get_weights(self) -> Checkpoint:
         return self._fold.state
@@ -76,11 +97,19 @@ class Fold:
     weights: str = ""
 
     def watch(self, callbacks: Sequence[keras.callbacks.Callback]) -> None:
-        """Set up what may end the training before its last epoch."""
+        """Set up what may end the training before its last epoch, or change its learning rate."""
         self._model, self._callbacks = _Model(self), callbacks
         for callback in self._callbacks:
             callback.set_model(self._model)
             callback.on_train_begin()
+
+    def begin(self) -> None:
+        """Tell the callbacks of the next epoch."""
+        try:
+            for callback in self._callbacks:
+                callback.on_epoch_begin(self.epoch, {})
+        except Exception as error:  # a function of the user's may raise anything
+            self.error = error
 
     @property
     def trained(self) -> bool:
@@ -101,9 +130,17 @@ class Fold:
         """Record a finished epoch and apply early stopping."""
         self.state = state
         self.epoch += 1
-        self.reports.append(Report(self.job, self.number, self.epoch, dict(metrics)))
-        for callback in self._callbacks:
-            callback.on_epoch_end(self.epoch - 1, dict(metrics))
+        logs = dict(metrics)
+        try:
+            for callback in self._callbacks:
+                if isinstance(callback, keras.callbacks.TerminateOnNaN):  # as of whole epochs
+                    callback.on_batch_end(self.steps - 1, logs)
+            for callback in self._callbacks:
+                callback.on_epoch_end(self.epoch - 1, logs)
+        except Exception as error:  # told as that of this training alone
+            self.error = error
+            return
+        self.reports.append(Report(self.job, self.number, self.epoch, logs))
         bad = self.reports[-1].diverged
         if bad is not None:
             self.error = diverged_error(bad, self.epoch, self.number)

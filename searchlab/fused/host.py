@@ -318,7 +318,10 @@ class Host:
 
 def _epoch(program: Program, folds: list[Fold]) -> None:
     """Train the folds that have epochs left."""
-    training = [fold for fold in folds if not fold.trained]
+    for fold in folds:
+        if not fold.trained:
+            fold.begin()
+    training = [fold for fold in folds if not fold.trained and not fold.over]
     if not training:
         return
     state, constants = _stacked(program, training)

@@ -33,6 +33,7 @@ from searchlab.training.final import final_rows, kept, pack, tests
 from searchlab.training.initial import frozen_epochs
 from searchlab.training.job import ModelJob, RefitJob, Result, TrainingJob, TrialJob, waits
 from searchlab.training.outcome import check_weights, complete, failed
+from searchlab.training.own_callbacks import needs_model, own_callbacks
 
 
 @dataclass(eq=False)
@@ -44,12 +45,14 @@ class Training:
         model: its Keras model, built and compiled, which trainings may share.
         structure: the model's structure.
         start: its initial variables.
+        callbacks: its callbacks, and early stopping.
     """
 
     rows: FoldRows
     model: Any
     structure: Structure
     start: Checkpoint
+    callbacks: Sequence[Any]
 
 
 @dataclass(eq=False)
@@ -111,7 +114,7 @@ class Run:
                 self.first,
                 suggestion.epochs,
             )
-            fold.watch([] if isinstance(job, RefitJob) else early_stopping(job.spec))
+            fold.watch(training.callbacks)
             self.folds.append(fold)
         self.trainings = []
 
@@ -226,18 +229,24 @@ def prepare_run(
             take_over(models[number], earlier[number], data)
         start = checkpoint_of(models[number]) if same is None else same
         places = order(len(rows.fit), job.trial.seed)
-        trainings.append(
-            Training(rows.reordered(places), models[number], structures[number], start)
-        )
+        given = (rows.reordered(places), models[number], structures[number], start)
+        trainings.append(Training(*given, _callbacks(job)))
     return Run(submit, job, data, programs, trainings, first)
+
+
+def _callbacks(job: TrainingJob) -> list[Any]:
+    """Make the callbacks of one training, in the order of the ordinary way."""
+    if isinstance(job, RefitJob):
+        return own_callbacks(job.spec, job.base, watched=False, rates=job.rates)
+    return [*own_callbacks(job.spec, job.base), *early_stopping(job.spec)]
 
 
 def _unfused(job: TrainingJob, programs: Programs) -> str | None:
     """Return the reason why no model of a job can be stacked, whatever it is, or None."""
     if frozen_epochs(job.spec):
         return "its copied layers are frozen for the first epochs"
-    if job.spec.training.callbacks:
-        return f"its callback {job.spec.training.given[0].name} needs the real model"
+    if reason := needs_model(job.spec, job.base):
+        return reason
     if programs.left.reason:
         return programs.left.reason
     if name := changed_variable(job.spec, job.base):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,13 @@ from typing import Any
 import keras
 
 from searchlab.errors import ModelError
-from searchlab.factories.find import load_factory
+from searchlab.factories.find import load_factory, source_names
+from searchlab.factories.state import changed_variable
 from searchlab.study.callbacks import NAN, PLATEAU, RATIO, SCHEDULER, Given, is_code, mode_of
 from searchlab.study.spec import StudySpec
+
+_CHANCE = frozenset({"random", "rng", "default_rng", "secrets", "time", "datetime", "uuid"})
+"""Names in the source of functions whose values are not those of their arguments alone."""
 
 _BATCHES = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
 
@@ -102,6 +107,33 @@ def _made(given: Given, spec: StudySpec, base: Path) -> list[keras.callbacks.Cal
                 "a list of them"
             )
     return several
+
+
+def needs_model(spec: StudySpec, base: Path) -> str | None:
+    """Return why a study's callbacks need a real Keras model, or None if a slot will do.
+
+    A slot has a learning rate, and can be ended. Functions in it are called for several trainings
+    in turn, so they must be the same whatever was called before.
+    """
+    for each in spec.training.given:
+        if each.code is not None or each.name not in (PLATEAU, SCHEDULER, NAN, RATIO):
+            return f"its callback {each.name} needs the real model"
+        for reference in each.references:
+            if _remembers(load_factory(reference, base, "callback's function")):
+                return f"{reference} may remember earlier calls"
+            if name := changed_variable(spec, base, reference):
+                return f"{reference} changes the variable {name}"
+            if _CHANCE & source_names(reference, base):
+                return f"{reference} draws random numbers, or tells the time"
+    return None
+
+
+def _remembers(function: Any) -> bool:
+    """Return whether a function may keep something from one call to the next."""
+    if not inspect.isfunction(function) or function.__closure__ is not None:
+        return True
+    defaults = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
+    return not all(isinstance(each, bool | int | float | str | tuple | None) for each in defaults)
 
 
 def see_batches(callbacks: Sequence[keras.callbacks.Callback]) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from support.training import trained
 
@@ -40,6 +42,21 @@ class Silent(keras.callbacks.Callback):
 
 def halved(epoch, rate):
     return rate / 2
+
+SEEN = []
+
+def counted(epoch, rate):
+    SEEN.append(rate)
+    return 0.1 / len(SEEN)
+
+def chance(epoch, rate):
+    return float(keras.random.uniform(()))
+
+def listed(epoch, rate, seen=[]):
+    return rate
+
+def fails(epoch, rate):
+    raise ValueError("ran out of rates")
 
 def several(count):
     return [Batches() for _ in range(count)]
@@ -157,3 +174,56 @@ def test_callbacks_that_cannot_work_are_refused_before_the_first_trial(place, ca
     with pytest.raises(ModelError) as caught:
         check_model(mine, open_data(mine.data))
     assert message in str(caught.value)
+
+
+SLOTS = [PLATEAU, "val_train_ratio", "terminate_on_nan"]
+SCHEDULE = {"learning_rate_scheduler": {"schedule": "own.py:halved"}}
+
+
+def test_a_slot_has_the_callbacks_of_the_ordinary_way(place):
+    """Rates, ratios and losses of fused trainings are those of Keras' own model, in each job."""
+    import numpy as np
+    from support.fused import Driver
+
+    from searchlab.training.fit import run
+
+    jobs = [
+        job(place, [SCHEDULE, *SLOTS]),
+        replace(as_job(RefitJob, job(place, SLOTS), rates=(0.1, 0.01)), number=1),
+        replace(job(place, [{"learning_rate_scheduler": {"schedule": "own.py:fails"}}]), number=2),
+    ]
+    driver = Driver()
+    results = driver.run(jobs)
+    for each in jobs[:2]:
+        ordinary: list = []
+
+        def emit(report, ordinary=ordinary):
+            ordinary.append(report.metrics)
+            return Decision.CONTINUE
+
+        assert run(each, emit).error is None
+        fused, outcome = results[each.number]
+        assert outcome.error is None, outcome.error
+        assert len(fused) == len(ordinary) == 4
+        for report, wanted in zip(fused, ordinary, strict=True):
+            for name, value in wanted.items():
+                np.testing.assert_allclose(report.metrics[name], value, rtol=2e-4)
+    rates = [report.metrics["learning_rate"] for report in results[0][0]]
+    assert rates == pytest.approx([0.05, 0.025, 0.00375, 0.0005625])
+    assert "ran out of rates" in results[2][1].error.message
+
+
+UNFUSED = [
+    ("own.py:Batches", "Batches needs the real model"),
+    ({"learning_rate_scheduler": {"schedule": "own.py:counted"}}, "changes the variable SEEN"),
+    ({"learning_rate_scheduler": {"schedule": "own.py:chance"}}, "draws random numbers"),
+    ({"learning_rate_scheduler": {"schedule": "own.py:listed"}}, "may remember earlier calls"),
+]
+
+
+@pytest.mark.parametrize(("callback", "reason"), UNFUSED, ids=str)
+def test_what_a_slot_cannot_do_is_trained_the_ordinary_way(place, callback, reason):
+    """Functions that are not the same in each call would be shared by trials side by side."""
+    from searchlab.training.own_callbacks import needs_model
+
+    assert reason in (needs_model(of([callback]), place) or "")
