@@ -10,6 +10,7 @@ from typing import TypedDict, TypeVar
 from searchlab.core.domains import Params
 from searchlab.core.trial import Trial
 from searchlab.journal.layout import StudyLayout, refit_data, variant_data
+from searchlab.study.extent import extent
 from searchlab.study.spec import StudySpec
 from searchlab.training.job import BaselineJob, CheckJob, FinalJob, RefitJob, TrialJob, fits_all
 
@@ -47,7 +48,7 @@ class Jobs:
     def check(self) -> CheckJob:
         """Return the job that tries the study's model."""
         job = CheckJob(**self._shared(0, 0, self.spec.data.variants[0]))
-        return replace(job, spec=self.spec)
+        return replace(job, spec=self.spec, extent=extent(self.spec))
 
     def trial(
         self,

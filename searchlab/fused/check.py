@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from itertools import islice
 
+from searchlab.core.domains import Params
 from searchlab.core.trial import Suggestion, Trial
 from searchlab.data.prepared import PreparedData
 from searchlab.fused.messages import Submit
 from searchlab.fused.programs import Programs
 from searchlab.fused.task import Run, prepare_run
-from searchlab.training.check import alternatives
+from searchlab.fused.worth import too_varied
+from searchlab.training.check import alternatives, points
 from searchlab.training.job import CheckJob, TrialJob
 
 _TRIALS, _PROGRAMS, _TOLD = 24, 3, 3
@@ -32,7 +34,7 @@ class Check:
             data: the study's data.
             programs: all programs for them.
         """
-        self._submit, self._data, self._programs = submit, data, programs
+        self._submit, self._job, self._data, self._programs = submit, job, data, programs
         self._probes = _probes(job)
         self._reasons: list[str] = []
         self._made = 0
@@ -52,6 +54,15 @@ class Check:
         self._reasons.append(reason)
         self._made += 1
 
+    def first(self) -> Run | str:
+        """Build the first trial that may be stacked, or return why none is, or should be."""
+        run = self.following()
+        if isinstance(run, str) or self._job.extent is None:
+            return run
+        rows = max(len(fit) for fit, _ in self._data.folds)
+        steps = -(-rows // self._job.spec.training.batch_size)
+        return too_varied(self._keys(), *self._job.extent, steps) or run
+
     def following(self) -> Run | str:
         """Build the next trial that may be stacked, or return why none is."""
         for probe in self._probes:
@@ -65,11 +76,27 @@ class Check:
             self._reasons.append(reason)
         return self.reason
 
+    def _keys(self) -> Iterator[Hashable]:
+        """Yield the keys of the programs of trials from all over the space; None for no program."""
+        for trial in _trials(self._job, points(self._job.spec.first.search_space)):
+            try:
+                run = prepare_run(self._submit, trial, self._data, self._programs)
+            except Exception:  # the trials themselves will report params that fail
+                yield None
+                continue
+            missing = run.missing() if isinstance(run, Run) else None
+            yield None if missing is None else missing[1]
+
 
 def _probes(job: CheckJob) -> Iterator[TrialJob]:
     """Yield the trials that show whether any can be stacked, beginning in the middle."""
+    return _trials(job, islice(alternatives(job.spec.first.search_space), _TRIALS))
+
+
+def _trials(job: CheckJob, params: Iterable[Params]) -> Iterator[TrialJob]:
+    """Yield trials of a study's first data with some params."""
     spec = job.spec.first
-    for point in islice(alternatives(spec.search_space), _TRIALS):
+    for point in params:
         yield TrialJob(
             number=job.number,
             spec=spec,

@@ -164,7 +164,7 @@ class Host:
                 return data.summary.unfused or ""
             if isinstance(job, CheckJob):
                 self._checks[submit.id] = Check(submit, job, data, programs)
-                run = self._checks[submit.id].following()
+                run = self._checks[submit.id].first()
             else:
                 run = prepare_run(submit, job, data, programs)
         return run if isinstance(run, str) else self._left.reason or run

@@ -7,6 +7,7 @@ import json
 import random
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 import keras
@@ -185,6 +186,9 @@ def _at(domain: Int | Float | Choice, place: float) -> Scalar:
             return domain.values[int(place * len(domain.values))]
         case Int():
             return domain.low + int(place * (domain.high - domain.low)) // domain.step * domain.step
+        case Float(step=float(step)):
+            values = round((domain.high - domain.low) / step) + 1
+            return float(domain.low + int(place * values) * step)
         case Float():
             return float(domain.low + place * (domain.high - domain.low))
 
@@ -229,8 +233,13 @@ def _check_initial(job: CheckJob, function: Any, data: PreparedData) -> None:
 def _points(space: SearchSpace) -> Iterator[Params]:
     """Yield the probes of a space and more points, because widths and depths must fit together."""
     yield from probes(space)
+    yield from islice(points(space), _MORE_POINTS)
+
+
+def points(space: SearchSpace) -> Iterator[Params]:
+    """Yield points from all over a space without end, the same ones each time."""
     places = random.Random(1)  # noqa: S311 - points, not secrets
-    for _ in range(_MORE_POINTS):
+    while True:
         yield space.active({name: _at(domain, places.random()) for name, domain in space})
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 from searchlab.core.trial import Failure, Outcome, Trial
+from searchlab.study.extent import Extent
 from searchlab.study.spec import StudySpec
 
 
@@ -99,7 +100,13 @@ class _Job:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckJob(_Job):
-    """A job that builds the study's model and tries it on a few rows before trial 0."""
+    """A job that builds the study's model and tries it on a few rows before trial 0.
+
+    Attributes:
+        extent: the study's size, or None if its file does not limit it.
+    """
+
+    extent: Extent | None = None
 
     gives: ClassVar = Checked
 

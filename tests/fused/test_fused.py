@@ -10,6 +10,7 @@ import pytest
 
 from searchlab.core.trial import TrialState
 from searchlab.journal.layout import StudyLayout, refit_data
+from searchlab.study.extent import Extent
 from searchlab.testing.doubles import as_job, study
 from searchlab.training.job import CheckJob, FinalJob, RefitJob
 
@@ -369,14 +370,15 @@ def test_what_cannot_be_stacked_is_declined(benches, factory, params, reason):
     assert reports == []
 
 
-def checked(benches, factory, **choices):
+def checked(benches, factory, extent=None, **choices):
     """Return the reason why a study of some choices is not fused, or None, after its check."""
     from support.fused import run_fused
 
     job = benches().job(0, factory)
     space = {name: {"choice": values} for name, values in choices.items()}
     spec = job.spec.model_copy(update={"space": study(space=space).space})
-    return run_fused([as_job(CheckJob, replace(job, spec=spec))])[0][1].unfused
+    check = as_job(CheckJob, replace(job, spec=spec), extent=extent)
+    return run_fused([check])[0][1].unfused
 
 
 @pytest.mark.parametrize(
@@ -399,6 +401,18 @@ def test_a_study_of_which_nothing_can_be_fused_says_why(benches):
     assert reasons[0] == "its optimizer keeps a moving average of the weights (use_ema)"
     assert reasons[1] == "its learning rate follows a schedule"
     assert reasons[2].startswith("its optimizer Nadam is not one of")
+
+
+def test_a_study_too_short_for_its_variety_is_not_fused(benches):
+    """Making a program for nearly each of its trials would take longer than to train them alone."""
+    choices = {
+        "optimizer": ["SGD", "Adam", "AdamW", "RMSprop", "amsgrad", "centered"],
+        "layer": ["l1", "batch_norm", "layer_norm", "dropout", "normalization", "max_norm"],
+        "units": [4, 40, 400],
+    }
+    reason = checked(benches, "chain", Extent(10, 10, 20), **choices)
+    assert reason.startswith("the study is too short for its variety: about")
+    assert checked(benches, "chain", Extent(10, 10, 20_000), units=[4]) is None
 
 
 def test_a_model_that_reads_its_modules_variables_is_trained_alone(benches):
