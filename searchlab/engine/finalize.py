@@ -153,8 +153,11 @@ class Finish:
         return {Path(str(each.model_path)).parent.as_posix(): each.digest for each in made}
 
     def _confirm(self) -> None:
-        """Retrain the best trials with unseen seeds."""
-        todo = list(missing(self._record))
+        """Retrain the best trials with unseen seeds, first those that trained longest.
+
+        So no core waits for a long training that began last.
+        """
+        todo = sorted(missing(self._record), key=lambda each: -_last_epoch(each[0]))
         if todo:
             count, seeds = len(candidates(self._record)), self._spec.confirm.seeds
             self._say(f"confirming the best {count} trials with {seeds} seeds each")
@@ -223,6 +226,10 @@ class Finish:
                     f"{error.type}: {error.message}; all trials are kept, run the study again to "
                     "retry"
                 )
+
+
+def _last_epoch(of: TrialRecord) -> int:
+    return of.trial.suggestion.initial_epoch + of.epochs
 
 
 def _from_scratch(of: TrialRecord, epochs: int, seed: int) -> Trial:

@@ -102,6 +102,17 @@ def test_the_winner_is_the_best_with_fresh_seeds(run, tmp_path):
     assert [each.baseline for each in events(tmp_path, Compared)] == ["dummy", "linear", "boosting"]
 
 
+def test_the_longest_trainings_are_confirmed_first(run):
+    """No core waits at the end for a training of many epochs that began last."""
+    executor = Noting()
+    record = run(executor, **{"search.backend": "hyperband", "search.trials": 8, "confirm.top": 8})
+    again = [job for job in executor.jobs if isinstance(job, TrialJob)][len(record.trials) :]
+    epochs = [job.trial.suggestion.epochs for job in again]
+    assert set(epochs) == {1, 3}
+    assert epochs == sorted(epochs, reverse=True)
+    assert len(again) == len(record.confirmations)
+
+
 @pytest.mark.parametrize(
     ("changes", "works"),
     [
