@@ -19,6 +19,9 @@ _TRIALS, _PROGRAMS, _TOLD = 24, 3, 3
 """Most that a check tries until a model can be stacked: trials, and among them programs, which take
 seconds; and how many reasons are told if none can."""
 
+_LARGE = 2**20
+"""Weights of a model that is not built a dozen times only to know how varied a study is."""
+
 
 class Check:
     """A check of a study's models."""
@@ -57,7 +60,7 @@ class Check:
     def first(self) -> Run | str:
         """Build the first trial that may be stacked, or return why none is, or should be."""
         run = self.following()
-        if isinstance(run, str) or self._job.extent is None:
+        if isinstance(run, str) or self._job.extent is None or _large(run):
             return run
         rows = max(len(fit) for fit, _ in self._data.folds)
         steps = -(-rows // self._job.spec.training.batch_size)
@@ -86,6 +89,12 @@ class Check:
                 continue
             missing = run.missing() if isinstance(run, Run) else None
             yield None if missing is None else missing[1]
+
+
+def _large(run: Run) -> bool:
+    """Return whether a model takes long to build, and longer to train than a program to make."""
+    weights: int = sum(each.size for each in run.trainings[0].start.trainable)
+    return weights > _LARGE
 
 
 def _probes(job: CheckJob) -> Iterator[TrialJob]:

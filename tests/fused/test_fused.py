@@ -415,6 +415,29 @@ def test_a_study_too_short_for_its_variety_is_not_fused(benches):
     assert checked(benches, "chain", Extent(10, 10, 20_000), units=[4]) is None
 
 
+@pytest.mark.parametrize(("units", "looks"), [(4, True), (1100, False)])
+def test_large_models_are_not_built_to_know_how_varied_a_study_is(
+    benches, monkeypatch, units, looks
+):
+    """Building them takes longer than a wrong choice would cost."""
+    from searchlab.data.prepared import open_data
+    from searchlab.fused import check
+    from searchlab.fused.left import Left
+    from searchlab.fused.messages import Submit
+    from searchlab.fused.programs import Programs
+    from searchlab.fused.tensors import Tensors
+
+    job = benches().job(0, "chain")
+    spec = job.spec.model_copy(update={"space": study(space={"units": {"choice": [units]}}).space})
+    job = as_job(CheckJob, replace(job, spec=spec), extent=Extent(10, 10, 20))
+    data, looked = open_data(job.data), []
+    monkeypatch.setattr(check, "too_varied", lambda *_: looked.append(True))
+    programs = Programs(Tensors.of(data), 16, len(data.folds), Left())
+    found = check.Check(Submit(0, job), job, data, programs).first()
+    assert found.trainings, "it goes on with the model that was built"
+    assert looked == [True] * looks
+
+
 def test_a_model_that_reads_its_modules_variables_is_trained_alone(benches):
     """A program that is made later would have the value that another trial's factory has left."""
     from support.fused import Declined, run_alone, run_fused
