@@ -163,6 +163,8 @@ def _used(raw: Raw, columns: Columns, groups: Groups) -> tuple[Raw, Columns]:
 
 def _read_dataset(name: str, spec: DataSpec) -> Raw:
     raw = _built_in(name)
+    if spec.target not in (None, raw.target):
+        raise raw.error(f"the target is {raw.target!r}, not {spec.target!r}: correct data.target")
     column = None if spec.split is None else spec.split.name
     if column is None or spec.split is None:
         return raw

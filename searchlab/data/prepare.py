@@ -178,6 +178,7 @@ def _write(
         target_why=transform.why,
         raw_text=choices.text == "raw",
         inputs=inputs_of(table, preprocessing),
+        outputs=spec.data.outputs,
     )
     statistics = {"scale": choices.scale, **figures(x_train, fitted, preprocessing)}
     if isinstance(preprocessing, ColumnPreprocessing):

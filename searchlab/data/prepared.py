@@ -54,6 +54,8 @@ class DataSummary:
         notes: how the file was read and the model was served, where that had to be found out.
         raw_text: whether the model's input is text.
         inputs: the places in a row of the values of each input of the model; {} if there is one.
+        outputs: the outputs of the model that learn the target, the one that predicts first; () if
+            there is one.
     """
 
     name: str
@@ -75,6 +77,7 @@ class DataSummary:
     notes: tuple[str, ...] = ()
     raw_text: bool = False
     inputs: Inputs = field(default_factory=dict)
+    outputs: tuple[str, ...] = ()
 
     @property
     def given_shape(self) -> tuple[int, ...] | dict[str, tuple[int, ...]]:
@@ -88,7 +91,9 @@ class DataSummary:
         """The reason why no trial can be trained in a fused program, or None."""
         if self.raw_text:
             return "its input is raw text"
-        return "its model has several inputs" if self.inputs else None
+        if self.inputs:
+            return "its model has several inputs"
+        return "its model has several outputs" if self.outputs else None
 
     @property
     def profile(self) -> Profile:

@@ -43,6 +43,8 @@ class RowSchema:
         forms: how the dates of each column of dates are written; see `columns.dates`.
         inputs: the places in a preprocessed row of the values of each input of the model; {} if
             there is one.
+        outputs: the outputs of the model that learn the target, the one that predicts first; () if
+            there is one.
     """
 
     target: str
@@ -60,6 +62,7 @@ class RowSchema:
     id: str | None = None
     forms: Mapping[str, str] = field(default_factory=dict)
     inputs: Inputs = field(default_factory=dict)
+    outputs: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, table: Table, spec: DataSpec, task: str, labels: tuple[Label, ...]) -> RowSchema:
@@ -77,6 +80,7 @@ class RowSchema:
             missing=spec.missing,
             id=spec.id,
             forms=dict(table.forms),
+            outputs=spec.outputs,
         )
 
     def natural(self, frame: pd.DataFrame) -> pd.DataFrame:

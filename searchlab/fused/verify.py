@@ -21,6 +21,7 @@ from searchlab.fused.tensors import Tensors
 from searchlab.fused.widths import pad, unpad
 from searchlab.measure.feed import Feed
 from searchlab.measure.form import Form, output_shape
+from searchlab.measure.goal import Goal
 from searchlab.measure.meter import Meter, own_units
 from searchlab.private.keras import averaged, compiled_loss, compiled_losses, compiled_metrics
 from searchlab.training.checkpoint import Checkpoint, checkpoint_of
@@ -73,8 +74,9 @@ class Reference:
         self.after = checkpoint_of(model)
         model.reset_metrics()
         eager, model.run_eagerly = model.run_eagerly, True  # compiling does not pay off
+        goal = Goal.one(form, model.loss)
         feed = Feed(tuple(data.scored[0].shape[1:]))
-        self.score = Meter(model, form, data.transform, max(batch, _MIXED), feed)(
+        self.score = Meter(model, goal, data.transform, max(batch, _MIXED), feed)(
             data.unseen(self.scored)
         )
         model.run_eagerly = eager

@@ -16,7 +16,7 @@ from searchlab.inference.inputs import Rows, as_rows
 from searchlab.inference.measure import encode, row_weights, scores
 from searchlab.inference.outputs import Outputs
 from searchlab.measure.feed import Feed
-from searchlab.measure.form import Form
+from searchlab.measure.goal import Goal, main_loss
 from searchlab.measure.inputs import is_text
 from searchlab.measure.meter import Meter
 from searchlab.package.load import PackagedCode
@@ -40,7 +40,7 @@ class Model:
         self.manifest = manifest
         self._preprocessing = preprocessing
         self._code = code
-        self._outputs = Outputs(keras.loss, len(manifest.rows.labels))
+        self._outputs = Outputs(main_loss(keras, manifest.rows.outputs), len(manifest.rows.labels))
 
     def __repr__(self) -> str:
         of = self.manifest
@@ -138,9 +138,10 @@ class Model:
             x, transform = self._preprocessing.transform(checked), self.manifest.rows.transform
             feed = self._feed(x)
             outputs = self.keras.predict(feed(x), batch_size=_BATCH, verbose=0)
-            form = Form.of(self.keras.loss, outputs.shape, len(self.manifest.rows.labels))
+            goal = self._goal(feed)
+            outputs = goal.predicting(outputs)
             t = transform.apply(y) if transform else y
-            measured = Meter(self.keras, form, transform, _BATCH, feed)(Unseen(x, t, y, w))
+            measured = Meter(self.keras, goal, transform, _BATCH, feed)(Unseen(x, t, y, w))
         classes = bool(self.manifest.rows.labels)
         answers = self._outputs.numbers(outputs) if classes else self._quantities(outputs)
         return {**scores(y, answers, w, classes=classes), **measured}
@@ -162,10 +163,16 @@ class Model:
     def _part(self, rows: pd.DataFrame | Array) -> Array:
         with self._code.active():
             x = self._preprocessing.transform(rows)
-            return np.asarray(self.keras.predict(self._feed(x)(x), batch_size=_BATCH, verbose=0))
+            feed = self._feed(x)
+            outputs = self.keras.predict(feed(x), batch_size=_BATCH, verbose=0)
+            return np.asarray(self._goal(feed).predicting(outputs))
 
     def _feed(self, x: Array) -> Feed:
         return Feed.of(self.keras, x.shape[1:], self.manifest.rows.inputs, text=is_text(x))
+
+    def _goal(self, feed: Feed) -> Goal:
+        rows = self.manifest.rows
+        return Goal.of(self.keras, feed, len(rows.labels), rows.outputs)
 
     def _answers(self, outputs: Array) -> Array:
         labels = self.manifest.rows.labels

@@ -64,7 +64,7 @@ class Form:
 
 
 def output_shape(model: Any, feed: Feed) -> tuple[int | None, ...]:
-    """Return the shape of a model's output, rows included; the model has weights already."""
+    """Return the shape of a model's only output, rows included; the model has weights already."""
     try:
         return tuple(model.output_shape)
     except AttributeError:  # a subclass of the user's own

@@ -20,8 +20,8 @@ from searchlab.core.arrays import VALUES, Array
 from searchlab.data.target import TargetTransform, Unseen
 from searchlab.errors import ModelError
 from searchlab.measure.feed import Feed
-from searchlab.measure.form import Form
-from searchlab.private.keras import compiled_loss, compiled_metrics
+from searchlab.measure.goal import Goal
+from searchlab.private.keras import compared_outputs, compiled_loss
 
 _OWN_WAYS = ("test_step", "evaluate", "compute_loss", "compute_metrics")
 """Methods whose override means that a model measures itself in its own way."""
@@ -31,23 +31,23 @@ class Meter:
     """Measures one compiled Keras model on any rows.
 
     Attributes:
-        form: the form of the model's target.
+        goal: the target in the form in which the model learns it.
         feed: the form in which the model takes rows.
     """
 
     def __init__(
-        self, model: Any, form: Form, transform: TargetTransform, batch_size: int, feed: Feed
+        self, model: Any, goal: Goal, transform: TargetTransform, batch_size: int, feed: Feed
     ) -> None:
         """Measure a model.
 
         Args:
             model: a compiled Keras model.
-            form: the form of its target.
+            goal: the target in the form in which it learns it.
             transform: the transformation of its target.
             batch_size: the rows that the model is given at a time, which changes no metric.
             feed: the form in which it takes rows.
         """
-        self.form, self.feed = form, feed
+        self.goal, self.feed = goal, feed
         self._model, self._transform, self._batch = model, transform, batch_size
         self._functions: dict[str, Any] = {}
 
@@ -60,9 +60,9 @@ class Meter:
         Raises:
             ModelError: if weights cannot count in a metric.
         """
-        model, form = self._model, self.form
+        model, goal = self._model, self.goal
         w = None if rows.w is None else np.asarray(rows.w)
-        target = form.array(np.asarray(rows.t))
+        target = goal.array(np.asarray(rows.t))
         if measures_itself(model):
             with own_units(model, self._transform):
                 values = model.evaluate(
@@ -73,32 +73,34 @@ class Meter:
         model.reset_metrics()
         outputs, added = self.outputs(rows.x)
         loss = float(compiled_loss(model, target, outputs, w)) + added
-        own = form.array(np.asarray(rows.y)) if self._transform else target
-        self._update(own, self._transform.undo(outputs), w)
+        own = goal.array(np.asarray(rows.y)) if self._transform else target
+        self._update(own, _mapped(self._transform.undo, outputs), w)
         values = {name: _number(name, each) for name, each in model.get_metrics_result().items()}
         return {**values, "loss": loss}
 
-    def outputs(self, x: Array) -> tuple[Array, float]:
+    def outputs(self, x: Array) -> tuple[Any, float]:
         """Return the model's outputs (n, ...), and the mean over batches of the losses it adds."""
         size = self._batch
         step = max(1, VALUES // max(1, size * math.prod(x.shape[1:]))) * size
-        found, added = [], 0.0
+        found: list[list[Array]] = []
+        added = 0.0
         whole = len(x) // size * size
         for start in range(0, whole, step):
             part = np.asarray(x[start : min(start + step, whole)])
-            output, losses = self._run("batches", part.reshape(-1, size, *part.shape[1:]))
-            found.append(output.reshape(-1, *output.shape[2:]))
+            *each, losses = self._run("batches", part.reshape(-1, size, *part.shape[1:]))
+            found.append([output.reshape(-1, *output.shape[2:]) for output in each])
             added += float(losses.sum()) * size
         if whole < len(x):
-            output, losses = self._run("batch", np.asarray(x[whole:]))
-            found.append(output)
+            *each, losses = self._run("batch", np.asarray(x[whole:]))
+            found.append(each)
             added += float(losses) * (len(x) - whole)
-        return np.concatenate(found), added / len(x)
+        joined = [np.concatenate(parts) for parts in zip(*found, strict=True)]
+        return self.goal.packed(joined), added / len(x)
 
-    def _update(self, y: Array, outputs: Array, w: Array | None) -> None:
-        for metric, _ in compiled_metrics(self._model, y, outputs):
+    def _update(self, y: Any, outputs: Any, w: Array | None) -> None:
+        for metric, target, output in compared_outputs(self._model, y, outputs):
             try:
-                metric.update_state(y, outputs, sample_weight=w)
+                metric.update_state(target, output, sample_weight=w)
             except Exception as error:
                 if w is None:
                     raise
@@ -109,28 +111,28 @@ class Meter:
                     "row, or use one of keras.metrics"
                 ) from error
 
-    def _run(self, name: str, x: Array) -> tuple[Array, Array]:
-        """Run the model on a batch, or on several stacked ones."""
+    def _run(self, name: str, x: Array) -> tuple[Array, ...]:
+        """Run the model on a batch, or several stacked ones; return outputs and added losses."""
         import tensorflow as tf
 
         given = tf.constant(x)
         if self._model.run_eagerly:
             if name == "batch":
                 return tuple(each.numpy() for each in self._one(given))
-            pairs = [self._run("batch", each) for each in x]
-            return np.stack([pair[0] for pair in pairs]), np.stack([pair[1] for pair in pairs])
+            parts = [self._run("batch", each) for each in x]
+            return tuple(np.stack(each) for each in zip(*parts, strict=True))
         if name not in self._functions:
             # A partial, because TensorFlow warns of a method that is traced for many models.
             run = partial(self._one if name == "batch" else self._several)
             spec = tf.TensorSpec([None, *x.shape[1:]], given.dtype)
             self._functions[name] = tf.function(run, input_signature=[spec], autograph=False)
-        outputs, losses = self._functions[name](given)
-        return outputs.numpy(), losses.numpy()
+        return tuple(each.numpy() for each in self._functions[name](given))
 
     def _several(self, batches: Any) -> Any:
         import tensorflow as tf
 
-        return tf.map_fn(self._one, batches, fn_output_signature=(tf.float32, tf.float32))
+        signature = (tf.float32,) * (len(self.goal.forms) + 1)
+        return tf.map_fn(self._one, batches, fn_output_signature=signature)
 
     def _one(self, x: Any) -> Any:
         import tensorflow as tf
@@ -140,7 +142,15 @@ class Meter:
             self.feed.tensors(x), **({"training": False} if "training" in takes else {})
         )
         losses = [tf.reduce_sum(tf.cast(each, tf.float32)) for each in self._model.losses]
-        return tf.cast(outputs, tf.float32), tf.add_n(losses) if losses else tf.constant(0.0)
+        added = tf.add_n(losses) if losses else tf.constant(0.0)
+        return *(tf.cast(each, tf.float32) for each in tf.nest.flatten(outputs)), added
+
+
+def _mapped(change: Callable[[Any], Any], values: Any) -> Any:
+    """Return values in a structure of outputs with each replaced."""
+    import keras
+
+    return keras.tree.map_structure(change, values)
 
 
 def _number(name: str, value: Any) -> float:
@@ -177,7 +187,9 @@ class _Undone:
         self._compute, self._undo = model.compute_metrics, transform.tensor
 
     def __call__(self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        return self._compute(x, self._undo(y), self._undo(y_pred), sample_weight=sample_weight)
+        return self._compute(
+            x, _mapped(self._undo, y), _mapped(self._undo, y_pred), sample_weight=sample_weight
+        )
 
 
 @contextmanager

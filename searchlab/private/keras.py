@@ -205,6 +205,31 @@ def compiled_metrics(
         yield from ((each, True) for each in compiled._flat_weighted_metrics if each is not None)
 
 
+def compared_outputs(model: Any, y: Any, predicted: Any) -> Iterator[tuple[Any, Any, Any]]:
+    """Yield a model's compiled metrics, each with the target and the output that it compares.
+
+    Touches: `Model._compile_metrics` with its `_flat_metrics`, `_flat_weighted_metrics` and
+    `_flatten_y`, and its `build` with its `built`, seen in Keras 3.15.1.
+    Public: `Model.compute_metrics` takes the weights for the weighted metrics only.
+    Without it: rows' weights do not count in `metrics` of models with several outputs.
+
+    Args:
+        model: a compiled model.
+        y: the target of some rows, for each output.
+        predicted: the model's outputs for these rows.
+    """
+    compiled = model._compile_metrics
+    if compiled is None:
+        return
+    if not compiled.built:
+        compiled.build(y, predicted)
+    pairs = list(zip(compiled._flatten_y(y), compiled._flatten_y(predicted), strict=True))
+    for metrics in (compiled._flat_metrics, compiled._flat_weighted_metrics):
+        for metric, pair in zip(metrics, pairs, strict=True):
+            if metric is not None:
+                yield metric, *pair
+
+
 def trained_variables(optimizer: Any) -> Sequence[Any]:
     """Return the variables that an optimiser was built for.
 

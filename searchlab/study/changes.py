@@ -46,11 +46,19 @@ def differences(old: StudySpec, new: StudySpec) -> list[Difference]:
         for key in sorted({*before, *after})
         if before.get(key) != after.get(key) and not _may_change(key)
     ]
-    if not changed and list(old.space) != list(
-        new.space
-    ):  # backends sample in the order of the space
-        changed.append(Difference("space", list(old.space), list(new.space)))
+    orders = [] if changed else zip(_orders(old), _orders(new), strict=True)
+    changed += [Difference(key, first, other) for (key, first), (_, other) in orders
+                if first != other]  # fmt: skip
     return changed
+
+
+def _orders(study: StudySpec) -> list[tuple[str, list[str]]]:
+    """Return the keys below which the order of the names has a meaning, with the names."""
+    return [
+        ("space", list(study.space)),  # backends sample in this order
+        ("data.target", list(study.data.outputs)),  # the first output predicts
+        ("data.inputs", list(study.data.inputs or ())),  # a class may take them in this order
+    ]
 
 
 def _may_change(key: str) -> bool:

@@ -27,6 +27,11 @@ _Columns = Annotated[
     str | Annotated[tuple[str, ...], OR_A_LIST, Field(min_length=1)],
     either("must be a column, a pattern or a kind, or a list of them, such as [age, 'area_*']"),
 ]
+_Target = Annotated[
+    str | Annotated[dict[str, str], Field(min_length=2)],
+    either("must be a column, or for a model with several outputs the column that each of them "
+           "learns, such as {main: price, aux: price}"),
+]  # fmt: skip
 _Size = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
 _SOURCES = ("dataset", "path", "sql", "function")
 
@@ -46,7 +51,8 @@ class DataSpec(ReadingSpec):
         url_env: the environment variable with the address of the database that `sql` asks.
         function: a function that returns the data set, as path/to/file.py:function.
         image_size: the height and width that pictures of a directory are scaled to.
-        target: the column (or the array, for NPZ) to predict.
+        learned: the column (or the array, for NPZ) to predict; for a model with several outputs
+            that column by each output's name, the one that predicts first.
         features: the columns to learn from, by name or pattern, such as `temp_*`; by default all.
         inputs: the columns of each input of a model that has several, by the input's name: names,
             patterns, or kinds such as `category`. A column may be in several; columns in none are
@@ -91,7 +97,7 @@ class DataSpec(ReadingSpec):
     url_env: str | None = None
     function: str | None = None
     image_size: _Size | None = None
-    target: str | None = None
+    learned: _Target | None = Field(default=None, alias="target")
     features: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     inputs: Annotated[dict[str, _Columns], Field(min_length=1)] | None = None
     drop: tuple[str, ...] = ()
@@ -115,6 +121,12 @@ class DataSpec(ReadingSpec):
     @model_validator(mode="after")
     def _check(self) -> Self:
         self._check_source()
+        if isinstance(self.learned, dict) and len(set(self.learned.values())) > 1:
+            raise MisplacedError(
+                ("target",),
+                f"names the columns {', '.join(dict.fromkeys(self.learned.values()))}, and all "
+                "outputs learn the same one: name one column for each of them",
+            )
         if self.target in self.drop:
             raise MisplacedError(
                 ("drop",), f"contains the target {self.target!r}: remove it from the list"
@@ -157,10 +169,22 @@ class DataSpec(ReadingSpec):
         columns = ("features", "drop", "id", "kinds")
         for key in ("target", *columns, "weight", "task", *files):
             used = getattr(self, key) not in (None, (), {})
+            if key == "target" and self.outputs:
+                continue
             if used and self.dataset is not None:
                 raise MisplacedError((key,), "goes with path only: leave it out with a dataset")
             if used and key in files and self.path is None and key != "missing":
                 raise MisplacedError((key,), "goes with path only: leave it out")
+
+    @property
+    def target(self) -> str | None:
+        """The column to predict."""
+        return next(iter(self.learned.values())) if isinstance(self.learned, dict) else self.learned
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The outputs of the model that learn the target, the main one first; () if only one."""
+        return tuple(self.learned) if isinstance(self.learned, dict) else ()
 
     @property
     def _is_file(self) -> bool:

@@ -54,7 +54,7 @@ _LISTS = {
     "warm_start": "[houses]",
 }
 _LONE = {  # keys that take one text, with what it names
-    "target": "one column (a study has one target, and its models one output)",
+    "target": "one column (a study has one target, which several outputs may learn)",
     **dict.fromkeys(("id", "weight", "groups", "column", "stratify"), "one column"),
 }
 _GROUPS = {

@@ -221,11 +221,13 @@ class StudySpec(Part):
 
     def _check_units(self) -> None:
         """Refuse to compare losses of differently transformed targets."""
-        if isinstance(self.data.target_transform, Sought) and self.objective.metric == "val_loss":
+        metric = self.objective.metric
+        losses = {"val_loss", *(f"val_{output}_loss" for output in self.data.outputs)}
+        if isinstance(self.data.target_transform, Sought) and metric in losses:
             raise MisplacedError(
                 ("objective", "metric"),
-                "is val_loss, whose units differ between the values of data.target_transform: name "
-                "a metric, such as val_mae, which is in the target's own units",
+                f"is {metric}, whose units differ between the values of data.target_transform: "
+                "name a metric, such as val_mae, which is in the target's own units",
             )
 
     def _check_stopping(self) -> None:

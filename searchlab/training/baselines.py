@@ -20,6 +20,7 @@ from searchlab.data.target import Unseen
 from searchlab.errors import ModelError
 from searchlab.measure.feed import Feed
 from searchlab.measure.form import Form
+from searchlab.measure.goal import Goal
 from searchlab.measure.inputs import is_text
 from searchlab.measure.meter import Meter, measures_itself
 from searchlab.private.keras import compiled_arguments
@@ -48,6 +49,8 @@ def fit_baseline(job: BaselineJob, data: PreparedData) -> Measured:
     model = build(job, data)
     if measures_itself(model):
         raise ModelError("cannot be compared: the model measures itself in a way of its own")
+    if data.summary.outputs:
+        raise ModelError("cannot be compared: the model has several outputs, each with its loss")
     estimator = _estimator(job.baseline, data.summary.task, job.trial.seed)
     x, t, w = data.fitting(final_rows(job, data))
     numbers = _words(x) if is_text(x) else _flat
@@ -127,7 +130,9 @@ def _measured(
     probe.compile(optimizer="sgd", **measures)
     form = Form.of(config["loss"], predicted.shape, len(data.summary.classes))
     feed = Feed(predicted.shape[1:])
-    meter = Meter(probe, form, data.transform, job.spec.training.batch_size, feed)
+    meter = Meter(
+        probe, Goal.one(form, probe.loss), data.transform, job.spec.training.batch_size, feed
+    )
     return meter(Unseen(predicted.astype(np.float32), rows.t, rows.y, rows.w))
 
 

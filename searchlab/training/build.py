@@ -14,7 +14,7 @@ from searchlab.data.prepared import PreparedData
 from searchlab.errors import ModelError
 from searchlab.factories.find import call_factory, load_factory
 from searchlab.measure.feed import Feed
-from searchlab.measure.form import Form, output_shape
+from searchlab.measure.goal import Goal
 from searchlab.measure.meter import Meter
 from searchlab.private.keras import reset_names
 from searchlab.study.routing import OPTIMIZER
@@ -92,8 +92,8 @@ def feed_of(model: Any, data: PreparedData) -> Feed:
 def meter_of(model: Any, job: TrainingJob | BaselineJob, data: PreparedData) -> Meter:
     """Return what measures a job's compiled model on unseen rows; create its weights if needed."""
     feed = feed_of(model, data)
-    form = Form.of(model.loss, output_shape(model, feed), len(data.summary.classes))
-    return Meter(model, form, data.transform, job.spec.training.batch_size, feed)
+    goal = Goal.of(model, feed, len(data.summary.classes), data.summary.outputs)
+    return Meter(model, goal, data.transform, job.spec.training.batch_size, feed)
 
 
 def make_variables(model: Any, data: PreparedData) -> None:

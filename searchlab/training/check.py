@@ -21,7 +21,8 @@ from searchlab.errors import ModelError
 from searchlab.factories.check import ambiguous, factory_problems
 from searchlab.factories.find import call_factory, load_factory
 from searchlab.journal.layout import study_data, variant_data
-from searchlab.measure.form import Form, loss_name
+from searchlab.measure.form import loss_name
+from searchlab.measure.goal import Goal
 from searchlab.measure.meter import Meter, overrides
 from searchlab.private.keras import without_advice
 from searchlab.study.spec import StudySpec
@@ -100,14 +101,16 @@ def _try(function: Any, spec: StudySpec, data: PreparedData) -> list[str]:
     check_embeddings(name, model, data, feed)
     with _blaming(name, data):
         predicted = model(feed(rows.x))
-    _check_loss(name, loss_name(model.loss), predicted, data)
-    _check_shape(name, model, predicted)
+    with _blaming(name, data):
+        goal = Goal.of(model, feed, len(data.summary.classes), data.summary.outputs)
+    for loss, output in zip(goal.losses, keras.tree.flatten(predicted), strict=True):
+        _check_loss(name, loss_name(loss), output, data)
+        _check_shape(name, model, loss, output)
     _check_own_ways(name, model, data)
-    form = Form.of(model.loss, predicted.shape, len(data.summary.classes))
     model.run_eagerly = True  # compiling takes a second and does not pay off for one batch
     with _blaming(name, data):
-        metrics = Meter(model, form, data.transform, _ROWS, feed)(rows)
-        model.train_on_batch(feed(rows.x), form.array(np.asarray(rows.t)))
+        metrics = Meter(model, goal, data.transform, _ROWS, feed)(rows)
+        model.train_on_batch(feed(rows.x), goal.array(np.asarray(rows.t)))
     _check_metrics(name, list(metrics), spec)
     _check_saved(name, model)
     return list(metrics)
@@ -122,13 +125,13 @@ def _check_arguments(function: Any, spec: StudySpec) -> None:
         arguments_of(function, spec, point)
 
 
-def _check_shape(name: str, model: Any, predicted: Any) -> None:
+def _check_shape(name: str, model: Any, loss: Any, predicted: Any) -> None:
     """Reject outputs of several values a row, to which a loss of Keras' would stretch the target.
 
     A model may have steps of its own in which its inputs are the target, or a loss of its own.
     """
     shape = tuple(predicted.shape[1:])
-    own = overrides(model, "train_step", "compute_loss") or not loss_name(model.loss)
+    own = overrides(model, "train_step", "compute_loss") or not loss_name(loss)
     if len(shape) > 1 and not own:
         raise ModelError(
             f"{name}: its output has the shape {shape} a row, and the target is one value a row: "
@@ -258,11 +261,6 @@ def _check_loss(name: str, loss: str, predicted: Any, data: PreparedData) -> Non
     """Reject a known loss that does not fit the target; unknown losses are only tried."""
     task = data.summary.task
     fitting = _FITTING[task]
-    if isinstance(predicted, dict | list | tuple):
-        raise ModelError(
-            f"{name} returned a model with {len(predicted)} outputs: give it one, as "
-            "a study has one target"
-        )
     units = predicted.shape[-1]
     crossentropy = "crossentropy" in loss
     if task == "regression" and crossentropy:

@@ -217,13 +217,13 @@ def _call_fit(
             unseen = data.unseen("validation")
             if overrides(model, "fit"):  # it may put callbacks of its own before these
                 stack.enter_context(evaluated(model, lambda: meter(unseen)))
-                target = meter.form.array(np.asarray(unseen.t))
+                target = meter.goal.array(np.asarray(unseen.t))
                 watching = {"validation_data": (meter.feed(unseen.x), target)}
             else:
                 callbacks = [EpochMeter(meter, unseen), *callbacks]
         model.fit(
             meter.feed(x),
-            meter.form.array(t),
+            meter.goal.array(t),
             sample_weight=w,
             epochs=epochs[1],
             initial_epoch=epochs[0],

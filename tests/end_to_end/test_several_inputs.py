@@ -27,6 +27,21 @@ def build(units, *, input_shape):
     model.compile(keras.optimizers.Adam(0.03), "mse", metrics=["mae"])
     return model
 
+def build_auxiliary(units, *, input_shape):
+    wide = keras.Input(input_shape["wide"], name="wide")
+    deep = keras.Input(input_shape["deep"], name="deep")
+    hidden = keras.layers.Dense(units, "relu")(deep)
+    main = keras.layers.Dense(1, name="main")(keras.layers.concatenate([wide, hidden]))
+    aux = keras.layers.Dense(1, name="aux")(hidden)
+    model = keras.Model([wide, deep], {"main": main, "aux": aux})
+    model.compile(
+        keras.optimizers.Adam(0.03),
+        {"main": "mse", "aux": "mae"},
+        loss_weights={"main": 0.9, "aux": 0.1},
+        metrics={"main": ["mae"]},
+    )
+    return model
+
 @keras.saving.register_keras_serializable()
 class WideAndDeep(keras.Model):
     def __init__(self, units, **options):
@@ -64,7 +79,7 @@ def ran(base, monkeypatch, build, **more):
         "trackers": [],
         **more,
     }
-    (base / "study.yaml").write_text(yaml.safe_dump(study))
+    (base / "study.yaml").write_text(yaml.safe_dump(study, sort_keys=False))
     monkeypatch.chdir(base)
     return run_here(base / "study.yaml")
 
@@ -93,6 +108,32 @@ def test_a_functional_model_gets_its_columns_on_every_road(tmp_path, monkeypatch
     )
     served = _load_pyfunc(str(package)).predict(rows)
     assert served["target"].to_numpy() == pytest.approx(wanted, rel=1e-4)
+
+
+def test_an_auxiliary_output_is_trained_and_the_first_one_predicts(tmp_path, monkeypatch) -> None:
+    """The objective is the main output's loss; predictions, metrics and scores are its own."""
+    data = {"dataset": "diabetes", "inputs": INPUTS, "target_transform": "standard"}
+    record = ran(
+        tmp_path,
+        monkeypatch,
+        "build_auxiliary",
+        data={**data, "target": {"main": "target", "aux": "target"}},
+        objective={"metric": "val_main_loss"},
+        confirm=0,
+        execution={"executor": "inline"},
+    )
+    assert record.counts() == {"COMPLETE": 1}
+    assert all("several outputs" in each.error.message for each in record.baselines.values())
+    model = searchlab.load_model(study_layout("patients", tmp_path).refit)
+    X, y = sklearn.datasets.load_diabetes(return_X_y=True, as_frame=True)
+    predicted = model.predict(X)
+    scores = model.evaluate(X, y)
+    assert scores["main_mae"] == pytest.approx(np.abs(predicted - y).mean(), rel=1e-4)
+    assert scores["rmse"] == pytest.approx(np.sqrt(((predicted - y) ** 2).mean()), rel=1e-4)
+    deviation = model.manifest.rows.transform.deviation
+    assert scores["main_loss"] == pytest.approx((scores["rmse"] / deviation) ** 2, rel=1e-3)
+    assert scores["loss"] == pytest.approx(0.9 * scores["main_loss"] + 0.1 * scores["aux_loss"])
+    assert list(model.table(X[:3])) == ["target"]
 
 
 @pytest.mark.long

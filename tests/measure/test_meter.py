@@ -55,12 +55,13 @@ def model_of(units=1, activation=None, loss="mse", more=(), **compiled):
 def measured(model, t, y=None, w=None, batch=32, transform=None):
     from searchlab.measure.feed import Feed
     from searchlab.measure.form import Form
+    from searchlab.measure.goal import Goal
     from searchlab.measure.meter import Meter
 
     classes = 2 if t.dtype == np.int64 else 0
     form = Form.of(model.loss, model.output_shape, classes)
     none = fit_target("none", t, Path(), classes=False, free=True)
-    meter = Meter(model, form, transform or none, batch, Feed((3,)))
+    meter = Meter(model, Goal.one(form, model.loss), transform or none, batch, Feed((3,)))
     return meter(Unseen(X, t, t if y is None else y, w))
 
 

@@ -329,3 +329,19 @@ def test_the_inputs_of_a_functional_model_are_known_by_no_public_name():
     with pytest.raises(ValueError, match="structure of `inputs`"):
         model([np.ones((1, 3)), np.ones((1, 2))])
     assert private.input_structure(keras.Sequential()) is None
+
+
+def test_compared_outputs():
+    """Each metric comes with the target and the output of its own; a public way has no weights."""
+    import keras
+
+    x = keras.Input((2,))
+    outputs = {name: keras.layers.Dense(1, name=name)(x) for name in ("b", "a")}
+    model = keras.Model(x, outputs)
+    model.compile("sgd", {"a": "mse", "b": "mse"}, metrics={"b": ["mae"]})
+    y = {"a": np.zeros((3, 1)), "b": np.ones((3, 1))}
+    [(metric, target, output)] = private.compared_outputs(model, y, {"a": "a's", "b": "b's"})
+    assert metric.metrics[0].name == "mae"
+    assert target is y["b"]
+    assert output == "b's"
+    assert [each.name for each in model.metrics] != ["mae"]  # nothing says which output it is of

@@ -98,3 +98,13 @@ def test_choices_that_cannot_be_meant_are_refused(
     with pytest.raises(StudyFileError) as caught:
         load(tmp_path, text)
     assert any(message in problem for problem in caught.value.problems), caught.value.problems
+
+
+def test_the_loss_of_an_output_has_the_units_of_the_transformation(tmp_path: Path) -> None:
+    """It can no more compare transformations of the target than the loss of all outputs."""
+    text = STUDY.replace("price\n", "{main: price, aux: price}\n", 1)
+    transformed = "target_transform: {choice: [none, log1p]}"
+    text = text.replace("scale: {choice: [standard, robust]}", transformed)
+    with pytest.raises(StudyFileError, match="is val_main_loss, whose units differ"):
+        load(tmp_path, text.replace("val_mae", "val_main_loss"))
+    assert load(tmp_path, text.replace("val_mae", "val_main_mae")).data.outputs == ("main", "aux")

@@ -1,5 +1,6 @@
 """Study files: their contents, and the messages about their mistakes."""
 
+import pickle
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,18 @@ def test_overrides_win_over_the_file(tmp_path):
         ("folds: 3", "folds: 3, holdout: 0.2", 12, "give either folds"),
         ("test: 0.25", "test: 1.0", 2, "data.test: must be below 1.0, got 1.0"),
         ("dataset: digits", "path: a.csv", 2, "a file needs a target"),
+        (
+            "dataset: digits",
+            "path: a.csv, target: {main: y, aux: z}",
+            2,
+            "data.target: names the columns y, z, and all outputs learn the same one",
+        ),
+        (
+            "dataset: digits",
+            "path: a.csv, target: [y, z]",
+            2,
+            "the column that each of them learns, such as {main: price, aux: price}",
+        ),
         ("name: digits", "name: a/b", 1, "is not a study name"),
         ("search:", "name: again\nsearch:", 10, "name: appears again (first on line 1)"),
         ("name: digits", "name: &a digits", 1, "anchors, aliases and tags are not used"),
@@ -184,6 +197,19 @@ def test_paths_stay_as_they_are_written(tmp_path):
     spec = load(tmp_path, GOOD.replace("dataset: digits", "path: ../a.csv, target: y"))
     assert spec.data.path == "../a.csv"
     assert str(Path(tmp_path)) not in str(spec.as_dict())
+
+
+def test_the_target_of_several_outputs_is_one_column(tmp_path):
+    """The outputs come in the order of the file, which another process has, too."""
+    new = "path: a.csv, target: {main: y, aux: y}"
+    spec = load(tmp_path, GOOD.replace("dataset: digits", new))
+    for data in (spec.data, pickle.loads(pickle.dumps(spec.data))):  # noqa: S301 - just made
+        assert (data.target, data.outputs) == ("y", ("main", "aux"))
+    assert spec.as_dict()["data"]["target"] == {"main": "y", "aux": "y"}
+    other = GOOD.replace("dataset: digits", "path: a.csv, target: {aux: y, main: y}")
+    assert [each.key for each in differences(spec, load(tmp_path, other))] == ["data.target"]
+    alone = load(tmp_path, GOOD.replace("dataset: digits", "dataset: digits, target: {a: t, b: t}"))
+    assert alone.data.target == "t"
 
 
 def test_lists_are_lists_where_one_value_would_do(tmp_path):

@@ -76,13 +76,13 @@ def _from_tuple(spec: DataSpec, given: tuple[Any, ...], name: str, source: str) 
             for end, pair in zip(ends, given, strict=True)
             for key, each in zip("xy", pair, strict=True)
         }
-        return from_arrays(spec.model_copy(update={"target": "y"}), arrays, name, source)
+        return from_arrays(spec.model_copy(update={"learned": "y"}), arrays, name, source)
     X, y, *weights = given
     target = spec.target or str(getattr(y, "name", None) or "y")
     if isinstance(X, pd.DataFrame):
         X = X.apply(unmarked, marks=spec.missing) if spec.missing else X
         _check_order(X, y, source)
-        update = {"target": target, "weight": "weight" if weights else None}
+        update = {"learned": target, "weight": "weight" if weights else None}
         frame = X.assign(
             **{target: np.asarray(y)}, **({"weight": np.asarray(weights[0])} if weights else {})
         )
@@ -90,7 +90,7 @@ def _from_tuple(spec: DataSpec, given: tuple[Any, ...], name: str, source: str) 
     arrays = {"X": np.asarray(X), target: np.asarray(y)}
     if weights:
         arrays["weight"] = np.asarray(weights[0])
-    update = {"target": target, "weight": "weight" if weights else None}
+    update = {"learned": target, "weight": "weight" if weights else None}
     return from_arrays(spec.model_copy(update=update), arrays, name, source)
 
 
