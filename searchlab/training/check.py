@@ -98,7 +98,7 @@ def _try(function: Any, spec: StudySpec, data: PreparedData) -> list[str]:
     rows = data.unseen("train", slice(_ROWS))
     with _blaming(name, data):
         feed = feed_of(model, data)
-    check_embeddings(name, model, data, feed)
+    check_embeddings(name, model, data)
     with _blaming(name, data):
         predicted = model(feed(rows.x))
     with _blaming(name, data):

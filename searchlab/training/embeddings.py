@@ -11,12 +11,12 @@ import numpy as np
 from searchlab.core.arrays import Array
 from searchlab.data.prepared import PreparedData
 from searchlab.errors import ModelError
-from searchlab.measure.feed import Feed
+from searchlab.training.build import feed_of
 
 _ROWS = 2000
 
 
-def check_embeddings(name: str, model: Any, data: PreparedData, feed: Feed) -> None:
+def check_embeddings(name: str, model: Any, data: PreparedData) -> None:
     """Reject a model whose Embedding gets scaled numbers, or numbers that it has no vector for.
 
     On some devices such numbers are no error but a vector of zeros. Layers whose input cannot be
@@ -26,12 +26,11 @@ def check_embeddings(name: str, model: Any, data: PreparedData, feed: Feed) -> N
         name: the factory in messages.
         model: the study's model.
         data: the prepared data.
-        feed: the form in which the model takes rows.
 
     Raises:
         ModelError: with the number and the remedy.
     """
-    x = feed(data.x_train[:_ROWS])
+    x = feed_of(model, data)(data.x_train[:_ROWS])
     for layer, given in _inputs(model, x):
         broken = given[given != np.round(given)]
         if len(broken):
