@@ -56,7 +56,7 @@ def _figure(svg: str) -> str:
 
 # ---- the study file
 
-_PARAMS = ("IntSpec", "FloatSpec", "ChoiceSpec")
+_PARAMS = ("IntSpec", "FloatSpec", "ChoiceSpec", "ClassWeights")
 """The groups that are a param of the search, wherever they are."""
 
 

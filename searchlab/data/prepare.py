@@ -87,8 +87,8 @@ def prepare(spec: StudySpec, base: Path, directory: Path) -> DataSummary:
 def _write_variants(table: Table, spec: StudySpec, base: Path, directory: Path) -> DataSummary:
     """Write the arrays for each combination of the data's params; return the first's facts."""
     first: DataSummary | None = None
-    for params in spec.data.variants:
-        own, place = spec.settled(params), variant_data(directory, spec.data.variant(params))
+    for params in spec.variants:
+        own, place = spec.settled(params), variant_data(directory, spec.variant(params))
         try:
             summary = _write(table, own, base, place)
             if spec.refit:

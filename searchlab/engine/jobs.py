@@ -47,7 +47,7 @@ class Jobs:
 
     def check(self) -> CheckJob:
         """Return the job that tries the study's model."""
-        job = CheckJob(**self._shared(0, 0, self.spec.data.variants[0]))
+        job = CheckJob(**self._shared(0, 0, self.spec.variants[0]))
         return replace(job, spec=self.spec, extent=extent(self.spec))
 
     def trial(
@@ -135,7 +135,7 @@ class Jobs:
             "number": number,
             "spec": self.spec.settled(params),
             "base": self._base,
-            "data": variant_data(self.layout.data, self.spec.data.variant(params)),
+            "data": variant_data(self.layout.data, self.spec.variant(params)),
             "directory": self._directory,
             "start": start,
         }

@@ -15,7 +15,7 @@ from searchlab.factories.find import BUILT_IN, GIVEN, Factory, locate_factory, n
 from searchlab.study.routing import MODEL, OPTIMIZER, argument, is_of_factory
 from searchlab.study.sought import options
 from searchlab.study.spec import StudySpec
-from searchlab.study.training import COUNTS
+from searchlab.study.training import COUNTS, OF_TRAINING
 
 METRICS = {"mlp": ("val_loss", "val_accuracy", "val_mae")}
 """The metrics of built-in factories' models: accuracy for classes, mae for quantities."""
@@ -87,7 +87,7 @@ def ambiguous(reference: str, known: Collection[str], spec: StudySpec) -> Iterat
     Yields:
         The dotted key and the message of each problem.
     """
-    for name in COUNTS:
+    for name in OF_TRAINING:
         if name in spec.space and name in known:
             yield (
                 f"space.{name}",

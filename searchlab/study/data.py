@@ -16,7 +16,8 @@ from searchlab.study.sought import OrSought, Sought, changed, only, options, set
 from searchlab.study.splitting import Fraction, SplitSpec
 
 _TEST, _VALIDATION = 0.2, 0.2
-_MOST_VARIANTS = 24
+MOST_VARIANTS = 24
+"""The most combinations of params for each of which the data are prepared."""
 
 
 _Paths = Annotated[
@@ -139,10 +140,10 @@ class DataSpec(ReadingSpec):
         self._check_split()
         self._check_test_folds()
         self._check_columns()
-        if (count := len(self.variants)) > _MOST_VARIANTS:
+        if (count := len(self.variants)) > MOST_VARIANTS:
             raise ValueError(
                 f"{' and '.join(self.sought)} have {count} combinations, for each of which the "
-                f"data are prepared: give at most {_MOST_VARIANTS}"
+                f"data are prepared: give at most {MOST_VARIANTS}"
             )
         return self
 
@@ -313,11 +314,6 @@ class DataSpec(ReadingSpec):
         values = self.sought
         combinations = product(*(each.scalars for each in values.values()))
         return tuple(dict(zip(values, each, strict=True)) for each in combinations)
-
-    def variant(self, params: Params) -> int | None:
-        """Return the number of a trial's combination, or None if nothing is sought."""
-        names = self.sought
-        return self.variants.index({name: params[name] for name in names}) if names else None
 
     def settled(self, params: Params) -> DataSpec:
         """Return the keys as a trial with these params has them."""

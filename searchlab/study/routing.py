@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from searchlab.study.callbacks import PREFIX
-from searchlab.study.training import COUNTS
+from searchlab.study.training import OF_TRAINING
 
 MODEL, OPTIMIZER = "model__", "optimizer__"
 """Beginnings of names: of an argument of the factory, and of one of its optimizer."""
@@ -14,7 +14,7 @@ MODEL, OPTIMIZER = "model__", "optimizer__"
 
 def is_of_factory(name: str) -> bool:
     """Return whether a param goes to the factory, and not to the data or to the training alone."""
-    return "." not in name and name not in COUNTS and not name.startswith(PREFIX)
+    return "." not in name and name not in OF_TRAINING and not name.startswith(PREFIX)
 
 
 def argument(name: str) -> str:

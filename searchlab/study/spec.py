@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from itertools import product
 from typing import Annotated, Any, Self
 
-from pydantic import Field, Tag, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from searchlab.core.domains import Domain, Params, Scalar
 from searchlab.core.space import SearchSpace
 from searchlab.study.callbacks import check_callbacks
-from searchlab.study.data import DataSpec
+from searchlab.study.data import MOST_VARIANTS, DataSpec
 from searchlab.study.ending import Confirm, ConfirmSpec, Ending
-from searchlab.study.fields import MisplacedError, Part, PlainValues, name_or_group
+from searchlab.study.fields import MisplacedError, Part
 from searchlab.study.limits import OnFailure, RetrySpec
+from searchlab.study.model import Model, ModelSpec
 from searchlab.study.objective import Direction, ObjectiveSpec, direction_of
-from searchlab.study.others import InitialWeights, InitialWeightsSpec, StudyName
+from searchlab.study.others import StudyName
 from searchlab.study.params import ChoiceSpec, ParamSpec, check_space
 from searchlab.study.routing import MODEL, arguments
 from searchlab.study.sought import Sought, options
@@ -30,36 +32,6 @@ def _value(spec: ParamSpec | None, scalar: Scalar) -> Any:
 
 def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
-
-
-class ModelSpec(Part):
-    """A model factory with params that are the same in all trials.
-
-    Attributes:
-        factory: `mlp`, `path/to/file.py:function` or `package.module:function`.
-        params: fixed keyword arguments of the factory.
-        initial_weights: another study, whose model provides initial weights of the first layers.
-    """
-
-    factory: str
-    params: dict[str, PlainValues] = Field(default_factory=dict)
-    initial_weights: InitialWeights | None = None
-
-    @property
-    def initial(self) -> InitialWeightsSpec | None:
-        """The source of initial weights, also if the file gives only a name."""
-        given = self.initial_weights
-        return InitialWeightsSpec(study=given) if isinstance(given, str) else given
-
-
-_Model = Annotated[
-    Annotated[str, Tag("<name>")] | Annotated[ModelSpec, Tag("<group>")],
-    name_or_group(
-        ModelSpec,
-        "must be the name of a model factory, such as mlp, or a group such as "
-        "{factory: mlp, params: {optimizer: adam}}",
-    ),
-]
 
 
 class SearchSpec(Part):
@@ -131,7 +103,7 @@ class StudySpec(Part):
 
     name: StudyName
     data: DataSpec
-    model: _Model = "mlp"
+    model: Model = "mlp"
     files: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     space: Annotated[dict[str, ParamSpec], Field(min_length=1)]
     objective: ObjectiveSpec = ObjectiveSpec()
@@ -177,12 +149,24 @@ class StudySpec(Part):
                 raise MisplacedError(
                     ("model", "params", name), "is in space too: leave one of them out"
                 )
-        if self.training.class_weight is not None and self.data.task == "regression":
+        weights = self.training.class_weight_given is not None or "class_weight" in self.space
+        if weights and self.data.task == "regression":
             raise MisplacedError(
                 ("training", "class_weight"),
                 "is for classes, and data.task is regression: leave it out",
             )
-        if self.evaluation.class_weight and self.training.class_weight is None:
+        if self.evaluation.class_weight and (self.variants[0].keys() - self.data.sought.keys()):
+            raise MisplacedError(
+                ("evaluation", "class_weight"),
+                "would score each trial with other weights, as class_weight is a param: leave it "
+                "out",
+            )
+        if (count := len(self.variants)) > MOST_VARIANTS:
+            raise ValueError(
+                f"{' and '.join(self.variants[0])} have {count} combinations, for each of which "
+                f"the data are prepared: give at most {MOST_VARIANTS}"
+            )
+        if self.evaluation.class_weight and not weights:
             raise MisplacedError(
                 ("evaluation", "class_weight"),
                 "needs the weights: add class_weight to training, such as class_weight: balanced",
@@ -298,7 +282,24 @@ class StudySpec(Part):
     def first(self) -> StudySpec:
         """The study with the first combination of the data's params, and those of trainings."""
         of_space = {name: ends(domain)[0] for name, domain in self.search_space}
-        return self.settled({**of_space, **self.data.variants[0]})
+        return self.settled(of_space)
+
+    @property
+    def variants(self) -> tuple[Params, ...]:
+        """All combinations of the params for each of which the data are prepared."""
+        names = ("class_weight", "training.class_weight")
+        domains = self.search_space.domains
+        weights = {name: ends(domains[name]) for name in names if name in domains}
+        return tuple(
+            {**of_data, **dict(zip(weights, chosen, strict=True))}
+            for of_data in self.data.variants
+            for chosen in product(*weights.values())
+        )
+
+    def variant(self, params: Params) -> int | None:
+        """Return the number of a trial's combination, or None if there is only one."""
+        names = self.variants[0]
+        return self.variants.index({name: params[name] for name in names}) if names else None
 
     def arguments(self, params: Params) -> dict[str, Any]:
         """Return the arguments of the factory, fixed ones included, for a trial's params."""

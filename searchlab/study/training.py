@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from searchlab.core.domains import Choice, Domain, Float, Params
+from searchlab.core.domains import Choice, Domain, Float, Params, Scalar
 from searchlab.core.space import check_condition
 from searchlab.study.callbacks import PREFIX, Callback, Given, given, is_code, with_params
 from searchlab.study.fields import MisplacedError, Part
@@ -15,7 +15,8 @@ from searchlab.study.limits import LimitsSpec, ResourcesSpec
 from searchlab.study.objective import Direction, unseen, wrong_direction
 from searchlab.study.params import ParamSpec
 
-COUNTS = ("batch_size", "epochs")
+COUNTS, WEIGHTS = ("batch_size", "epochs"), "class_weight"
+OF_TRAINING = (*COUNTS, WEIGHTS)
 """Keys of each training that may be params of the search, here or by these names in the space."""
 
 
@@ -57,14 +58,52 @@ def _class_weight_kind(value: Any) -> str | None:
     return "<group>" if isinstance(value, dict) and value else None
 
 
+_ByClass = dict[str, Annotated[float, Field(gt=0)]]
+_WRONG_WEIGHTS = "must be balanced, or the classes' weights, such as {no: 1, yes: 5}"
 _ClassWeight = Annotated[
-    Annotated[Literal["balanced"], Tag("<word>")]
-    | Annotated[dict[str, Annotated[float, Field(gt=0)]], Tag("<group>")],
+    Annotated[Literal["balanced"], Tag("<word>")] | Annotated[_ByClass, Tag("<group>")],
     Discriminator(
-        _class_weight_kind,
-        custom_error_type="either",
-        custom_error_message="must be balanced, or the classes' weights, such as {no: 1, yes: 5}",
+        _class_weight_kind, custom_error_type="either", custom_error_message=_WRONG_WEIGHTS
     ),
+]
+
+
+class ClassWeights(Part):
+    """`{choice: [balanced, null]}`: each trial has one of some weights of the classes.
+
+    Attributes:
+        values: the weights; null for none.
+    """
+
+    values: Annotated[tuple[_ClassWeight | None, ...], Field(alias="choice", min_length=1)]
+
+    @property
+    def domain(self) -> Choice:
+        """The param for the search space; a group of weights is its text."""
+        return Choice(str(each) if isinstance(each, dict) else each for each in self.values)
+
+    def value_of(self, scalar: Scalar) -> Any:
+        """Return the weights that a trial's param stands for."""
+        return self.values[self.domain.index(scalar)]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        assert self.domain  # noqa: S101 - refuses values that appear twice
+        return self
+
+
+def _weights_kind(value: Any) -> str | None:
+    several = isinstance(value, dict) and [*value] == ["choice"]
+    if isinstance(value, ClassWeights) or (several and isinstance(value["choice"], list)):
+        return "<choice>"
+    return _class_weight_kind(value)
+
+
+_ClassWeightOrParam = Annotated[
+    Annotated[Literal["balanced"], Tag("<word>")]
+    | Annotated[_ByClass, Tag("<group>")]
+    | Annotated[ClassWeights, Tag("<choice>")],
+    Discriminator(_weights_kind, custom_error_type="either", custom_error_message=_WRONG_WEIGHTS),
 ]
 
 
@@ -90,7 +129,8 @@ def count_problem(domain: Domain) -> str | None:
 class TrainingSpec(Part):
     """Each training. `early_stopping: null` trains all epochs.
 
-    `epochs` and `batch_size` may be params of the search, such as `{choice: [16, 32]}`.
+    `epochs`, `batch_size` and `class_weight` may be params of the search, such as
+    `{choice: [16, 32]}`.
 
     Attributes:
         epochs_given: the maximum of epochs of one training.
@@ -99,8 +139,8 @@ class TrainingSpec(Part):
         callbacks: callbacks of each training: Keras' own by name, such as `terminate_on_nan` or
             `{reduce_lr_on_plateau: {patience: 3}}`, `val_train_ratio`, or your own, such as
             `my.py:MyCallback`.
-        class_weight: the weight of each class in the training loss, by label; 1 for classes left
-            out. `balanced` is scikit-learn's: all classes have the same total weight.
+        class_weight_given: the weight of each class in the training loss, by label; 1 for classes
+            left out. `balanced` is scikit-learn's: all classes have the same total weight.
         limits: the limits of one trial.
         resources: the resources of one training on a cluster; by default one core.
     """
@@ -109,7 +149,7 @@ class TrainingSpec(Part):
     batch_size_given: Annotated[_Count, Field(alias="batch_size")] = 32
     early_stopping: EarlyStoppingSpec | None = EarlyStoppingSpec()
     callbacks: tuple[Callback, ...] = ()
-    class_weight: _ClassWeight | None = None
+    class_weight_given: Annotated[_ClassWeightOrParam | None, Field(alias="class_weight")] = None
     limits: LimitsSpec = LimitsSpec()
     resources: ResourcesSpec | None = None
 
@@ -129,6 +169,13 @@ class TrainingSpec(Part):
     def batch_size(self) -> int:
         """The number of rows of one step, once it is settled."""
         return self._settled("batch_size")
+
+    @property
+    def class_weight(self) -> str | dict[str, float] | None:
+        """The weights of the classes, once they are settled."""
+        if isinstance(self.class_weight_given, ClassWeights):
+            raise ValueError("one of the values of training.class_weight has to be chosen first")
+        return self.class_weight_given
 
     def _settled(self, name: str) -> int:
         given = getattr(self, f"{name}_given")
@@ -163,8 +210,14 @@ class TrainingSpec(Part):
     def sought(self) -> dict[str, Domain]:
         """The keys that are params of the search, by the params' names: `training.batch_size`."""
         given = {name: getattr(self, f"{name}_given") for name in COUNTS}
-        return {f"training.{name}": each.domain() for name, each in given.items()
-                if not isinstance(each, int)}  # fmt: skip
+        found: dict[str, Domain] = {
+            f"training.{name}": each.domain()
+            for name, each in given.items()
+            if not isinstance(each, int)
+        }
+        if isinstance(self.class_weight_given, ClassWeights):
+            found[f"training.{WEIGHTS}"] = self.class_weight_given.domain
+        return found
 
     def settled(self, params: Params) -> TrainingSpec:
         """Return the keys as a trial with these params has them.
@@ -172,6 +225,11 @@ class TrainingSpec(Part):
         A param that is not active in the trial leaves its key at the default.
         """
         chosen: dict[str, Any] = {}
+        weights = self.class_weight_given
+        if WEIGHTS in params:
+            chosen["class_weight_given"] = params[WEIGHTS]
+        elif isinstance(weights, ClassWeights):
+            chosen["class_weight_given"] = weights.value_of(params.get(f"training.{WEIGHTS}"))
         if any(name.startswith(PREFIX) for name in params):
             own = [with_params(each, params) for each in self.given]
             chosen["callbacks"] = tuple({each.code or each.name: each.arguments} for each in own)
@@ -210,6 +268,8 @@ def check_counts(training: TrainingSpec, space: Mapping[str, Domain]) -> None:
     for key, name in (("training", "training.epochs"), ("space", "epochs")):
         if name in known and known[name].when is not None:
             raise MisplacedError((key, "epochs"), "is for all trials: leave when out")
+    if WEIGHTS in space:
+        _check_weights(training, space[WEIGHTS])
     for name in COUNTS:
         if name not in space:
             continue
@@ -222,3 +282,18 @@ def check_counts(training: TrainingSpec, space: Mapping[str, Domain]) -> None:
             raise MisplacedError(
                 ("training", name), f"is {name} of the space, too: leave one of them out"
             )
+
+
+def _check_weights(training: TrainingSpec, domain: Domain) -> None:
+    """Refuse a param of the space `class_weight` that is not what the training takes."""
+    right = isinstance(domain, Choice) and set(domain.values) <= {"balanced", None}
+    if not right or domain.when is not None:
+        raise MisplacedError(
+            ("space", WEIGHTS),
+            "is training.class_weight: must be {choice: [balanced, null]}; others are written as "
+            "training: {class_weight: {choice: [balanced, {no: 1, yes: 5}]}}",
+        )
+    if training.class_weight_given is not None:
+        raise MisplacedError(
+            ("training", WEIGHTS), "is class_weight of the space, too: leave one of them out"
+        )

@@ -178,7 +178,7 @@ class ExecutorContract:
 
         def job(number: int, scale: str, kind: type[Job] = TrialJob) -> Any:
             params = {**PARAMS, "data.scale": scale}
-            data = variant_data(bench.directory / "data", bench.spec.data.variant(params))
+            data = variant_data(bench.directory / "data", bench.spec.variant(params))
             own = bench.job(number, params, kind=kind)
             return replace(own, data=data, spec=own.spec.settled(params))
 

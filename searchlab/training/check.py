@@ -57,8 +57,8 @@ def check_model(job: CheckJob, data: PreparedData) -> Checked:
     check_callbacks(spec.first, job.base, metrics)
     _check_initial(job, function, data)
     tried = [_kind(data)]
-    for params in spec.data.variants[1:]:
-        place = variant_data(study_data(job.data), spec.data.variant(params))
+    for params in spec.variants[1:]:
+        place = variant_data(study_data(job.data), spec.variant(params))
         if (kind := _kind(other := open_data(place))) in tried:
             continue
         tried.append(kind)

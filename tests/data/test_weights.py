@@ -359,3 +359,20 @@ def test_weighted_training_equals_keras_sample_weight(tmp_path, weight, class_we
     assert set(final.metrics) == {"loss", "accuracy"}
     np.testing.assert_allclose(final.metrics["loss"], tested["loss"], rtol=1e-6)
     np.testing.assert_allclose(final.metrics["accuracy"], tested["counted"], rtol=1e-6)
+
+
+def test_each_choice_of_weights_has_its_own_data(tmp_path):
+    """The refit's data of a choice have the same weights, from its own rows."""
+    from searchlab.journal.layout import refit_data, variant_data
+
+    frame().to_csv(tmp_path / "t.csv", index=False)
+    own = {"no": 1.0, "yes": 4.0, "maybe": 2.0}
+    spec = spec_of({"class_weight": {"choice": [None, own]}})
+    prepare(spec, tmp_path, tmp_path / "data")
+    found = []
+    for params in spec.variants:
+        place = variant_data(tmp_path / "data", spec.variant(params))
+        weights = open_data(place).class_weight
+        assert open_data(refit_data(place)).class_weight == weights
+        found.append(weights if weights is None else sorted(weights.values()))
+    assert found == [None, [1.0, 2.0, 4.0]]

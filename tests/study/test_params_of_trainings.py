@@ -94,3 +94,37 @@ def test_routed_names_are_those_of_the_arguments() -> None:
     spec = study(space={"model__n_hidden": {"int": [1, 2]}, "optimizer__momentum": {"choice": [0]}})
     params = {"model__n_hidden": 1, "optimizer__momentum": 0}
     assert spec.arguments(params) == {"n_hidden": 1, "optimizer__momentum": 0}
+
+
+@pytest.mark.parametrize(
+    ("space", "training", "name"),
+    [
+        ({"class_weight": {"choice": [None, "balanced"]}}, {}, "class_weight"),
+        ({}, {"class_weight": {"choice": [None, "balanced"]}}, "training.class_weight"),
+    ],
+)
+def test_weights_of_classes_are_a_param_with_data_of_their_own(space, training, name) -> None:
+    """Each value has prepared data, as the weights come from the rows; so have a scale's."""
+    data = {"dataset": "iris", "scale": {"choice": ["standard", "minmax"]}}
+    spec = study(space={**STUDY_SPACE, **space}, training=training, data=data)
+    assert StudySpec.from_dict(spec.as_dict()) == spec
+    assert len(spec.variants) == 4
+    params = {"n_hidden": 1, "data.scale": "minmax", name: "balanced"}
+    assert spec.settled(params).training.class_weight == "balanced"
+    assert spec.settled({**params, name: None}).training.class_weight is None
+    assert spec.variants[spec.variant(params)] == {"data.scale": "minmax", name: "balanced"}
+    assert spec.arguments(params) == {"n_hidden": 1}
+
+
+def test_weights_by_label_may_be_choices() -> None:
+    """Their text is the param, as a list's is."""
+    weights = {"choice": ["balanced", {"a": 1.0, "b": 5.0}]}
+    spec = study(training={"class_weight": weights})
+    text = "{'a': 1.0, 'b': 5.0}"
+    assert dict(spec.search_space.domains)["training.class_weight"] == Choice(("balanced", text))
+    own = spec.settled({"training.class_weight": text}).training
+    assert own.class_weight == {"a": 1.0, "b": 5.0}
+    with pytest.raises(ValidationError, match="score each trial with other weights"):
+        study(training={"class_weight": weights}, evaluation={"holdout": 0.2, "class_weight": True})
+    with pytest.raises(ValidationError, match=r"must be \{choice: \[balanced, null\]\}"):
+        study(space={**STUDY_SPACE, "class_weight": {"choice": ["b"]}})

@@ -43,7 +43,7 @@ def test_choices_of_the_data_follow_the_params_of_the_model(tmp_path: Path) -> N
     own = spec.settled(params).data
     assert (own.scaling, own.text.size) == ("robust", 100)
     assert not own.sought
-    assert spec.data.variants[spec.data.variant(params) or 0] == {
+    assert spec.data.variants[spec.variant(params) or 0] == {
         "data.scale": "robust",
         "data.text.size": 100,
     }
