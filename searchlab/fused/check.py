@@ -63,7 +63,7 @@ class Check:
         if isinstance(run, str) or self._job.extent is None or _large(run):
             return run
         rows = max(len(fit) for fit, _ in self._data.folds)
-        steps = -(-rows // self._job.spec.training.batch_size)
+        steps = -(-rows // self._job.spec.first.training.batch_size)
         return too_varied(self._keys(), *self._job.extent, steps) or run
 
     def following(self) -> Run | str:
@@ -81,14 +81,16 @@ class Check:
 
     def _keys(self) -> Iterator[Hashable]:
         """Yield the keys of the programs of trials from all over the space; None for no program."""
-        for trial in _trials(self._job, points(self._job.spec.first.search_space)):
+        spec = self._job.spec
+        for trial in _trials(self._job, points(spec.search_space)):
             try:
                 run = prepare_run(self._submit, trial, self._data, self._programs)
             except Exception:  # the trials themselves will report params that fail
                 yield None
                 continue
             missing = run.missing() if isinstance(run, Run) else None
-            yield None if missing is None else missing[1]
+            batch = spec.training.settled(trial.trial.suggestion.params).batch_size
+            yield None if missing is None else (missing[1], batch)
 
 
 def _large(run: Run) -> bool:

@@ -29,11 +29,11 @@ def extent(spec: StudySpec) -> Extent | None:
     if search.backend == "hyperband":
         trials = list(_hyperband(spec))[: search.trials]
     elif search.trials is not None:
-        trials = [(spec.training.epochs, True)] * search.trials
+        trials = [(spec.most_epochs, True)] * search.trials
     else:
         return None
     again = spec.ending.top * spec.ending.seeds
-    epochs = sum(each for each, _ in trials) * folds + again * spec.training.epochs
+    epochs = sum(each for each, _ in trials) * folds + again * spec.most_epochs
     return Extent(sum(new for _, new in trials), len(trials) * folds + again, epochs)
 
 
@@ -42,7 +42,7 @@ def _hyperband(spec: StudySpec) -> Iterator[tuple[int, bool]]:
 
     With them comes whether the trial's point is new; a promoted one's is not.
     """
-    most, factor = spec.training.epochs, int(spec.search.options.get("factor", 3))
+    most, factor = spec.most_epochs, int(spec.search.options.get("factor", 3))
     first = math.ceil(1 + math.log(most, factor))
     brackets = 1
     while most / factor**brackets >= 1:

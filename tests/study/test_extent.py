@@ -40,3 +40,10 @@ def test_hyperbands_trials_are_those_of_keras_tuner(epochs, factor):
         backend.tell(Outcome(number, TrialState.COMPLETE, 1.0 / (number + 1)))
         number += 1
     assert extent(spec) == Extent(points, number, total)
+
+
+def test_epochs_that_are_a_param_count_as_the_most() -> None:
+    """A study whose trials have epochs of their own trains no more than with the most of them."""
+    spec = study(training={"epochs": {"choice": [2, 5]}}, search={"trials": 3}, confirm=0)
+    fixed = study(training={"epochs": 5}, search={"trials": 3}, confirm=0)
+    assert extent(spec) == extent(fixed)

@@ -9,7 +9,7 @@ from support.training import trained
 from searchlab.core.trial import Suggestion, Trial
 from searchlab.data.prepare import prepare
 from searchlab.testing.doubles import study
-from searchlab.training.job import TrialJob
+from searchlab.training.job import CheckJob, TrialJob
 
 pytestmark = pytest.mark.keras
 
@@ -110,7 +110,6 @@ def test_a_setting_of_another_optimizer_is_refused_before_the_first_trial(jobs):
     from searchlab.data.prepared import open_data
     from searchlab.errors import ModelError
     from searchlab.training.check import check_model
-    from searchlab.training.job import CheckJob
 
     space = {**SPACE, "optimizer__momentum": {"choice": [0.0, 0.9]}}
     spec = study(model="own.py:build", space=space, training={})
@@ -119,3 +118,19 @@ def test_a_setting_of_another_optimizer_is_refused_before_the_first_trial(jobs):
         check_model(CheckJob(**fields, spec=spec), open_data(jobs[0].data))
     job = CheckJob(**fields, spec=study(model="own.py:build", space=SPACE, training={}))
     assert check_model(job, open_data(jobs[0].data)).error is None
+
+
+def test_the_check_of_a_study_with_such_keys_tries_its_first_values(jobs):
+    """`training.batch_size` and `epochs` with several values are no obstacle to fused programs."""
+    from support.fused import Driver
+
+    from searchlab.study.extent import extent
+    from searchlab.testing.doubles import as_job
+
+    training = {"batch_size": {"choice": [16, 7]}, "epochs": {"choice": [20, 30]}}
+    space = {"model__layers": {"choice": [[4]]}}
+    search = {"trials": 100}
+    spec = study(model="own.py:build", space=space, training=training, search=search)
+    job = as_job(CheckJob, jobs[0], spec=spec, extent=extent(spec))
+    _, checked = Driver().run([job])[job.number]
+    assert (checked.error, checked.unfused) == (None, None)
