@@ -11,6 +11,7 @@ import numpy as np
 from searchlab.core.arrays import Array
 from searchlab.data.prepared import PreparedData
 from searchlab.errors import ModelError
+from searchlab.private.keras import input_structure
 from searchlab.training.build import feed_of
 
 _ROWS = 2000
@@ -49,7 +50,8 @@ def check_embeddings(name: str, model: Any, data: PreparedData) -> None:
 
 def _inputs(model: Any, x: Any) -> Iterator[tuple[Any, Array]]:
     """Yield the embeddings of a model with the values (n,) that they get."""
-    inputs = getattr(model, "input", None) if getattr(model, "inputs", None) else None
+    flat = getattr(model, "inputs", None) or [None]
+    inputs = flat[0] if len(flat) == 1 else input_structure(model)
     for layer in () if inputs is None else model.layers:
         if not isinstance(layer, keras.layers.Embedding):
             continue

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from searchlab.data.prepare import prepare
@@ -65,3 +66,33 @@ def test_tokens_without_a_vector_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="has vectors for 0 to 49 and gets 50"):
         checked(tmp_path, counting_from_one, TOKENS, scale="none")
     checked(tmp_path, counting_from_one, TOKENS % 49, scale="none")
+
+
+def test_the_embedding_of_one_of_several_inputs_sees_the_columns_of_that_input(
+    tmp_path: Path,
+) -> None:
+    """Scaled numbers of the other input are no tokens; those of its own are refused."""
+    import keras
+
+    from searchlab.training.embeddings import check_embeddings
+
+    rng = np.random.default_rng(1)
+    columns = {"zone": rng.choice(["a", "b"], 60), "area": rng.normal(size=60)}
+    frame = pd.DataFrame({**columns, "y": rng.normal(size=60)})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    data = {"path": "t.csv", "target": "y", "categories": "integer"}
+    data["inputs"] = {"tokens": ["zone"], "numbers": ["area"]}
+    values = {"name": "s", "data": data, "space": {"n": {"int": [1, 2]}}, "refit": False}
+    values |= {"model": "own.py:build", "search": {"trials": 1}}
+    prepare(StudySpec.from_dict(values), tmp_path, tmp_path / "data")
+    prepared = open_data(tmp_path / "data")
+    tokens, numbers = keras.Input((1,), name="tokens"), keras.Input((1,), name="numbers")
+    for looked_up, other in ((tokens, numbers), (numbers, tokens)):
+        vectors = keras.layers.Flatten()(keras.layers.Embedding(3, 2)(looked_up))
+        both = keras.layers.Concatenate()([vectors, other])
+        model = keras.Model([tokens, numbers], keras.layers.Dense(1)(both))
+        if looked_up is tokens:
+            check_embeddings("own.py:build", model, prepared)
+            continue
+        with pytest.raises(ModelError, match="its Embedding takes whole numbers and gets"):
+            check_embeddings("own.py:build", model, prepared)
