@@ -239,8 +239,12 @@ def _plain_values(values: object, name: str) -> tuple[Scalar, ...]:
     found = tuple(each.item() if hasattr(each, "item") else each for each in values)
     for each in found:
         if not isinstance(each, bool | int | float | str | None):
+            hint = ""
+            if isinstance(each, list | tuple):
+                hint = f": write lists as in a study file, {{'choice': [{list(each)!r}, ...]}}"
             raise ValueError(
                 f"{name} must be plain values (numbers, texts, True, False or None), got {each!r}"
+                f"{hint}"
             )
     return found
 

@@ -49,7 +49,7 @@ def test_impossible_params_are_refused(make, message):
         (lambda: Choice("relu"), r"give a list of choices, such as \['relu'\]"),
         (lambda: Choice({"relu", "elu"}), "a set has no fixed order"),
         (lambda: Choice({"relu": 1}), "a dict has no fixed order"),
-        (lambda: Choice([[1], [2]]), r"must be plain values .*, got \[1\]"),
+        (lambda: Choice([[1], [2]]), r"must be plain values .*, got \[1\]: write lists as"),
         (lambda: Choice(["relu"], when="n_hidden"), "when must be a When, such as"),
         (lambda: When("activation", "relu"), r"give a list of values, such as \['relu'\]"),
         (lambda: When("n_hidden", 1), r"give a list of values, such as \[1\]"),
