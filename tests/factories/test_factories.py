@@ -223,7 +223,7 @@ def test_factories_as_people_write_them_pass(data, reference, dataset):
         ("two_numbers", "diabetes", "2 units, but the target is one number a row"),
         ("whole_sequence", "diabetes", "its output has the shape (10, 1) a row"),
         ("picture", "diabetes", "its output has the shape (5, 2, 1) a row"),
-        ("two_outputs", "iris", "a model with 2 outputs: give it one"),
+        ("two_outputs", "iris", "the model has 2 outputs, and data.target names one column"),
         ("two_inputs", "iris", "the model has 2 inputs, and the study names none"),
         ("wrong_shape", "iris", "cannot be trained on rows of shape (4,)"),
         ("buggy", "iris", "AttributeError"),
