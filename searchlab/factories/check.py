@@ -9,6 +9,7 @@ import ast
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
+from searchlab.core.metrics import OF_CLASSES, OF_QUANTITIES
 from searchlab.core.nearest import did_you_mean
 from searchlab.errors import ModelError
 from searchlab.factories.find import BUILT_IN, GIVEN, Factory, locate_factory, named_offer
@@ -17,8 +18,8 @@ from searchlab.study.sought import options
 from searchlab.study.spec import StudySpec
 from searchlab.study.training import COUNTS, OF_TRAINING
 
-METRICS = {"mlp": ("val_loss", "val_accuracy", "val_mae")}
-"""The metrics of built-in factories' models: accuracy for classes, mae for quantities."""
+METRICS = {"mlp": tuple(f"val_{each}" for each in ("loss", *OF_CLASSES, *OF_QUANTITIES))}
+"""The metrics that built-in factories' models have or can get: some for classes, others not."""
 
 
 def own_problems(spec: StudySpec, base: Path) -> Iterator[tuple[str, str]]:

@@ -15,6 +15,7 @@ from searchlab.errors import DataError
 from searchlab.inference.inputs import Rows, as_rows
 from searchlab.inference.measure import encode, row_weights, scores
 from searchlab.inference.outputs import Outputs
+from searchlab.measure.added import add_metrics
 from searchlab.measure.feed import Feed
 from searchlab.measure.goal import Goal, main_loss
 from searchlab.measure.inputs import is_text
@@ -140,11 +141,17 @@ class Model:
             outputs = self.keras.predict(feed(x), batch_size=_BATCH, verbose=0)
             goal = self._goal(feed)
             outputs = goal.predicting(outputs)
+            self._add_objective()
             t = transform.apply(y) if transform else y
             measured = Meter(self.keras, goal, transform, _BATCH, feed)(Unseen(x, t, y, w))
         classes = bool(self.manifest.rows.labels)
         answers = self._outputs.numbers(outputs) if classes else self._quantities(outputs)
         return {**scores(y, answers, w, classes=classes), **measured}
+
+    def _add_objective(self) -> None:
+        """Let the Keras model have the objective's metric, which is not saved with it."""
+        named = self.manifest.objective.removeprefix("val_")
+        add_metrics(self.keras, [named], len(self.manifest.rows.labels))
 
     def _quantities(self, outputs: Array) -> Array:
         return self.manifest.rows.transform.undo(self._outputs.quantities(outputs))

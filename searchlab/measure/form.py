@@ -81,3 +81,8 @@ def loss_name(loss: Any) -> str:
     if getattr(keras.losses, own.__name__, None) is not own:
         return ""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", own.__name__).lower()
+
+
+def from_logits(loss: Any) -> bool:
+    """Return whether a loss passed to `compile` expects logits; losses given by name never do."""
+    return hasattr(loss, "get_config") and bool(loss.get_config().get("from_logits"))

@@ -42,7 +42,8 @@ class ObjectiveSpec(Part):
     """The metric to optimise, by Keras' name, on unseen rows.
 
     Attributes:
-        metric: `val_loss`, or `val_` and the name of one of the model's metrics.
+        metric: `val_loss`, or `val_` and the name of a metric: one that the model is compiled with,
+            or any of `core.metrics`, which it then gets.
         direction: whether a low or a high value is better; by default inferred from the metric's
             name.
     """

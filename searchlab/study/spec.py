@@ -243,6 +243,13 @@ class StudySpec(Part):
         return stopping.direction or direction_of(stopping.monitor)
 
     @property
+    def named_metrics(self) -> tuple[str, ...]:
+        """The metrics that the study needs a model to have, by Keras' names."""
+        stopping = self.training.early_stopping
+        named = [self.objective.metric, *([] if stopping is None else [stopping.monitor])]
+        return tuple(dict.fromkeys(each.removeprefix("val_") for each in named))
+
+    @property
     def search_space(self) -> SearchSpace:
         """The search space: the params of the model, then those of the data."""
         of_model = {name: spec.domain() for name, spec in self.space.items()}

@@ -19,7 +19,7 @@ from searchlab.data.prepared import PreparedData
 from searchlab.data.target import Unseen
 from searchlab.errors import ModelError
 from searchlab.measure.feed import Feed
-from searchlab.measure.form import Form
+from searchlab.measure.form import Form, from_logits
 from searchlab.measure.goal import Goal
 from searchlab.measure.inputs import is_text
 from searchlab.measure.meter import Meter, measures_itself
@@ -122,7 +122,7 @@ def _measured(
     one_unit = tuple(model(feed_of(model, data)(rows.x[:1])).shape[1:]) in ((), (1,))
     if data.summary.classes and one_unit:
         predicted = predicted[:, 1:]  # the second class
-    if _from_logits(config["loss"]):
+    if from_logits(config["loss"]):
         likely = np.clip(predicted, _SMALLEST, 1 - _SMALLEST)
         predicted = np.log(likely) - (np.log1p(-likely) if one_unit else 0)
     probe = keras.Sequential([keras.Input(predicted.shape[1:]), keras.layers.Identity()])
@@ -134,8 +134,3 @@ def _measured(
         probe, Goal.one(form, probe.loss), data.transform, job.spec.training.batch_size, feed
     )
     return meter(Unseen(predicted.astype(np.float32), rows.t, rows.y, rows.w))
-
-
-def _from_logits(loss: Any) -> bool:
-    """Return whether a loss passed to `compile` expects logits; losses given by name never do."""
-    return hasattr(loss, "get_config") and bool(loss.get_config().get("from_logits"))

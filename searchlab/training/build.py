@@ -13,6 +13,7 @@ from searchlab.core.wording import params_text
 from searchlab.data.prepared import PreparedData
 from searchlab.errors import ModelError
 from searchlab.factories.find import call_factory, load_factory
+from searchlab.measure.added import add_metrics
 from searchlab.measure.feed import Feed
 from searchlab.measure.goal import Goal
 from searchlab.measure.meter import Meter
@@ -27,7 +28,8 @@ from searchlab.training.job import BaselineJob, TrainingJob
 def build(job: TrainingJob | BaselineJob, data: PreparedData) -> Any:
     """Build a job's model, seeded, by calling the study's factory.
 
-    If the study has initial weights, they are copied into the first layers.
+    If the study has initial weights, they are copied into the first layers. The model gets the
+    metrics that the study names and the factory does not compile it with.
 
     Raises:
         ModelError: if the factory cannot be imported, or the initial weights do not fit.
@@ -43,6 +45,8 @@ def build(job: TrainingJob | BaselineJob, data: PreparedData) -> Any:
     if layers:
         feed_of(model, data)
         copy_layers(layers, model)
+    if isinstance(model, keras.Model) and model.compiled:
+        add_metrics(model, job.spec.named_metrics, len(data.summary.classes))
     return model
 
 

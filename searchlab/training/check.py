@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from searchlab.core.domains import Choice, Float, Int, Params, Scalar
+from searchlab.core.metrics import addable
 from searchlab.core.space import SearchSpace
 from searchlab.core.wording import params_text
 from searchlab.data.prepared import PreparedData, open_data
@@ -21,9 +22,11 @@ from searchlab.errors import ModelError
 from searchlab.factories.check import ambiguous, factory_problems
 from searchlab.factories.find import call_factory, load_factory
 from searchlab.journal.layout import study_data, variant_data
+from searchlab.measure.added import add_metrics
 from searchlab.measure.form import loss_name
 from searchlab.measure.goal import Goal
 from searchlab.measure.meter import Meter, overrides
+from searchlab.measure.of_classes import without_own
 from searchlab.private.keras import without_advice
 from searchlab.study.spec import StudySpec
 from searchlab.training.build import arguments_of, feed_of
@@ -107,11 +110,13 @@ def _try(function: Any, spec: StudySpec, data: PreparedData) -> list[str]:
         _check_loss(name, loss_name(loss), output, data)
         _check_shape(name, model, loss, output)
     _check_own_ways(name, model, data)
+    add_metrics(model, spec.named_metrics, len(data.summary.classes))
     model.run_eagerly = True  # compiling takes a second and does not pay off for one batch
     with _blaming(name, data):
         metrics = Meter(model, goal, data.transform, _ROWS, feed)(rows)
         model.train_on_batch(feed(rows.x), goal.array(np.asarray(rows.t)))
-    _check_metrics(name, list(metrics), spec)
+    _check_metrics(name, list(metrics), spec, len(data.summary.classes))
+    without_own(model)
     _check_saved(name, model)
     return list(metrics)
 
@@ -301,14 +306,17 @@ def _blaming(name: str, data: PreparedData) -> Iterator[None]:
         ) from error
 
 
-def _check_metrics(name: str, metrics: list[str], spec: StudySpec) -> None:
+def _check_metrics(name: str, metrics: list[str], spec: StudySpec, classes: int) -> None:
     wanted = {"objective.metric": spec.objective.metric}
     if spec.training.early_stopping is not None:
         wanted["training.early_stopping.monitor"] = spec.training.early_stopping.monitor
     for key, metric in wanted.items():
         if metric.removeprefix("val_") not in metrics:
+            others = [each for each in addable(classes) if each not in metrics]
             known = ", ".join(f"val_{each}" for each in metrics)
+            more = ", ".join(f"val_{each}" for each in others)
             raise ModelError(
-                f"{key}: {name}'s model has no metric {metric}; it has {known}: name one of them, "
-                "or compile the model with it"
+                f"{key}: {name}'s model has no metric {metric}; it has {known}, and gets any "
+                f"of {more} if the study names it: name one of these, or compile the model with "
+                f"{metric.removeprefix('val_')}"
             )

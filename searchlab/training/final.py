@@ -21,6 +21,7 @@ from searchlab.core.digest import directory_digest
 from searchlab.data.prepared import DataSummary, PreparedData, read_schema
 from searchlab.data.target import Unseen
 from searchlab.journal.layout import STRAYS, StudyLayout
+from searchlab.measure.of_classes import without_own
 from searchlab.package.manifest import Manifest
 from searchlab.package.write import model_file, write_package
 from searchlab.training.checkpoint import Checkpoint, load_checkpoint
@@ -108,6 +109,7 @@ def pack(
     package = paths.refit if isinstance(job, RefitJob) else paths.best
     manifest = _manifest(job, data.summary, named)
     own = job.spec.data.own
+    without_own(model)
     write_package(package, model, manifest, data=job.data, base=job.base, own=own)
     return Made(
         job.number,

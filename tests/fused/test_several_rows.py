@@ -101,3 +101,20 @@ def test_slots_share_a_program_and_change_no_bit(benches):
     assert driver.made == 1
     alone = driver.run([bench.job(7, "model", **params, **given[2])])
     assert plain(alone[7]) == plain(together[2])
+
+
+def test_metrics_that_only_the_study_names_are_fused_as_in_fit(tmp_path):
+    """The factory compiles neither F1 nor the area under the curve, and both are in the reports."""
+    from support.fused import EPOCHS, Bench, Driver, assert_same, run_alone
+
+    stopping = {"monitor": "val_auc", "patience": 2}
+    training = {"epochs": EPOCHS, "batch_size": 16, "early_stopping": stopping}
+    bench = Bench(tmp_path, objective={"metric": "val_f1"}, training=training)
+    job = bench.job()
+    driver = Driver(1)
+    found, alone = driver.run([job])[0], run_alone(job)
+    assert driver.made == 1
+    assert_same(found, alone)
+    reports, outcome = alone
+    assert {"val_f1", "val_auc"} <= reports[0].metrics.keys()
+    assert outcome.value == outcome.metrics["val_f1"] > 0
