@@ -124,11 +124,10 @@ def metric_of_classes(name: str, classes: int, *, logits: bool) -> Any:
 
 def without_own(model: Any) -> None:
     """Take the metrics of this module off a model, so that it can be loaded without searchlab."""
-    given = compiled_arguments(model)
-    own = [each for each in given["weighted_metrics"] or () if isinstance(each, Decided | Area)]
+    given = compiled_arguments(model)["weighted_metrics"] if model.compiled else None
+    own = [each for each in given or () if isinstance(each, Decided | Area)]
     if own:
-        left = [each for each in given["weighted_metrics"] if each not in own]
-        compile_again(model, left or None)
+        compile_again(model, [each for each in given or () if each not in own] or None)
 
 
 def compile_again(model: Any, weighted: list[Any] | None) -> None:
