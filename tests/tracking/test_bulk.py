@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from dataclasses import replace
 
 import pytest
-from support.stores import runs, study_of, track
+from support.stores import history, runs, study_of, track
 
+from searchlab.journal.events import Entry
+from searchlab.testing import entries as make
 from searchlab.tracking.mlflow import store
 
 TABLES = ("runs", "tags", "params", "metrics", "latest_metrics")
@@ -105,3 +108,22 @@ def test_a_study_that_is_taken_up_lists_only_the_runs_that_its_note_lacks(uri, h
     new = {each for each in listed if each.startswith("trial-")}
     assert 0 < len(new) < 30
     assert new <= sent
+
+
+@pytest.mark.parametrize("kept", [2, 5], ids=["before a trial", "within a trial"])
+def test_runs_of_trials_that_the_journal_has_lost_are_made_anew(uri, home, kept):
+    """A journal that was cut off after its last note: each point is stored once, with its value."""
+    study, note = study_of(5), home / "mlflow.jsonl"
+    track(uri, home, study[:2])
+    noted = note.read_bytes()
+    track(uri, home, study[2:40], before=study[:2])
+    note.write_bytes(noted)  # as after a kill before the last note
+    later = [Entry(make.RESUMED, study[kept].time), *study[min(kept, 3) :]]
+    again = [replace(each, time=each.time + 1000) for each in later]
+    tracker = track(uri, home, again, before=study[:kept])
+    assert (tracker.pending, tracker.problem) == (0, None)
+    found = runs(uri)
+    assert len([name for name in found if name.startswith("trial-")]) == 5
+    assert set(history(uri, found["trial-0000"]).values()) == {1}
+    steps = [(key, step) for key, step, _, _ in history(uri, found["trial-0000"])]
+    assert len(steps) == len(set(steps)) > 3

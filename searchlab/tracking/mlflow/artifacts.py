@@ -14,13 +14,14 @@ from searchlab.journal.layout import StudyLayout
 from searchlab.journal.record import StudyRecord
 from searchlab.private.mlflow import table_tags
 from searchlab.tracking.mlflow.log_model import ModelFile, ModelLogger
+from searchlab.tracking.mlflow.points import milliseconds
 from searchlab.tracking.mlflow.projection import Batch
 from searchlab.tracking.mlflow.register import MODEL_PROBLEM, register
 from searchlab.tracking.mlflow.seal import seal
 from searchlab.tracking.mlflow.state import State
 from searchlab.tracking.mlflow.table import as_csv, as_json, trials_table
 from searchlab.tracking.mlflow.tracked import TrackedStudy
-from searchlab.tracking.mlflow.values import log_values, milliseconds
+from searchlab.tracking.mlflow.values import log_values
 
 _STATUS = {
     StudyState.FINISHED: "FINISHED",

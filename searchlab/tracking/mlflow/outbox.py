@@ -9,7 +9,6 @@ study gets all of it again, from the journal.
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections import deque
@@ -22,7 +21,7 @@ from searchlab.journal.events import Entry, Reported, Started
 from searchlab.journal.journal import read_journal
 from searchlab.journal.layout import StudyLayout
 from searchlab.tracking.mlflow.address import file_identity, redact
-from searchlab.tracking.mlflow.projection import Batch, Planner, begun
+from searchlab.tracking.mlflow.projection import Batch, Doubt, Planner
 from searchlab.tracking.mlflow.state import State
 from searchlab.tracking.mlflow.tracked import TrackedStudy
 from searchlab.tracking.mlflow.trouble import LostRunsError, reason
@@ -57,7 +56,7 @@ class Outbox:
         self._failing: float | None = None
         self._taken = self._sent = self._first = self._known = 0
         self._store: MlflowStore | None = None
-        self._since = math.inf  # the earliest of what another process may have sent unnoted
+        self._doubt: Doubt | None = None  # what another process may have sent unnoted
         self._file: tuple[int, int] | None = None
         self._planner = Planner()
         self._batch: Batch | None = None
@@ -179,9 +178,8 @@ class Outbox:
                 self._batch.stopped = self._batch.stopped and not self._waiting
             try:
                 self._refuse_another_file()
-                store.send(
-                    self._batch, self._planner.record, min(self._since, self._batch.earliest)
-                )
+                doubt = self._doubt or Doubt(self._batch.earliest)
+                store.send(self._batch, self._planner.record, doubt)
             except LostRunsError:
                 self._begin_again()
                 raise
@@ -189,7 +187,7 @@ class Outbox:
                 if store is self._store and not self._over:
                     # With the runs that were created, even if the batch failed.
                     self._note(store.state)
-            self._sent, self._since, self._batch = self._batch.until, math.inf, None
+            self._sent, self._doubt, self._batch = self._batch.until, None, None
             self._problem, self._failing = self._unnoted, None
 
     def _note(self, state: State) -> None:
@@ -264,10 +262,10 @@ class Outbox:
         if another:
             store.state = State(identity, uri, experiment_id=experiment)
         self._sent = self._known = min(store.state.sent, self._first)
+        with self._changed:
+            self._doubt = Doubt.of(self._waiting, store.state.sent, store.state.last)
         for begin in range(0, self._known, _LARGEST):  # a batch of all would have all of its points
             self._planner.plan(self._next(min(_LARGEST, self._known - begin)))
-        with self._changed:
-            self._since = min(map(begun, self._waiting), default=math.inf)
         return store
 
     def _still_has(self, state: State) -> bool:

@@ -79,3 +79,8 @@ def first_non_finite(reports: Sequence[Report], folds: int) -> dict[str, int]:
             if not math.isfinite(value):
                 first.setdefault(_curve(name, report.fold, folds), report.epoch)
     return first
+
+
+def milliseconds(seconds: float) -> int:
+    """Convert seconds to MLflow's milliseconds."""
+    return int(seconds * 1000)

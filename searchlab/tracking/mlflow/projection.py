@@ -8,8 +8,9 @@ again therefore changes nothing, and an outage needs no bookkeeping point by poi
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from searchlab.core.trial import Outcome, Trial, TrialState
 from searchlab.journal.events import (
@@ -32,6 +33,7 @@ from searchlab.tracking.mlflow.points import (
     finite_points,
     first_non_finite,
     metric_name,
+    milliseconds,
     outcome_points,
     report_points,
 )
@@ -100,6 +102,41 @@ class Batch:
     fresh: bool = False
     improved: bool = False
     stopped: bool = False
+
+
+_BEGIN = (Asked, Retried, Resumed, Compared)
+"""The events with which runs of trials and baselines begin."""
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """The runs of trials and baselines that may be in a store without a note of them.
+
+    Attributes:
+        since: when the earliest of them began, in seconds since the epoch.
+        begun: when the runs of which the journal tells began, in milliseconds since the epoch;
+            None if it tells of all that there can be.
+    """
+
+    since: float
+    begun: frozenset[int] | None = None
+
+    @classmethod
+    def of(cls, entries: Collection[Entry], sent: int, last: float) -> Doubt:
+        """Return what another process may have sent.
+
+        Args:
+            entries: the whole journal.
+            sent: how many of them were noted as sent.
+            last: the time of the last of these.
+        """
+        told = (begun(each) for each in entries if isinstance(each.event, _BEGIN))
+        unnoted = map(begun, islice(entries, sent, None))
+        return cls(min(last, min(unnoted, default=last)), frozenset(map(milliseconds, told)))
+
+    def told(self, start: int) -> bool:
+        """Return whether the journal tells of a run that began then."""
+        return self.begun is None or start in self.begun
 
 
 def begun(entry: Entry) -> float:

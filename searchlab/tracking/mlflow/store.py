@@ -19,8 +19,8 @@ from searchlab.tracking.mlflow.dataset import dataset_input
 from searchlab.tracking.mlflow.description import description
 from searchlab.tracking.mlflow.log_model import ModelLogger
 from searchlab.tracking.mlflow.params import study_params
-from searchlab.tracking.mlflow.points import baseline_points
-from searchlab.tracking.mlflow.projection import BaselineUpdate, Batch, TrialUpdate
+from searchlab.tracking.mlflow.points import baseline_points, milliseconds
+from searchlab.tracking.mlflow.projection import BaselineUpdate, Batch, Doubt, TrialUpdate
 from searchlab.tracking.mlflow.state import State, TrialRun
 from searchlab.tracking.mlflow.tags import (
     baseline_tags,
@@ -33,7 +33,7 @@ from searchlab.tracking.mlflow.tags import (
 )
 from searchlab.tracking.mlflow.tracked import TrackedStudy
 from searchlab.tracking.mlflow.trouble import LostRunsError
-from searchlab.tracking.mlflow.values import log_values, metrics_of, milliseconds, params_of
+from searchlab.tracking.mlflow.values import log_values, metrics_of, params_of
 
 _MANY = 20  # trials in a batch that are worth another way to send them
 
@@ -72,7 +72,7 @@ class MlflowStore:
             raise
         return bool(run.info.lifecycle_stage == "active")
 
-    def send(self, batch: Batch, record: StudyRecord, since: float) -> None:
+    def send(self, batch: Batch, record: StudyRecord, doubt: Doubt) -> None:
         """Send a batch; `record` is the study at its end.
 
         Runs that an interrupted attempt, of this process or an earlier one, has left in the store
@@ -81,16 +81,16 @@ class MlflowStore:
         Args:
             batch: the changes.
             record: the study after them.
-            since: when the earliest run that the state may lack began, in seconds since the epoch.
+            doubt: the runs that may be there without the state's knowledge.
 
         Raises:
             LostRunsError: if a run that was there has been deleted since.
             Exception: any error of MLflow's while the store is unavailable.
         """
         if not self._certain:
-            self._look_up(batch, since)
+            self._look_up(batch, doubt)
         self._certain = False
-        self._study(batch, record)
+        self._study(batch, record, doubt)
         self._whole_trials(batch, record)
         for update in batch.trials.values():
             self._trial(update, record)
@@ -106,21 +106,16 @@ class MlflowStore:
         self.state.sent, self.state.last = batch.until, batch.time
 
     def delete(self) -> None:
-        """Delete all runs of the study, its own last, so that a call that was cut off is noticed.
-
-        None stays RUNNING in the trash.
-        """
+        """Delete all runs of the study, its own last: a call that was cut off is noticed then."""
         for kind in ("!=", "="):
             for run in list(self._runs(f"tags.`searchlab.kind` {kind} 'study'")):
-                if run.info.status == "RUNNING":
-                    self._client.set_terminated(run.info.run_id, "KILLED")
-                self._client.delete_run(run.info.run_id)
+                self._delete_run(run)
 
     def close(self) -> None:
         """Leave no process behind."""
         self._logger.close()
 
-    def _look_up(self, batch: Batch, since: float) -> None:
+    def _look_up(self, batch: Batch, doubt: Doubt) -> None:
         """Find the runs in the store that the state lacks, and forget those that are gone.
 
         Of a study that the state knows, only the runs since its last note can be unknown, and only
@@ -133,22 +128,28 @@ class MlflowStore:
             for number in batch.trials.keys() & state.trials.keys():
                 if not self._is_active(state.trials[number].run_id):
                     del state.trials[number]
-            self._take_over(f"attributes.start_time >= {milliseconds(since)}")
+            self._take_over(doubt, f"attributes.start_time >= {milliseconds(doubt.since)}")
             return
         for run in self._runs("tags.`searchlab.kind` = 'study'"):
             state.run_id = state.run_id or run.info.run_id
         if state.run_id:
-            self._look_up_children()
+            self._look_up_children(doubt)
 
-    def _look_up_children(self) -> None:
+    def _look_up_children(self, doubt: Doubt) -> None:
         """Find all runs of trials and baselines in the store, whether the state has them or not."""
         self.state.trials, self.state.baselines = {}, {}
-        self._take_over()
+        self._take_over(doubt)
 
-    def _take_over(self, *conditions: str) -> None:
-        """Note runs of trials and baselines, also those of a study's run that is gone."""
+    def _take_over(self, doubt: Doubt, *conditions: str) -> None:
+        """Note runs of trials and baselines, also those of a study's run that is gone.
+
+        Those of which the journal does not tell any more, because it was cut off, are deleted.
+        """
         state = self.state
-        for run in self._runs("tags.`searchlab.kind` != 'study'", *conditions):
+        for run in list(self._runs("tags.`searchlab.kind` != 'study'", *conditions)):
+            if not doubt.told(run.info.start_time):
+                self._forget_run(run)
+                continue
             tags = run.data.tags
             if tags["mlflow.parentRunId"] != state.run_id:
                 self._client.set_tag(run.info.run_id, "mlflow.parentRunId", state.run_id)
@@ -160,6 +161,18 @@ class MlflowStore:
             known = state.trials.get(number)
             if known is None or known.attempt < found.attempt:
                 state.trials[number] = found
+
+    def _forget_run(self, run: Any) -> None:
+        state, run_id = self.state, run.info.run_id
+        self._delete_run(run)
+        state.trials = {n: each for n, each in state.trials.items() if each.run_id != run_id}
+        state.baselines = {name: each for name, each in state.baselines.items() if each != run_id}
+
+    def _delete_run(self, run: Any) -> None:
+        """Delete a run. One that is left RUNNING would stay so in the trash for ever."""
+        if run.info.status == "RUNNING":
+            self._client.set_terminated(run.info.run_id, "KILLED")
+        self._client.delete_run(run.info.run_id)
 
     def _runs(self, *conditions: str) -> Iterator[Any]:
         """Yield the study's runs that meet the conditions and are not deleted."""
@@ -174,10 +187,11 @@ class MlflowStore:
             if not token:
                 return
 
-    def _study(self, batch: Batch, record: StudyRecord) -> None:
+    def _study(self, batch: Batch, record: StudyRecord, doubt: Doubt) -> None:
         """Create the study's run, or update it."""
         if not self.state.run_id:
             self._create_study(batch, record)
+            self._look_up_children(doubt)
         run_id = self.state.run_id
         if batch.fresh:
             started = record.started
@@ -224,7 +238,6 @@ class MlflowStore:
             run_name=spec.name,
         )
         self.state.run_id = run.info.run_id
-        self._look_up_children()
 
     def _whole_trials(self, batch: Batch, record: StudyRecord) -> None:
         """Add the runs of trials that began and ended within the batch, if a database takes them.

@@ -8,7 +8,7 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 
-from searchlab.tracking.mlflow.points import Point, metric_name
+from searchlab.tracking.mlflow.points import Point, metric_name, milliseconds
 
 _METRICS, _OTHERS = 1000, 100  # in one call; all together at most 1000
 _SHARED = _METRICS - 2 * _OTHERS
@@ -49,8 +49,3 @@ def params_of(params: Mapping[str, Any]) -> list[Param]:
 
 def _tags(tags: Mapping[str, str]) -> list[RunTag]:
     return [RunTag(name, value[:_LONGEST]) for name, value in tags.items()]
-
-
-def milliseconds(seconds: float) -> int:
-    """Convert seconds to MLflow's milliseconds."""
-    return int(seconds * 1000)
