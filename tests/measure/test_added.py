@@ -42,6 +42,7 @@ def model_of(units, activation, loss, logits=False, **compiled):
 
 def measured(model, names, y, w, classes, transform=None):
     from searchlab.measure.added import add_metrics
+    from searchlab.measure.feed import Feed
     from searchlab.measure.form import Form
     from searchlab.measure.meter import Meter
 
@@ -49,7 +50,7 @@ def measured(model, names, y, w, classes, transform=None):
     form = Form.of(model.loss, model.output_shape, classes)
     transform = transform or fit_target("none", y, Path(), classes=bool(classes), free=True)
     t = transform.apply(y) if transform else y
-    return Meter(model, form, transform, 32)(Unseen(X, t, y, w))
+    return Meter(model, form, transform, 32, Feed((4,)))(Unseen(X, t, y, w))
 
 
 def likely(model, logits):
