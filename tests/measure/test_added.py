@@ -44,13 +44,14 @@ def measured(model, names, y, w, classes, transform=None):
     from searchlab.measure.added import add_metrics
     from searchlab.measure.feed import Feed
     from searchlab.measure.form import Form
+    from searchlab.measure.goal import Goal
     from searchlab.measure.meter import Meter
 
     add_metrics(model, names, classes)
-    form = Form.of(model.loss, model.output_shape, classes)
+    goal = Goal.one(Form.of(model.loss, model.output_shape, classes), model.loss)
     transform = transform or fit_target("none", y, Path(), classes=bool(classes), free=True)
     t = transform.apply(y) if transform else y
-    return Meter(model, form, transform, 32, Feed((4,)))(Unseen(X, t, y, w))
+    return Meter(model, goal, transform, 32, Feed((4,)))(Unseen(X, t, y, w))
 
 
 def likely(model, logits):
