@@ -34,12 +34,9 @@ def add_metrics(model: Any, names: Collection[str], classes: int) -> None:
         names: the names of the metrics that are needed.
         classes: the number of classes of its target; 0 for a quantity.
     """
-    import keras
-
     from searchlab.measure.of_classes import compile_again
 
-    own_ways = measures_itself(model) or type(model).compile is not keras.Model.compile
-    if own_ways or len(getattr(model, "outputs", None) or [0]) > 1:
+    if not takes_more(model):
         return
     given = compiled_arguments(model)
     known = {"loss", *_names(given["metrics"]), *_names(given["weighted_metrics"])}
@@ -48,6 +45,14 @@ def add_metrics(model: Any, names: Collection[str], classes: int) -> None:
         logits = from_logits(given["loss"])
         new = [_metric(each, classes, logits=logits) for each in wanted]
         compile_again(model, [*(given["weighted_metrics"] or ()), *new])
+
+
+def takes_more(model: Any) -> bool:
+    """Return whether metrics can be added to a compiled model."""
+    import keras
+
+    own_ways = measures_itself(model) or type(model).compile is not keras.Model.compile
+    return not own_ways and len(getattr(model, "outputs", None) or [0]) == 1
 
 
 def _metric(name: str, classes: int, *, logits: bool) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import random
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any
@@ -22,7 +22,7 @@ from searchlab.errors import ModelError
 from searchlab.factories.check import ambiguous, factory_problems
 from searchlab.factories.find import call_factory, load_factory
 from searchlab.journal.layout import study_data, variant_data
-from searchlab.measure.added import add_metrics
+from searchlab.measure.added import add_metrics, takes_more
 from searchlab.measure.form import loss_name
 from searchlab.measure.goal import Goal
 from searchlab.measure.meter import Meter, overrides
@@ -115,7 +115,8 @@ def _try(function: Any, spec: StudySpec, data: PreparedData) -> list[str]:
     with _blaming(name, data):
         metrics = Meter(model, goal, data.transform, _ROWS, feed)(rows)
         model.train_on_batch(feed(rows.x), goal.array(np.asarray(rows.t)))
-    _check_metrics(name, list(metrics), spec, len(data.summary.classes))
+    more = addable(len(data.summary.classes)) if takes_more(model) else ()
+    _check_metrics(name, list(metrics), more, spec)
     without_own(model)
     _check_saved(name, model)
     return list(metrics)
@@ -306,17 +307,16 @@ def _blaming(name: str, data: PreparedData) -> Iterator[None]:
         ) from error
 
 
-def _check_metrics(name: str, metrics: list[str], spec: StudySpec, classes: int) -> None:
+def _check_metrics(name: str, metrics: Sequence[str], more: Sequence[str], spec: StudySpec) -> None:
     wanted = {"objective.metric": spec.objective.metric}
     if spec.training.early_stopping is not None:
         wanted["training.early_stopping.monitor"] = spec.training.early_stopping.monitor
     for key, metric in wanted.items():
-        if metric.removeprefix("val_") not in metrics:
-            others = [each for each in addable(classes) if each not in metrics]
+        if (plain := metric.removeprefix("val_")) not in metrics:
             known = ", ".join(f"val_{each}" for each in metrics)
-            more = ", ".join(f"val_{each}" for each in others)
+            others = [f"val_{each}" for each in more if each not in metrics]
+            gets = f", and gets any of {', '.join(others)} if named" if others else ""
             raise ModelError(
-                f"{key}: {name}'s model has no metric {metric}; it has {known}, and gets any "
-                f"of {more} if the study names it: name one of these, or compile the model with "
-                f"{metric.removeprefix('val_')}"
+                f"{key}: {name}'s model has no metric {metric}; it has {known}{gets}: name one of "
+                f"these, or compile the model with {plain}"
             )

@@ -159,3 +159,20 @@ def test_what_is_saved_needs_no_searchlab(tmp_path):
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     assert int(loaded.optimizer.iterations) == steps > 0
     assert "searchlab" not in str(loaded.get_compile_config())
+
+
+def test_a_model_that_measures_itself_gets_no_metric():
+    """Its own way may not know what to do with one, so that the check tells what is missing."""
+    import keras
+
+    from searchlab.measure.added import add_metrics, takes_more
+
+    class Own(keras.Sequential):
+        def test_step(self, data):
+            return super().test_step(data)
+
+    model = Own([keras.Input((4,)), keras.layers.Dense(3, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    add_metrics(model, ["f1"], 3)
+    assert not takes_more(model)
+    assert model.evaluate(X, THREE, verbose=0, return_dict=True).keys() == {"loss", "accuracy"}
