@@ -182,7 +182,7 @@ _STUDY = [
     edit("too few", "factory: mlp", "factory: good.py:needy", SPACE, "space",
           "needs an argument width"),
     edit("training metric", "val_loss", "loss", OBJECTIVE, "objective.metric", "such as val_loss"),
-    edit("no metric", "val_loss", "val_f1", OBJECTIVE, "objective.metric", "name one of val_loss"),
+    edit("no metric", "val_loss", "val_score", OBJECTIVE, "objective.metric", "name one of val_loss"),
     edit("direction", "minimize", "min", OBJECTIVE, "objective.direction",
           "did you mean minimize?"),
     edit("worst", "minimize", "maximize", OBJECTIVE, "objective.direction",
