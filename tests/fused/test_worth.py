@@ -26,7 +26,7 @@ def test_a_short_study_whose_trials_have_nothing_in_common_is_too_varied():
     ],
 )
 def test_other_studies_are_not(kinds, trainings, epochs):
-    """What programs save exceeds what it takes to make them, or is not given up for little."""
+    """Programs are made if they pay, or if little would be gained without them."""
     places = np.random.default_rng(2)
     keys = (int(places.integers(kinds)) for _ in count())
     assert too_varied(keys, trainings, trainings, epochs, steps=27) is None

@@ -77,7 +77,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("callback", "message"), REFUSED, ids=str)
 def test_what_cannot_be_right_is_refused_with_what_to_write(callback, message) -> None:
-    """What searchlab does by itself is told by the key that does it."""
+    """A callback of what searchlab does by itself is refused with the key that does it."""
     with pytest.raises(ValidationError, match=message):
         of(callback)
 

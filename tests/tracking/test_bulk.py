@@ -92,7 +92,7 @@ def test_a_hundred_trials_take_a_few_calls(uri, home, watched):
 
 
 def test_a_study_that_is_taken_up_lists_only_the_runs_that_its_note_lacks(uri, home, watched):
-    """What was sent and not noted is found, without a list of the trials that were noted."""
+    """Runs that were sent and not noted are found, without a list of those that were noted."""
     study, note = study_of(100), home / "mlflow.jsonl"
     track(uri, home, study[:300])
     noted = note.read_bytes()
